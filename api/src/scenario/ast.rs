@@ -1,0 +1,383 @@
+//! What a scenario file says, as types: the setting (price lists, legal entities, tax, dunning), then the steps in order.
+//!
+//! Names (`alice`, `s1`, `p1`, `w1`) are the file's own; the runner maps them to the ids of the log.
+
+use chrono::{NaiveDate, NaiveDateTime, NaiveTime};
+use rust_decimal::Decimal;
+
+/// One file: one story on an empty ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scenario {
+    pub id: String,
+    pub title: String,
+    pub source: Option<String>,
+    pub notes: Vec<String>,
+    pub catalogs: Vec<Catalog>,
+    /// Empty when the file names none; the runner then uses [`Entity::default`].
+    pub entities: Vec<Entity>,
+    pub taxes: Vec<Tax>,
+    pub dunning: Vec<Dunning>,
+    pub steps: Vec<Step>,
+}
+
+/// Where the offers come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Catalog {
+    /// A TOML file, relative to the scenario file.
+    File { line: usize, path: String },
+    /// TOML written in the scenario itself.
+    Inline { line: usize, text: String },
+}
+
+/// The legal entity that sells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entity {
+    pub line: usize,
+    pub name: String,
+    pub currency: String,
+    pub zone: String,
+    pub country: String,
+    /// Days from the issue date to the due date.
+    pub terms: u32,
+    pub rounding: Rounding,
+}
+
+impl Default for Entity {
+    fn default() -> Self {
+        Entity {
+            line: 0,
+            name: "main".to_owned(),
+            currency: "USD".to_owned(),
+            zone: "UTC".to_owned(),
+            country: "US".to_owned(),
+            terms: 0,
+            rounding: Rounding::HalfUp,
+        }
+    }
+}
+
+/// How a line is rounded to the minor unit (policy 1). `HalfUp` is half away from zero.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rounding {
+    HalfUp,
+    HalfEven,
+    Up,
+    Down,
+}
+
+/// One row of the tax table: what a tax class of a charge costs, from a date on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tax {
+    pub line: usize,
+    pub class: String,
+    /// 0.20 is 20 %.
+    pub rate: Decimal,
+    pub from: NaiveDate,
+    pub category: Option<String>,
+    pub seller: Option<String>,
+    pub buyer: Option<String>,
+    pub name: Option<String>,
+}
+
+/// A dunning policy: levels in ascending order of severity.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dunning {
+    pub line: usize,
+    pub name: String,
+    pub levels: Vec<Level>,
+}
+
+/// One dunning level. It is reached `after_days` after the due date (policy 29).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Level {
+    pub line: usize,
+    pub name: String,
+    pub after_days: u32,
+    /// Least overdue amount, in the account's currency.
+    pub minimum: Option<Decimal>,
+    pub remind: bool,
+    pub fee: Option<Decimal>,
+    pub suspend: bool,
+    pub write_off: bool,
+}
+
+/// One thing that happens or is expected, with the line it stands on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    pub line: usize,
+    /// The step as written, without its comment: what a difference report quotes.
+    pub text: String,
+    pub kind: Kind,
+}
+
+/// When a day is named, the step takes effect on that business date; otherwise on the clock's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Kind {
+    /// The clock moves to this local time in the zone of the first entity.
+    On(NaiveDateTime),
+    Account(Account),
+    Subscribe(Subscribe),
+    Change(Change),
+    Pause {
+        subscription: String,
+        from: Option<NaiveDate>,
+        reason: Option<String>,
+    },
+    Resume {
+        subscription: String,
+        on: Option<NaiveDate>,
+        reason: Option<String>,
+    },
+    Terminate {
+        subscription: String,
+        effective: Effective,
+        unused: Unused,
+    },
+    Usage(Usage),
+    Charge {
+        account: String,
+        amount: Decimal,
+        text: String,
+        class: Option<String>,
+        on: Option<NaiveDate>,
+    },
+    Wallet {
+        name: String,
+        account: String,
+        priority: Option<u32>,
+    },
+    TopUp {
+        wallet: String,
+        amount: Decimal,
+    },
+    Credit {
+        account: String,
+        amount: Decimal,
+    },
+    Pay {
+        payment: String,
+        account: String,
+        amount: Decimal,
+        invoice: Option<usize>,
+        pending: bool,
+    },
+    Settle {
+        payment: String,
+    },
+    Fail {
+        payment: String,
+        hard: bool,
+        reason: String,
+    },
+    Refund {
+        payment: String,
+        amount: Decimal,
+    },
+    Chargeback {
+        payment: String,
+        amount: Option<Decimal>,
+    },
+    /// `amount` is net, for part of a line.
+    Adjust {
+        account: String,
+        invoice: usize,
+        item: usize,
+        amount: Decimal,
+    },
+    Void {
+        account: String,
+        invoice: usize,
+    },
+    WriteOff {
+        account: String,
+        invoice: usize,
+    },
+    Bill {
+        accounts: Vec<String>,
+    },
+    Draft {
+        account: String,
+    },
+    Finalise {
+        account: String,
+    },
+    Refused {
+        code: String,
+        step: Box<Kind>,
+    },
+    Expect(Expect),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Account {
+    pub name: String,
+    pub entity: Option<String>,
+    pub currency: Option<String>,
+    pub billing_day: Option<u32>,
+    pub zone: Option<String>,
+    pub terms: Option<u32>,
+    /// The account that pays for this one.
+    pub parent: Option<String>,
+    pub country: Option<String>,
+    pub tax_category: Option<String>,
+    pub dunning: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Subscribe {
+    pub subscription: String,
+    pub account: String,
+    pub offer: String,
+    pub quantity: Option<Decimal>,
+    pub from: Option<NaiveDate>,
+    pub billing_day: Option<u32>,
+    /// (charge code, price) instead of the catalog's.
+    pub overrides: Vec<(String, Decimal)>,
+    /// What usage records name the subscription by.
+    pub access: Vec<String>,
+    pub no_trial: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    pub subscription: String,
+    pub to: Option<String>,
+    pub effective: Effective,
+    pub unused: Unused,
+    pub quantity: Option<Decimal>,
+    pub billing_day: Option<u32>,
+    pub overrides: Vec<(String, Decimal)>,
+}
+
+/// When a change takes effect (policy 10).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effective {
+    Now,
+    On(NaiveDate),
+    AtPeriodEnd,
+}
+
+/// What happens to the part that was billed and is no longer wanted (policy 10).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unused {
+    Prorata,
+    Full,
+    Nothing,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Usage {
+    pub subscription: String,
+    pub metric: String,
+    pub quantity: Decimal,
+    /// Local to the account's zone; the clock when absent.
+    pub at: Option<NaiveDateTime>,
+    /// Made up by the runner when absent.
+    pub key: Option<String>,
+    /// For records that carry their own amount of money.
+    pub amount: Option<Decimal>,
+    pub attributes: Vec<(String, String)>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Expect {
+    Invoice(Invoice),
+    NoInvoice {
+        account: String,
+    },
+    /// A credit note made by `adjust`; `number` counts the account's credit notes from 1, without it the newest.
+    CreditNote {
+        account: String,
+        number: Option<usize>,
+        total: Decimal,
+        tax: Option<Decimal>,
+    },
+    Balance {
+        account: String,
+        amount: Decimal,
+    },
+    Credit {
+        account: String,
+        amount: Decimal,
+    },
+    Wallet {
+        wallet: String,
+        amount: Decimal,
+    },
+    /// `level` is absent for `clear`.
+    Dunning {
+        account: String,
+        level: Option<String>,
+    },
+    Subscription {
+        subscription: String,
+        state: SubscriptionState,
+    },
+    /// (counter, value), the counters of policy 14.
+    Usage {
+        counts: Vec<(Counter, u64)>,
+    },
+    Mrr {
+        currency: String,
+        amount: Decimal,
+        on: Option<NaiveDate>,
+    },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Invoice {
+    pub account: String,
+    /// Counts the account's billed documents from 1; without it the newest.
+    pub number: Option<usize>,
+    pub total: Option<Decimal>,
+    pub tax: Option<Decimal>,
+    pub balance: Option<Decimal>,
+    pub state: Option<InvoiceState>,
+    /// Compared as a multiset when there is at least one.
+    pub lines: Vec<Line>,
+}
+
+/// One expected invoice line: net amount over `[from, until)`, or on one day when `until` is absent.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Line {
+    pub from: NaiveDate,
+    pub until: Option<NaiveDate>,
+    pub amount: Decimal,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InvoiceState {
+    Draft,
+    Open,
+    PartlyPaid,
+    Paid,
+    Void,
+    WrittenOff,
+    Credited,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SubscriptionState {
+    Pending,
+    Active,
+    Paused,
+    Terminated,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Counter {
+    Received,
+    Accepted,
+    Duplicates,
+    Conflicts,
+    Unreadable,
+    Rated,
+    Pending,
+    Rejected,
+    Superseded,
+}
+
+/// Midnight at the start of a day.
+pub(super) fn midnight(date: NaiveDate) -> NaiveDateTime {
+    date.and_time(NaiveTime::MIN)
+}

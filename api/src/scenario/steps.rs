@@ -1,0 +1,373 @@
+//! The steps of a scenario: one verb, one line.
+
+use chrono::NaiveDate;
+use rust_decimal::Decimal;
+
+use super::ast::{Account, Change, Effective, Kind, Subscribe, Unused, Usage};
+use super::parse::Mistake;
+use super::words::Words;
+
+/// Reads the step whose verb has been taken.
+pub(super) fn step(words: &mut Words) -> Result<Kind, Mistake> {
+    let kind = match words.verb() {
+        "on" => Kind::On(words.moment("a day or a day and a time")?),
+        "account" => account(words)?,
+        "subscribe" => subscribe(words)?,
+        "change" => change(words)?,
+        "pause" => {
+            let subscription = words.name("a subscription")?;
+            let (from, reason) = day_and_reason(words, "from")?;
+            Kind::Pause {
+                subscription,
+                from,
+                reason,
+            }
+        }
+        "resume" => {
+            let subscription = words.name("a subscription")?;
+            let (on, reason) = day_and_reason(words, "on")?;
+            Kind::Resume {
+                subscription,
+                on,
+                reason,
+            }
+        }
+        "terminate" => terminate(words)?,
+        "usage" => usage(words)?,
+        "charge" => charge(words)?,
+        "wallet" => wallet(words)?,
+        "top-up" => Kind::TopUp {
+            wallet: words.name("a wallet")?,
+            amount: words.decimal("an amount")?,
+        },
+        "credit" => Kind::Credit {
+            account: words.name("an account")?,
+            amount: words.decimal("an amount")?,
+        },
+        "pay" => pay(words)?,
+        "settle" => Kind::Settle {
+            payment: words.name("a payment")?,
+        },
+        "fail" => fail(words)?,
+        "refund" => Kind::Refund {
+            payment: words.name("a payment")?,
+            amount: words.decimal("an amount")?,
+        },
+        "chargeback" => {
+            let payment = words.name("a payment")?;
+            let amount = words
+                .peek()
+                .is_some()
+                .then(|| words.decimal("an amount"))
+                .transpose()?;
+            Kind::Chargeback { payment, amount }
+        }
+        "adjust" => {
+            let (account, invoice) = invoice(words)?;
+            if !words.skip("line") {
+                return Err(words.mistake("is written `adjust ACCOUNT invoice N line N AMOUNT`"));
+            }
+            let item = words.ordinal("the number of a line")?;
+            Kind::Adjust {
+                account,
+                invoice,
+                item,
+                amount: words.decimal("a net amount")?,
+            }
+        }
+        "void" => invoice(words).map(|(account, invoice)| Kind::Void { account, invoice })?,
+        "write-off" => {
+            invoice(words).map(|(account, invoice)| Kind::WriteOff { account, invoice })?
+        }
+        "bill" => {
+            let mut accounts = Vec::new();
+            while words.peek().is_some() {
+                accounts.push(words.name("an account")?);
+            }
+            Kind::Bill { accounts }
+        }
+        "draft" => Kind::Draft {
+            account: words.name("an account")?,
+        },
+        "finalise" => Kind::Finalise {
+            account: words.name("an account")?,
+        },
+        "refused" => refused(words)?,
+        _ => return Err(words.mistake("is not a step of a scenario")),
+    };
+    words.end()?;
+    Ok(kind)
+}
+
+/// `refused CODE: <step>`
+fn refused(words: &mut Words) -> Result<Kind, Mistake> {
+    let code =
+        words.need("a code and a step, as in `refused INVOICE_PAID: void alice invoice 1`")?;
+    let Some(code) = code
+        .strip_suffix(':')
+        .filter(|code| !code.is_empty())
+        .map(str::to_owned)
+    else {
+        return Err(words.mistake(format!("needs a colon after the code, found `{code}`")));
+    };
+    words.descend("a step after the code")?;
+    if matches!(words.verb(), "on" | "refused") {
+        return Err(words.mistake("cannot be refused"));
+    }
+    Ok(Kind::Refused {
+        code,
+        step: Box::new(step(words)?),
+    })
+}
+
+fn account(words: &mut Words) -> Result<Kind, Mistake> {
+    let mut account = Account {
+        name: words.name("a name")?,
+        ..Account::default()
+    };
+    while let Some(word) = words.take() {
+        match word.as_str() {
+            "entity" => account.entity = Some(words.name("an entity after `entity`")?),
+            "currency" => account.currency = Some(words.need("a currency code after `currency`")?),
+            "billing-day" => account.billing_day = Some(billing_day(words)?),
+            "zone" => account.zone = Some(words.need("a time zone after `zone`")?),
+            "terms" => account.terms = Some(words.whole("a number of days after `terms`")?),
+            "parent" => account.parent = Some(words.name("an account after `parent`")?),
+            "country" => account.country = Some(words.need("a country code after `country`")?),
+            "tax-category" => {
+                account.tax_category = Some(words.name("a tax category after `tax-category`")?)
+            }
+            "dunning" => account.dunning = Some(words.name("a dunning policy after `dunning`")?),
+            other => return Err(words.unknown(other)),
+        }
+    }
+    Ok(Kind::Account(account))
+}
+
+fn subscribe(words: &mut Words) -> Result<Kind, Mistake> {
+    let mut subscribe = Subscribe {
+        subscription: words.name("a name for the subscription")?,
+        account: words.name("an account")?,
+        offer: words.name("an offer")?,
+        ..Subscribe::default()
+    };
+    while let Some(word) = words.take() {
+        match word.as_str() {
+            "quantity" => subscribe.quantity = Some(words.decimal("a number after `quantity`")?),
+            "from" => subscribe.from = Some(words.date("a day after `from`")?),
+            "billing-day" => subscribe.billing_day = Some(billing_day(words)?),
+            "override" => subscribe.overrides.push(override_of(words)?),
+            "access" => subscribe.access.push(words.need("a key after `access`")?),
+            "trial" if words.skip("none") => subscribe.no_trial = true,
+            "trial" => return Err(words.mistake("knows only `trial none`")),
+            other => return Err(words.unknown(other)),
+        }
+    }
+    Ok(Kind::Subscribe(subscribe))
+}
+
+fn change(words: &mut Words) -> Result<Kind, Mistake> {
+    let mut change = Change {
+        subscription: words.name("a subscription")?,
+        to: None,
+        effective: Effective::Now,
+        unused: Unused::Prorata,
+        quantity: None,
+        billing_day: None,
+        overrides: Vec::new(),
+    };
+    while let Some(word) = words.take() {
+        match word.as_str() {
+            "to" => change.to = Some(words.name("an offer after `to`")?),
+            "on" | "at" => change.effective = effective(words, &word)?,
+            "unused" => change.unused = unused(words)?,
+            "quantity" => change.quantity = Some(words.decimal("a number after `quantity`")?),
+            "billing-day" => change.billing_day = Some(billing_day(words)?),
+            "override" => change.overrides.push(override_of(words)?),
+            other => return Err(words.unknown(other)),
+        }
+    }
+    let nothing = change.to.is_none() && change.quantity.is_none() && change.billing_day.is_none();
+    if nothing && change.overrides.is_empty() {
+        return Err(words.mistake(
+            "needs something to change: `to OFFER`, `quantity`, `billing-day` or `override`",
+        ));
+    }
+    Ok(Kind::Change(change))
+}
+
+fn terminate(words: &mut Words) -> Result<Kind, Mistake> {
+    let subscription = words.name("a subscription")?;
+    let (mut when, mut rest) = (Effective::Now, Unused::Prorata);
+    while let Some(word) = words.take() {
+        match word.as_str() {
+            "on" | "at" => when = effective(words, &word)?,
+            "unused" => rest = unused(words)?,
+            other => return Err(words.unknown(other)),
+        }
+    }
+    Ok(Kind::Terminate {
+        subscription,
+        effective: when,
+        unused: rest,
+    })
+}
+
+fn usage(words: &mut Words) -> Result<Kind, Mistake> {
+    let mut usage = Usage {
+        subscription: words.name("a subscription")?,
+        metric: words.name("a metric")?,
+        quantity: words.decimal("a quantity")?,
+        ..Usage::default()
+    };
+    while let Some(word) = words.take() {
+        match (word.as_str(), word.split_once('=')) {
+            ("at", _) => usage.at = Some(words.moment("a day or a day and a time after `at`")?),
+            ("key", _) => usage.key = Some(words.need("a record key after `key`")?),
+            ("amount", _) => usage.amount = Some(words.decimal("an amount after `amount`")?),
+            (_, Some((name, value))) if !name.is_empty() => {
+                usage.attributes.push((name.to_owned(), value.to_owned()))
+            }
+            _ => return Err(words.unknown(&word)),
+        }
+    }
+    Ok(Kind::Usage(usage))
+}
+
+fn charge(words: &mut Words) -> Result<Kind, Mistake> {
+    let account = words.name("an account")?;
+    let amount = words.decimal("an amount")?;
+    let text = words.need("a text in quotes")?;
+    let (mut class, mut on) = (None, None);
+    while let Some(word) = words.take() {
+        match word.as_str() {
+            "class" => class = Some(words.name("a tax class after `class`")?),
+            "on" => on = Some(words.date("a day after `on`")?),
+            other => return Err(words.unknown(other)),
+        }
+    }
+    Ok(Kind::Charge {
+        account,
+        amount,
+        text,
+        class,
+        on,
+    })
+}
+
+fn wallet(words: &mut Words) -> Result<Kind, Mistake> {
+    let (name, account) = (
+        words.name("a name for the wallet")?,
+        words.name("an account")?,
+    );
+    let priority = words
+        .skip("priority")
+        .then(|| words.whole("a number after `priority`"))
+        .transpose()?;
+    Ok(Kind::Wallet {
+        name,
+        account,
+        priority,
+    })
+}
+
+fn pay(words: &mut Words) -> Result<Kind, Mistake> {
+    let (payment, account) = (
+        words.name("a name for the payment")?,
+        words.name("an account")?,
+    );
+    let amount = words.decimal("an amount")?;
+    let (mut invoice, mut pending) = (None, false);
+    while let Some(word) = words.take() {
+        match word.as_str() {
+            "invoice" => invoice = Some(words.ordinal("the number of an invoice after `invoice`")?),
+            "pending" => pending = true,
+            other => return Err(words.unknown(other)),
+        }
+    }
+    Ok(Kind::Pay {
+        payment,
+        account,
+        amount,
+        invoice,
+        pending,
+    })
+}
+
+fn fail(words: &mut Words) -> Result<Kind, Mistake> {
+    let payment = words.name("a payment")?;
+    let what = "`soft` or `hard`";
+    let hard = match words.need(what)?.as_str() {
+        "soft" => false,
+        "hard" => true,
+        other => return Err(words.misfit(what, other)),
+    };
+    let reason = words
+        .rest()
+        .ok_or_else(|| words.mistake("needs a reason"))?;
+    Ok(Kind::Fail {
+        payment,
+        hard,
+        reason,
+    })
+}
+
+/// `ACCOUNT invoice N`
+fn invoice(words: &mut Words) -> Result<(String, usize), Mistake> {
+    let account = words.name("an account")?;
+    if !words.skip("invoice") {
+        return Err(words.mistake("needs `invoice N` after the account"));
+    }
+    Ok((account, words.ordinal("the number of an invoice")?))
+}
+
+fn day_and_reason(
+    words: &mut Words,
+    day: &str,
+) -> Result<(Option<NaiveDate>, Option<String>), Mistake> {
+    let on = words
+        .skip(day)
+        .then(|| words.date(&format!("a day after `{day}`")))
+        .transpose()?;
+    let reason = if words.skip("reason") {
+        words.rest()
+    } else {
+        None
+    };
+    Ok((on, reason))
+}
+
+/// After `on`: a day. After `at`: `period-end`.
+fn effective(words: &mut Words, word: &str) -> Result<Effective, Mistake> {
+    match word {
+        "on" => words.date("a day after `on`").map(Effective::On),
+        _ if words.skip("period-end") => Ok(Effective::AtPeriodEnd),
+        _ => Err(words.mistake("knows only `at period-end`")),
+    }
+}
+
+fn unused(words: &mut Words) -> Result<Unused, Mistake> {
+    let what = "prorata, full or none after `unused`";
+    match words.need(what)?.as_str() {
+        "prorata" => Ok(Unused::Prorata),
+        "full" => Ok(Unused::Full),
+        "none" => Ok(Unused::Nothing),
+        other => Err(words.misfit(what, other)),
+    }
+}
+
+fn billing_day(words: &mut Words) -> Result<u32, Mistake> {
+    let what = "a day of the month, 1 to 31, after `billing-day`";
+    match words.whole::<u32>(what)? {
+        day @ 1..=31 => Ok(day),
+        other => Err(words.misfit(what, &other.to_string())),
+    }
+}
+
+/// `override CHARGE PRICE`
+fn override_of(words: &mut Words) -> Result<(String, Decimal), Mistake> {
+    Ok((
+        words.name("the code of a charge after `override`")?,
+        words.decimal("a price after the charge")?,
+    ))
+}
