@@ -1,1 +1,14 @@
+//! The edge: GraphQL, HTTP, API keys and the command line.
+//!
+//! The only crate with async code, and the composition root. It holds no business rule: an `if` about
+//! money belongs in the domain crate.
+
+pub mod auth;
+pub mod cli;
+pub mod console;
+pub mod graphql;
+pub mod limits;
+pub mod logging;
+pub mod metrics;
 pub mod scenario;
+pub mod server;

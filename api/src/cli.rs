@@ -1,0 +1,116 @@
+//! The command line. Every subcommand runs on the same code path as GraphQL.
+//!
+//! Results go to standard output, progress and logs to standard error. Exit codes: 0 done; 1 refused or an
+//! expectation failed; 2 wrong usage; 3 the log or a file could not be used.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+mod keys;
+
+const EXIT_CODES: &str = "Exit codes:\n  0  done\n  1  refused, or an expectation failed\n  2  wrong usage\n  3  the log or a file could not be used";
+
+/// How a command ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    Done = 0,
+    Refused = 1,
+    Usage = 2,
+    Store = 3,
+}
+
+/// A command that did not end well: what to say, and the exit code.
+#[derive(Debug)]
+pub struct Failure {
+    pub exit: Exit,
+    pub error: Box<dyn std::error::Error + Send + Sync>,
+}
+
+impl Failure {
+    pub fn refused(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Failure {
+        Failure { exit: Exit::Refused, error: error.into() }
+    }
+
+    pub fn store(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Failure {
+        Failure { exit: Exit::Store, error: error.into() }
+    }
+}
+
+/// Event-sourced billing ledger: usage in, invoices out, every cent explained.
+#[derive(Parser)]
+#[command(name = "indelible", version, after_help = EXIT_CODES, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Print the GraphQL schema definition.
+    #[command(after_help = "Example:\n  indelible schema > schema.graphql")]
+    Schema,
+    /// Make, list and revoke API keys.
+    #[command(subcommand, after_help = keys::EXAMPLE)]
+    Keys(keys::Command),
+}
+
+/// The data directory, shared by most subcommands.
+#[derive(Args, Clone)]
+pub struct Data {
+    /// Data directory.
+    #[arg(long = "data", value_name = "DIR", default_value = "./indelible-data", env = "INDELIBLE_DATA")]
+    pub dir: PathBuf,
+}
+
+/// Parses the arguments, runs the command and reports.
+pub fn run() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Schema => {
+            print!("{}", crate::graphql::sdl());
+            Ok(())
+        }
+        Command::Keys(command) => keys::run(command),
+    };
+    match done {
+        Ok(()) => ExitCode::from(Exit::Done as u8),
+        Err(failure) => {
+            eprintln!("indelible: {}", chain(failure.error.as_ref()));
+            ExitCode::from(failure.exit as u8)
+        }
+    }
+}
+
+/// An error with its causes, outermost first.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn every_subcommand_shows_an_example() {
+        fn check(command: &clap::Command, path: &str) {
+            for sub in command.get_subcommands().filter(|sub| sub.get_name() != "help") {
+                let path = format!("{path} {}", sub.get_name());
+                let help = sub.get_after_help().map(ToString::to_string).unwrap_or_default();
+                assert!(help.contains("Example") && help.contains("indelible "), "{path} has no example");
+                check(sub, &path);
+            }
+        }
+        let cli = Cli::command();
+        cli.clone().debug_assert();
+        check(&cli, "indelible");
+    }
+}

@@ -1,0 +1,5 @@
+//! The `indelible` binary. See `indelible --help`.
+
+fn main() -> std::process::ExitCode {
+    indelible_api::cli::run()
+}
