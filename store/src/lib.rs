@@ -1,1 +1,26 @@
+//! The log: the only truth of the ledger.
+//!
+//! A [`Commit`] holds one or more events of one or more streams and becomes durable as a whole or not at all.
+//! The store knows nothing of billing: payloads are opaque bytes, so the layers above may change without it.
+//!
+//! - Positions are gapless and totally ordered over the log; versions are gapless per stream.
+//! - Nothing is acknowledged before a real sync of the disk.
+//! - Each commit is one block of a BLAKE3 chain, so a changed byte is found and located (`docs/log-format.md`).
+//! - `SledStore` and [`MemoryStore`] share everything but the medium the blocks lie on.
 
+pub mod block;
+mod error;
+mod event_store;
+mod index;
+mod log;
+mod memory;
+mod queue;
+mod writer;
+
+pub use error::StoreError;
+pub use event_store::{
+    Appended, CommandRecord, Commit, EventStore, MAX_EVENTS, MAX_ID_BYTES, MAX_PAYLOAD_BYTES,
+    NewEvent, StoreStats, StoredEvent, StoredReceipt, StreamKey, Ticket, Verified,
+};
+pub use log::{Log, SyncHook};
+pub use memory::MemoryStore;

@@ -1,0 +1,220 @@
+//! The trait every log keeps, and the values that go in and come out.
+
+use std::fmt;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::StoreError;
+
+/// Most events in one commit.
+pub const MAX_EVENTS: usize = 10_000;
+/// Most bytes of payloads and receipt together in one commit (8 MiB).
+pub const MAX_PAYLOAD_BYTES: usize = 8 << 20;
+/// Longest tenant, stream kind, stream id, event type, actor, correlation and command id, in bytes of UTF-8.
+pub const MAX_ID_BYTES: usize = 200;
+
+/// Names a stream. There is no stream without a tenant, so no reader can forget to ask for one.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct StreamKey {
+    pub tenant: String,
+    pub kind: String,
+    pub id: String,
+}
+
+impl StreamKey {
+    /// The stream `id` of the given kind, of one tenant.
+    pub fn new(
+        tenant: impl Into<String>,
+        kind: impl Into<String>,
+        id: impl Into<String>,
+    ) -> StreamKey {
+        StreamKey {
+            tenant: tenant.into(),
+            kind: kind.into(),
+            id: id.into(),
+        }
+    }
+}
+
+impl fmt::Display for StreamKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}/{}", self.tenant, self.kind, self.id)
+    }
+}
+
+/// An event on its way into the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewEvent {
+    pub stream: StreamKey,
+    /// The version the stream must have before this event; 0 = the stream is empty.
+    pub expected_version: u64,
+    pub event_type: String,
+    /// The version of the payload's shape.
+    pub schema: u16,
+    pub payload: Vec<u8>,
+}
+
+/// The command that caused a commit, remembered for ever, so that a repeated command gets its first answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommandRecord {
+    pub command_id: String,
+    pub input_hash: [u8; 32],
+    #[serde(with = "serde_bytes")]
+    pub receipt: Vec<u8>,
+}
+
+/// The unit of durability and of atomicity: all of it is in the log, or nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Commit {
+    /// All streams of the commit are of this tenant.
+    pub tenant: String,
+    /// Microseconds since 1970 UTC. Raised to that of the commit before, if lower: the log's time never decreases.
+    pub recorded_at: i64,
+    pub actor: String,
+    pub correlation: String,
+    /// Position of the event that caused this commit; 0 = none.
+    pub causation: u64,
+    pub command: Option<CommandRecord>,
+    pub events: Vec<NewEvent>,
+}
+
+/// An event as the log holds it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredEvent {
+    /// 1-based and gapless over the log.
+    pub position: u64,
+    pub stream: StreamKey,
+    /// 1-based and gapless per stream.
+    pub version: u64,
+    pub event_type: String,
+    pub schema: u16,
+    #[serde(with = "serde_bytes")]
+    pub payload: Vec<u8>,
+    /// Microseconds since 1970 UTC; never decreases with the position.
+    pub recorded_at: i64,
+    pub actor: String,
+    pub command_id: Option<String>,
+    pub correlation: String,
+    /// Position of the causing event; 0 = none.
+    pub causation: u64,
+}
+
+/// Where a commit landed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Appended {
+    pub first_position: u64,
+    pub last_position: u64,
+}
+
+/// The remembered answer of a command.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredReceipt {
+    pub input_hash: [u8; 32],
+    #[serde(with = "serde_bytes")]
+    pub receipt: Vec<u8>,
+    /// Last position of the command's commit.
+    pub last_position: u64,
+}
+
+/// What a check of the whole chain found in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verified {
+    pub blocks: u64,
+    pub events: u64,
+    /// Last position checked.
+    pub head: u64,
+    /// Hash of the last block: it stands for every byte before it. Kept elsewhere, it also shows a lost end.
+    pub head_hash: [u8; 32],
+}
+
+/// Counters since the log was opened (`syncs`), and sizes of all of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoreStats {
+    pub events: u64,
+    pub blocks: u64,
+    /// Bytes of all blocks, headers included, before the storage engine adds its own.
+    pub bytes: u64,
+    /// Real syncs of the log since it was opened: one per group of commits.
+    pub syncs: u64,
+}
+
+/// A commit that is queued; [`wait`](Ticket::wait) tells when it is durable.
+#[derive(Debug)]
+#[must_use = "a commit is durable only when its ticket says so"]
+pub struct Ticket {
+    answer: Receiver<Result<Appended, StoreError>>,
+}
+
+/// The other end of a [`Ticket`].
+pub type Answer = SyncSender<Result<Appended, StoreError>>;
+
+impl Ticket {
+    /// A ticket and the end that answers it, for implementations of [`EventStore`].
+    pub fn pair() -> (Answer, Ticket) {
+        let (sender, answer) = sync_channel(1);
+        (sender, Ticket { answer })
+    }
+
+    /// Waits until the commit is on disk after a real sync, or refused. A refused commit left nothing.
+    pub fn wait(self) -> Result<Appended, StoreError> {
+        match self.answer.recv() {
+            Ok(answer) => answer,
+            Err(_) => Err(StoreError::Poisoned {
+                why: "the writer stopped before it answered".into(),
+            }),
+        }
+    }
+}
+
+/// An append-only log of events: one total order, one writer, many readers.
+pub trait EventStore: Send + Sync {
+    /// Queues the commit and returns at once with a ticket. The queue is bounded: when it is full this blocks,
+    /// which is the back-pressure.
+    ///
+    /// Errors known at once: TOO_LARGE, INVALID_COMMIT, POISONED. The rest comes with the ticket.
+    fn submit(&self, commit: Commit) -> Result<Ticket, StoreError>;
+
+    /// Submits and waits until the commit is durable.
+    fn append(&self, commit: Commit) -> Result<Appended, StoreError> {
+        self.submit(commit)?.wait()
+    }
+
+    /// Last durable position; 0 = the log is empty.
+    fn head(&self) -> u64;
+
+    /// Durable events after a position, in order: whole blocks until `max_events` is reached, so it may give more,
+    /// and at least one block if there is one. Of a block that `after` cuts, the events up to it are left out.
+    fn read(&self, after: u64, max_events: usize) -> Result<Vec<StoredEvent>, StoreError>;
+
+    /// At most `max` durable events of one stream after a version, in order.
+    fn read_stream(
+        &self,
+        key: &StreamKey,
+        after_version: u64,
+        max: usize,
+    ) -> Result<Vec<StoredEvent>, StoreError>;
+
+    /// Version of the stream's last durable event; 0 = the stream is empty.
+    fn stream_version(&self, key: &StreamKey) -> u64;
+
+    /// The remembered answer of a command, if its commit is durable.
+    fn receipt(&self, tenant: &str, command_id: &str) -> Result<Option<StoredReceipt>, StoreError>;
+
+    /// Blocks until the head is past `after` or the timeout is over; returns the head.
+    fn wait_past(&self, after: u64, timeout: Duration) -> u64;
+
+    /// Calls `f` with the new head after each durable group of commits, on the writer's thread after it has
+    /// answered: `f` must be short and must not append.
+    fn on_commit(&self, f: Box<dyn Fn(u64) + Send + Sync>);
+
+    /// Checks the whole durable chain: magic, version, CRC, hashes and their chain, gapless positions and stream
+    /// versions, no repeated command, `recorded_at` never decreasing. Calls `progress(position, head)` on the way.
+    ///
+    /// Damage answers CORRUPT with the first position of the first damaged block.
+    fn verify(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<Verified, StoreError>;
+
+    /// Counters and sizes.
+    fn stats(&self) -> StoreStats;
+}

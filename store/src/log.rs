@@ -1,0 +1,380 @@
+//! The log over any medium: everything but where the bytes lie.
+//!
+//! `SledStore` and [`MemoryStore`](crate::MemoryStore) are this type over their medium, so the tests
+//! of one speak for the other: same blocks, same chain, same writer, same refusals.
+
+use std::fmt;
+use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError, RwLock};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use crate::block::{self, Block};
+use crate::event_store::{MAX_EVENTS, MAX_ID_BYTES, MAX_PAYLOAD_BYTES};
+use crate::index::Index;
+use crate::queue::Queue;
+use crate::writer::{self, Pending};
+use crate::{
+    Commit, EventStore, StoreError, StoreStats, StoredEvent, StoredReceipt, StreamKey, Ticket,
+    Verified,
+};
+
+/// Runs before each real sync; an error is a failed sync. For tests and drills of what the disk may do.
+pub type SyncHook = Box<dyn Fn() -> io::Result<()> + Send + Sync>;
+
+/// A block ready to be written, under its first position.
+pub struct Sealed {
+    pub first_position: u64,
+    pub bytes: Vec<u8>,
+}
+
+/// Where blocks lie.
+pub trait Medium: Send + Sync + 'static {
+    /// Writes all blocks, or none as far as a later start can see, and returns after a real sync.
+    fn write(&self, blocks: &[Sealed]) -> Result<(), StoreError>;
+
+    /// The bytes of the block that begins at a position.
+    fn load(&self, first_position: u64) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// Hands out the stored blocks in order from a position on, until `each` answers false.
+    fn scan(&self, from: u64, each: &mut Each<'_>) -> Result<(), StoreError>;
+}
+
+/// What [`Medium::scan`] calls with first position and bytes of each block.
+pub type Each<'a> = dyn FnMut(u64, Vec<u8>) -> Result<bool, StoreError> + 'a;
+
+/// Called with the new head after each durable group.
+type Listener = Box<dyn Fn(u64) + Send + Sync>;
+
+/// What the writer and the readers share.
+pub(crate) struct Shared<M> {
+    pub medium: M,
+    pub queue: Queue<Pending>,
+    pub index: RwLock<Index>,
+    /// The durable head; moves after the index.
+    head: Mutex<u64>,
+    head_moved: Condvar,
+    pub syncs: AtomicU64,
+    pub poison: OnceLock<String>,
+    listeners: RwLock<Vec<Listener>>,
+}
+
+impl<M> Shared<M> {
+    pub fn poisoned(&self) -> Option<StoreError> {
+        self.poison
+            .get()
+            .map(|why| StoreError::Poisoned { why: why.clone() })
+    }
+
+    pub fn publish(&self, head: u64) {
+        *self.head.lock().unwrap_or_else(PoisonError::into_inner) = head;
+        self.head_moved.notify_all();
+    }
+
+    pub fn tell(&self, head: u64) {
+        let listeners = self
+            .listeners
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        for listener in listeners.iter() {
+            listener(head);
+        }
+    }
+
+    pub fn index(&self) -> std::sync::RwLockReadGuard<'_, Index> {
+        self.index.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn head(&self) -> u64 {
+        *self.head.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// An [`EventStore`] over a medium. Dropping it writes what is queued, then stops.
+pub struct Log<M: Medium> {
+    shared: Arc<Shared<M>>,
+    writer: Option<JoinHandle<()>>,
+}
+
+impl<M: Medium> Log<M> {
+    /// Reads and checks every block of the medium, then starts the writer.
+    ///
+    /// CORRUPT names the first damaged block. Nothing is cut off or repaired: a person decides.
+    pub(crate) fn over(medium: M) -> Result<Log<M>, StoreError> {
+        let mut index = Index::empty();
+        medium.scan(1, &mut |at, bytes| {
+            index.admit(block::decode(at, &bytes)?.into())?;
+            Ok(true)
+        })?;
+        let shared = Arc::new(Shared {
+            medium,
+            queue: Queue::new(),
+            head: Mutex::new(index.tip().head),
+            index: RwLock::new(index),
+            head_moved: Condvar::new(),
+            syncs: AtomicU64::new(0),
+            poison: OnceLock::new(),
+            listeners: RwLock::new(Vec::new()),
+        });
+        let writer = writer::start(Arc::clone(&shared))
+            .map_err(|e| StoreError::io("starting the writer thread of the log", e))?;
+        Ok(Log {
+            shared,
+            writer: Some(writer),
+        })
+    }
+
+    fn load(&self, first_position: u64) -> Result<Block, StoreError> {
+        let bytes = self
+            .shared
+            .medium
+            .load(first_position)?
+            .ok_or_else(|| StoreError::corrupt(first_position, "missing"))?;
+        block::decode(first_position, &bytes)
+    }
+}
+
+impl<M: Medium> Drop for Log<M> {
+    fn drop(&mut self) {
+        self.shared.queue.close();
+        if let Some(writer) = self.writer.take() {
+            // A listener may hold the last reference; a thread cannot wait for itself.
+            if writer.thread().id() != std::thread::current().id() {
+                // A panic of the writer was answered with POISONED to those who waited.
+                let _ = writer.join();
+            }
+        }
+    }
+}
+
+impl<M: Medium> fmt::Debug for Log<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Log")
+            .field("head", &self.shared.head())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<M: Medium> EventStore for Log<M> {
+    fn submit(&self, commit: Commit) -> Result<Ticket, StoreError> {
+        check(&commit)?;
+        if let Some(poisoned) = self.shared.poisoned() {
+            return Err(poisoned);
+        }
+        let (answer, ticket) = Ticket::pair();
+        let pending = Pending::encode(commit, answer)?;
+        match self.shared.queue.push(pending) {
+            Ok(()) => Ok(ticket),
+            Err(_) => Err(self.shared.poisoned().unwrap_or(StoreError::Poisoned {
+                why: "the log is closed".into(),
+            })),
+        }
+    }
+
+    fn head(&self) -> u64 {
+        self.shared.head()
+    }
+
+    fn read(&self, after: u64, max_events: usize) -> Result<Vec<StoredEvent>, StoreError> {
+        let (first, head) = {
+            let index = self.shared.index();
+            (index.block_after(after), index.tip().head)
+        };
+        let mut events = Vec::new();
+        let Some(first) = first else {
+            return Ok(events);
+        };
+        let mut expected = first;
+        self.shared.medium.scan(first, &mut |at, bytes| {
+            // Past the head lies what is written but not yet synced: not a fact yet.
+            if at > head {
+                return Ok(false);
+            }
+            if at != expected {
+                return Err(StoreError::corrupt(expected, "missing"));
+            }
+            let block = block::decode(at, &bytes)?;
+            expected = block.header.last_position() + 1;
+            events.extend(block.into_events().filter(|event| event.position > after));
+            Ok(events.len() < max_events && expected <= head)
+        })?;
+        if events.is_empty() {
+            return Err(StoreError::corrupt(first, "missing"));
+        }
+        Ok(events)
+    }
+
+    fn read_stream(
+        &self,
+        key: &StreamKey,
+        after_version: u64,
+        max: usize,
+    ) -> Result<Vec<StoredEvent>, StoreError> {
+        let blocks = self.shared.index().blocks_of(key, after_version, max);
+        let mut events = Vec::new();
+        for first in blocks {
+            let left = max.saturating_sub(events.len());
+            if left == 0 {
+                break;
+            }
+            events.extend(
+                self.load(first)?
+                    .into_events()
+                    .filter(|event| event.version > after_version && event.stream == *key)
+                    .take(left),
+            );
+        }
+        Ok(events)
+    }
+
+    fn stream_version(&self, key: &StreamKey) -> u64 {
+        self.shared.index().version(key)
+    }
+
+    fn receipt(&self, tenant: &str, command_id: &str) -> Result<Option<StoredReceipt>, StoreError> {
+        let Some(first) = self.shared.index().command(tenant, command_id) else {
+            return Ok(None);
+        };
+        let block = self.load(first)?;
+        let last_position = block.header.last_position();
+        match block.body.command {
+            Some(command) if command.command_id == command_id => Ok(Some(StoredReceipt {
+                input_hash: command.input_hash,
+                receipt: command.receipt,
+                last_position,
+            })),
+            _ => Err(StoreError::corrupt(
+                first,
+                format!("does not hold command {command_id}"),
+            )),
+        }
+    }
+
+    fn wait_past(&self, after: u64, timeout: Duration) -> u64 {
+        let deadline = Instant::now().checked_add(timeout);
+        let mut head = self
+            .shared
+            .head
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        while *head <= after {
+            let left = match deadline {
+                Some(deadline) => deadline.saturating_duration_since(Instant::now()),
+                None => timeout,
+            };
+            if left.is_zero() {
+                break;
+            }
+            head = self
+                .shared
+                .head_moved
+                .wait_timeout(head, left)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
+        }
+        *head
+    }
+
+    fn on_commit(&self, f: Box<dyn Fn(u64) + Send + Sync>) {
+        self.shared
+            .listeners
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(f);
+    }
+
+    fn verify(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<Verified, StoreError> {
+        let head = self.shared.index().tip().head;
+        let mut seen = Index::empty();
+        self.shared.medium.scan(1, &mut |at, bytes| {
+            if at > head {
+                return Ok(false);
+            }
+            seen.admit(block::decode(at, &bytes)?.into())?;
+            progress(seen.tip().head, head);
+            Ok(true)
+        })?;
+        let tip = seen.tip();
+        if tip.head != head {
+            return Err(StoreError::corrupt(
+                tip.head + 1,
+                format!("missing, the log's head is {head}"),
+            ));
+        }
+        Ok(Verified {
+            blocks: seen.block_count(),
+            events: tip.head,
+            head: tip.head,
+            head_hash: tip.hash,
+        })
+    }
+
+    fn stats(&self) -> StoreStats {
+        let index = self.shared.index();
+        StoreStats {
+            events: index.tip().head,
+            blocks: index.block_count(),
+            bytes: index.bytes(),
+            syncs: self.shared.syncs.load(Ordering::Acquire),
+        }
+    }
+}
+
+/// Refuses what no state of the log could take.
+fn check(commit: &Commit) -> Result<(), StoreError> {
+    if commit.events.is_empty() {
+        return Err(StoreError::InvalidCommit {
+            what: "it holds no events".into(),
+        });
+    }
+    at_most("events of a commit", commit.events.len(), MAX_EVENTS)?;
+    name("tenant", &commit.tenant)?;
+    id_length("actor", &commit.actor)?;
+    id_length("correlation", &commit.correlation)?;
+    let mut payload = 0usize;
+    if let Some(command) = &commit.command {
+        name("command id", &command.command_id)?;
+        payload = command.receipt.len();
+    }
+    for event in &commit.events {
+        if event.stream.tenant != commit.tenant {
+            return Err(StoreError::InvalidCommit {
+                what: format!("stream {} is not of tenant {}", event.stream, commit.tenant),
+            });
+        }
+        name("stream kind", &event.stream.kind)?;
+        name("stream id", &event.stream.id)?;
+        name("event type", &event.event_type)?;
+        payload = payload.saturating_add(event.payload.len());
+    }
+    at_most(
+        "payload and receipt of a commit in bytes",
+        payload,
+        MAX_PAYLOAD_BYTES,
+    )
+}
+
+fn name(what: &str, name: &str) -> Result<(), StoreError> {
+    if name.is_empty() {
+        return Err(StoreError::InvalidCommit {
+            what: format!("its {what} is empty"),
+        });
+    }
+    id_length(what, name)
+}
+
+fn id_length(what: &str, id: &str) -> Result<(), StoreError> {
+    at_most(&format!("{what} in bytes"), id.len(), MAX_ID_BYTES)
+}
+
+fn at_most(what: &str, actual: usize, limit: usize) -> Result<(), StoreError> {
+    if actual > limit {
+        return Err(StoreError::TooLarge {
+            what: what.into(),
+            actual,
+            limit,
+        });
+    }
+    Ok(())
+}
