@@ -18,7 +18,9 @@ pub const DEFAULT_TENANT: &str = "default";
 const FILE_NAME: &str = "api-keys.toml";
 
 /// What a key may do; each scope includes the ones before it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, clap::ValueEnum)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, clap::ValueEnum,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Scope {
     /// Queries and the event feed.
@@ -93,11 +95,21 @@ struct KeyFile {
 #[derive(Debug, thiserror::Error)]
 pub enum KeyFileError {
     #[error("cannot read or write {path}")]
-    Io { path: PathBuf, source: std::io::Error },
+    Io {
+        path: PathBuf,
+        source: std::io::Error,
+    },
     #[error("{path} is not a list of API keys")]
-    Syntax { path: PathBuf, source: toml::de::Error },
+    Syntax {
+        path: PathBuf,
+        source: toml::de::Error,
+    },
     #[error("{path}: key `{id}` carries the hash `{hash}`, which is not 64 hex digits")]
-    Hash { path: PathBuf, id: String, hash: String },
+    Hash {
+        path: PathBuf,
+        id: String,
+        hash: String,
+    },
     #[error("tenant `{0}` must be 1 to 40 characters a-z, 0-9, `-`, and start with a letter")]
     Tenant(String),
     #[error("the operating system gave no random bytes")]
@@ -122,19 +134,31 @@ impl Keys {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
             Err(source) => return Err(KeyFileError::Io { path, source }),
         };
-        let file: KeyFile =
-            toml::from_str(&text).map_err(|source| KeyFileError::Syntax { path: path.clone(), source })?;
+        let file: KeyFile = toml::from_str(&text).map_err(|source| KeyFileError::Syntax {
+            path: path.clone(),
+            source,
+        })?;
         for key in &file.key {
             if blake3::Hash::from_hex(&key.hash).is_err() {
-                return Err(KeyFileError::Hash { path, id: key.id.clone(), hash: key.hash.clone() });
+                return Err(KeyFileError::Hash {
+                    path,
+                    id: key.id.clone(),
+                    hash: key.hash.clone(),
+                });
             }
         }
-        Ok(Keys { path, keys: file.key })
+        Ok(Keys {
+            path,
+            keys: file.key,
+        })
     }
 
     /// No key at all: the server stays on loopback.
     pub fn none() -> Keys {
-        Keys { path: PathBuf::new(), keys: Vec::new() }
+        Keys {
+            path: PathBuf::new(),
+            keys: Vec::new(),
+        }
     }
 
     pub fn is_empty(&self) -> bool {
@@ -168,7 +192,10 @@ impl Keys {
         let before = self.keys.len();
         self.keys.retain(|key| key.id != id);
         if self.keys.len() == before {
-            return Err(KeyFileError::NoSuchKey { path: self.path.clone(), id: id.to_owned() });
+            return Err(KeyFileError::NoSuchKey {
+                path: self.path.clone(),
+                id: id.to_owned(),
+            });
         }
         self.write()
     }
@@ -189,24 +216,37 @@ impl Keys {
         if !scheme.eq_ignore_ascii_case("bearer") {
             return Err(Denied::Malformed);
         }
-        let row = self.keys.iter().find(|row| row.id == id).ok_or(Denied::Unknown)?;
+        let row = self
+            .keys
+            .iter()
+            .find(|row| row.id == id)
+            .ok_or(Denied::Unknown)?;
         let kept = blake3::Hash::from_hex(&row.hash).map_err(|_| Denied::Unknown)?;
         // `blake3::Hash` compares in constant time.
         if blake3::hash(secret.as_bytes()) != kept {
             return Err(Denied::Unknown);
         }
-        Ok(Caller { tenant: row.tenant.clone(), scope: row.scope, actor: format!("key:{}", row.name) })
+        Ok(Caller {
+            tenant: row.tenant.clone(),
+            scope: row.scope,
+            actor: format!("key:{}", row.name),
+        })
     }
 
     /// Writes a new file beside the old one and renames it, readable by its owner only.
     fn write(&self) -> Result<(), KeyFileError> {
-        let failed = |source| KeyFileError::Io { path: self.path.clone(), source };
+        let failed = |source| KeyFileError::Io {
+            path: self.path.clone(),
+            source,
+        };
         let mut text = String::from(
             "# API keys of this data directory. Only hashes are kept; `indelible keys` edits this file.\n\n",
         );
         text.push_str(
-            &toml::to_string(&KeyFile { key: self.keys.clone() })
-                .expect("rows of plain strings are always valid TOML"),
+            &toml::to_string(&KeyFile {
+                key: self.keys.clone(),
+            })
+            .expect("rows of plain strings are always valid TOML"),
         );
         if let Some(folder) = self.path.parent() {
             std::fs::create_dir_all(folder).map_err(failed)?;
@@ -220,7 +260,9 @@ impl Keys {
             options.mode(0o600);
         }
         let mut file = options.open(&fresh).map_err(failed)?;
-        file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
+        file.write_all(text.as_bytes())
+            .and_then(|()| file.sync_all())
+            .map_err(failed)?;
         std::fs::rename(&fresh, &self.path).map_err(failed)
     }
 }
@@ -229,7 +271,9 @@ impl Keys {
 fn is_tenant(name: &str) -> bool {
     name.len() <= 40
         && name.starts_with(|c: char| c.is_ascii_lowercase())
-        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+        && name
+            .chars()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
 }
 
 fn random_hex<const N: usize>() -> Result<String, KeyFileError> {
@@ -243,7 +287,8 @@ mod tests {
     use super::*;
 
     fn folder(name: &str) -> PathBuf {
-        let path = std::env::temp_dir().join(format!("indelible-keys-{}-{name}", std::process::id()));
+        let path =
+            std::env::temp_dir().join(format!("indelible-keys-{}-{name}", std::process::id()));
         std::fs::remove_dir_all(&path).ok();
         path
     }
@@ -251,10 +296,16 @@ mod tests {
     #[test]
     fn a_key_lets_its_own_tenant_in_with_its_own_scope() {
         let data = folder("own");
-        let key = Keys::load(&data).unwrap().add("acme", Scope::Operate, "till").unwrap();
+        let key = Keys::load(&data)
+            .unwrap()
+            .add("acme", Scope::Operate, "till")
+            .unwrap();
         let keys = Keys::load(&data).unwrap();
         let caller = keys.authenticate(Some(&format!("Bearer {key}"))).unwrap();
-        assert_eq!((caller.tenant.as_str(), caller.scope, caller.actor.as_str()), ("acme", Scope::Operate, "key:till"));
+        assert_eq!(
+            (caller.tenant.as_str(), caller.scope, caller.actor.as_str()),
+            ("acme", Scope::Operate, "key:till")
+        );
         std::fs::remove_dir_all(&data).unwrap();
     }
 
@@ -268,20 +319,34 @@ mod tests {
         forged.push(if key.ends_with('0') { '1' } else { '0' });
         assert_eq!(keys.authenticate(None), Err(Denied::Missing));
         assert_eq!(keys.authenticate(Some("Basic abc")), Err(Denied::Malformed));
-        assert_eq!(keys.authenticate(Some(&format!("Basic {key}"))), Err(Denied::Malformed));
-        assert_eq!(keys.authenticate(Some(&format!("Bearer {forged}"))), Err(Denied::Unknown));
+        assert_eq!(
+            keys.authenticate(Some(&format!("Basic {key}"))),
+            Err(Denied::Malformed)
+        );
+        assert_eq!(
+            keys.authenticate(Some(&format!("Bearer {forged}"))),
+            Err(Denied::Unknown)
+        );
         assert!(keys.authenticate(Some(&format!("bearer {key}"))).is_ok());
         keys.add("acme", Scope::Read, "b").unwrap();
         let id = keys.rows()[0].id.clone();
         keys.revoke(&id).unwrap();
-        assert_eq!(Keys::load(&data).unwrap().authenticate(Some(&format!("Bearer {key}"))), Err(Denied::Unknown));
+        assert_eq!(
+            Keys::load(&data)
+                .unwrap()
+                .authenticate(Some(&format!("Bearer {key}"))),
+            Err(Denied::Unknown)
+        );
         std::fs::remove_dir_all(&data).unwrap();
     }
 
     #[test]
     fn the_file_holds_no_secret_and_is_readable_by_its_owner_only() {
         let data = folder("secret");
-        let key = Keys::load(&data).unwrap().add("acme", Scope::Admin, "a").unwrap();
+        let key = Keys::load(&data)
+            .unwrap()
+            .add("acme", Scope::Admin, "a")
+            .unwrap();
         let secret = key.rsplit('_').next().unwrap();
         let text = std::fs::read_to_string(data.join(FILE_NAME)).unwrap();
         assert_eq!(secret.len(), 64);
@@ -289,7 +354,10 @@ mod tests {
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt as _;
-            let mode = std::fs::metadata(data.join(FILE_NAME)).unwrap().permissions().mode();
+            let mode = std::fs::metadata(data.join(FILE_NAME))
+                .unwrap()
+                .permissions()
+                .mode();
             assert_eq!(mode & 0o077, 0);
         }
         std::fs::remove_dir_all(&data).unwrap();
@@ -298,7 +366,10 @@ mod tests {
     #[test]
     fn without_keys_everybody_is_the_default_tenant() {
         let caller = Keys::none().authenticate(None).unwrap();
-        assert_eq!((caller.tenant.as_str(), caller.scope), (DEFAULT_TENANT, Scope::Admin));
+        assert_eq!(
+            (caller.tenant.as_str(), caller.scope),
+            (DEFAULT_TENANT, Scope::Admin)
+        );
     }
 
     #[test]
@@ -306,7 +377,13 @@ mod tests {
         let data = folder("tenant");
         let mut keys = Keys::load(&data).unwrap();
         for bad in ["", "Acme", "a/b", "-a", "1a"] {
-            assert!(matches!(keys.add(bad, Scope::Read, "x"), Err(KeyFileError::Tenant(_))), "{bad}");
+            assert!(
+                matches!(
+                    keys.add(bad, Scope::Read, "x"),
+                    Err(KeyFileError::Tenant(_))
+                ),
+                "{bad}"
+            );
         }
     }
 }

@@ -30,11 +30,17 @@ pub struct Failure {
 
 impl Failure {
     pub fn refused(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Failure {
-        Failure { exit: Exit::Refused, error: error.into() }
+        Failure {
+            exit: Exit::Refused,
+            error: error.into(),
+        }
     }
 
     pub fn store(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Failure {
-        Failure { exit: Exit::Store, error: error.into() }
+        Failure {
+            exit: Exit::Store,
+            error: error.into(),
+        }
     }
 }
 
@@ -60,7 +66,12 @@ enum Command {
 #[derive(Args, Clone)]
 pub struct Data {
     /// Data directory.
-    #[arg(long = "data", value_name = "DIR", default_value = "./indelible-data", env = "INDELIBLE_DATA")]
+    #[arg(
+        long = "data",
+        value_name = "DIR",
+        default_value = "./indelible-data",
+        env = "INDELIBLE_DATA"
+    )]
     pub dir: PathBuf,
 }
 
@@ -102,10 +113,19 @@ mod tests {
     #[test]
     fn every_subcommand_shows_an_example() {
         fn check(command: &clap::Command, path: &str) {
-            for sub in command.get_subcommands().filter(|sub| sub.get_name() != "help") {
+            for sub in command
+                .get_subcommands()
+                .filter(|sub| sub.get_name() != "help")
+            {
                 let path = format!("{path} {}", sub.get_name());
-                let help = sub.get_after_help().map(ToString::to_string).unwrap_or_default();
-                assert!(help.contains("Example") && help.contains("indelible "), "{path} has no example");
+                let help = sub
+                    .get_after_help()
+                    .map(ToString::to_string)
+                    .unwrap_or_default();
+                assert!(
+                    help.contains("Example") && help.contains("indelible "),
+                    "{path} has no example"
+                );
                 check(sub, &path);
             }
         }

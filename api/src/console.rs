@@ -17,12 +17,36 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'u
 const INDEX: &[u8] = include_bytes!("../assets/graphiql/index.html");
 
 const FILES: [(&str, &str, &[u8]); 7] = [
-    ("/graphiql/start.js", SCRIPT, include_bytes!("../assets/graphiql/start.js")),
-    ("/graphiql/page.css", STYLE, include_bytes!("../assets/graphiql/page.css")),
-    ("/graphiql/graphiql.min.css", STYLE, include_bytes!("../assets/graphiql/graphiql.min.css")),
-    ("/graphiql/graphiql.min.js", SCRIPT, include_bytes!("../assets/graphiql/graphiql.min.js")),
-    ("/graphiql/graphql-ws.min.js", SCRIPT, include_bytes!("../assets/graphiql/graphql-ws.min.js")),
-    ("/graphiql/react.production.min.js", SCRIPT, include_bytes!("../assets/graphiql/react.production.min.js")),
+    (
+        "/graphiql/start.js",
+        SCRIPT,
+        include_bytes!("../assets/graphiql/start.js"),
+    ),
+    (
+        "/graphiql/page.css",
+        STYLE,
+        include_bytes!("../assets/graphiql/page.css"),
+    ),
+    (
+        "/graphiql/graphiql.min.css",
+        STYLE,
+        include_bytes!("../assets/graphiql/graphiql.min.css"),
+    ),
+    (
+        "/graphiql/graphiql.min.js",
+        SCRIPT,
+        include_bytes!("../assets/graphiql/graphiql.min.js"),
+    ),
+    (
+        "/graphiql/graphql-ws.min.js",
+        SCRIPT,
+        include_bytes!("../assets/graphiql/graphql-ws.min.js"),
+    ),
+    (
+        "/graphiql/react.production.min.js",
+        SCRIPT,
+        include_bytes!("../assets/graphiql/react.production.min.js"),
+    ),
     (
         "/graphiql/react-dom.production.min.js",
         SCRIPT,
@@ -33,7 +57,9 @@ const FILES: [(&str, &str, &[u8]); 7] = [
 /// Routes `/`, `/graphiql` and the files of the page.
 pub fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
     let page = || async { file(HTML, INDEX) };
-    let mut router = Router::new().route("/", get(page)).route("/graphiql", get(page));
+    let mut router = Router::new()
+        .route("/", get(page))
+        .route("/graphiql", get(page));
     for (path, kind, bytes) in FILES {
         router = router.route(path, get(move || async move { file(kind, bytes) }));
     }
@@ -58,10 +84,15 @@ mod tests {
     fn the_page_asks_no_other_server_for_anything() {
         for text in [INDEX, FILES[0].2, FILES[1].2] {
             let text = std::str::from_utf8(text).unwrap();
-            assert!(!text.contains("http://") && !text.contains("https://"), "{text}");
+            assert!(
+                !text.contains("http://") && !text.contains("https://"),
+                "{text}"
+            );
         }
         let style = std::str::from_utf8(FILES[2].2).unwrap();
-        assert!(!style.contains("url(http") && !style.contains("url(//") && !style.contains("@import"));
+        assert!(
+            !style.contains("url(http") && !style.contains("url(//") && !style.contains("@import")
+        );
     }
 
     #[test]

@@ -9,8 +9,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_graphql::extensions::{Extension, ExtensionContext, ExtensionFactory, NextParseQuery};
-use async_graphql::parser::types::{ExecutableDocument, FragmentDefinition, Selection, SelectionSet};
-use async_graphql::{Error, ErrorExtensions as _, Name, Pos, Positioned, ServerError, ServerResult, Variables};
+use async_graphql::parser::types::{
+    ExecutableDocument, FragmentDefinition, Selection, SelectionSet,
+};
+use async_graphql::{
+    Error, ErrorExtensions as _, Name, Pos, Positioned, ServerError, ServerResult, Variables,
+};
 
 /// Fields below one another.
 pub const DEPTH: usize = 12;
@@ -79,33 +83,60 @@ struct Measuring<'a> {
 }
 
 fn check(document: &ExecutableDocument) -> ServerResult<()> {
-    let mut measuring = Measuring { fragments: &document.fragments, known: HashMap::new() };
+    let mut measuring = Measuring {
+        fragments: &document.fragments,
+        known: HashMap::new(),
+    };
     let mut aliases = 0_usize;
     for (_, operation) in document.operations.iter() {
         let measure = measuring.set(&operation.node.selection_set.node);
         aliases = aliases.saturating_add(measure.aliases);
         let over = |code: &str, what: &str, is: usize, limit: usize| {
-            Err(refusal(code, format!("the query has {is} {what}, the limit is {limit}"), operation.pos))
+            Err(refusal(
+                code,
+                format!("the query has {is} {what}, the limit is {limit}"),
+                operation.pos,
+            ))
         };
         if measure.depth > DEPTH {
             return over("QUERY_TOO_DEEP", "levels of fields", measure.depth, DEPTH);
         }
         if measure.roots > ALIASES {
-            return over("QUERY_TOO_MANY_ROOT_FIELDS", "root fields", measure.roots, ALIASES);
+            return over(
+                "QUERY_TOO_MANY_ROOT_FIELDS",
+                "root fields",
+                measure.roots,
+                ALIASES,
+            );
         }
         if aliases > ALIASES {
             return over("QUERY_TOO_MANY_ALIASES", "aliases", aliases, ALIASES);
         }
         if measure.fields > FIELDS {
-            return over("QUERY_TOO_LARGE", "fields with its fragments expanded", measure.fields, FIELDS);
+            return over(
+                "QUERY_TOO_LARGE",
+                "fields with its fragments expanded",
+                measure.fields,
+                FIELDS,
+            );
         }
         if measure.introspection_depth > INTROSPECTION_DEPTH {
             let is = measure.introspection_depth;
-            return over("QUERY_TOO_DEEP", "levels of introspection", is, INTROSPECTION_DEPTH);
+            return over(
+                "QUERY_TOO_DEEP",
+                "levels of introspection",
+                is,
+                INTROSPECTION_DEPTH,
+            );
         }
         if measure.introspection_lists > INTROSPECTION_LISTS {
             let is = measure.introspection_lists;
-            return over("QUERY_TOO_DEEP", "nested lists of introspection", is, INTROSPECTION_LISTS);
+            return over(
+                "QUERY_TOO_DEEP",
+                "nested lists of introspection",
+                is,
+                INTROSPECTION_LISTS,
+            );
         }
     }
     Ok(())
@@ -118,10 +149,16 @@ impl<'a> Measuring<'a> {
             let one = match &item.node {
                 Selection::Field(field) => {
                     let below = self.set(&field.node.selection_set.node);
-                    field_measure(field.node.name.node.as_str(), field.node.alias.is_some(), below)
+                    field_measure(
+                        field.node.name.node.as_str(),
+                        field.node.alias.is_some(),
+                        below,
+                    )
                 }
                 Selection::InlineFragment(inline) => self.set(&inline.node.selection_set.node),
-                Selection::FragmentSpread(spread) => self.fragment(spread.node.fragment_name.node.as_str()),
+                Selection::FragmentSpread(spread) => {
+                    self.fragment(spread.node.fragment_name.node.as_str())
+                }
             };
             sum = Measure {
                 depth: sum.depth.max(one.depth),
@@ -137,7 +174,9 @@ impl<'a> Measuring<'a> {
     }
 
     fn fragment(&mut self, name: &str) -> Measure {
-        let Some((name, fragment)) = self.fragments.get_key_value(name) else { return Measure::default() };
+        let Some((name, fragment)) = self.fragments.get_key_value(name) else {
+            return Measure::default();
+        };
         if let Some(known) = self.known.get(name.as_str()) {
             return known.unwrap_or_default();
         }
@@ -152,21 +191,42 @@ fn field_measure(name: &str, aliased: bool, below: Measure) -> Measure {
     let introspection = matches!(name, "__schema" | "__type");
     let list = matches!(
         name,
-        "types" | "fields" | "inputFields" | "interfaces" | "possibleTypes" | "enumValues" | "args" | "directives"
+        "types"
+            | "fields"
+            | "inputFields"
+            | "interfaces"
+            | "possibleTypes"
+            | "enumValues"
+            | "args"
+            | "directives"
     );
     Measure {
-        depth: if introspection { 1 } else { below.depth.saturating_add(1) },
+        depth: if introspection {
+            1
+        } else {
+            below.depth.saturating_add(1)
+        },
         roots: 1,
         fields: below.fields.saturating_add(1),
         aliases: below.aliases.saturating_add(usize::from(aliased)),
         lists: below.lists.saturating_add(usize::from(list)),
-        introspection_depth: if introspection { below.depth } else { below.introspection_depth },
-        introspection_lists: if introspection { below.lists } else { below.introspection_lists },
+        introspection_depth: if introspection {
+            below.depth
+        } else {
+            below.introspection_depth
+        },
+        introspection_lists: if introspection {
+            below.lists
+        } else {
+            below.introspection_lists
+        },
     }
 }
 
 fn refusal(code: &str, sentence: String, at: Pos) -> ServerError {
-    Error::new(sentence).extend_with(|_, extensions| extensions.set("code", code)).into_server_error(at)
+    Error::new(sentence)
+        .extend_with(|_, extensions| extensions.set("code", code))
+        .into_server_error(at)
 }
 
 #[cfg(test)]
@@ -175,7 +235,9 @@ mod tests {
     use async_graphql::parser::parse_query;
 
     fn refused(query: &str) -> Option<String> {
-        check(&parse_query(query).unwrap()).err().map(|error| error.message)
+        check(&parse_query(query).unwrap())
+            .err()
+            .map(|error| error.message)
     }
 
     fn nested(levels: usize) -> String {
@@ -185,7 +247,10 @@ mod tests {
     #[test]
     fn twelve_levels_pass_and_thirteen_do_not() {
         assert_eq!(refused(&nested(12)), None);
-        assert_eq!(refused(&nested(13)).unwrap(), "the query has 13 levels of fields, the limit is 12");
+        assert_eq!(
+            refused(&nested(13)).unwrap(),
+            "the query has 13 levels of fields, the limit is 12"
+        );
     }
 
     #[test]
@@ -193,19 +258,31 @@ mod tests {
         let deep = format!("query {{ ...F }} fragment F on Q {}", nested(13));
         assert!(refused(&deep).unwrap().contains("13 levels"));
         let aliases: String = (0..31).map(|n| format!("a{n}: b ")).collect();
-        assert!(refused(&format!("{{ x {{ {aliases} }} }}")).unwrap().contains("31 aliases"));
+        assert!(
+            refused(&format!("{{ x {{ {aliases} }} }}"))
+                .unwrap()
+                .contains("31 aliases")
+        );
         let twice: String = (0..16).map(|n| format!("a{n}: b ")).collect();
         let spread = format!("{{ x {{ ...F }} y {{ ...F }} }} fragment F on Q {{ {twice} }}");
         assert!(refused(&spread).unwrap().contains("32 aliases"));
         let roots: String = (0..31).map(|n| format!("b{n} ")).collect();
-        assert!(refused(&format!("{{ ...F }} fragment F on Q {{ {roots} }}")).unwrap().contains("31 root fields"));
+        assert!(
+            refused(&format!("{{ ...F }} fragment F on Q {{ {roots} }}"))
+                .unwrap()
+                .contains("31 root fields")
+        );
     }
 
     #[test]
     fn fragments_that_double_are_refused_without_expanding_them() {
         let mut query = String::from("{ x { ...F0 } } ");
         for n in 0..60 {
-            query.push_str(&format!("fragment F{n} on Q {{ ...F{} ...F{} }} ", n + 1, n + 1));
+            query.push_str(&format!(
+                "fragment F{n} on Q {{ ...F{} ...F{} }} ",
+                n + 1,
+                n + 1
+            ));
         }
         query.push_str("fragment F60 on Q { a }");
         assert!(refused(&query).unwrap().contains("fragments expanded"));
@@ -219,9 +296,12 @@ mod tests {
     #[test]
     fn the_query_of_a_console_passes_and_nested_introspection_does_not() {
         let type_ref = "{kind name ofType{kind name ofType{kind name ofType{kind name ofType{kind name ofType{kind name ofType{kind name ofType{kind name ofType{kind name ofType{kind name}}}}}}}}}}";
-        let console = format!("query IntrospectionQuery {{ __schema {{ types {{ fields {{ args {{ type {type_ref} }} }} }} }} }}");
+        let console = format!(
+            "query IntrospectionQuery {{ __schema {{ types {{ fields {{ args {{ type {type_ref} }} }} }} }} }}"
+        );
         assert_eq!(refused(&console), None);
-        let nasty = "{ __schema { types { fields { type { fields { type { fields { name } } } } } } } }";
+        let nasty =
+            "{ __schema { types { fields { type { fields { type { fields { name } } } } } } } }";
         assert!(refused(nasty).unwrap().contains("4 nested lists"));
     }
 }

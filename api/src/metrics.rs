@@ -45,7 +45,9 @@ pub struct Metrics {
 
 impl Default for Metrics {
     fn default() -> Self {
-        let buckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+        let buckets = [
+            0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
+        ];
         let mut metrics = Metrics {
             registry: Registry::with_prefix("indelible"),
             http: Family::default(),
@@ -56,12 +58,36 @@ impl Default for Metrics {
             read_model_lag: Family::default(),
         };
         let registry = &mut metrics.registry;
-        registry.register("http_requests", "HTTP answers by route and status", metrics.http.clone());
-        registry.register("graphql_operations", "GraphQL operations by outcome", metrics.graphql.clone());
-        registry.register("graphql_seconds", "seconds to answer an operation", metrics.graphql_seconds.clone());
-        registry.register("websockets", "open websocket connections", metrics.websockets.clone());
-        registry.register("log_position", "last position of the log", metrics.log_position.clone());
-        registry.register("read_model_lag", "positions a read model is behind", metrics.read_model_lag.clone());
+        registry.register(
+            "http_requests",
+            "HTTP answers by route and status",
+            metrics.http.clone(),
+        );
+        registry.register(
+            "graphql_operations",
+            "GraphQL operations by outcome",
+            metrics.graphql.clone(),
+        );
+        registry.register(
+            "graphql_seconds",
+            "seconds to answer an operation",
+            metrics.graphql_seconds.clone(),
+        );
+        registry.register(
+            "websockets",
+            "open websocket connections",
+            metrics.websockets.clone(),
+        );
+        registry.register(
+            "log_position",
+            "last position of the log",
+            metrics.log_position.clone(),
+        );
+        registry.register(
+            "read_model_lag",
+            "positions a read model is behind",
+            metrics.read_model_lag.clone(),
+        );
         metrics
     }
 }

@@ -59,7 +59,10 @@ pub enum StartError {
     )]
     KeysNeeded(SocketAddr),
     #[error("cannot listen on {address}")]
-    Listen { address: SocketAddr, source: std::io::Error },
+    Listen {
+        address: SocketAddr,
+        source: std::io::Error,
+    },
     #[error("the server stopped")]
     Serve(#[source] std::io::Error),
 }
@@ -69,11 +72,17 @@ pub async fn bind(address: SocketAddr, keys: &Keys) -> Result<TcpListener, Start
     if keys.is_empty() && !address.ip().is_loopback() {
         return Err(StartError::KeysNeeded(address));
     }
-    TcpListener::bind(address).await.map_err(|source| StartError::Listen { address, source })
+    TcpListener::bind(address)
+        .await
+        .map_err(|source| StartError::Listen { address, source })
 }
 
 /// Serves until `stop` turns true, then lets open requests finish.
-pub async fn serve(listener: TcpListener, edge: Arc<Edge>, stop: watch::Receiver<bool>) -> Result<(), StartError> {
+pub async fn serve(
+    listener: TcpListener,
+    edge: Arc<Edge>,
+    stop: watch::Receiver<bool>,
+) -> Result<(), StartError> {
     let stopped = |mut stop: watch::Receiver<bool>| async move {
         // An error means the sender is gone, which is a stop as well.
         stop.wait_for(|stop| *stop).await.ok();
@@ -126,7 +135,11 @@ fn router(edge: Arc<Edge>, stop: watch::Receiver<bool>) -> Router {
         .with_state(Shared { edge, stop })
 }
 
-async fn graphql(State(shared): State<Shared>, headers: HeaderMap, body: Result<Bytes, BytesRejection>) -> Response {
+async fn graphql(
+    State(shared): State<Shared>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Response {
     let started = Instant::now();
     let edge = &shared.edge;
     let (response, outcome) = match accept(edge, &headers, body).await {
@@ -141,13 +154,23 @@ async fn graphql(State(shared): State<Shared>, headers: HeaderMap, body: Result<
             (response, outcome)
         }
         Err(refusal) => {
-            tracing::info!(code = refusal.code, status = refusal.status.as_u16(), "refused");
+            tracing::info!(
+                code = refusal.code,
+                status = refusal.status.as_u16(),
+                "refused"
+            );
             (refusal.into_response(), "refused")
         }
     };
-    edge.metrics.graphql.get_or_create(&Outcome { outcome }).inc();
-    edge.metrics.graphql_seconds.observe(started.elapsed().as_secs_f64());
-    edge.metrics.answered("/graphql", response.status().as_u16());
+    edge.metrics
+        .graphql
+        .get_or_create(&Outcome { outcome })
+        .inc();
+    edge.metrics
+        .graphql_seconds
+        .observe(started.elapsed().as_secs_f64());
+    edge.metrics
+        .answered("/graphql", response.status().as_u16());
     response
 }
 
@@ -159,7 +182,10 @@ async fn accept(
     let media = Media::wanted(headers)?;
     let authorization = text(headers, header::AUTHORIZATION);
     same_site(edge, headers).map_err(|refusal| refusal.with(media))?;
-    let caller = edge.keys.authenticate(authorization).map_err(|denied| Refusal::denied(media, &denied))?;
+    let caller = edge
+        .keys
+        .authenticate(authorization)
+        .map_err(|denied| Refusal::denied(media, &denied))?;
     let request = answer::request(media, headers, body)?;
     Ok((media, caller, request))
 }
@@ -168,15 +194,30 @@ async fn accept(
 fn same_site(edge: &Edge, headers: &HeaderMap) -> Result<(), Refusal> {
     let host = text(headers, header::HOST).unwrap_or_default();
     if edge.keys.is_empty() && !is_loopback_name(host) {
-        let sentence = format!("this server has no API keys and serves loopback only, not the host `{host}`");
-        return Err(Refusal::new(StatusCode::FORBIDDEN, "HOST_REFUSED", sentence));
+        let sentence =
+            format!("this server has no API keys and serves loopback only, not the host `{host}`");
+        return Err(Refusal::new(
+            StatusCode::FORBIDDEN,
+            "HOST_REFUSED",
+            sentence,
+        ));
     }
     match text(headers, header::ORIGIN) {
         None => Ok(()),
-        Some(origin) if origin.split_once("://").is_some_and(|(_, name)| name.eq_ignore_ascii_case(host)) => Ok(()),
+        Some(origin)
+            if origin
+                .split_once("://")
+                .is_some_and(|(_, name)| name.eq_ignore_ascii_case(host)) =>
+        {
+            Ok(())
+        }
         Some(origin) => {
             let sentence = format!("a page of `{origin}` may not use the server `{host}`");
-            Err(Refusal::new(StatusCode::FORBIDDEN, "ORIGIN_REFUSED", sentence))
+            Err(Refusal::new(
+                StatusCode::FORBIDDEN,
+                "ORIGIN_REFUSED",
+                sentence,
+            ))
         }
     }
 }
@@ -187,7 +228,10 @@ fn is_loopback_name(host: &str) -> bool {
         Some(rest) => rest.split(']').next().unwrap_or_default(),
         None => host.rsplit_once(':').map_or(host, |(name, _)| name),
     };
-    name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    name.eq_ignore_ascii_case("localhost")
+        || name
+            .parse::<IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
 }
 
 fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
@@ -216,9 +260,14 @@ async fn websocket(
             let greet = move |payload: serde_json::Value| async move {
                 let sent = payload
                     .as_object()
-                    .and_then(|map| map.iter().find(|(name, _)| name.eq_ignore_ascii_case("authorization")))
+                    .and_then(|map| {
+                        map.iter()
+                            .find(|(name, _)| name.eq_ignore_ascii_case("authorization"))
+                    })
                     .and_then(|(_, value)| value.as_str().map(str::to_owned));
-                let caller = doorkeeper.keys.authenticate(sent.or(authorization).as_deref())?;
+                let caller = doorkeeper
+                    .keys
+                    .authenticate(sent.or(authorization).as_deref())?;
                 let mut data = Data::default();
                 data.insert(caller);
                 Ok(data)
@@ -245,7 +294,8 @@ async fn health(State(shared): State<Shared>) -> Response {
 
 async fn metrics(State(shared): State<Shared>) -> Response {
     (shared.edge.observe)(&shared.edge.metrics);
-    let kind = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
+    let kind =
+        HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
     ([(header::CONTENT_TYPE, kind)], shared.edge.metrics.page()).into_response()
 }
 
@@ -255,10 +305,24 @@ mod tests {
 
     #[test]
     fn only_names_of_this_machine_are_loopback() {
-        for name in ["localhost", "LOCALHOST:4000", "127.0.0.1", "127.3.2.1:80", "[::1]:4000", "[::1]"] {
+        for name in [
+            "localhost",
+            "LOCALHOST:4000",
+            "127.0.0.1",
+            "127.3.2.1:80",
+            "[::1]:4000",
+            "[::1]",
+        ] {
             assert!(is_loopback_name(name), "{name}");
         }
-        for name in ["", "example.org", "127.0.0.1.example.org", "localhost.example.org:4000", "10.0.0.1", "[::2]:1"] {
+        for name in [
+            "",
+            "example.org",
+            "127.0.0.1.example.org",
+            "localhost.example.org:4000",
+            "10.0.0.1",
+            "[::2]:1",
+        ] {
             assert!(!is_loopback_name(name), "{name}");
         }
     }

@@ -6,7 +6,8 @@ use comfy_table::{Table, presets};
 use super::{Data, Failure};
 use crate::auth::{KeyFileError, Keys, Scope};
 
-pub const EXAMPLE: &str = "Example:\n  indelible keys add --tenant acme --scope operate --name till";
+pub const EXAMPLE: &str =
+    "Example:\n  indelible keys add --tenant acme --scope operate --name till";
 
 #[derive(Subcommand)]
 pub enum Command {
@@ -49,13 +50,26 @@ pub enum Command {
 
 pub fn run(command: Command) -> Result<(), Failure> {
     match command {
-        Command::Add { data, tenant, scope, name, json } => {
-            let key = Keys::load(&data.dir).and_then(|mut keys| keys.add(&tenant, scope, &name)).map_err(failed)?;
+        Command::Add {
+            data,
+            tenant,
+            scope,
+            name,
+            json,
+        } => {
+            let key = Keys::load(&data.dir)
+                .and_then(|mut keys| keys.add(&tenant, scope, &name))
+                .map_err(failed)?;
             if json {
-                println!("{}", serde_json::json!({ "key": key, "tenant": tenant, "scope": scope, "name": name }));
+                println!(
+                    "{}",
+                    serde_json::json!({ "key": key, "tenant": tenant, "scope": scope, "name": name })
+                );
             } else {
                 println!("{key}");
-                eprintln!("This is the only time the key is shown. It may {scope} for tenant {tenant}.");
+                eprintln!(
+                    "This is the only time the key is shown. It may {scope} for tenant {tenant}."
+                );
             }
             Ok(())
         }
@@ -73,15 +87,24 @@ pub fn run(command: Command) -> Result<(), Failure> {
                 return Ok(());
             }
             let mut table = Table::new();
-            table.load_style(presets::ASCII_MARKDOWN).set_header(["id", "tenant", "scope", "name"]);
+            table
+                .load_style(presets::ASCII_MARKDOWN)
+                .set_header(["id", "tenant", "scope", "name"]);
             for key in keys.rows() {
-                table.add_row([key.id.as_str(), key.tenant.as_str(), &key.scope.to_string(), key.name.as_str()]);
+                table.add_row([
+                    key.id.as_str(),
+                    key.tenant.as_str(),
+                    &key.scope.to_string(),
+                    key.name.as_str(),
+                ]);
             }
             println!("{table}");
             Ok(())
         }
         Command::Revoke { data, id } => {
-            Keys::load(&data.dir).and_then(|mut keys| keys.revoke(&id)).map_err(failed)?;
+            Keys::load(&data.dir)
+                .and_then(|mut keys| keys.revoke(&id))
+                .map_err(failed)?;
             println!("revoked {id}");
             Ok(())
         }

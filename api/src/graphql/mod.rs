@@ -1,6 +1,9 @@
 //! The GraphQL schema: one file per noun, the same nouns as in `domain` and `projections`.
 
-use async_graphql::{Context, EmptyMutation, EmptySubscription, Object, Schema as Built, SDLExportOptions, SimpleObject};
+use async_graphql::{
+    Context, EmptyMutation, EmptySubscription, Object, SDLExportOptions, Schema as Built,
+    SimpleObject,
+};
 
 use crate::auth::Caller;
 use crate::limits;
@@ -19,7 +22,12 @@ pub fn schema() -> Schema {
 
 /// The schema definition, sorted, as committed in `api/schema.graphql`.
 pub fn sdl() -> String {
-    schema().sdl_with_options(SDLExportOptions::new().sorted_fields().sorted_arguments().sorted_enum_items())
+    schema().sdl_with_options(
+        SDLExportOptions::new()
+            .sorted_fields()
+            .sorted_arguments()
+            .sorted_enum_items(),
+    )
 }
 
 pub struct Query;
@@ -29,7 +37,11 @@ impl Query {
     /// Who this server takes you for.
     async fn viewer(&self, ctx: &Context<'_>) -> async_graphql::Result<Viewer> {
         let caller = ctx.data::<Caller>()?;
-        Ok(Viewer { tenant: caller.tenant.clone(), scope: caller.scope.to_string(), actor: caller.actor.clone() })
+        Ok(Viewer {
+            tenant: caller.tenant.clone(),
+            scope: caller.scope.to_string(),
+            actor: caller.actor.clone(),
+        })
     }
 }
 

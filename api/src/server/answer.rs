@@ -25,14 +25,22 @@ pub enum Media {
 impl Media {
     /// The media type the client accepts; `application/json` when it does not care.
     pub fn wanted(headers: &HeaderMap) -> Result<Media, Refusal> {
-        let mut ranges = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok()).peekable();
+        let mut ranges = headers
+            .get_all(header::ACCEPT)
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .peekable();
         if ranges.peek().is_none() {
             return Ok(Media::Json);
         }
         for range in ranges.flat_map(|value| value.split(',')) {
             let mut parts = range.split(';').map(str::trim);
             let kind = parts.next().unwrap_or_default().to_ascii_lowercase();
-            let charset = parts.find_map(|part| part.to_ascii_lowercase().strip_prefix("charset=").map(str::to_owned));
+            let charset = parts.find_map(|part| {
+                part.to_ascii_lowercase()
+                    .strip_prefix("charset=")
+                    .map(str::to_owned)
+            });
             if charset.is_some_and(|charset| !is_utf8(&charset)) {
                 continue;
             }
@@ -42,8 +50,13 @@ impl Media {
                 _ => {}
             }
         }
-        let sentence = "the answer can be application/graphql-response+json or application/json, in utf-8";
-        Err(Refusal::new(StatusCode::NOT_ACCEPTABLE, "NOT_ACCEPTABLE", sentence.to_owned()))
+        let sentence =
+            "the answer can be application/graphql-response+json or application/json, in utf-8";
+        Err(Refusal::new(
+            StatusCode::NOT_ACCEPTABLE,
+            "NOT_ACCEPTABLE",
+            sentence.to_owned(),
+        ))
     }
 
     fn header(self) -> HeaderValue {
@@ -70,7 +83,12 @@ pub struct Refusal {
 
 impl Refusal {
     pub fn new(status: StatusCode, code: &'static str, sentence: String) -> Refusal {
-        Refusal { status, code, sentence, media: Media::Json }
+        Refusal {
+            status,
+            code,
+            sentence,
+            media: Media::Json,
+        }
     }
 
     pub fn denied(media: Media, denied: &Denied) -> Refusal {
@@ -85,9 +103,16 @@ impl Refusal {
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let body = json!({ "errors": [{ "message": self.sentence, "extensions": { "code": self.code } }] });
-        let mut response = (self.status, [(header::CONTENT_TYPE, self.media.header())], body.to_string()).into_response();
+        let mut response = (
+            self.status,
+            [(header::CONTENT_TYPE, self.media.header())],
+            body.to_string(),
+        )
+            .into_response();
         if self.status == StatusCode::UNAUTHORIZED {
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            response
+                .headers_mut()
+                .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         response
     }
@@ -106,15 +131,32 @@ struct Body {
 }
 
 /// Reads one operation from the body; a list of operations is refused.
-pub fn request(media: Media, headers: &HeaderMap, body: Result<Bytes, BytesRejection>) -> Result<Request, Refusal> {
-    let refuse = |status, code, sentence: String| Err(Refusal::new(status, code, sentence).with(media));
-    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+pub fn request(
+    media: Media,
+    headers: &HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Request, Refusal> {
+    let refuse =
+        |status, code, sentence: String| Err(Refusal::new(status, code, sentence).with(media));
+    let kind = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
     let mut parts = kind.split(';').map(str::trim);
-    let json = parts.next().is_some_and(|kind| kind.eq_ignore_ascii_case("application/json"));
-    let utf8 = parts.all(|part| part.split_once('=').is_none_or(|(name, value)| !name.eq_ignore_ascii_case("charset") || is_utf8(value)));
+    let json = parts
+        .next()
+        .is_some_and(|kind| kind.eq_ignore_ascii_case("application/json"));
+    let utf8 = parts.all(|part| {
+        part.split_once('=')
+            .is_none_or(|(name, value)| !name.eq_ignore_ascii_case("charset") || is_utf8(value))
+    });
     if !json || !utf8 {
         let sentence = format!("the body must be application/json in utf-8, not `{kind}`");
-        return refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE", sentence);
+        return refuse(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "UNSUPPORTED_MEDIA_TYPE",
+            sentence,
+        );
     }
     let body = match body {
         Ok(body) => body,
@@ -122,14 +164,25 @@ pub fn request(media: Media, headers: &HeaderMap, body: Result<Bytes, BytesRejec
             let sentence = format!("the body is larger than {} bytes", limits::BODY_BYTES);
             return refuse(StatusCode::PAYLOAD_TOO_LARGE, "BODY_TOO_LARGE", sentence);
         }
-        Err(rejection) => return refuse(StatusCode::BAD_REQUEST, "BODY_UNREADABLE", rejection.body_text()),
+        Err(rejection) => {
+            return refuse(
+                StatusCode::BAD_REQUEST,
+                "BODY_UNREADABLE",
+                rejection.body_text(),
+            );
+        }
     };
     if body.trim_ascii_start().starts_with(b"[") {
         let sentence = "one request holds one operation, not a list of operations".to_owned();
         return refuse(StatusCode::BAD_REQUEST, "BATCH_REFUSED", sentence);
     }
     match serde_json::from_slice::<Body>(&body) {
-        Ok(Body { query, operation_name, variables, extensions }) => {
+        Ok(Body {
+            query,
+            operation_name,
+            variables,
+            extensions,
+        }) => {
             // Extensions must be a map by the protocol; this server knows none.
             drop(extensions);
             let variables = Variables::from_json(Value::Object(variables.unwrap_or_default()));
@@ -137,7 +190,11 @@ pub fn request(media: Media, headers: &HeaderMap, body: Result<Bytes, BytesRejec
             request.operation_name = operation_name;
             Ok(request)
         }
-        Err(error) => refuse(StatusCode::BAD_REQUEST, "BODY_NOT_A_GRAPHQL_REQUEST", error.to_string()),
+        Err(error) => refuse(
+            StatusCode::BAD_REQUEST,
+            "BODY_NOT_A_GRAPHQL_REQUEST",
+            error.to_string(),
+        ),
     }
 }
 
@@ -156,23 +213,41 @@ pub fn graphql(media: Media, answer: Answer) -> (Response, &'static str) {
     };
     let mut body = Map::new();
     if !answer.errors.is_empty() {
-        let default = if refused { "GRAPHQL_INVALID" } else { "BAD_INPUT" };
-        body.insert("errors".to_owned(), answer.errors.iter().map(|error| coded(error, default)).collect());
+        let default = if refused {
+            "GRAPHQL_INVALID"
+        } else {
+            "BAD_INPUT"
+        };
+        body.insert(
+            "errors".to_owned(),
+            answer
+                .errors
+                .iter()
+                .map(|error| coded(error, default))
+                .collect(),
+        );
     }
     if !refused {
-        body.insert("data".to_owned(), answer.data.into_json().unwrap_or(Value::Null));
+        body.insert(
+            "data".to_owned(),
+            answer.data.into_json().unwrap_or(Value::Null),
+        );
     }
     let status = match (refused, media) {
         (true, Media::GraphqlResponse) => StatusCode::BAD_REQUEST,
         _ => StatusCode::OK,
     };
     let body = Value::Object(body).to_string();
-    ((status, [(header::CONTENT_TYPE, media.header())], body).into_response(), outcome)
+    (
+        (status, [(header::CONTENT_TYPE, media.header())], body).into_response(),
+        outcome,
+    )
 }
 
 /// The error as JSON; errors the schema library made itself get the default code.
 fn coded(error: &async_graphql::ServerError, default: &str) -> Value {
-    let mut value = serde_json::to_value(error).unwrap_or_else(|_| json!({ "message": error.message }));
+    let mut value =
+        serde_json::to_value(error).unwrap_or_else(|_| json!({ "message": error.message }));
     if let Some(map) = value.as_object_mut() {
         let extensions = map.entry("extensions").or_insert_with(|| json!({}));
         if let Some(extensions) = extensions.as_object_mut() {
