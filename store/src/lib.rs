@@ -6,15 +6,19 @@
 //! - Positions are gapless and totally ordered over the log; versions are gapless per stream.
 //! - Nothing is acknowledged before a real sync of the disk.
 //! - Each commit is one block of a BLAKE3 chain, so a changed byte is found and located (`docs/log-format.md`).
-//! - `SledStore` and [`MemoryStore`] share everything but the medium the blocks lie on.
+//! - [`SledStore`] and [`MemoryStore`] share everything but the medium the blocks lie on.
 
 pub mod block;
+mod data_dir;
 mod error;
 mod event_store;
 mod index;
+mod key_file;
+pub mod keyring;
 mod log;
 mod memory;
 mod queue;
+mod sled_store;
 mod writer;
 
 pub use error::StoreError;
@@ -22,5 +26,7 @@ pub use event_store::{
     Appended, CommandRecord, Commit, EventStore, MAX_EVENTS, MAX_ID_BYTES, MAX_PAYLOAD_BYTES,
     NewEvent, StoreStats, StoredEvent, StoredReceipt, StreamKey, Ticket, Verified,
 };
+pub use keyring::{Keyring, KeyringError, Sealed};
 pub use log::{Log, SyncHook};
 pub use memory::MemoryStore;
+pub use sled_store::SledStore;

@@ -1,6 +1,6 @@
 //! The log over any medium: everything but where the bytes lie.
 //!
-//! `SledStore` and [`MemoryStore`](crate::MemoryStore) are this type over their medium, so the tests
+//! [`SledStore`](crate::SledStore) and [`MemoryStore`](crate::MemoryStore) are this type over their medium, so the tests
 //! of one speak for the other: same blocks, same chain, same writer, same refusals.
 
 use std::fmt;
@@ -24,7 +24,7 @@ use crate::{
 pub type SyncHook = Box<dyn Fn() -> io::Result<()> + Send + Sync>;
 
 /// A block ready to be written, under its first position.
-pub struct Sealed {
+pub struct SealedBlock {
     pub first_position: u64,
     pub bytes: Vec<u8>,
 }
@@ -32,7 +32,7 @@ pub struct Sealed {
 /// Where blocks lie.
 pub trait Medium: Send + Sync + 'static {
     /// Writes all blocks, or none as far as a later start can see, and returns after a real sync.
-    fn write(&self, blocks: &[Sealed]) -> Result<(), StoreError>;
+    fn write(&self, blocks: &[SealedBlock]) -> Result<(), StoreError>;
 
     /// The bytes of the block that begins at a position.
     fn load(&self, first_position: u64) -> Result<Option<Vec<u8>>, StoreError>;

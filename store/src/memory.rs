@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{PoisonError, RwLock};
 
 use crate::StoreError;
-use crate::log::{Each, Log, Medium, Sealed, SyncHook};
+use crate::log::{Each, Log, Medium, SealedBlock, SyncHook};
 
 /// An [`EventStore`](crate::EventStore) that forgets everything when it is dropped.
 pub type MemoryStore = Log<Memory>;
@@ -38,7 +38,7 @@ pub struct Memory {
 }
 
 impl Medium for Memory {
-    fn write(&self, blocks: &[Sealed]) -> Result<(), StoreError> {
+    fn write(&self, blocks: &[SealedBlock]) -> Result<(), StoreError> {
         self.blocks
             .write()
             .unwrap_or_else(PoisonError::into_inner)

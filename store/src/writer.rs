@@ -13,7 +13,7 @@ use std::thread::JoinHandle;
 use crate::block;
 use crate::event_store::Answer;
 use crate::index::{Index, Placed, Tip};
-use crate::log::{Medium, Sealed, Shared};
+use crate::log::{Medium, SealedBlock, Shared};
 use crate::queue::Weighed;
 use crate::{Appended, Commit, StoreError, StreamKey};
 
@@ -128,7 +128,7 @@ fn commit<M: Medium>(shared: &Shared<M>, group: Vec<Pending>) {
 /// disk, and to sync again would report success for lost pages.
 fn write<M: Medium>(
     shared: &Shared<M>,
-    blocks: &[Sealed],
+    blocks: &[SealedBlock],
     placed: Vec<Placed>,
 ) -> Result<u64, StoreError> {
     let written = catch_unwind(AssertUnwindSafe(|| shared.medium.write(blocks)));
@@ -191,7 +191,7 @@ impl<'a> Plan<'a> {
     }
 
     /// Gives the commit its place, or refuses it and leaves the plan as it was.
-    fn place(&mut self, pending: Pending) -> (Answer, Result<(Sealed, Placed), StoreError>) {
+    fn place(&mut self, pending: Pending) -> (Answer, Result<(SealedBlock, Placed), StoreError>) {
         let checked = self
             .check_command(&pending)
             .and_then(|command| Ok((command, self.check_versions(&pending)?)));
@@ -217,7 +217,7 @@ impl<'a> Plan<'a> {
             hash: header.hash,
             recorded_at,
         };
-        let sealed = Sealed {
+        let sealed = SealedBlock {
             first_position,
             bytes,
         };

@@ -1,0 +1,424 @@
+//! The keys of personal data: one per tenant and subject, kept outside the log and outside its backups.
+//!
+//! The log never forgets, a person may ask to be forgotten: names, addresses and numbers stand in the log as ciphertext
+//! only, and destroying the subject's key makes every copy of them unreadable while the chain of hashes stays whole.
+//!
+//! - `<data>/master.key` wraps the keys in `<data>/keys`; both are readable by their owner only.
+//! - A key is on disk before anything is sealed with it.
+//! - A key that was destroyed is remembered as destroyed: a lost key file is an error, not an erasure.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use chacha20poly1305::aead::{Aead, KeyInit, Payload};
+use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
+use serde::{Deserialize, Serialize};
+
+use crate::data_dir::write_whole;
+use crate::key_file::{KeyFile, Record, Wrapped};
+
+const MASTER: &str = "master.key";
+const KEYS: &str = "keys";
+/// Purpose strings of derived keys; changing one makes what was derived with it unfindable.
+const LOOKUP: &str = "indelible 2026-11 keyed look-up of personal data";
+const SEEDED: &str = "indelible 2026-11 keyring in memory";
+
+/// Personal data as it stands in the log.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Sealed {
+    pub key_id: String,
+    pub nonce: [u8; 24],
+    #[serde(with = "serde_bytes")]
+    pub ciphertext: Vec<u8>,
+}
+
+/// Why the keyring could not do what was asked.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeyringError {
+    /// Neither live nor destroyed: the key file is not the one this was sealed with.
+    #[error("key {key_id} is not in this keyring")]
+    UnknownKey { key_id: String },
+    /// The ciphertext is not what was sealed.
+    #[error("ciphertext of key {key_id} was changed")]
+    Tampered { key_id: String },
+    /// The master key does not open the keys.
+    #[error("{file} does not open key {key_id}")]
+    WrongMaster { file: String, key_id: String },
+    /// Keys without the master key: a new one would make them unreadable for ever.
+    #[error("{keys} exists, {master} is missing")]
+    MasterMissing { keys: String, master: String },
+    /// The key file is damaged.
+    #[error("{file} is damaged at byte {at}: {what}")]
+    Corrupt { file: String, at: u64, what: String },
+    /// The operating system refused.
+    #[error("{doing} failed")]
+    Io {
+        doing: String,
+        #[source]
+        source: Arc<io::Error>,
+    },
+}
+
+impl KeyringError {
+    /// The stable name of this kind of error.
+    pub fn code(&self) -> &'static str {
+        match self {
+            KeyringError::UnknownKey { .. } => "KEY_UNKNOWN",
+            KeyringError::Tampered { .. } => "KEY_TAMPERED",
+            KeyringError::WrongMaster { .. } => "KEY_WRONG_MASTER",
+            KeyringError::MasterMissing { .. } => "KEY_MASTER_MISSING",
+            KeyringError::Corrupt { .. } => "KEY_FILE_CORRUPT",
+            KeyringError::Io { .. } => "KEY_IO",
+        }
+    }
+
+    pub(crate) fn io(doing: impl Into<String>, source: io::Error) -> KeyringError {
+        KeyringError::Io {
+            doing: doing.into(),
+            source: Arc::new(source),
+        }
+    }
+}
+
+/// Seals and opens personal data, and hashes it for look-ups.
+pub struct Keyring {
+    master: [u8; 32],
+    state: Mutex<State>,
+}
+
+struct State {
+    /// Tenant → subject → id of its live key.
+    subjects: HashMap<String, HashMap<String, String>>,
+    keys: HashMap<String, KeyState>,
+    home: Home,
+}
+
+enum KeyState {
+    Live {
+        tenant: String,
+        subject: String,
+        key: [u8; 32],
+    },
+    Destroyed,
+}
+
+enum Home {
+    Disk(KeyFile),
+    /// Counts the random values drawn so far.
+    Memory(u64),
+}
+
+impl Keyring {
+    /// Opens the keyring of a data directory, and creates `master.key` and `keys` if both are missing. Open the log
+    /// first: it refuses a directory that is not its own, and its lock also guards these files.
+    pub fn open(data: &Path) -> Result<Keyring, KeyringError> {
+        let path = data.join(KEYS);
+        let master = read_or_create_master(data, &path)?;
+        let (file, records) = KeyFile::open(data, &path)?;
+        let mut state = State {
+            subjects: HashMap::new(),
+            keys: HashMap::new(),
+            home: Home::Disk(file),
+        };
+        for record in records {
+            state.remember(&master, record, data)?;
+        }
+        Ok(Keyring {
+            master,
+            state: Mutex::new(state),
+        })
+    }
+
+    /// A keyring that is forgotten when it is dropped. The same seed and the same calls give the same bytes, so it is
+    /// for tests and scenarios only.
+    pub fn in_memory(seed: u64) -> Keyring {
+        Keyring {
+            master: blake3::derive_key(SEEDED, &seed.to_le_bytes()),
+            state: Mutex::new(State {
+                subjects: HashMap::new(),
+                keys: HashMap::new(),
+                home: Home::Memory(0),
+            }),
+        }
+    }
+
+    /// Encrypts with the subject's key. A first call for a subject makes its key and syncs it to disk before it
+    /// answers.
+    pub fn seal(
+        &self,
+        tenant: &str,
+        subject: &str,
+        plaintext: &[u8],
+    ) -> Result<Sealed, KeyringError> {
+        let (key_id, key, nonce) = {
+            let mut state = self.lock();
+            let (key_id, key) = match state.live(tenant, subject) {
+                Some(live) => live,
+                None => state.create(&self.master, tenant, subject)?,
+            };
+            (key_id, key, state.random(&self.master)?)
+        };
+        let ciphertext = encrypt(&key, &nonce, plaintext, key_id.as_bytes());
+        Ok(Sealed {
+            key_id,
+            nonce,
+            ciphertext,
+        })
+    }
+
+    /// Decrypts. None if the key was destroyed.
+    ///
+    /// Errors: KEY_UNKNOWN, KEY_TAMPERED.
+    pub fn unseal(&self, sealed: &Sealed) -> Result<Option<Vec<u8>>, KeyringError> {
+        let key = match self.lock().keys.get(&sealed.key_id) {
+            Some(KeyState::Live { key, .. }) => *key,
+            Some(KeyState::Destroyed) => return Ok(None),
+            None => {
+                return Err(KeyringError::UnknownKey {
+                    key_id: sealed.key_id.clone(),
+                });
+            }
+        };
+        let id = sealed.key_id.as_bytes();
+        decrypt(&key, &sealed.nonce, &sealed.ciphertext, id)
+            .map(Some)
+            .ok_or_else(|| KeyringError::Tampered {
+                key_id: sealed.key_id.clone(),
+            })
+    }
+
+    /// Destroys the subject's key for good: what was sealed with it opens as None from now on. Answers whether there
+    /// was one. The key file is written anew without the key and synced before this answers; what the disk or its
+    /// backups keep of freed blocks is outside our reach.
+    pub fn destroy(&self, tenant: &str, subject: &str) -> Result<bool, KeyringError> {
+        let mut state = self.lock();
+        let Some((key_id, _)) = state.live(tenant, subject) else {
+            return Ok(false);
+        };
+        let before = state.keys.insert(key_id.clone(), KeyState::Destroyed);
+        if let Err(e) = state.rewrite(&self.master) {
+            state.keys.extend(before.map(|key| (key_id, key)));
+            return Err(e);
+        }
+        if let Some(subjects) = state.subjects.get_mut(tenant) {
+            subjects.remove(subject);
+        }
+        Ok(true)
+    }
+
+    /// A hash by which equal personal data of one tenant is found without reading it. Of no use to who has not the
+    /// master key, and different for each tenant.
+    pub fn lookup_hash(&self, tenant: &str, bytes: &[u8]) -> [u8; 32] {
+        let mut material = self.master.to_vec();
+        material.extend_from_slice(tenant.as_bytes());
+        let key = blake3::derive_key(LOOKUP, &material);
+        *blake3::keyed_hash(&key, bytes).as_bytes()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Every change of the state is one insert or is undone on error.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Keyring {
+    /// Says nothing about the keys.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Keyring").finish_non_exhaustive()
+    }
+}
+
+impl State {
+    fn live(&self, tenant: &str, subject: &str) -> Option<(String, [u8; 32])> {
+        let key_id = self.subjects.get(tenant)?.get(subject)?;
+        match self.keys.get(key_id)? {
+            KeyState::Live { key, .. } => Some((key_id.clone(), *key)),
+            KeyState::Destroyed => None,
+        }
+    }
+
+    fn create(
+        &mut self,
+        master: &[u8; 32],
+        tenant: &str,
+        subject: &str,
+    ) -> Result<(String, [u8; 32]), KeyringError> {
+        let id: [u8; 16] = self.random(master)?;
+        let key_id = format!("key_{:032x}", u128::from_be_bytes(id));
+        let key: [u8; 32] = self.random(master)?;
+        let nonce = self.random(master)?;
+        if let Home::Disk(file) = &mut self.home {
+            file.append(&wrap(master, nonce, &key_id, tenant, subject, &key))?;
+        }
+        self.insert(key_id.clone(), tenant, subject, key);
+        Ok((key_id, key))
+    }
+
+    fn insert(&mut self, key_id: String, tenant: &str, subject: &str, key: [u8; 32]) {
+        self.subjects
+            .entry(tenant.to_string())
+            .or_default()
+            .insert(subject.to_string(), key_id.clone());
+        self.keys.insert(
+            key_id,
+            KeyState::Live {
+                tenant: tenant.to_string(),
+                subject: subject.to_string(),
+                key,
+            },
+        );
+    }
+
+    fn remember(
+        &mut self,
+        master: &[u8; 32],
+        record: Record,
+        data: &Path,
+    ) -> Result<(), KeyringError> {
+        let Some(wrapped) = record.wrapped else {
+            self.keys.insert(record.key_id, KeyState::Destroyed);
+            return Ok(());
+        };
+        let aad = wrap_aad(&record.key_id, &record.tenant, &record.subject);
+        let key = decrypt(master, &wrapped.nonce, &wrapped.ciphertext, &aad)
+            .and_then(|key| <[u8; 32]>::try_from(key).ok())
+            .ok_or_else(|| KeyringError::WrongMaster {
+                file: data.join(MASTER).display().to_string(),
+                key_id: record.key_id.clone(),
+            })?;
+        self.insert(record.key_id, &record.tenant, &record.subject, key);
+        Ok(())
+    }
+
+    fn rewrite(&mut self, master: &[u8; 32]) -> Result<(), KeyringError> {
+        if let Home::Memory(_) = self.home {
+            return Ok(());
+        }
+        let mut records = Vec::with_capacity(self.keys.len());
+        for (key_id, state) in &self.keys {
+            records.push(match state {
+                KeyState::Live {
+                    tenant,
+                    subject,
+                    key,
+                } => wrap(master, os_random()?, key_id, tenant, subject, key),
+                KeyState::Destroyed => Record::destroyed(key_id.clone()),
+            });
+        }
+        records.sort_by(|a, b| a.key_id.cmp(&b.key_id));
+        match &mut self.home {
+            Home::Disk(file) => file.replace(&records),
+            Home::Memory(_) => Ok(()),
+        }
+    }
+
+    fn random<const N: usize>(&mut self, master: &[u8; 32]) -> Result<[u8; N], KeyringError> {
+        match &mut self.home {
+            Home::Disk(_) => os_random(),
+            Home::Memory(drawn) => {
+                *drawn += 1;
+                let mut bytes = [0; N];
+                blake3::Hasher::new_keyed(master)
+                    .update(&drawn.to_le_bytes())
+                    .finalize_xof()
+                    .fill(&mut bytes);
+                Ok(bytes)
+            }
+        }
+    }
+}
+
+fn os_random<const N: usize>() -> Result<[u8; N], KeyringError> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(|e| {
+        KeyringError::io(
+            "asking the operating system for random bytes",
+            io::Error::other(e.to_string()),
+        )
+    })?;
+    Ok(bytes)
+}
+
+fn wrap(
+    master: &[u8; 32],
+    nonce: [u8; 24],
+    key_id: &str,
+    tenant: &str,
+    subject: &str,
+    key: &[u8; 32],
+) -> Record {
+    let aad = wrap_aad(key_id, tenant, subject);
+    Record {
+        key_id: key_id.to_string(),
+        tenant: tenant.to_string(),
+        subject: subject.to_string(),
+        wrapped: Some(Wrapped {
+            nonce,
+            ciphertext: encrypt(master, &nonce, key, &aad),
+        }),
+    }
+}
+
+/// Binds a wrapped key to its owner, so that records cannot be swapped in the file.
+fn wrap_aad(key_id: &str, tenant: &str, subject: &str) -> Vec<u8> {
+    let mut aad = Vec::new();
+    for part in [key_id, tenant, subject] {
+        aad.extend_from_slice(&(part.len() as u64).to_le_bytes());
+        aad.extend_from_slice(part.as_bytes());
+    }
+    aad
+}
+
+fn encrypt(key: &[u8; 32], nonce: &[u8; 24], msg: &[u8], aad: &[u8]) -> Vec<u8> {
+    XChaCha20Poly1305::new(&Key::from(*key))
+        .encrypt(&XNonce::from(*nonce), Payload { msg, aad })
+        .expect("encryption into a vector fails only above 256 GiB")
+}
+
+fn decrypt(key: &[u8; 32], nonce: &[u8; 24], msg: &[u8], aad: &[u8]) -> Option<Vec<u8>> {
+    XChaCha20Poly1305::new(&Key::from(*key))
+        .decrypt(&XNonce::from(*nonce), Payload { msg, aad })
+        .ok()
+}
+
+fn read_or_create_master(data: &Path, keys: &Path) -> Result<[u8; 32], KeyringError> {
+    let path: PathBuf = data.join(MASTER);
+    match fs::read_to_string(&path) {
+        Ok(text) => from_hex(text.trim_end()).ok_or_else(|| KeyringError::Corrupt {
+            file: path.display().to_string(),
+            at: 0,
+            what: "not 64 hexadecimal digits".into(),
+        }),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {
+            if keys.exists() {
+                return Err(KeyringError::MasterMissing {
+                    keys: keys.display().to_string(),
+                    master: path.display().to_string(),
+                });
+            }
+            let master: [u8; 32] = os_random()?;
+            let mut text: String = master.iter().map(|byte| format!("{byte:02x}")).collect();
+            text.push('\n');
+            write_whole(data, MASTER, text.as_bytes())
+                .map_err(|e| KeyringError::io(format!("writing {}", path.display()), e))?;
+            Ok(master)
+        }
+        Err(e) => Err(KeyringError::io(format!("reading {}", path.display()), e)),
+    }
+}
+
+fn from_hex(text: &str) -> Option<[u8; 32]> {
+    if text.len() != 64 || !text.is_ascii() {
+        return None;
+    }
+    let mut bytes = [0; 32];
+    for (byte, digits) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+        *byte = u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
+    }
+    Some(bytes)
+}

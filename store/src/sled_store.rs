@@ -1,0 +1,181 @@
+//! The log on disk, in one sled tree. The only file that knows sled.
+//!
+//! What sled 0.34.7 needs to be told (docs/decisions/0002-sled-and-bincode.md):
+//! - its `flush` issues no fsync on Linux, so we sync the database file ourselves through our own handle;
+//! - a leaf node above a quarter of the segment size goes to a blob file that is never synced, so values are at most
+//!   16 KiB (a leaf holds up to 17) and segments 16 MiB;
+//! - `flush_async` can hang, so one thread writes, with the blocking `flush`;
+//! - its own flusher stays on, because nothing else frees its space.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+
+use crate::StoreError;
+use crate::data_dir::{DataDir, sync_dir};
+use crate::log::{Each, Log, Medium, SealedBlock, SyncHook};
+
+/// Largest value: 17 of them are 272 KiB, far below the 4 MiB at which sled would use a blob file.
+const PART_BYTES: usize = 16 << 10;
+const SEGMENT_BYTES: usize = 16 << 20;
+/// sled's default is 1 GiB.
+const CACHE_BYTES: u64 = 128 << 20;
+const FLUSH_EVERY_MS: u64 = 500;
+/// First position (u64) and part (u16), big-endian, so that keys sort as the log does.
+const KEY_BYTES: usize = 10;
+
+/// An [`EventStore`](crate::EventStore) in a data directory.
+pub type SledStore = Log<SledTree>;
+
+impl SledStore {
+    /// Opens the ledger of a data directory (`<data>/log`), or makes a new one if the directory is new or empty.
+    /// Reads and checks every block before it answers.
+    ///
+    /// Errors: NOT_A_LEDGER, LOCKED, UNSUPPORTED_VERSION, CORRUPT with the damaged block, IO.
+    pub fn open(data: &Path) -> Result<SledStore, StoreError> {
+        SledStore::open_with_sync(data, Box::new(|| Ok(())))
+    }
+
+    /// As [`open`](SledStore::open), and runs the hook before each sync of the log; an error is a failed sync.
+    pub fn open_with_sync(data: &Path, before_sync: SyncHook) -> Result<SledStore, StoreError> {
+        Log::over(SledTree::open(data, before_sync)?)
+    }
+}
+
+/// Blocks in parts, in one tree.
+pub struct SledTree {
+    tree: sled::Db,
+    /// Our own handle of sled's file, to sync it.
+    file: File,
+    before_sync: SyncHook,
+    /// Last, so that the directory is unlocked after sled has let go of it.
+    _data: DataDir,
+}
+
+impl SledTree {
+    fn open(data: &Path, before_sync: SyncHook) -> Result<SledTree, StoreError> {
+        let data = DataDir::open(data)?;
+        let path = data.path.join("log");
+        let config = sled::Config::new()
+            .path(&path)
+            .segment_size(SEGMENT_BYTES)
+            .cache_capacity(CACHE_BYTES)
+            .flush_every_ms(Some(FLUSH_EVERY_MS));
+        // sled answers some damage with a panic.
+        let tree = catch_unwind(AssertUnwindSafe(|| config.open()))
+            .unwrap_or_else(|_| Err(sled::Error::Io(io::Error::other("the engine panicked"))))
+            .map_err(|e| engine("opening the log's database", 0, e))?;
+        let file = make_durable(&data.path, &path)
+            .map_err(|e| StoreError::io("syncing the log's directory", e))?;
+        Ok(SledTree {
+            tree,
+            file,
+            before_sync,
+            _data: data,
+        })
+    }
+}
+
+/// Syncs what sled creates once and never syncs: its configuration and the names of its files.
+fn make_durable(data: &Path, log: &Path) -> io::Result<File> {
+    File::open(log.join("conf"))?.sync_all()?;
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(log.join("db"))?;
+    file.sync_all()?;
+    sync_dir(log)?;
+    sync_dir(data)?;
+    Ok(file)
+}
+
+impl Medium for SledTree {
+    fn write(&self, blocks: &[SealedBlock]) -> Result<(), StoreError> {
+        let mut batch = sled::Batch::default();
+        for block in blocks {
+            for (part, bytes) in (0u16..).zip(block.bytes.chunks(PART_BYTES)) {
+                batch.insert(&key(block.first_position, part), bytes);
+            }
+        }
+        self.tree
+            .apply_batch(batch)
+            .map_err(|e| engine("writing to the log", 0, e))?;
+        self.tree
+            .flush()
+            .map_err(|e| engine("flushing the log", 0, e))?;
+        (self.before_sync)()
+            .and_then(|()| self.file.sync_data())
+            .map_err(|e| StoreError::io("syncing the log", e))
+    }
+
+    fn load(&self, first_position: u64) -> Result<Option<Vec<u8>>, StoreError> {
+        let mut found = None;
+        self.scan(first_position, &mut |at, bytes| {
+            found = (at == first_position).then_some(bytes);
+            Ok(false)
+        })?;
+        Ok(found)
+    }
+
+    fn scan(&self, from: u64, each: &mut Each<'_>) -> Result<(), StoreError> {
+        let mut block: Option<(u64, u16, Vec<u8>)> = None;
+        for entry in self.tree.range(key(from, 0)..) {
+            let at = block.as_ref().map_or(from, |(at, _, _)| *at);
+            let (key, value) = entry.map_err(|e| engine("reading the log", at, e))?;
+            let (first, part) = parse_key(&key).ok_or_else(|| {
+                StoreError::corrupt(at, "followed by a key that is not a block's")
+            })?;
+            block = match block {
+                Some((at, last, mut bytes)) if at == first && part == last + 1 => {
+                    bytes.extend_from_slice(&value);
+                    Some((at, part, bytes))
+                }
+                previous => {
+                    if let Some((at, _, bytes)) = previous
+                        && !each(at, bytes)?
+                    {
+                        return Ok(());
+                    }
+                    if part != 0 {
+                        return Err(StoreError::corrupt(
+                            first,
+                            format!("part {part} follows no part {}", part - 1),
+                        ));
+                    }
+                    Some((first, 0, value.to_vec()))
+                }
+            };
+        }
+        if let Some((at, _, bytes)) = block {
+            each(at, bytes)?;
+        }
+        Ok(())
+    }
+}
+
+fn key(first_position: u64, part: u16) -> [u8; KEY_BYTES] {
+    let mut key = [0; KEY_BYTES];
+    let (position, rest) = key.split_at_mut(8);
+    position.copy_from_slice(&first_position.to_be_bytes());
+    rest.copy_from_slice(&part.to_be_bytes());
+    key
+}
+
+fn parse_key(key: &[u8]) -> Option<(u64, u16)> {
+    let (position, part) = key.split_first_chunk::<8>()?;
+    Some((
+        u64::from_be_bytes(*position),
+        u16::from_be_bytes(part.try_into().ok()?),
+    ))
+}
+
+fn engine(doing: &str, block: u64, e: sled::Error) -> StoreError {
+    match e {
+        sled::Error::Io(e) => StoreError::io(doing, e),
+        sled::Error::Corruption { .. } => {
+            StoreError::corrupt(block, format!("{doing}, the engine found: {e}"))
+        }
+        e => StoreError::io(doing, io::Error::other(e)),
+    }
+}
