@@ -1,1 +1,3 @@
-
+pub mod mediation {
+    pub mod formats;
+}
