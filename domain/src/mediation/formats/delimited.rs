@@ -148,6 +148,9 @@ fn cells<'a>(
         .collect()
 }
 
+/// A record, the number of its first line, and the bytes it was read from.
+type Taken<'a> = (u64, ByteRecord, &'a [u8]);
+
 /// The records of a file with the bytes and the line number each was read from.
 struct Source<'a> {
     bytes: &'a [u8],
@@ -174,7 +177,7 @@ impl<'a> Source<'a> {
         }
     }
 
-    fn next(&mut self) -> Result<Option<(u64, ByteRecord, &'a [u8])>, Unreadable> {
+    fn next(&mut self) -> Result<Option<Taken<'a>>, Unreadable> {
         let mut record = ByteRecord::new();
         let more = self.reader.read_byte_record(&mut record).map_err(|error| {
             Unreadable::new(
