@@ -9,7 +9,7 @@ use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::auth::Denied;
@@ -211,37 +211,37 @@ pub fn graphql(media: Media, answer: Answer) -> (Response, &'static str) {
     } else {
         "ok"
     };
-    let mut body = Map::new();
-    if !answer.errors.is_empty() {
-        let default = if refused {
-            "GRAPHQL_INVALID"
-        } else {
-            "BAD_INPUT"
-        };
-        body.insert(
-            "errors".to_owned(),
-            answer
-                .errors
-                .iter()
-                .map(|error| coded(error, default))
-                .collect(),
-        );
-    }
-    if !refused {
-        body.insert(
-            "data".to_owned(),
-            answer.data.into_json().unwrap_or(Value::Null),
-        );
-    }
+    let default = if refused {
+        "GRAPHQL_INVALID"
+    } else {
+        "BAD_INPUT"
+    };
+    // Serialised as it is, so that the fields stay in the order they were asked for.
+    let body = AnswerBody {
+        errors: answer
+            .errors
+            .iter()
+            .map(|error| coded(error, default))
+            .collect(),
+        data: (!refused).then_some(&answer.data),
+    };
     let status = match (refused, media) {
         (true, Media::GraphqlResponse) => StatusCode::BAD_REQUEST,
         _ => StatusCode::OK,
     };
-    let body = Value::Object(body).to_string();
+    let body = serde_json::to_string(&body).expect("names and strings always serialise");
     (
         (status, [(header::CONTENT_TYPE, media.header())], body).into_response(),
         outcome,
     )
+}
+
+#[derive(Serialize)]
+struct AnswerBody<'a> {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<&'a async_graphql::Value>,
 }
 
 /// The error as JSON; errors the schema library made itself get the default code.
