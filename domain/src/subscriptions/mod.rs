@@ -1,0 +1,161 @@
+//! A subscription: which offer an account has, from when until when, in which quantity, and when it was paused.
+//!
+//! - Its terms follow each other without gap from the start to the end; a date belongs to the later term (policy 5, 9).
+//! - Each term carries the offer as it was sold: a new catalog version changes nothing here.
+//! - It is paused while any reason for pausing holds.
+//! - The end date is exclusive: terminated from 18 December bills up to and including the 17th (policy 9).
+
+mod decide;
+pub mod schedule;
+
+use crate::catalog::Offer;
+use crate::events;
+use crate::kernel::{Date, Days, Decimal, Id, calendar::LAST_DATE};
+use serde::{Deserialize, Serialize};
+
+pub use decide::{Command, Start};
+
+/// What happens to the part of a billed period that a change leaves unused (policy 10).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unused {
+    #[default]
+    CreditProrata,
+    CreditFull,
+    None,
+}
+
+/// One stretch of the contract under one offer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Term {
+    pub from: Date,
+    /// The offer as sold, price overrides applied.
+    pub offer: Offer,
+    pub quantity: Decimal,
+    /// Day of the month for `billing_day` charges.
+    pub billing_day: u32,
+    /// What happens to what the term before had billed beyond `from`.
+    pub unused: Unused,
+}
+
+/// Days on which nothing recurring is charged, for one reason.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Pause {
+    pub reason: String,
+    pub from: Date,
+    /// Exclusive; none while the reason holds.
+    pub until: Option<Date>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct End {
+    /// The first day that is not charged.
+    pub on: Date,
+    pub unused: Unused,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Subscription {
+    pub account: Id,
+    /// Ascending by `from`, never empty once started.
+    pub terms: Vec<Term>,
+    pub pauses: Vec<Pause>,
+    pub end: Option<End>,
+    /// Keyed hashes of what finds this subscription in usage records: numbers, meters, resources.
+    pub access: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    Pending,
+    Active,
+    Paused,
+    Terminated,
+}
+
+impl Subscription {
+    /// The first day of the first term: the anchor kept through every change (policy 8).
+    pub fn start(&self) -> Option<Date> {
+        self.terms.first().map(|t| t.from)
+    }
+
+    pub fn end_date(&self) -> Date {
+        self.end.as_ref().map_or(LAST_DATE, |e| e.on)
+    }
+
+    /// The days of term `i`, cut by the next term and by the end.
+    pub fn term_days(&self, i: usize) -> Days {
+        let from = self.terms.get(i).map_or(LAST_DATE, |t| t.from);
+        let until = self.terms.get(i + 1).map_or(LAST_DATE, |t| t.from);
+        Days::new(from, until.min(self.end_date()))
+    }
+
+    /// The term in force on a day, if the subscription runs then.
+    pub fn term_on(&self, date: Date) -> Option<(usize, &Term)> {
+        if date >= self.end_date() {
+            return None;
+        }
+        self.terms.iter().enumerate().rev().find(|(_, t)| t.from <= date)
+    }
+
+    pub fn paused_on(&self, date: Date) -> bool {
+        self.pause_days().iter().any(|p| p.contains(date))
+    }
+
+    /// Days of all pauses; an open one has no end yet.
+    pub fn pause_days(&self) -> Vec<Days> {
+        self.pauses.iter().map(|p| Days::new(p.from, p.until.unwrap_or(LAST_DATE))).collect()
+    }
+
+    pub fn stage(&self, today: Date) -> Stage {
+        match self.start() {
+            Some(start) if start > today => Stage::Pending,
+            _ if today >= self.end_date() => Stage::Terminated,
+            _ if self.paused_on(today) => Stage::Paused,
+            _ => Stage::Active,
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Started {
+    pub account: Id,
+    pub term: Term,
+    pub access: Vec<String>,
+}
+
+/// A new term begins; terms that would have begun on or after it are dropped.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Changed {
+    pub term: Term,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Paused {
+    pub reason: String,
+    pub from: Date,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Resumed {
+    pub reason: String,
+    /// First day charged again.
+    pub on: Date,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Terminated {
+    pub end: End,
+}
+
+events! {
+    /// What happens to a subscription.
+    pub enum Event in "subscription" {
+        Started = "started" 1,
+        Changed = "changed" 1,
+        Paused = "paused" 1,
+        Resumed = "resumed" 1,
+        Terminated = "terminated" 1,
+    }
+}

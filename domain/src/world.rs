@@ -1,0 +1,162 @@
+//! All aggregates of all tenants as the log has made them: the state that decisions are taken on.
+//!
+//! A pure fold of the log. The runtime keeps one, advances it with every commit, and rebuilds it by replay.
+
+use crate::index::Index;
+use crate::kernel::event::CodecError;
+use crate::kernel::{Decider, Id, Recorded};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// One aggregate: its state and the version of its stream.
+#[derive(Clone, Debug, Default)]
+pub struct Entry<S> {
+    pub version: u64,
+    pub state: S,
+}
+
+/// The aggregates of one kind, in the order of their ids.
+pub type Table<S> = BTreeMap<Id, Arc<Entry<S>>>;
+
+/// An aggregate that has streams of its own kind.
+pub trait Noun: Decider {
+    /// First part of the stream's name and of its event types.
+    const KIND: &'static str;
+    fn table(tables: &Tables) -> &Table<Self::State>;
+    fn table_mut(tables: &mut Tables) -> &mut Table<Self::State>;
+    /// The event as one of the whole product.
+    fn root(event: Self::Event) -> Event;
+}
+
+macro_rules! nouns {
+    ($( $variant:ident in $field:ident : $module:ident :: $decider:ident, kind $kind:literal, event $event:path );+ $(;)?) => {
+        /// The aggregates of one tenant.
+        #[derive(Clone, Debug, Default)]
+        pub struct Tables {
+            $( pub $field: Table<<crate::$module::$decider as Decider>::State> ),+
+        }
+
+        /// Any fact of the product.
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+        pub enum Event { $( $variant($event) ),+ }
+
+        impl Event {
+            /// Kind of the stream this event belongs to.
+            pub fn kind(&self) -> &'static str {
+                match self { $( Event::$variant(_) => $kind ),+ }
+            }
+
+            /// Stored name and schema version.
+            pub fn event_type(&self) -> (&'static str, u16) {
+                match self { $( Event::$variant(e) => e.event_type() ),+ }
+            }
+
+            pub fn encode(&self) -> Result<Vec<u8>, CodecError> {
+                match self { $( Event::$variant(e) => e.encode() ),+ }
+            }
+
+            /// Reads an event of any version ever shipped.
+            pub fn decode(event_type: &str, schema: u16, bytes: &[u8]) -> Result<Event, CodecError> {
+                let kind = event_type.split_once('.').map_or(event_type, |(kind, _)| kind);
+                match kind {
+                    $( $kind => <$event>::decode(event_type, schema, bytes).map(Event::$variant), )+
+                    _ => Err(CodecError::Unknown { event_type: event_type.to_string(), schema }),
+                }
+            }
+
+            /// Every event type with its current schema version.
+            pub fn types() -> Vec<(&'static str, u16)> {
+                let mut all = Vec::new();
+                $( all.extend_from_slice(<$event>::TYPES); )+
+                all
+            }
+        }
+
+        $( impl Noun for crate::$module::$decider {
+            const KIND: &'static str = $kind;
+            fn table(tables: &Tables) -> &Table<Self::State> { &tables.$field }
+            fn table_mut(tables: &mut Tables) -> &mut Table<Self::State> { &mut tables.$field }
+            fn root(event: Self::Event) -> Event { Event::$variant(event) }
+        } )+
+
+        impl Tables {
+            /// Advances one aggregate by one recorded event.
+            fn evolve(&mut self, id: &str, version: u64, event: &Event) {
+                match event {
+                    $( Event::$variant(e) => {
+                        let entry = Arc::make_mut(self.$field.entry(id.to_string()).or_default());
+                        entry.version = version;
+                        <crate::$module::$decider as Decider>::evolve(&mut entry.state, e);
+                    } )+
+                }
+            }
+
+            /// Takes over every aggregate that `newer` holds.
+            fn absorb(&mut self, newer: Tables) {
+                $( self.$field.extend(newer.$field); )+
+            }
+        }
+    };
+}
+
+nouns! {
+    Entity in entities: entities::LegalEntity, kind "entity", event crate::entities::Event;
+    Tax in taxes: taxes::TaxTable, kind "tax", event crate::taxes::Event;
+    Catalog in catalogs: catalog::Catalog, kind "catalog", event crate::catalog::Event;
+    Account in accounts: accounts::Account, kind "account", event crate::accounts::Event;
+    Subscription in subscriptions: subscriptions::Subscription, kind "subscription", event crate::subscriptions::Event;
+    Usage in usage: usage::Metered, kind "usage", event crate::usage::Event;
+    Batch in batches: mediation::Batch, kind "batch", event crate::mediation::Event;
+    Charge in charges: charges::Charges, kind "charge", event crate::charges::Event;
+    Wallet in wallets: wallets::Wallet, kind "wallet", event crate::wallets::Event;
+    Invoice in invoices: invoices::Invoice, kind "invoice", event crate::invoices::Event;
+    Series in series: invoices::Series, kind "series", event crate::invoices::series::Event;
+    Payment in payments: payments::Payment, kind "payment", event crate::payments::Event;
+    Receivable in receivables: receivables::Receivables, kind "receivable", event crate::receivables::Event;
+    DunningPolicy in dunning_policies: dunning::Policy, kind "dunning-policy", event crate::dunning::policy::Event;
+    Dunning in dunning: dunning::Case, kind "dunning", event crate::dunning::Event;
+    Run in runs: runs::BillRun, kind "bill-run", event crate::runs::Event;
+    Journal in journals: journal::Journal, kind "journal", event crate::journal::Event;
+}
+
+/// One tenant: its aggregates and the indexes over them.
+#[derive(Clone, Debug, Default)]
+pub struct Tenant {
+    pub tables: Tables,
+    pub index: Index,
+}
+
+/// Every tenant. Nothing is reachable without naming one.
+#[derive(Clone, Debug, Default)]
+pub struct World {
+    tenants: BTreeMap<Id, Tenant>,
+}
+
+impl World {
+    /// The tenant's state; an unknown tenant is an empty one.
+    pub fn tenant(&self, tenant: &str) -> &Tenant {
+        static EMPTY: std::sync::OnceLock<Tenant> = std::sync::OnceLock::new();
+        self.tenants.get(tenant).unwrap_or_else(|| EMPTY.get_or_init(Tenant::default))
+    }
+
+    pub fn tenants(&self) -> impl Iterator<Item = &Id> {
+        self.tenants.keys()
+    }
+
+    /// Folds one recorded event: the replay path.
+    pub fn apply(&mut self, recorded: &Recorded<Event>) {
+        let tenant = self.tenants.entry(recorded.tenant.clone()).or_default();
+        tenant.tables.evolve(&recorded.id, recorded.version, &recorded.event);
+        tenant.index.apply(&recorded.id, &recorded.event);
+    }
+
+    /// Takes over what a session staged, once its commit has its place in the log.
+    pub fn absorb(&mut self, tenant: &str, staged: Tables, events: &[crate::session::Staged]) {
+        let tenant = self.tenants.entry(tenant.to_string()).or_default();
+        tenant.tables.absorb(staged);
+        for staged in events {
+            tenant.index.apply(&staged.id, &staged.event);
+        }
+    }
+}
