@@ -105,3 +105,75 @@ impl<T: Weighed> Queue<T> {
         self.changed_by_writer.notify_all();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::mpsc::channel;
+
+    use super::*;
+
+    #[derive(Debug, PartialEq)]
+    struct Item(usize);
+
+    impl Weighed for Item {
+        fn bytes(&self) -> usize {
+            self.0
+        }
+    }
+
+    #[test]
+    fn never_more_waits_than_the_bounds_allow() {
+        const EIGHTH: usize = QUEUE_BYTES / 8;
+        for (size, fit, total) in [(EIGHTH, 8, 30), (1, QUEUE_COMMITS, 2 * QUEUE_COMMITS + 5)] {
+            let queue = Arc::new(Queue::new());
+            let (pushed, pushes) = channel();
+            let pusher = {
+                let queue = Arc::clone(&queue);
+                std::thread::spawn(move || {
+                    for _ in 0..total {
+                        queue.push(Item(size)).unwrap();
+                        pushed.send(()).unwrap();
+                    }
+                })
+            };
+            // So many fit without anybody taking; the pusher goes on to wait for room.
+            assert_eq!(pushes.iter().take(fit).count(), fit);
+            let mut taken = 0;
+            while taken < total {
+                let group = queue.take(usize::MAX, usize::MAX).unwrap();
+                assert!(group.len() <= fit, "{} waited, {fit} may", group.len());
+                taken += group.len();
+            }
+            pusher.join().unwrap();
+        }
+    }
+
+    #[test]
+    fn an_item_larger_than_the_bound_passes_alone() {
+        let queue = Queue::new();
+        queue.push(Item(QUEUE_BYTES + 1)).unwrap();
+        assert_eq!(queue.take(1, 1).unwrap(), [Item(QUEUE_BYTES + 1)]);
+    }
+
+    #[test]
+    fn a_group_keeps_its_order_and_its_bounds() {
+        let queue = Queue::new();
+        for size in [5, 4, 3, 2, 1] {
+            queue.push(Item(size)).unwrap();
+        }
+        assert_eq!(queue.take(10, 9).unwrap(), [Item(5), Item(4)]);
+        assert_eq!(queue.take(2, 100).unwrap(), [Item(3), Item(2)]);
+        assert_eq!(queue.take(2, 100).unwrap(), [Item(1)]);
+    }
+
+    #[test]
+    fn a_closed_queue_hands_out_what_it_has_and_takes_no_more() {
+        let queue = Queue::new();
+        queue.push(Item(1)).unwrap();
+        queue.close();
+        assert_eq!(queue.push(Item(2)), Err(Item(2)));
+        assert_eq!(queue.take(9, 9).unwrap(), [Item(1)]);
+        assert!(queue.take(9, 9).is_none());
+    }
+}
