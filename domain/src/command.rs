@@ -12,57 +12,155 @@ use std::collections::BTreeMap;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Command {
-    OpenEntity { entity: Id, terms: EntityTerms },
-    ChangeEntity { entity: Id, terms: EntityTerms },
+    OpenEntity {
+        entity: Id,
+        terms: EntityTerms,
+    },
+    ChangeEntity {
+        entity: Id,
+        terms: EntityTerms,
+    },
     SetTaxRate(Rate),
     /// Publishes every offer that is new or differs from its newest version.
-    ApplyCatalog { offers: Vec<Offer> },
+    ApplyCatalog {
+        offers: Vec<Offer>,
+    },
 
-    OpenAccount { account: Id, terms: AccountTerms },
-    ChangeAccount { account: Id, terms: AccountTerms },
+    OpenAccount {
+        account: Id,
+        terms: AccountTerms,
+    },
+    ChangeAccount {
+        account: Id,
+        terms: AccountTerms,
+    },
 
     StartSubscription(Box<StartSubscription>),
     ChangeSubscription(Box<ChangeSubscription>),
     /// `from` none: today. Paused while any reason holds.
-    PauseSubscription { subscription: Id, reason: String, from: Option<Date> },
-    ResumeSubscription { subscription: Id, reason: String, on: Option<Date> },
-    TerminateSubscription { subscription: Id, effective: Effective, unused: Unused },
+    PauseSubscription {
+        subscription: Id,
+        reason: String,
+        from: Option<Date>,
+    },
+    ResumeSubscription {
+        subscription: Id,
+        reason: String,
+        on: Option<Date>,
+    },
+    TerminateSubscription {
+        subscription: Id,
+        effective: Effective,
+        unused: Unused,
+    },
 
     IngestUsage(Box<Intake>),
 
     /// A one-off charge for the account's next invoice; negative amounts give something back.
-    AddCharge { account: Id, charge: Id, text: String, amount: Money, on: Option<Date>, tax_class: String },
-    CancelCharge { account: Id, charge: Id },
+    AddCharge {
+        account: Id,
+        charge: Id,
+        text: String,
+        amount: Money,
+        on: Option<Date>,
+        tax_class: String,
+    },
+    CancelCharge {
+        account: Id,
+        charge: Id,
+    },
 
     /// A prepaid wallet in the account's currency; lower priority numbers are burnt first (policy 30).
-    OpenWallet { wallet: Id, account: Id, priority: u32 },
-    TopUpWallet { wallet: Id, grant: Id, amount: Money, expires: Option<Date> },
+    OpenWallet {
+        wallet: Id,
+        account: Id,
+        priority: u32,
+    },
+    TopUpWallet {
+        wallet: Id,
+        grant: Id,
+        amount: Money,
+        expires: Option<Date>,
+    },
 
     /// `accounts` empty: every account with something due. `draft`: nothing is numbered.
-    StartBillRun { run: Id, as_of: Option<Date>, accounts: Vec<Id>, draft: bool },
+    StartBillRun {
+        run: Id,
+        as_of: Option<Date>,
+        accounts: Vec<Id>,
+        draft: bool,
+    },
     /// Bills the next waiting account of a run, or completes it. Repeat until `Outcome::left` is 0.
-    StepBillRun { run: Id },
-    DraftInvoice { invoice: Id, account: Id, as_of: Option<Date> },
-    FinaliseInvoice { invoice: Id },
-    VoidInvoice { invoice: Id, reason: String },
+    StepBillRun {
+        run: Id,
+    },
+    DraftInvoice {
+        invoice: Id,
+        account: Id,
+        as_of: Option<Date>,
+    },
+    FinaliseInvoice {
+        invoice: Id,
+    },
+    VoidInvoice {
+        invoice: Id,
+        reason: String,
+    },
     /// A credit note `note` for parts of a finalised invoice: (line, net); no amount: all that is left of the line.
-    CreditInvoice { note: Id, invoice: Id, parts: Vec<(u32, Option<Money>)>, reason: String },
-    WriteOffInvoice { invoice: Id, reason: String },
+    CreditInvoice {
+        note: Id,
+        invoice: Id,
+        parts: Vec<(u32, Option<Money>)>,
+        reason: String,
+    },
+    WriteOffInvoice {
+        invoice: Id,
+        reason: String,
+    },
 
     /// Account credit without a payment; pays finalised invoices oldest first.
-    GrantCredit { account: Id, credit: Id, amount: Money, reason: String },
+    GrantCredit {
+        account: Id,
+        credit: Id,
+        amount: Money,
+        reason: String,
+    },
     RecordPayment(RecordPayment),
-    SettlePayment { payment: Id },
-    FailPayment { payment: Id, kind: FailureKind, reason: String },
+    SettlePayment {
+        payment: Id,
+    },
+    FailPayment {
+        payment: Id,
+        kind: FailureKind,
+        reason: String,
+    },
     /// No amount: all that was not yet refunded or charged back.
-    RefundPayment { payment: Id, amount: Option<Money>, reason: String },
-    ChargeBackPayment { payment: Id, amount: Option<Money>, reason: String },
+    RefundPayment {
+        payment: Id,
+        amount: Option<Money>,
+        reason: String,
+    },
+    ChargeBackPayment {
+        payment: Id,
+        amount: Option<Money>,
+        reason: String,
+    },
 
-    SetDunningPolicy { policy: Id, levels: Vec<DunningLevel> },
+    SetDunningPolicy {
+        policy: Id,
+        levels: Vec<DunningLevel>,
+    },
     /// Does whatever the account's dunning has reached by today; a late or repeated call does the same.
-    DunAccount { account: Id },
-    PauseDunning { account: Id, reason: String },
-    ResumeDunning { account: Id },
+    DunAccount {
+        account: Id,
+    },
+    PauseDunning {
+        account: Id,
+        reason: String,
+    },
+    ResumeDunning {
+        account: Id,
+    },
 }
 
 /// When a change takes effect (policy 10).
@@ -162,7 +260,10 @@ pub struct Outcome {
 
 impl Outcome {
     pub fn of(kind: &str, id: &str) -> Outcome {
-        Outcome { touched: vec![(kind.to_string(), id.to_string())], ..Outcome::default() }
+        Outcome {
+            touched: vec![(kind.to_string(), id.to_string())],
+            ..Outcome::default()
+        }
     }
 }
 

@@ -23,9 +23,15 @@ impl Index {
             Event::Account(accounts::Event::Opened(e)) => self.pays(id, e.terms.payer.as_deref()),
             Event::Account(accounts::Event::Changed(e)) => self.pays(id, e.terms.payer.as_deref()),
             Event::Subscription(subscriptions::Event::Started(e)) => {
-                self.subscriptions_of.entry(e.account.clone()).or_default().insert(id.to_string());
+                self.subscriptions_of
+                    .entry(e.account.clone())
+                    .or_default()
+                    .insert(id.to_string());
                 for access in &e.access {
-                    self.access.entry(access.clone()).or_default().push(id.to_string());
+                    self.access
+                        .entry(access.clone())
+                        .or_default()
+                        .push(id.to_string());
                 }
             }
             Event::Invoice(invoices::Event::Drafted(e)) => self.invoice(id, &e.document.account),
@@ -42,7 +48,10 @@ impl Index {
         }
         if let Some(payer) = payer {
             self.payer_of.insert(account.to_string(), payer.to_string());
-            self.paid_by.entry(payer.to_string()).or_default().insert(account.to_string());
+            self.paid_by
+                .entry(payer.to_string())
+                .or_default()
+                .insert(account.to_string());
         }
     }
 

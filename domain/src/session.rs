@@ -26,7 +26,12 @@ pub struct Session<'w> {
 impl<'w> Session<'w> {
     /// `now` comes in with the command; nothing below reads a clock.
     pub fn new(base: &'w Tenant, now: Instant) -> Self {
-        Session { base, over: Tables::default(), events: Vec::new(), now }
+        Session {
+            base,
+            over: Tables::default(),
+            events: Vec::new(),
+            now,
+        }
     }
 
     pub fn now(&self) -> Instant {
@@ -45,7 +50,10 @@ impl<'w> Session<'w> {
 
     /// An aggregate with what this session has already decided, or nothing if it has no events.
     pub fn find<N: Noun>(&self, id: &str) -> Option<&Entry<N::State>> {
-        N::table(&self.over).get(id).or_else(|| N::table(&self.base.tables).get(id)).map(AsRef::as_ref)
+        N::table(&self.over)
+            .get(id)
+            .or_else(|| N::table(&self.base.tables).get(id))
+            .map(AsRef::as_ref)
     }
 
     /// The state of an aggregate that must exist.
@@ -58,7 +66,11 @@ impl<'w> Session<'w> {
     /// Ids of one kind that start with `prefix`, staged ones included, in order.
     pub fn ids<N: Noun>(&self, prefix: &str) -> Vec<Id> {
         let scan = |t: &'_ Tables| -> Vec<Id> {
-            N::table(t).range(prefix.to_string()..).map(|(id, _)| id.clone()).take_while(|id| id.starts_with(prefix)).collect()
+            N::table(t)
+                .range(prefix.to_string()..)
+                .map(|(id, _)| id.clone())
+                .take_while(|id| id.starts_with(prefix))
+                .collect()
         };
         let mut ids = scan(&self.base.tables);
         ids.extend(scan(&self.over));
@@ -71,7 +83,10 @@ impl<'w> Session<'w> {
     pub fn decide<N: Noun>(&mut self, id: &str, command: N::Command) -> Result<usize, Rejection> {
         let mut entry = match N::table_mut(&mut self.over).remove(id) {
             Some(entry) => entry,
-            None => N::table(&self.base.tables).get(id).cloned().unwrap_or_default(),
+            None => N::table(&self.base.tables)
+                .get(id)
+                .cloned()
+                .unwrap_or_default(),
         };
         let decided = N::decide(&entry.state, command);
         if let Ok(events) = &decided
@@ -92,7 +107,12 @@ impl<'w> Session<'w> {
         let count = events.len();
         for event in events {
             version += 1;
-            self.events.push(Staged { kind: N::KIND, id: id.to_string(), version, event: N::root(event) });
+            self.events.push(Staged {
+                kind: N::KIND,
+                id: id.to_string(),
+                version,
+                event: N::root(event),
+            });
         }
         Ok(count)
     }
@@ -103,7 +123,10 @@ impl<'w> Session<'w> {
     }
 
     /// Runs `attempt`; if it is refused, everything it staged is taken back (policy 17: nothing of it stays).
-    pub fn attempt<T>(&mut self, attempt: impl FnOnce(&mut Self) -> Result<T, Rejection>) -> Result<T, Rejection> {
+    pub fn attempt<T>(
+        &mut self,
+        attempt: impl FnOnce(&mut Self) -> Result<T, Rejection>,
+    ) -> Result<T, Rejection> {
         let (over, events) = (self.over.clone(), self.events.len());
         attempt(self).inspect_err(|_| {
             self.over = over;

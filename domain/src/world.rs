@@ -137,7 +137,9 @@ impl World {
     /// The tenant's state; an unknown tenant is an empty one.
     pub fn tenant(&self, tenant: &str) -> &Tenant {
         static EMPTY: std::sync::OnceLock<Tenant> = std::sync::OnceLock::new();
-        self.tenants.get(tenant).unwrap_or_else(|| EMPTY.get_or_init(Tenant::default))
+        self.tenants
+            .get(tenant)
+            .unwrap_or_else(|| EMPTY.get_or_init(Tenant::default))
     }
 
     pub fn tenants(&self) -> impl Iterator<Item = &Id> {
@@ -147,7 +149,9 @@ impl World {
     /// Folds one recorded event: the replay path.
     pub fn apply(&mut self, recorded: &Recorded<Event>) {
         let tenant = self.tenants.entry(recorded.tenant.clone()).or_default();
-        tenant.tables.evolve(&recorded.id, recorded.version, &recorded.event);
+        tenant
+            .tables
+            .evolve(&recorded.id, recorded.version, &recorded.event);
         tenant.index.apply(&recorded.id, &recorded.event);
     }
 

@@ -84,9 +84,15 @@ impl Decider for Account {
 
     fn decide(state: &Account, command: Command) -> Result<Vec<Event>, Rejection> {
         match command {
-            Command::Open(_) if state.open => Err(Rejection::new("ACCOUNT_EXISTS", "this account is already open")),
+            Command::Open(_) if state.open => Err(Rejection::new(
+                "ACCOUNT_EXISTS",
+                "this account is already open",
+            )),
             Command::Open(terms) => check(&terms).map(|()| vec![Opened { terms }.into()]),
-            Command::Change(_) if !state.open => Err(Rejection::new("ACCOUNT_UNKNOWN", "this account was never opened")),
+            Command::Change(_) if !state.open => Err(Rejection::new(
+                "ACCOUNT_UNKNOWN",
+                "this account was never opened",
+            )),
             Command::Change(terms) if terms == state.terms => Ok(vec![]),
             Command::Change(terms) => change(&state.terms, terms),
         }
@@ -105,7 +111,10 @@ fn change(now: &AccountTerms, terms: AccountTerms) -> Result<Vec<Event>, Rejecti
     if terms.currency != now.currency || terms.entity != now.entity {
         return Err(Rejection::new(
             "ACCOUNT_FIXED",
-            format!("an account keeps its entity {} and currency {}: open another account instead", now.entity, now.currency),
+            format!(
+                "an account keeps its entity {} and currency {}: open another account instead",
+                now.entity, now.currency
+            ),
         ));
     }
     check(&terms)?;
@@ -116,12 +125,18 @@ fn check(terms: &AccountTerms) -> Result<(), Rejection> {
     if let Some(day) = terms.billing_day
         && !(1..=31).contains(&day)
     {
-        return Err(Rejection::new("BILLING_DAY_INVALID", format!("billing day {day} is not between 1 and 31")));
+        return Err(Rejection::new(
+            "BILLING_DAY_INVALID",
+            format!("billing day {day} is not between 1 and 31"),
+        ));
     }
     if let Some(days) = terms.payment_days
         && days > 365
     {
-        return Err(Rejection::new("TERMS_TOO_LONG", format!("payment terms of {days} days are more than 365")));
+        return Err(Rejection::new(
+            "TERMS_TOO_LONG",
+            format!("payment terms of {days} days are more than 365"),
+        ));
     }
     Ok(())
 }

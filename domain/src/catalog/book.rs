@@ -58,6 +58,10 @@ impl Decider for Catalog {
 
     fn evolve(state: &mut Catalog, event: &Event) {
         let Event::OfferPublished(e) = event;
-        state.offers.entry(e.offer.code.clone()).or_default().push(e.offer.clone());
+        state
+            .offers
+            .entry(e.offer.code.clone())
+            .or_default()
+            .push(e.offer.clone());
     }
 }

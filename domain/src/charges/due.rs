@@ -70,13 +70,21 @@ pub fn of_subscription<'a>(
 
 /// Charges added to a stream by hand or by a process.
 pub fn added(charges: &Charges, as_of: Date) -> Vec<Due> {
-    let billed = |id: &str| charges.items.iter().any(|i| matches!(&i.what, What::Added { charge, .. } if charge == id));
+    let billed = |id: &str| {
+        charges
+            .items
+            .iter()
+            .any(|i| matches!(&i.what, What::Added { charge, .. } if charge == id))
+    };
     charges
         .pending
         .iter()
         .filter(|p| p.on <= as_of && !billed(&p.charge))
         .map(|p| Due {
-            what: What::Added { charge: p.charge.clone(), on: p.on },
+            what: What::Added {
+                charge: p.charge.clone(),
+                on: p.on,
+            },
             text: p.text.clone(),
             quantity: "1".to_string(),
             exact: p.amount.exact(),
@@ -97,18 +105,36 @@ fn reached(segment: &Segment<'_>, as_of: Date) -> bool {
 
 fn one_offs(sub: &Subscription, charges: &Charges, basis: Basis) -> Result<Vec<Due>, Rejection> {
     let first = sub.terms.first().map(|t| (t, t.from, Moment::Activation));
-    let last = sub.end.as_ref().and_then(|e| sub.terms.last().map(|t| (t, e.on, Moment::Termination)));
+    let last = sub
+        .end
+        .as_ref()
+        .and_then(|e| sub.terms.last().map(|t| (t, e.on, Moment::Termination)));
     let mut out = Vec::new();
-    for (term, on, moment) in first.into_iter().chain(last).filter(|(_, on, _)| *on <= basis.as_of) {
+    for (term, on, moment) in first
+        .into_iter()
+        .chain(last)
+        .filter(|(_, on, _)| *on <= basis.as_of)
+    {
         for fee in term.offer.one_off.iter().filter(|f| f.on == moment) {
-            let what = What::OneOff { code: fee.code.clone(), on };
+            let what = What::OneOff {
+                code: fee.code.clone(),
+                on,
+            };
             if charges.items.iter().any(|i| i.what == what) {
                 continue;
             }
             let exact = Exact::from(fee.amount);
             let net = basis.round(exact)?;
             let explain = format!("{} of {} on {on}", fee.name, net);
-            out.push(Due { what, text: fee.name.clone(), quantity: "1".to_string(), exact, net, tax_class: fee.tax_class.clone(), explain });
+            out.push(Due {
+                what,
+                text: fee.name.clone(),
+                quantity: "1".to_string(),
+                exact,
+                net,
+                tax_class: fee.tax_class.clone(),
+                explain,
+            });
         }
     }
     Ok(out)
@@ -125,12 +151,18 @@ fn full_amount(segment: &Segment<'_>) -> Result<Exact, Rejection> {
 }
 
 /// Days of a segment that no billed line of the same price holds, as lines.
-fn recurring(segment: &Segment<'_>, charges: &Charges, basis: Basis) -> Result<Vec<Due>, Rejection> {
+fn recurring(
+    segment: &Segment<'_>,
+    charges: &Charges,
+    basis: Basis,
+) -> Result<Vec<Due>, Rejection> {
     let full = full_amount(segment)?;
     let mut gaps = vec![segment.days];
     let mut begun = false;
     for item in charges.items.iter().filter(|i| same(i, segment, full)) {
-        let Some(days) = item.what.days() else { continue };
+        let Some(days) = item.what.days() else {
+            continue;
+        };
         begun = true;
         for held in charges.held(&item.invoice, item.line, days) {
             gaps = gaps.iter().flat_map(|g| g.without(held)).collect();
@@ -143,16 +175,46 @@ fn recurring(segment: &Segment<'_>, charges: &Charges, basis: Basis) -> Result<V
         let (exact, quantity, share) = match segment.charge.prorate {
             Prorate::Day => {
                 let part = days.count();
-                let share = format!("{part} of {whole} days of {} × {}", segment.period, full.to_decimal(12));
-                (full.share(part.into(), whole.into())?, if part == whole { "1".to_string() } else { format!("{part}/{whole}") }, share)
+                let share = format!(
+                    "{part} of {whole} days of {} × {}",
+                    segment.period,
+                    full.to_decimal(12)
+                );
+                (
+                    full.share(part.into(), whole.into())?,
+                    if part == whole {
+                        "1".to_string()
+                    } else {
+                        format!("{part}/{whole}")
+                    },
+                    share,
+                )
             }
-            Prorate::None if begun => (Exact::ZERO, "0".to_string(), "the period was already charged whole".to_string()),
-            Prorate::None => (full, "1".to_string(), format!("the whole period {} × {}", segment.period, full.to_decimal(12))),
+            Prorate::None if begun => (
+                Exact::ZERO,
+                "0".to_string(),
+                "the period was already charged whole".to_string(),
+            ),
+            Prorate::None => (
+                full,
+                "1".to_string(),
+                format!(
+                    "the whole period {} × {}",
+                    segment.period,
+                    full.to_decimal(12)
+                ),
+            ),
         };
         begun = true;
         let net = basis.round(exact)?;
         out.push(Due {
-            what: What::Recurring { charge: code.clone(), days, period: segment.period, full, timing: segment.charge.timing },
+            what: What::Recurring {
+                charge: code.clone(),
+                days,
+                period: segment.period,
+                full,
+                timing: segment.charge.timing,
+            },
             text: format!("{} {}", segment.term.offer.name, segment.charge.name),
             quantity,
             exact,
@@ -175,41 +237,90 @@ fn recurring(segment: &Segment<'_>, charges: &Charges, basis: Basis) -> Result<V
 fn credits(sub: &Subscription, charges: &Charges, basis: Basis) -> Result<Vec<Due>, Rejection> {
     let mut out: Vec<Due> = Vec::new();
     for item in &charges.items {
-        let What::Recurring { charge, days, period, full, .. } = &item.what else { continue };
+        let What::Recurring {
+            charge,
+            days,
+            period,
+            full,
+            ..
+        } = &item.what
+        else {
+            continue;
+        };
         let wanted: Vec<Days> = schedule::segments(sub, days.until)
             .iter()
-            .filter(|s| s.charge.code == *charge && s.period == *period && full_amount(s).is_ok_and(|f| f == *full))
+            .filter(|s| {
+                s.charge.code == *charge
+                    && s.period == *period
+                    && full_amount(s).is_ok_and(|f| f == *full)
+            })
             .map(|s| s.days)
             .collect();
         let held = charges.held(&item.invoice, item.line, *days);
         let mut still_held: i64 = held.iter().map(Days::count).sum();
         let mut left = charges.left(item);
-        for piece in held.iter().flat_map(|h| h.without_all(&wanted)).filter(|p| p.from <= basis.as_of) {
+        for piece in held
+            .iter()
+            .flat_map(|h| h.without_all(&wanted))
+            .filter(|p| p.from <= basis.as_of)
+        {
             let (mode, prorate) = unused_mode(sub, charge, piece.from);
-            let mode = if prorate == Prorate::None { Unused::None } else { mode };
+            let mode = if prorate == Prorate::None {
+                Unused::None
+            } else {
+                mode
+            };
             still_held -= piece.count();
             let share = full.share(piece.count().into(), period.count().into())?;
             let (back, how) = match mode {
-                Unused::None => (Money::zero(basis.currency), "nothing is given back".to_string()),
-                Unused::CreditFull => (left, format!("the whole line, {left} left of it, is given back")),
-                Unused::CreditProrata if still_held == 0 && charges.adjusted.iter().all(|(i, l, _)| *i != item.invoice || *l != item.line) => {
-                    (left, format!("the last unused days take what is left of the line, {left}"))
+                Unused::None => (
+                    Money::zero(basis.currency),
+                    "nothing is given back".to_string(),
+                ),
+                Unused::CreditFull => (
+                    left,
+                    format!("the whole line, {left} left of it, is given back"),
+                ),
+                Unused::CreditProrata
+                    if still_held == 0
+                        && charges
+                            .adjusted
+                            .iter()
+                            .all(|(i, l, _)| *i != item.invoice || *l != item.line) =>
+                {
+                    (
+                        left,
+                        format!("the last unused days take what is left of the line, {left}"),
+                    )
                 }
                 Unused::CreditProrata => {
                     let part = basis.round(share)?;
-                    let how = format!("{} of {} days × {} = {part}, {left} left of the line", piece.count(), period.count(), full.to_decimal(12));
+                    let how = format!(
+                        "{} of {} days × {} = {part}, {left} left of the line",
+                        piece.count(),
+                        period.count(),
+                        full.to_decimal(12)
+                    );
                     (part.min(left), how)
                 }
             };
             left = left.minus(back);
             out.push(Due {
-                what: What::Credit { invoice: item.invoice.clone(), line: item.line, charge: charge.clone(), days: piece },
+                what: What::Credit {
+                    invoice: item.invoice.clone(),
+                    line: item.line,
+                    charge: charge.clone(),
+                    days: piece,
+                },
                 text: format!("Unused {charge} {piece}"),
                 quantity: format!("-{}/{}", piece.count(), period.count()),
                 exact: back.exact().negated(),
                 net: back.negated(),
                 tax_class: tax_class(sub, charge, piece.from),
-                explain: format!("unused days {piece} of line {} of {}: {how}", item.line, item.invoice),
+                explain: format!(
+                    "unused days {piece} of line {} of {}: {how}",
+                    item.line, item.invoice
+                ),
             });
         }
     }
@@ -219,18 +330,36 @@ fn credits(sub: &Subscription, charges: &Charges, basis: Basis) -> Result<Vec<Du
 /// What the fact that made `date` unused says about it: the end, the next term, or a pause (always by day).
 fn unused_mode(sub: &Subscription, charge: &str, date: Date) -> (Unused, Prorate) {
     let prorate = |i: usize| {
-        sub.terms[..=i].iter().rev().find_map(|t| t.offer.recurring.iter().find(|c| c.code == charge)).map_or(Prorate::Day, |c| c.prorate)
+        sub.terms[..=i]
+            .iter()
+            .rev()
+            .find_map(|t| t.offer.recurring.iter().find(|c| c.code == charge))
+            .map_or(Prorate::Day, |c| c.prorate)
     };
     match sub.term_on(date) {
-        None => (sub.end.as_ref().map_or(Unused::CreditProrata, |e| e.unused), prorate(sub.terms.len().saturating_sub(1))),
+        None => (
+            sub.end.as_ref().map_or(Unused::CreditProrata, |e| e.unused),
+            prorate(sub.terms.len().saturating_sub(1)),
+        ),
         Some((i, _)) if sub.paused_on(date) => (Unused::CreditProrata, prorate(i)),
         Some((i, term)) => (term.unused, prorate(i.saturating_sub(1))),
     }
 }
 
 fn tax_class(sub: &Subscription, charge: &str, date: Date) -> String {
-    let of = |t: &crate::subscriptions::Term| t.offer.recurring.iter().find(|c| c.code == charge).map(|c| c.tax_class.clone());
-    let before = sub.terms.iter().rev().filter(|t| t.from <= date).find_map(of);
+    let of = |t: &crate::subscriptions::Term| {
+        t.offer
+            .recurring
+            .iter()
+            .find(|c| c.code == charge)
+            .map(|c| c.tax_class.clone())
+    };
+    let before = sub
+        .terms
+        .iter()
+        .rev()
+        .filter(|t| t.from <= date)
+        .find_map(of);
     before.unwrap_or_else(|| "standard".to_string())
 }
 
@@ -251,7 +380,10 @@ fn usage<'a>(
         let base = rating::price::amount(&charge.price, Decimal::ZERO)?;
         let exact = base.plus(meter.map_or(Exact::ZERO, |m| m.amount))?;
         let total = basis.round(exact)?;
-        let billed = Money::sum(basis.currency, charges.usage_billed(&charge.code, days.from).map(|i| i.net));
+        let billed = Money::sum(
+            basis.currency,
+            charges.usage_billed(&charge.code, days.from).map(|i| i.net),
+        );
         let earlier = charges.usage_billed(&charge.code, days.from).next();
         let net = total.minus(billed);
         if net.is_zero() && (earlier.is_some() || meter.is_none()) {
@@ -268,14 +400,27 @@ fn usage<'a>(
         );
         let mut text = format!("{} {}", period.term.offer.name, charge.name);
         if let Some(earlier) = earlier {
-            explain.push_str(&format!("; {billed} of it was billed before, first on {}", earlier.invoice));
-            text.push_str(&format!(", adjustment of {days} billed on {}", earlier.invoice));
+            explain.push_str(&format!(
+                "; {billed} of it was billed before, first on {}",
+                earlier.invoice
+            ));
+            text.push_str(&format!(
+                ", adjustment of {days} billed on {}",
+                earlier.invoice
+            ));
         }
         out.push(Due {
-            what: What::Usage { charge: charge.code.clone(), days },
+            what: What::Usage {
+                charge: charge.code.clone(),
+                days,
+            },
             text,
             quantity: format!("{quantity} {}", charge.unit),
-            exact: if earlier.is_some() { net.exact() } else { exact },
+            exact: if earlier.is_some() {
+                net.exact()
+            } else {
+                exact
+            },
             net,
             tax_class: charge.tax_class.clone(),
             explain,
@@ -287,17 +432,41 @@ fn usage<'a>(
 /// The first day on which something will be due, for the agenda; none when nothing is left to bill.
 pub fn next_date(sub: &Subscription, charges: &Charges, after: Date) -> Option<Date> {
     // Two periods of the longest charge ahead always contain the next due day of a running subscription.
-    let longest = sub.terms.iter().flat_map(|t| t.offer.recurring.iter().map(|c| c.every).chain(t.offer.usage.iter().map(|u| u.every)));
-    let horizon = longest.map(|span| span.after(span.after(after))).max().unwrap_or(after);
-    let last_start = sub.terms.last().map_or(after, |t| t.from);
-    let trial = sub.terms.iter().filter_map(|t| t.offer.trial).map(|t| t.after(last_start)).max().unwrap_or(after);
-    let horizon = horizon.max(trial).max(last_start);
-    let recurring = schedule::segments(sub, horizon).into_iter().map(|s| match s.charge.timing {
-        Timing::Advance => s.days.from,
-        Timing::Arrears => s.days.until,
+    let longest = sub.terms.iter().flat_map(|t| {
+        t.offer
+            .recurring
+            .iter()
+            .map(|c| c.every)
+            .chain(t.offer.usage.iter().map(|u| u.every))
     });
-    let usage = schedule::usage_periods(sub, horizon).into_iter().map(|p| p.days.until);
+    let horizon = longest
+        .map(|span| span.after(span.after(after)))
+        .max()
+        .unwrap_or(after);
+    let last_start = sub.terms.last().map_or(after, |t| t.from);
+    let trial = sub
+        .terms
+        .iter()
+        .filter_map(|t| t.offer.trial)
+        .map(|t| t.after(last_start))
+        .max()
+        .unwrap_or(after);
+    let horizon = horizon.max(trial).max(last_start);
+    let recurring = schedule::segments(sub, horizon)
+        .into_iter()
+        .map(|s| match s.charge.timing {
+            Timing::Advance => s.days.from,
+            Timing::Arrears => s.days.until,
+        });
+    let usage = schedule::usage_periods(sub, horizon)
+        .into_iter()
+        .map(|p| p.days.until);
     let end = sub.end.iter().map(|e| e.on);
     let added = charges.pending.iter().map(|p| p.on);
-    recurring.chain(usage).chain(end).chain(added).filter(|d| *d > after).min()
+    recurring
+        .chain(usage)
+        .chain(end)
+        .chain(added)
+        .filter(|d| *d > after)
+        .min()
 }

@@ -17,9 +17,20 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum What {
     /// Days of a recurring charge. `full` is the amount of the whole period.
-    Recurring { charge: String, days: Days, period: Days, full: Exact, timing: Timing },
+    Recurring {
+        charge: String,
+        days: Days,
+        period: Days,
+        full: Exact,
+        timing: Timing,
+    },
     /// Unused days of an earlier line given back; the net is negative, or zero where the contract gives nothing back.
-    Credit { invoice: Id, line: u32, charge: String, days: Days },
+    Credit {
+        invoice: Id,
+        line: u32,
+        charge: String,
+        days: Days,
+    },
     /// A period of a usage charge; a second line for the same period is the exact difference (policy 15).
     Usage { charge: String, days: Days },
     /// A one-off charge of the offer.
@@ -32,7 +43,10 @@ impl What {
     /// Code of the charge.
     pub fn charge(&self) -> &str {
         match self {
-            What::Recurring { charge, .. } | What::Credit { charge, .. } | What::Usage { charge, .. } | What::Added { charge, .. } => charge,
+            What::Recurring { charge, .. }
+            | What::Credit { charge, .. }
+            | What::Usage { charge, .. }
+            | What::Added { charge, .. } => charge,
             What::OneOff { code, .. } => code,
         }
     }
@@ -40,7 +54,9 @@ impl What {
     /// The service period, where there is one.
     pub fn days(&self) -> Option<Days> {
         match self {
-            What::Recurring { days, .. } | What::Credit { days, .. } | What::Usage { days, .. } => Some(*days),
+            What::Recurring { days, .. } | What::Credit { days, .. } | What::Usage { days, .. } => {
+                Some(*days)
+            }
             What::OneOff { .. } | What::Added { .. } => None,
         }
     }
@@ -115,33 +131,69 @@ events! {
 #[derive(Clone, Debug)]
 pub enum Command {
     Add(Pending),
-    Cancel { charge: Id },
-    Bill { items: Vec<Item> },
-    Release { invoice: Id },
-    Adjust { invoice: Id, line: u32, amount: Money },
+    Cancel {
+        charge: Id,
+    },
+    Bill {
+        items: Vec<Item>,
+    },
+    Release {
+        invoice: Id,
+    },
+    Adjust {
+        invoice: Id,
+        line: u32,
+        amount: Money,
+    },
 }
 
 impl Charges {
     /// Days of a billed recurring line that were not given back.
     pub fn held(&self, invoice: &str, line: u32, days: Days) -> Vec<Days> {
-        days.without_all(&self.credits_of(invoice, line).map(|(days, _)| days).collect::<Vec<_>>())
+        days.without_all(
+            &self
+                .credits_of(invoice, line)
+                .map(|(days, _)| days)
+                .collect::<Vec<_>>(),
+        )
     }
 
-    fn credits_of<'a>(&'a self, invoice: &'a str, line: u32) -> impl Iterator<Item = (Days, Money)> + 'a {
+    fn credits_of<'a>(
+        &'a self,
+        invoice: &'a str,
+        line: u32,
+    ) -> impl Iterator<Item = (Days, Money)> + 'a {
         self.items.iter().filter_map(move |i| match &i.what {
-            What::Credit { invoice: of, line: no, days, .. } if of == invoice && *no == line => Some((*days, i.net)),
+            What::Credit {
+                invoice: of,
+                line: no,
+                days,
+                ..
+            } if of == invoice && *no == line => Some((*days, i.net)),
             _ => None,
         })
     }
 
     /// What is left of a line after credits and adjustments.
     pub fn left(&self, item: &Item) -> Money {
-        let credited = Money::sum(item.net.currency, self.credits_of(&item.invoice, item.line).map(|(_, net)| net));
-        item.net.plus(credited).minus(self.adjusted_of(&item.invoice, item.line, item.net))
+        let credited = Money::sum(
+            item.net.currency,
+            self.credits_of(&item.invoice, item.line)
+                .map(|(_, net)| net),
+        );
+        item.net
+            .plus(credited)
+            .minus(self.adjusted_of(&item.invoice, item.line, item.net))
     }
 
     fn adjusted_of(&self, invoice: &str, line: u32, like: Money) -> Money {
-        Money::sum(like.currency, self.adjusted.iter().filter(|(i, l, _)| i == invoice && *l == line).map(|(_, _, m)| *m))
+        Money::sum(
+            like.currency,
+            self.adjusted
+                .iter()
+                .filter(|(i, l, _)| i == invoice && *l == line)
+                .map(|(_, _, m)| *m),
+        )
     }
 
     /// Net billed so far for one usage period, and the first invoice that carried it.
@@ -158,12 +210,23 @@ impl Decider for Charges {
     fn decide(state: &Charges, command: Command) -> Result<Vec<Event>, Rejection> {
         match command {
             Command::Add(pending) => add(state, pending),
-            Command::Cancel { charge } if state.pending.iter().any(|p| p.charge == charge) => Ok(vec![Cancelled { charge }.into()]),
-            Command::Cancel { charge } => Err(Rejection::new("CHARGE_NOT_PENDING", format!("charge {charge} is not waiting to be billed"))),
+            Command::Cancel { charge } if state.pending.iter().any(|p| p.charge == charge) => {
+                Ok(vec![Cancelled { charge }.into()])
+            }
+            Command::Cancel { charge } => Err(Rejection::new(
+                "CHARGE_NOT_PENDING",
+                format!("charge {charge} is not waiting to be billed"),
+            )),
             Command::Bill { items } => bill(state, items),
-            Command::Release { invoice } if state.items.iter().any(|i| i.invoice == invoice) => Ok(vec![Released { invoice }.into()]),
+            Command::Release { invoice } if state.items.iter().any(|i| i.invoice == invoice) => {
+                Ok(vec![Released { invoice }.into()])
+            }
             Command::Release { .. } => Ok(vec![]),
-            Command::Adjust { invoice, line, amount } => adjust(state, invoice, line, amount),
+            Command::Adjust {
+                invoice,
+                line,
+                amount,
+            } => adjust(state, invoice, line, amount),
         }
     }
 
@@ -183,9 +246,15 @@ impl Decider for Charges {
 
 fn add(state: &Charges, pending: Pending) -> Result<Vec<Event>, Rejection> {
     let known = state.pending.iter().any(|p| p.charge == pending.charge)
-        || state.items.iter().any(|i| matches!(&i.what, What::Added { charge, .. } if *charge == pending.charge));
+        || state
+            .items
+            .iter()
+            .any(|i| matches!(&i.what, What::Added { charge, .. } if *charge == pending.charge));
     if known {
-        return Err(Rejection::new("CHARGE_EXISTS", format!("charge {} was already added", pending.charge)));
+        return Err(Rejection::new(
+            "CHARGE_EXISTS",
+            format!("charge {} was already added", pending.charge),
+        ));
     }
     Ok(vec![Added { pending }.into()])
 }
@@ -198,41 +267,83 @@ fn bill(state: &Charges, items: Vec<Item>) -> Result<Vec<Event>, Rejection> {
         match &item.what {
             What::Recurring { charge, days, .. } => {
                 let twice = next.items.iter().any(|i| match &i.what {
-                    What::Recurring { charge: c, days: d, .. } if c == charge => {
-                        next.held(&i.invoice, i.line, *d).iter().any(|h| !h.overlap(*days).is_empty())
-                    }
+                    What::Recurring {
+                        charge: c, days: d, ..
+                    } if c == charge => next
+                        .held(&i.invoice, i.line, *d)
+                        .iter()
+                        .any(|h| !h.overlap(*days).is_empty()),
                     _ => false,
                 });
                 if twice {
-                    return Err(Rejection::new("BILLED_TWICE", format!("charge {charge} is already billed for days within {days}")));
+                    return Err(Rejection::new(
+                        "BILLED_TWICE",
+                        format!("charge {charge} is already billed for days within {days}"),
+                    ));
                 }
             }
             What::OneOff { code, on } if next.items.iter().any(|i| i.what == item.what) => {
-                return Err(Rejection::new("BILLED_TWICE", format!("one-off charge {code} of {on} is already billed")));
+                return Err(Rejection::new(
+                    "BILLED_TWICE",
+                    format!("one-off charge {code} of {on} is already billed"),
+                ));
             }
             What::Added { charge, .. } if next.items.iter().any(|i| i.what == item.what) => {
-                return Err(Rejection::new("BILLED_TWICE", format!("charge {charge} is already billed")));
+                return Err(Rejection::new(
+                    "BILLED_TWICE",
+                    format!("charge {charge} is already billed"),
+                ));
             }
             What::Credit { invoice, line, .. } => {
-                let origin = next.items.iter().find(|i| i.invoice == *invoice && i.line == *line);
+                let origin = next
+                    .items
+                    .iter()
+                    .find(|i| i.invoice == *invoice && i.line == *line);
                 if !origin.is_some_and(|o| next.left(o).plus(item.net).minor >= 0) {
-                    return Err(Rejection::new("CREDIT_TOO_LARGE", format!("a credit of {} exceeds what is left of line {line} of {invoice}", item.net)));
+                    return Err(Rejection::new(
+                        "CREDIT_TOO_LARGE",
+                        format!(
+                            "a credit of {} exceeds what is left of line {line} of {invoice}",
+                            item.net
+                        ),
+                    ));
                 }
             }
             What::OneOff { .. } | What::Added { .. } | What::Usage { .. } => {}
         }
         next.items.push(item.clone());
     }
-    Ok(if items.is_empty() { vec![] } else { vec![Billed { items }.into()] })
+    Ok(if items.is_empty() {
+        vec![]
+    } else {
+        vec![Billed { items }.into()]
+    })
 }
 
 fn adjust(state: &Charges, invoice: Id, line: u32, amount: Money) -> Result<Vec<Event>, Rejection> {
-    let Some(item) = state.items.iter().find(|i| i.invoice == invoice && i.line == line) else {
-        return Err(Rejection::new("LINE_UNKNOWN", format!("invoice {invoice} has no line {line} here")));
+    let Some(item) = state
+        .items
+        .iter()
+        .find(|i| i.invoice == invoice && i.line == line)
+    else {
+        return Err(Rejection::new(
+            "LINE_UNKNOWN",
+            format!("invoice {invoice} has no line {line} here"),
+        ));
     };
     let left = state.left(item);
     if amount.minor <= 0 || amount.minor > left.minor {
-        return Err(Rejection::new("ADJUSTMENT_TOO_LARGE", format!("line {line} of {invoice} has {left} left, asked to take off {amount}")));
+        return Err(Rejection::new(
+            "ADJUSTMENT_TOO_LARGE",
+            format!("line {line} of {invoice} has {left} left, asked to take off {amount}"),
+        ));
     }
-    Ok(vec![Adjusted { invoice, line, amount }.into()])
+    Ok(vec![
+        Adjusted {
+            invoice,
+            line,
+            amount,
+        }
+        .into(),
+    ])
 }

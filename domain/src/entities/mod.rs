@@ -60,9 +60,15 @@ impl Decider for LegalEntity {
 
     fn decide(state: &LegalEntity, command: Command) -> Result<Vec<Event>, Rejection> {
         match command {
-            Command::Open(_) if state.open => Err(Rejection::new("ENTITY_EXISTS", "this legal entity is already open")),
+            Command::Open(_) if state.open => Err(Rejection::new(
+                "ENTITY_EXISTS",
+                "this legal entity is already open",
+            )),
             Command::Open(terms) => check(&terms).map(|()| vec![Opened { terms }.into()]),
-            Command::Change(_) if !state.open => Err(Rejection::new("ENTITY_UNKNOWN", "this legal entity was never opened")),
+            Command::Change(_) if !state.open => Err(Rejection::new(
+                "ENTITY_UNKNOWN",
+                "this legal entity was never opened",
+            )),
             Command::Change(terms) if terms == state.terms => Ok(vec![]),
             Command::Change(terms) => check(&terms).map(|()| vec![Changed { terms }.into()]),
         }
@@ -79,10 +85,19 @@ impl Decider for LegalEntity {
 
 fn check(terms: &EntityTerms) -> Result<(), Rejection> {
     if terms.name.trim().is_empty() {
-        return Err(Rejection::new("NAME_MISSING", "a legal entity needs a name"));
+        return Err(Rejection::new(
+            "NAME_MISSING",
+            "a legal entity needs a name",
+        ));
     }
     if terms.payment_days > 365 {
-        return Err(Rejection::new("TERMS_TOO_LONG", format!("payment terms of {} days are more than 365", terms.payment_days)));
+        return Err(Rejection::new(
+            "TERMS_TOO_LONG",
+            format!(
+                "payment terms of {} days are more than 365",
+                terms.payment_days
+            ),
+        ));
     }
     Ok(())
 }

@@ -7,11 +7,18 @@ use std::collections::BTreeMap;
 /// Completes a document from its lines: numbers them, groups tax by (tax, rate) and rounds each group once (policy 21).
 pub fn complete(mut document: Document) -> Result<Document, Rejection> {
     for (i, line) in document.lines.iter_mut().enumerate() {
-        line.no = u32::try_from(i + 1).map_err(|_| Rejection::new("TOO_MANY_LINES", "a document has more lines than can be numbered"))?;
+        line.no = u32::try_from(i + 1).map_err(|_| {
+            Rejection::new(
+                "TOO_MANY_LINES",
+                "a document has more lines than can be numbered",
+            )
+        })?;
     }
     let mut groups = BTreeMap::new();
     for line in &document.lines {
-        let net = groups.entry(line.tax.clone()).or_insert(Money::zero(document.currency));
+        let net = groups
+            .entry(line.tax.clone())
+            .or_insert(Money::zero(document.currency));
         *net = net.plus(line.net);
     }
     document.taxes = groups
@@ -25,7 +32,11 @@ pub fn complete(mut document: Document) -> Result<Document, Rejection> {
     document.net = Money::sum(document.currency, document.lines.iter().map(|l| l.net));
     document.tax = Money::sum(document.currency, document.taxes.iter().map(|t| t.amount));
     document.total = document.net.plus(document.tax);
-    document.kind = if document.total.is_negative() { Kind::CreditNote } else { Kind::Invoice };
+    document.kind = if document.total.is_negative() {
+        Kind::CreditNote
+    } else {
+        Kind::Invoice
+    };
     Ok(document)
 }
 
@@ -33,14 +44,27 @@ pub fn complete(mut document: Document) -> Result<Document, Rejection> {
 ///
 /// The tax of a part is the group's rate on it, rounded like an invoice; the parts that exhaust a group take the tax
 /// that is left of it, so that notes for everything equal the invoice exactly (policy 22).
-pub fn credit_note(of: &Invoice, of_id: &str, note: &str, parts: &[(u32, Money)]) -> Result<(Document, Vec<Credited>), Rejection> {
+pub fn credit_note(
+    of: &Invoice,
+    of_id: &str,
+    note: &str,
+    parts: &[(u32, Money)],
+) -> Result<(Document, Vec<Credited>), Rejection> {
     let origin = &of.document;
     let mut lines = Vec::new();
     let mut credited: Vec<Credited> = Vec::new();
     let mut groups: BTreeMap<_, Vec<(u32, Money)>> = BTreeMap::new();
     for (no, net) in parts {
-        let line = of.line(*no).ok_or_else(|| Rejection::new("LINE_UNKNOWN", format!("document {} has no line {no}", of.number)))?;
-        groups.entry(line.tax.clone()).or_default().push((*no, *net));
+        let line = of.line(*no).ok_or_else(|| {
+            Rejection::new(
+                "LINE_UNKNOWN",
+                format!("document {} has no line {no}", of.number),
+            )
+        })?;
+        groups
+            .entry(line.tax.clone())
+            .or_default()
+            .push((*no, *net));
         lines.push(Line {
             no: 0,
             net: net.negated(),
@@ -55,7 +79,10 @@ pub fn credit_note(of: &Invoice, of_id: &str, note: &str, parts: &[(u32, Money)]
     let mut taxes = Vec::new();
     for (tax, parts) in groups {
         let group = origin.taxes.iter().find(|g| g.tax == tax);
-        let (group_net, group_tax) = group.map_or((Money::zero(origin.currency), Money::zero(origin.currency)), |g| (g.net, g.amount));
+        let (group_net, group_tax) = group.map_or(
+            (Money::zero(origin.currency), Money::zero(origin.currency)),
+            |g| (g.net, g.amount),
+        );
         let in_group = |line: u32| of.line(line).is_some_and(|l| l.tax == tax);
         let before: Vec<&Credited> = of.credited.iter().filter(|c| in_group(c.line)).collect();
         let net_before = Money::sum(origin.currency, before.iter().map(|c| c.net));
@@ -64,12 +91,26 @@ pub fn credit_note(of: &Invoice, of_id: &str, note: &str, parts: &[(u32, Money)]
         let amount = if net_before.plus(net) == group_net {
             tax_left
         } else {
-            Money::round(net.exact().times(Exact::from(tax.rate))?, origin.currency, origin.rounding)?.min(tax_left)
+            Money::round(
+                net.exact().times(Exact::from(tax.rate))?,
+                origin.currency,
+                origin.rounding,
+            )?
+            .min(tax_left)
         };
-        taxes.push(TaxGroup { tax, net: net.negated(), amount: amount.negated() });
+        taxes.push(TaxGroup {
+            tax,
+            net: net.negated(),
+            amount: amount.negated(),
+        });
         let weights: Vec<i128> = parts.iter().map(|(_, m)| m.minor).collect();
         for ((line, net), tax) in parts.iter().zip(amount.allocate(&weights)?) {
-            credited.push(Credited { note: note.to_string(), line: *line, net: *net, tax });
+            credited.push(Credited {
+                note: note.to_string(),
+                line: *line,
+                net: *net,
+                tax,
+            });
         }
     }
     for (i, line) in lines.iter_mut().enumerate() {

@@ -17,7 +17,9 @@ use serde::{Deserialize, Serialize};
 
 pub use series::Series;
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     #[default]
@@ -171,9 +173,18 @@ events! {
 #[derive(Clone, Debug)]
 pub enum Command {
     Draft(Box<Document>),
-    Finalise { number: String, issued: Date, due: Date, document: Box<Document> },
-    Void { reason: String },
-    Credit { parts: Vec<Credited> },
+    Finalise {
+        number: String,
+        issued: Date,
+        due: Date,
+        document: Box<Document>,
+    },
+    Void {
+        reason: String,
+    },
+    Credit {
+        parts: Vec<Credited>,
+    },
 }
 
 impl Invoice {
@@ -183,12 +194,21 @@ impl Invoice {
 
     /// Net of a line that no credit note has taken off yet.
     pub fn line_left(&self, line: &Line) -> Money {
-        line.net.minus(Money::sum(line.net.currency, self.credited.iter().filter(|c| c.line == line.no).map(|c| c.net)))
+        line.net.minus(Money::sum(
+            line.net.currency,
+            self.credited
+                .iter()
+                .filter(|c| c.line == line.no)
+                .map(|c| c.net),
+        ))
     }
 
     /// What is left of the document after its credit notes, tax included.
     pub fn left(&self) -> Money {
-        self.document.total.minus(Money::sum(self.document.currency, self.credited.iter().map(|c| c.net.plus(c.tax))))
+        self.document.total.minus(Money::sum(
+            self.document.currency,
+            self.credited.iter().map(|c| c.net.plus(c.tax)),
+        ))
     }
 }
 
@@ -202,23 +222,62 @@ impl Decider for Invoice {
             (Command::Draft(document), Stage::Draft) if *document == state.document => Ok(vec![]),
             (Command::Draft(document), Stage::Absent | Stage::Draft) => {
                 check_sums(&document)?;
-                Ok(vec![Drafted { document: *document }.into()])
+                Ok(vec![
+                    Drafted {
+                        document: *document,
+                    }
+                    .into(),
+                ])
             }
-            (Command::Finalise { number, issued, due, document }, Stage::Absent | Stage::Draft) => {
+            (
+                Command::Finalise {
+                    number,
+                    issued,
+                    due,
+                    document,
+                },
+                Stage::Absent | Stage::Draft,
+            ) => {
                 check_sums(&document)?;
-                Ok(vec![Finalised { number, issued, due, document: *document }.into()])
+                Ok(vec![
+                    Finalised {
+                        number,
+                        issued,
+                        due,
+                        document: *document,
+                    }
+                    .into(),
+                ])
             }
-            (Command::Draft(_) | Command::Finalise { .. }, _) => {
-                Err(Rejection::new("INVOICE_FINAL", format!("document {} is finalised and never changes", state.number)))
+            (Command::Draft(_) | Command::Finalise { .. }, _) => Err(Rejection::new(
+                "INVOICE_FINAL",
+                format!("document {} is finalised and never changes", state.number),
+            )),
+            (Command::Void { reason }, Stage::Draft | Stage::Finalised)
+                if state.credited.is_empty() =>
+            {
+                Ok(vec![Voided { reason }.into()])
             }
-            (Command::Void { reason }, Stage::Draft | Stage::Finalised) if state.credited.is_empty() => Ok(vec![Voided { reason }.into()]),
-            (Command::Void { .. }, Stage::Draft | Stage::Finalised) => {
-                Err(Rejection::new("INVOICE_CREDITED", format!("document {} has credit notes: it cannot be voided", state.number)))
-            }
-            (Command::Void { .. }, Stage::Void) => Err(Rejection::new("INVOICE_VOID", format!("document {} is already void", state.number))),
+            (Command::Void { .. }, Stage::Draft | Stage::Finalised) => Err(Rejection::new(
+                "INVOICE_CREDITED",
+                format!(
+                    "document {} has credit notes: it cannot be voided",
+                    state.number
+                ),
+            )),
+            (Command::Void { .. }, Stage::Void) => Err(Rejection::new(
+                "INVOICE_VOID",
+                format!("document {} is already void", state.number),
+            )),
             (Command::Credit { parts }, Stage::Finalised) => credit(state, parts),
-            (_, Stage::Absent) => Err(Rejection::new("INVOICE_UNKNOWN", "there is no such document")),
-            (Command::Credit { .. }, _) => Err(Rejection::new("INVOICE_NOT_FINAL", "only a finalised document can be credited")),
+            (_, Stage::Absent) => Err(Rejection::new(
+                "INVOICE_UNKNOWN",
+                "there is no such document",
+            )),
+            (Command::Credit { .. }, _) => Err(Rejection::new(
+                "INVOICE_NOT_FINAL",
+                "only a finalised document can be credited",
+            )),
         }
     }
 
@@ -246,7 +305,10 @@ fn check_sums(document: &Document) -> Result<(), Rejection> {
     let net = Money::sum(document.currency, document.lines.iter().map(|l| l.net));
     let tax = Money::sum(document.currency, document.taxes.iter().map(|t| t.amount));
     if net != document.net || tax != document.tax || net.plus(tax) != document.total {
-        return Err(Rejection::new("DOCUMENT_UNBALANCED", format!("lines {net} and tax {tax} do not make {}", document.total)));
+        return Err(Rejection::new(
+            "DOCUMENT_UNBALANCED",
+            format!("lines {net} and tax {tax} do not make {}", document.total),
+        ));
     }
     Ok(())
 }
@@ -255,16 +317,32 @@ fn credit(state: &Invoice, parts: Vec<Credited>) -> Result<Vec<Event>, Rejection
     let mut next = state.clone();
     for part in &parts {
         let Some(line) = next.line(part.line).cloned() else {
-            return Err(Rejection::new("LINE_UNKNOWN", format!("document {} has no line {}", state.number, part.line)));
+            return Err(Rejection::new(
+                "LINE_UNKNOWN",
+                format!("document {} has no line {}", state.number, part.line),
+            ));
         };
         let left = next.line_left(&line);
         if part.net.minor <= 0 || part.net.minor > left.minor {
-            return Err(Rejection::new("CREDIT_TOO_LARGE", format!("line {} of {} has {left} left, asked to credit {}", part.line, state.number, part.net)));
+            return Err(Rejection::new(
+                "CREDIT_TOO_LARGE",
+                format!(
+                    "line {} of {} has {left} left, asked to credit {}",
+                    part.line, state.number, part.net
+                ),
+            ));
         }
         next.credited.push(part.clone());
     }
     if next.left().is_negative() {
-        return Err(Rejection::new("CREDIT_TOO_LARGE", format!("credit notes would exceed document {}", state.number)));
+        return Err(Rejection::new(
+            "CREDIT_TOO_LARGE",
+            format!("credit notes would exceed document {}", state.number),
+        ));
     }
-    Ok(if parts.is_empty() { vec![] } else { vec![CreditNoted { parts }.into()] })
+    Ok(if parts.is_empty() {
+        vec![]
+    } else {
+        vec![CreditNoted { parts }.into()]
+    })
 }

@@ -43,7 +43,11 @@ events! {
 
 #[derive(Clone, Debug)]
 pub enum Command {
-    Number { invoice: Id, issued: Date, digest: [u8; 32] },
+    Number {
+        invoice: Id,
+        issued: Date,
+        digest: [u8; 32],
+    },
 }
 
 impl Decider for Series {
@@ -52,13 +56,28 @@ impl Decider for Series {
     type Event = Event;
 
     fn decide(state: &Series, command: Command) -> Result<Vec<Event>, Rejection> {
-        let Command::Number { invoice, issued, digest } = command;
+        let Command::Number {
+            invoice,
+            issued,
+            digest,
+        } = command;
         if let Some(last) = state.last_issued
             && issued < last
         {
-            return Err(Rejection::new("ISSUE_DATE_BACK", format!("the series' last document is of {last}, asked to issue one on {issued}")));
+            return Err(Rejection::new(
+                "ISSUE_DATE_BACK",
+                format!("the series' last document is of {last}, asked to issue one on {issued}"),
+            ));
         }
-        Ok(vec![Numbered { n: state.last + 1, invoice, issued, digest }.into()])
+        Ok(vec![
+            Numbered {
+                n: state.last + 1,
+                invoice,
+                issued,
+                digest,
+            }
+            .into(),
+        ])
     }
 
     fn evolve(state: &mut Series, event: &Event) {

@@ -17,14 +17,25 @@ pub const LAST_DATE: Date = match Date::from_ymd_opt(9999, 1, 1) {
 
 /// Parses `2026-10-01`.
 pub fn parse_date(text: &str) -> Result<Date, Rejection> {
-    let invalid = || Rejection::new("DATE_INVALID", format!("{text:?} is not a date like 2026-10-01 between 1900 and 9998"));
+    let invalid = || {
+        Rejection::new(
+            "DATE_INVALID",
+            format!("{text:?} is not a date like 2026-10-01 between 1900 and 9998"),
+        )
+    };
     let date = Date::parse_from_str(text, "%Y-%m-%d").map_err(|_| invalid())?;
-    if date.year() < 1900 || date >= LAST_DATE { Err(invalid()) } else { Ok(date) }
+    if date.year() < 1900 || date >= LAST_DATE {
+        Err(invalid())
+    } else {
+        Ok(date)
+    }
 }
 
 /// `date` moved by whole days; clamped to what a calendar can hold.
 pub fn add_days(date: Date, days: i64) -> Date {
-    Duration::try_days(days).and_then(|d| date.checked_add_signed(d)).unwrap_or(if days < 0 { Date::MIN } else { Date::MAX })
+    Duration::try_days(days)
+        .and_then(|d| date.checked_add_signed(d))
+        .unwrap_or(if days < 0 { Date::MIN } else { Date::MAX })
 }
 
 /// Whole days from `a` to `b`, negative when `b` is earlier.
@@ -33,13 +44,22 @@ pub fn days_between(a: Date, b: Date) -> i64 {
 }
 
 fn days_in_month(year: i32, month: u32) -> u32 {
-    let (y, m) = if month == 12 { (year + 1, 1) } else { (year, month + 1) };
-    Date::from_ymd_opt(y, m, 1).and_then(|d| d.pred_opt()).map_or(28, |d| d.day())
+    let (y, m) = if month == 12 {
+        (year + 1, 1)
+    } else {
+        (year, month + 1)
+    };
+    Date::from_ymd_opt(y, m, 1)
+        .and_then(|d| d.pred_opt())
+        .map_or(28, |d| d.day())
 }
 
 /// Day `day` of month number `months` (counted from year 0), clamped to the month's last day.
 fn in_month(months: i32, day: u32) -> Date {
-    let (year, month) = (months.div_euclid(12), months.rem_euclid(12).unsigned_abs() + 1);
+    let (year, month) = (
+        months.div_euclid(12),
+        months.rem_euclid(12).unsigned_abs() + 1,
+    );
     Date::from_ymd_opt(year, month, day.min(days_in_month(year, month)).max(1)).unwrap_or(Date::MAX)
 }
 
@@ -73,7 +93,10 @@ impl Days {
     }
 
     pub fn overlap(&self, other: Days) -> Days {
-        Days { from: self.from.max(other.from), until: self.until.min(other.until) }
+        Days {
+            from: self.from.max(other.from),
+            until: self.until.min(other.until),
+        }
     }
 
     /// What is left of these days without `hole`: none, one or two parts.
@@ -82,12 +105,20 @@ impl Days {
         if cut.is_empty() {
             return if self.is_empty() { vec![] } else { vec![*self] };
         }
-        [Days::new(self.from, cut.from), Days::new(cut.until, self.until)].into_iter().filter(|d| !d.is_empty()).collect()
+        [
+            Days::new(self.from, cut.from),
+            Days::new(cut.until, self.until),
+        ]
+        .into_iter()
+        .filter(|d| !d.is_empty())
+        .collect()
     }
 
     /// What is left without any of `holes`, in order.
     pub fn without_all(&self, holes: &[Days]) -> Vec<Days> {
-        holes.iter().fold(vec![*self], |parts, hole| parts.iter().flat_map(|p| p.without(*hole)).collect())
+        holes.iter().fold(vec![*self], |parts, hole| {
+            parts.iter().flat_map(|p| p.without(*hole)).collect()
+        })
     }
 }
 
@@ -120,7 +151,11 @@ impl Span {
     /// The day this long after `date`; months keep the day of the month where they can.
     pub fn after(&self, date: Date) -> Date {
         let months = i32::try_from(self.months).unwrap_or(i32::MAX / 4);
-        let moved = if months == 0 { date } else { in_month(month_number(date).saturating_add(months), date.day()) };
+        let moved = if months == 0 {
+            date
+        } else {
+            in_month(month_number(date).saturating_add(months), date.day())
+        };
         add_days(moved, i64::from(self.days))
     }
 
@@ -140,9 +175,21 @@ impl FromStr for Span {
     type Err = Rejection;
 
     fn from_str(text: &str) -> Result<Self, Rejection> {
-        let invalid = || Rejection::new("SPAN_INVALID", format!("{text:?} is not a span like \"30 days\", \"2 weeks\", \"1 month\" or \"1 year\""));
+        let invalid = || {
+            Rejection::new(
+                "SPAN_INVALID",
+                format!(
+                    "{text:?} is not a span like \"30 days\", \"2 weeks\", \"1 month\" or \"1 year\""
+                ),
+            )
+        };
         let (n, unit) = text.trim().split_once(' ').ok_or_else(invalid)?;
-        let n: u32 = n.trim().parse().ok().filter(|n| *n <= 1200).ok_or_else(invalid)?;
+        let n: u32 = n
+            .trim()
+            .parse()
+            .ok()
+            .filter(|n| *n <= 1200)
+            .ok_or_else(invalid)?;
         match unit.trim() {
             "day" | "days" => Ok(Span::days(n)),
             "week" | "weeks" => Ok(Span::days(n * 7)),
@@ -168,7 +215,11 @@ impl fmt::Display for Span {
 
 impl Serialize for Span {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if serializer.is_human_readable() { serializer.collect_str(self) } else { (self.months, self.days).serialize(serializer) }
+        if serializer.is_human_readable() {
+            serializer.collect_str(self)
+        } else {
+            (self.months, self.days).serialize(serializer)
+        }
     }
 }
 
@@ -176,7 +227,8 @@ impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         if deserializer.is_human_readable() {
             let text = String::deserialize(deserializer)?;
-            text.parse().map_err(|r: Rejection| serde::de::Error::custom(r.message))
+            text.parse()
+                .map_err(|r: Rejection| serde::de::Error::custom(r.message))
         } else {
             let (months, days) = <(u32, u32)>::deserialize(deserializer)?;
             Ok(Span { months, days })
@@ -198,9 +250,16 @@ impl Grid {
     /// Boundaries at `anchor` and whole periods before and after it.
     pub fn anchored(anchor: Date, every: Span) -> Grid {
         if every.months > 0 {
-            Grid::Months { month: month_number(anchor), day: anchor.day(), step: every.months }
+            Grid::Months {
+                month: month_number(anchor),
+                day: anchor.day(),
+                step: every.months,
+            }
         } else {
-            Grid::Days { anchor, step: every.days.max(1) }
+            Grid::Days {
+                anchor,
+                step: every.days.max(1),
+            }
         }
     }
 
@@ -209,21 +268,38 @@ impl Grid {
     pub fn calendar(start: Date, every: Span) -> Grid {
         if every.months > 0 {
             let step = i32::try_from(every.months).unwrap_or(1).max(1);
-            Grid::Months { month: month_number(start).div_euclid(step) * step, day: 1, step: every.months }
+            Grid::Months {
+                month: month_number(start).div_euclid(step) * step,
+                day: 1,
+                step: every.months,
+            }
         } else if every.days % 7 == 0 && every.days > 0 {
             let monday = add_days(start, -i64::from(start.weekday().num_days_from_monday()));
-            Grid::Days { anchor: monday, step: every.days }
+            Grid::Days {
+                anchor: monday,
+                step: every.days,
+            }
         } else {
-            Grid::Days { anchor: start, step: every.days.max(1) }
+            Grid::Days {
+                anchor: start,
+                step: every.days.max(1),
+            }
         }
     }
 
     /// Only a billing day is known: that day in the month of `start` plus whole periods (policy 8). Periods of days ignore it.
     pub fn billing_day(start: Date, day: u32, every: Span) -> Grid {
         if every.months > 0 {
-            Grid::Months { month: month_number(start), day: day.clamp(1, 31), step: every.months }
+            Grid::Months {
+                month: month_number(start),
+                day: day.clamp(1, 31),
+                step: every.months,
+            }
         } else {
-            Grid::Days { anchor: start, step: every.days.max(1) }
+            Grid::Days {
+                anchor: start,
+                step: every.days.max(1),
+            }
         }
     }
 
@@ -241,13 +317,20 @@ impl Grid {
     /// The number of the last boundary that is not after `date`.
     pub fn index(&self, date: Date) -> i32 {
         let guess = match *self {
-            Grid::Months { month, step, .. } => (month_number(date) - month).div_euclid(i32::try_from(step).unwrap_or(1).max(1)),
+            Grid::Months { month, step, .. } => {
+                (month_number(date) - month).div_euclid(i32::try_from(step).unwrap_or(1).max(1))
+            }
             Grid::Days { anchor, step } => {
-                i32::try_from(days_between(anchor, date).div_euclid(i64::from(step.max(1)))).unwrap_or(0)
+                i32::try_from(days_between(anchor, date).div_euclid(i64::from(step.max(1))))
+                    .unwrap_or(0)
             }
         };
         // The guess is at most one too high (a day before the boundary in its month) or exact.
-        if self.boundary(guess) > date { guess - 1 } else { guess }
+        if self.boundary(guess) > date {
+            guess - 1
+        } else {
+            guess
+        }
     }
 
     /// The whole period that contains `date`.
@@ -269,30 +352,57 @@ mod tests {
     fn day_31_clamps_and_returns() {
         let grid = Grid::anchored(d("2011-01-31"), Span::months(1));
         let shown: Vec<String> = (0..4).map(|k| grid.boundary(k).to_string()).collect();
-        assert_eq!(shown, ["2011-01-31", "2011-02-28", "2011-03-31", "2011-04-30"]);
-        assert_eq!(grid.period(d("2011-03-30")), Days::new(d("2011-02-28"), d("2011-03-31")));
+        assert_eq!(
+            shown,
+            ["2011-01-31", "2011-02-28", "2011-03-31", "2011-04-30"]
+        );
+        assert_eq!(
+            grid.period(d("2011-03-30")),
+            Days::new(d("2011-02-28"), d("2011-03-31"))
+        );
     }
 
     #[test]
     fn a_boundary_belongs_to_the_later_period() {
         let grid = Grid::billing_day(d("2012-05-12"), 1, Span::months(12));
-        assert_eq!(grid.period(d("2012-05-12")), Days::new(d("2012-05-01"), d("2013-05-01")));
+        assert_eq!(
+            grid.period(d("2012-05-12")),
+            Days::new(d("2012-05-01"), d("2013-05-01"))
+        );
         assert_eq!(grid.period(d("2013-05-01")).from, d("2013-05-01"));
     }
 
     #[test]
     fn the_calendar_has_mondays_firsts_quarters_and_years() {
         let wed = d("2023-02-01");
-        assert_eq!(Grid::calendar(wed, Span::days(7)).period(wed).from, d("2023-01-30"));
-        assert_eq!(Grid::calendar(d("2023-02-04"), Span::months(3)).period(d("2023-02-04")), Days::new(d("2023-01-01"), d("2023-04-01")));
-        assert_eq!(Grid::calendar(d("2022-03-15"), Span::months(12)).period(d("2022-03-15")), Days::new(d("2022-01-01"), d("2023-01-01")));
+        assert_eq!(
+            Grid::calendar(wed, Span::days(7)).period(wed).from,
+            d("2023-01-30")
+        );
+        assert_eq!(
+            Grid::calendar(d("2023-02-04"), Span::months(3)).period(d("2023-02-04")),
+            Days::new(d("2023-01-01"), d("2023-04-01"))
+        );
+        assert_eq!(
+            Grid::calendar(d("2022-03-15"), Span::months(12)).period(d("2022-03-15")),
+            Days::new(d("2022-01-01"), d("2023-01-01"))
+        );
     }
 
     #[test]
     fn holes_leave_what_is_around_them() {
         let june = Days::new(d("2012-06-01"), d("2012-07-01"));
-        let parts = june.without_all(&[Days::new(d("2012-06-05"), d("2012-06-10")), Days::new(d("2012-06-25"), d("2012-08-01"))]);
-        assert_eq!(parts, [Days::new(d("2012-06-01"), d("2012-06-05")), Days::new(d("2012-06-10"), d("2012-06-25"))]);
+        let parts = june.without_all(&[
+            Days::new(d("2012-06-05"), d("2012-06-10")),
+            Days::new(d("2012-06-25"), d("2012-08-01")),
+        ]);
+        assert_eq!(
+            parts,
+            [
+                Days::new(d("2012-06-01"), d("2012-06-05")),
+                Days::new(d("2012-06-10"), d("2012-06-25"))
+            ]
+        );
     }
 
     #[test]

@@ -14,7 +14,10 @@ pub struct Rejection {
 
 impl Rejection {
     pub fn new(code: &str, message: impl Into<String>) -> Self {
-        Rejection { code: code.to_string(), message: message.into() }
+        Rejection {
+            code: code.to_string(),
+            message: message.into(),
+        }
     }
 }
 

@@ -34,12 +34,18 @@ impl Decimal {
 
     /// Sum, or a rejection when it leaves the 96-bit range.
     pub fn plus(self, other: Decimal) -> Result<Decimal, Rejection> {
-        self.0.checked_add(other.0).map(Decimal::new).ok_or_else(|| overflow("sum", self, other))
+        self.0
+            .checked_add(other.0)
+            .map(Decimal::new)
+            .ok_or_else(|| overflow("sum", self, other))
     }
 
     /// Difference, or a rejection when it leaves the 96-bit range.
     pub fn minus(self, other: Decimal) -> Result<Decimal, Rejection> {
-        self.0.checked_sub(other.0).map(Decimal::new).ok_or_else(|| overflow("difference", self, other))
+        self.0
+            .checked_sub(other.0)
+            .map(Decimal::new)
+            .ok_or_else(|| overflow("difference", self, other))
     }
 
     pub fn negated(self) -> Decimal {
@@ -48,7 +54,10 @@ impl Decimal {
 }
 
 fn overflow(what: &str, a: Decimal, b: Decimal) -> Rejection {
-    Rejection::new("NUMBER_TOO_LARGE", format!("the {what} of {a} and {b} has more than 28 digits"))
+    Rejection::new(
+        "NUMBER_TOO_LARGE",
+        format!("the {what} of {a} and {b} has more than 28 digits"),
+    )
 }
 
 impl From<i64> for Decimal {
@@ -69,7 +78,12 @@ impl FromStr for Decimal {
     fn from_str(text: &str) -> Result<Self, Rejection> {
         rust_decimal::Decimal::from_str_exact(text)
             .map(Decimal::new)
-            .map_err(|_| Rejection::new("NUMBER_INVALID", format!("{text:?} is not a decimal number of at most 28 digits")))
+            .map_err(|_| {
+                Rejection::new(
+                    "NUMBER_INVALID",
+                    format!("{text:?} is not a decimal number of at most 28 digits"),
+                )
+            })
     }
 }
 
@@ -87,7 +101,8 @@ impl<'de> Deserialize<'de> for Decimal {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         if deserializer.is_human_readable() {
             let text = String::deserialize(deserializer)?;
-            text.parse().map_err(|r: Rejection| serde::de::Error::custom(r.message))
+            text.parse()
+                .map_err(|r: Rejection| serde::de::Error::custom(r.message))
         } else {
             let (mantissa, scale) = <(i128, u32)>::deserialize(deserializer)?;
             rust_decimal::Decimal::try_from_i128_with_scale(mantissa, scale)

@@ -10,28 +10,51 @@ pub const PAYLOAD_MAX: u64 = 4 * 1024 * 1024;
 /// Why stored bytes could not be read as an event. Never a panic: a damaged log must be reported, not crash.
 #[derive(Debug, Error)]
 pub enum CodecError {
-    #[error("event type {event_type} version {schema} is not known to this program; it was written by a newer one")]
+    #[error(
+        "event type {event_type} version {schema} is not known to this program; it was written by a newer one"
+    )]
     Unknown { event_type: String, schema: u16 },
     #[error("payload of {event_type} version {schema} cannot be read: {why}")]
-    Malformed { event_type: String, schema: u16, why: String },
+    Malformed {
+        event_type: String,
+        schema: u16,
+        why: String,
+    },
     #[error("payload of {event_type} cannot be written: {why}")]
     Unwritable { event_type: String, why: String },
 }
 
 fn options() -> impl Options {
-    bincode::DefaultOptions::new().with_fixint_encoding().with_little_endian().reject_trailing_bytes().with_limit(PAYLOAD_MAX)
+    bincode::DefaultOptions::new()
+        .with_fixint_encoding()
+        .with_little_endian()
+        .reject_trailing_bytes()
+        .with_limit(PAYLOAD_MAX)
 }
 
 /// The stored bytes of a payload struct.
 pub fn to_bytes<T: Serialize>(event_type: &str, value: &T) -> Result<Vec<u8>, CodecError> {
-    options().serialize(value).map_err(|e| CodecError::Unwritable { event_type: event_type.to_string(), why: e.to_string() })
+    options()
+        .serialize(value)
+        .map_err(|e| CodecError::Unwritable {
+            event_type: event_type.to_string(),
+            why: e.to_string(),
+        })
 }
 
 /// Reads a payload struct back; trailing bytes are refused.
-pub fn from_bytes<T: DeserializeOwned>(event_type: &str, schema: u16, bytes: &[u8]) -> Result<T, CodecError> {
+pub fn from_bytes<T: DeserializeOwned>(
+    event_type: &str,
+    schema: u16,
+    bytes: &[u8],
+) -> Result<T, CodecError> {
     options()
         .deserialize(bytes)
-        .map_err(|e| CodecError::Malformed { event_type: event_type.to_string(), schema, why: e.to_string() })
+        .map_err(|e| CodecError::Malformed {
+            event_type: event_type.to_string(),
+            schema,
+            why: e.to_string(),
+        })
 }
 
 /// Declares the events of one kind of stream: an enum with one payload struct per event, the stored name and

@@ -30,7 +30,10 @@ fn gcd(a: u128, b: u128) -> u128 {
 }
 
 fn too_large() -> Rejection {
-    Rejection::new("AMOUNT_TOO_LARGE", "an exact amount needs more than 127 bits".to_string())
+    Rejection::new(
+        "AMOUNT_TOO_LARGE",
+        "an exact amount needs more than 127 bits".to_string(),
+    )
 }
 
 impl Exact {
@@ -39,9 +42,14 @@ impl Exact {
     /// `num / den` in lowest terms; a zero denominator is refused.
     pub fn ratio(num: i128, den: i128) -> Result<Exact, Rejection> {
         if den == 0 {
-            return Err(Rejection::new("DIVISION_BY_ZERO", format!("{num} divided by zero")));
+            return Err(Rejection::new(
+                "DIVISION_BY_ZERO",
+                format!("{num} divided by zero"),
+            ));
         }
-        let g = i128::try_from(gcd(num.unsigned_abs(), den.unsigned_abs())).map_err(|_| too_large())?.max(1);
+        let g = i128::try_from(gcd(num.unsigned_abs(), den.unsigned_abs()))
+            .map_err(|_| too_large())?
+            .max(1);
         let (mut num, mut den) = (num / g, den / g);
         if den < 0 {
             num = num.checked_neg().ok_or_else(too_large)?;
@@ -68,9 +76,13 @@ impl Exact {
 
     pub fn plus(self, other: Exact) -> Result<Exact, Rejection> {
         if self.den == other.den {
-            return Exact::ratio(self.num.checked_add(other.num).ok_or_else(too_large)?, self.den);
+            return Exact::ratio(
+                self.num.checked_add(other.num).ok_or_else(too_large)?,
+                self.den,
+            );
         }
-        let g = i128::try_from(gcd(self.den.unsigned_abs(), other.den.unsigned_abs())).map_err(|_| too_large())?;
+        let g = i128::try_from(gcd(self.den.unsigned_abs(), other.den.unsigned_abs()))
+            .map_err(|_| too_large())?;
         let (left, right) = (other.den / g, self.den / g);
         let num = self
             .num
@@ -86,7 +98,10 @@ impl Exact {
     }
 
     pub fn negated(self) -> Exact {
-        Exact { num: self.num.saturating_neg(), den: self.den }
+        Exact {
+            num: self.num.saturating_neg(),
+            den: self.den,
+        }
     }
 
     pub fn times(self, other: Exact) -> Result<Exact, Rejection> {
@@ -107,7 +122,10 @@ impl Exact {
     pub fn ceil(self) -> Exact {
         let floor = self.num.div_euclid(self.den);
         let up = i128::from(self.num.rem_euclid(self.den) != 0);
-        Exact { num: floor.saturating_add(up), den: 1 }
+        Exact {
+            num: floor.saturating_add(up),
+            den: 1,
+        }
     }
 
     pub fn min(self, other: Exact) -> Exact {
@@ -127,19 +145,30 @@ impl Exact {
         let mut digits = String::new();
         for _ in 0..places {
             rest = rest.saturating_mul(10);
-            digits.push(char::from_digit(u32::try_from(rest / den).unwrap_or(9), 10).unwrap_or('9'));
+            digits
+                .push(char::from_digit(u32::try_from(rest / den).unwrap_or(9), 10).unwrap_or('9'));
             rest %= den;
         }
         let mut text = format!("{whole}{digits}");
         if rest.saturating_mul(2) >= den {
             text = increment(&text);
         }
-        let at = text.len().saturating_sub(usize::try_from(places).unwrap_or(0));
+        let at = text
+            .len()
+            .saturating_sub(usize::try_from(places).unwrap_or(0));
         let (head, tail) = text.split_at(at);
         let tail = tail.trim_end_matches('0');
         let head = if head.is_empty() { "0" } else { head };
-        let shown = if tail.is_empty() { head.to_string() } else { format!("{head}.{tail}") };
-        if shown.chars().all(|c| c == '0' || c == '.') { "0".to_string() } else { format!("{sign}{shown}") }
+        let shown = if tail.is_empty() {
+            head.to_string()
+        } else {
+            format!("{head}.{tail}")
+        };
+        if shown.chars().all(|c| c == '0' || c == '.') {
+            "0".to_string()
+        } else {
+            format!("{sign}{shown}")
+        }
     }
 }
 

@@ -34,7 +34,9 @@ pub fn check_id(what: &str, id: &str) -> Result<(), Rejection> {
     if id.is_empty() || id.len() > ID_MAX || !id.chars().all(allowed) {
         return Err(Rejection::new(
             "ID_INVALID",
-            format!("{what} id {id:?} must be 1 to {ID_MAX} characters out of letters, digits and . _ : -"),
+            format!(
+                "{what} id {id:?} must be 1 to {ID_MAX} characters out of letters, digits and . _ : -"
+            ),
         ));
     }
     Ok(())

@@ -16,7 +16,9 @@ impl Currency {
 
     /// Digits after the point of its minor unit (JPY 0, EUR 2, KWD 3, CLF 4).
     pub fn exponent(&self) -> u32 {
-        iso_currency::Currency::from_code(self.code()).and_then(|c| c.exponent()).map_or(2, u32::from)
+        iso_currency::Currency::from_code(self.code())
+            .and_then(|c| c.exponent())
+            .map_or(2, u32::from)
     }
 
     /// Minor units in one unit of the currency.
@@ -32,7 +34,10 @@ impl FromStr for Currency {
         let known = iso_currency::Currency::from_code(code).is_some();
         match <[u8; 3]>::try_from(code.as_bytes()) {
             Ok(bytes) if known => Ok(Currency(bytes)),
-            _ => Err(Rejection::new("CURRENCY_UNKNOWN", format!("{code:?} is not an ISO 4217 currency code"))),
+            _ => Err(Rejection::new(
+                "CURRENCY_UNKNOWN",
+                format!("{code:?} is not an ISO 4217 currency code"),
+            )),
         }
     }
 }
@@ -58,7 +63,11 @@ impl Default for Currency {
 
 impl Serialize for Currency {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if serializer.is_human_readable() { serializer.serialize_str(self.code()) } else { self.0.serialize(serializer) }
+        if serializer.is_human_readable() {
+            serializer.serialize_str(self.code())
+        } else {
+            self.0.serialize(serializer)
+        }
     }
 }
 
@@ -66,7 +75,8 @@ impl<'de> Deserialize<'de> for Currency {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         if deserializer.is_human_readable() {
             let text = String::deserialize(deserializer)?;
-            text.parse().map_err(|r: Rejection| serde::de::Error::custom(r.message))
+            text.parse()
+                .map_err(|r: Rejection| serde::de::Error::custom(r.message))
         } else {
             Ok(Currency(<[u8; 3]>::deserialize(deserializer)?))
         }
@@ -114,9 +124,16 @@ impl Money {
             Rounding::Up => rest > 0,
             Rounding::Down => false,
         };
-        let minor = i128::try_from(whole + u128::from(up))
-            .map_err(|_| Rejection::new("AMOUNT_TOO_LARGE", format!("{exact} {currency} does not fit")))?;
-        Ok(Money { minor: minor * sign, currency })
+        let minor = i128::try_from(whole + u128::from(up)).map_err(|_| {
+            Rejection::new(
+                "AMOUNT_TOO_LARGE",
+                format!("{exact} {currency} does not fit"),
+            )
+        })?;
+        Ok(Money {
+            minor: minor * sign,
+            currency,
+        })
     }
 
     /// A decimal that must already be whole minor units, such as a payment: `10.005 EUR` is refused.
@@ -125,7 +142,10 @@ impl Money {
         if money.exact() != Exact::from(amount) {
             return Err(Rejection::new(
                 "AMOUNT_NOT_IN_MINOR_UNITS",
-                format!("{amount} {currency} has more than {} decimals", currency.exponent()),
+                format!(
+                    "{amount} {currency} has more than {} decimals",
+                    currency.exponent()
+                ),
             ));
         }
         Ok(money)
@@ -148,13 +168,22 @@ impl Money {
     }
 
     pub fn negated(self) -> Money {
-        Money { minor: self.minor.saturating_neg(), ..self }
+        Money {
+            minor: self.minor.saturating_neg(),
+            ..self
+        }
     }
 
     /// Sum in one currency. Two currencies are a mistake of the program: they are kept apart before money is added.
     pub fn plus(self, other: Money) -> Money {
-        assert!(self.currency == other.currency, "cannot add {other} to {self}");
-        Money { minor: self.minor.saturating_add(other.minor), currency: self.currency }
+        assert!(
+            self.currency == other.currency,
+            "cannot add {other} to {self}"
+        );
+        Money {
+            minor: self.minor.saturating_add(other.minor),
+            currency: self.currency,
+        }
     }
 
     pub fn minus(self, other: Money) -> Money {
@@ -162,7 +191,11 @@ impl Money {
     }
 
     pub fn min(self, other: Money) -> Money {
-        if self.minor <= other.minor { self } else { other }
+        if self.minor <= other.minor {
+            self
+        } else {
+            other
+        }
     }
 
     pub fn sum(currency: Currency, parts: impl IntoIterator<Item = Money>) -> Money {
@@ -175,7 +208,11 @@ impl Money {
         let digits = format!("{:0width$}", self.minor.unsigned_abs(), width = places + 1);
         let (whole, cents) = digits.split_at(digits.len() - places);
         let sign = if self.minor < 0 { "-" } else { "" };
-        if cents.is_empty() { format!("{sign}{whole}") } else { format!("{sign}{whole}.{cents}") }
+        if cents.is_empty() {
+            format!("{sign}{whole}")
+        } else {
+            format!("{sign}{whole}.{cents}")
+        }
     }
 
     /// Splits this money in proportion to `weights` so that the parts sum to the whole: the largest remainders get
@@ -183,7 +220,10 @@ impl Money {
     pub fn allocate(self, weights: &[i128]) -> Result<Vec<Money>, Rejection> {
         let total: i128 = weights.iter().sum();
         if weights.iter().any(|w| *w < 0) || total <= 0 {
-            return Err(Rejection::new("SPLIT_IMPOSSIBLE", format!("{self} cannot be split over weights that sum to {total}")));
+            return Err(Rejection::new(
+                "SPLIT_IMPOSSIBLE",
+                format!("{self} cannot be split over weights that sum to {total}"),
+            ));
         }
         let sign = self.minor.signum();
         let whole = self.minor.saturating_abs();
@@ -191,7 +231,10 @@ impl Money {
         let mut rest = Vec::with_capacity(weights.len());
         for (i, w) in weights.iter().enumerate() {
             let product = whole.checked_mul(*w).ok_or_else(|| {
-                Rejection::new("AMOUNT_TOO_LARGE", format!("{self} times weight {w} does not fit"))
+                Rejection::new(
+                    "AMOUNT_TOO_LARGE",
+                    format!("{self} times weight {w} does not fit"),
+                )
             })?;
             parts.push(product / total);
             rest.push((product % total, i));
@@ -207,7 +250,13 @@ impl Money {
             }
             left -= 1;
         }
-        Ok(parts.into_iter().map(|minor| Money { minor: minor * sign, currency: self.currency }).collect())
+        Ok(parts
+            .into_iter()
+            .map(|minor| Money {
+                minor: minor * sign,
+                currency: self.currency,
+            })
+            .collect())
     }
 }
 
@@ -221,16 +270,23 @@ impl FromStr for Money {
     type Err = Rejection;
 
     fn from_str(text: &str) -> Result<Self, Rejection> {
-        let (amount, currency) = text
-            .split_once(' ')
-            .ok_or_else(|| Rejection::new("MONEY_INVALID", format!("{text:?} is not of the form \"12.34 EUR\"")))?;
+        let (amount, currency) = text.split_once(' ').ok_or_else(|| {
+            Rejection::new(
+                "MONEY_INVALID",
+                format!("{text:?} is not of the form \"12.34 EUR\""),
+            )
+        })?;
         Money::parse(amount.parse()?, currency.parse()?)
     }
 }
 
 impl Serialize for Money {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if serializer.is_human_readable() { serializer.collect_str(self) } else { (self.minor, self.currency).serialize(serializer) }
+        if serializer.is_human_readable() {
+            serializer.collect_str(self)
+        } else {
+            (self.minor, self.currency).serialize(serializer)
+        }
     }
 }
 
@@ -238,7 +294,8 @@ impl<'de> Deserialize<'de> for Money {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         if deserializer.is_human_readable() {
             let text = String::deserialize(deserializer)?;
-            text.parse().map_err(|r: Rejection| serde::de::Error::custom(r.message))
+            text.parse()
+                .map_err(|r: Rejection| serde::de::Error::custom(r.message))
         } else {
             let (minor, currency) = <(i128, Currency)>::deserialize(deserializer)?;
             Ok(Money { minor, currency })
@@ -257,23 +314,53 @@ mod tests {
     #[test]
     fn a_tie_rounds_away_from_zero_by_default() {
         let tie = Exact::ratio(74_985, 1000).expect("ratio");
-        assert_eq!(Money::round(tie, eur(), Rounding::HalfUp).expect("rounds").amount(), "74.99");
-        assert_eq!(Money::round(tie.negated(), eur(), Rounding::HalfUp).expect("rounds").amount(), "-74.99");
-        assert_eq!(Money::round(tie, eur(), Rounding::HalfEven).expect("rounds").amount(), "74.98");
+        assert_eq!(
+            Money::round(tie, eur(), Rounding::HalfUp)
+                .expect("rounds")
+                .amount(),
+            "74.99"
+        );
+        assert_eq!(
+            Money::round(tie.negated(), eur(), Rounding::HalfUp)
+                .expect("rounds")
+                .amount(),
+            "-74.99"
+        );
+        assert_eq!(
+            Money::round(tie, eur(), Rounding::HalfEven)
+                .expect("rounds")
+                .amount(),
+            "74.98"
+        );
     }
 
     #[test]
     fn the_minor_unit_is_that_of_the_currency() {
-        for (code, exact, shown) in [("JPY", (3045, 100), "30"), ("KWD", (4995, 10_000), "0.500"), ("CLF", (100_005, 100_000), "1.0001")] {
+        for (code, exact, shown) in [
+            ("JPY", (3045, 100), "30"),
+            ("KWD", (4995, 10_000), "0.500"),
+            ("CLF", (100_005, 100_000), "1.0001"),
+        ] {
             let amount = Exact::ratio(exact.0, exact.1).expect("ratio");
             let currency: Currency = code.parse().expect("currency");
-            assert_eq!(Money::round(amount, currency, Rounding::HalfUp).expect("rounds").amount(), shown, "{code}");
+            assert_eq!(
+                Money::round(amount, currency, Rounding::HalfUp)
+                    .expect("rounds")
+                    .amount(),
+                shown,
+                "{code}"
+            );
         }
     }
 
     #[test]
     fn the_parts_of_a_split_sum_to_the_whole() {
-        let parts = Money::new(-100, eur()).allocate(&[1, 1, 1]).expect("splits");
-        assert_eq!(parts.iter().map(|p| p.minor).collect::<Vec<_>>(), [-34, -33, -33]);
+        let parts = Money::new(-100, eur())
+            .allocate(&[1, 1, 1])
+            .expect("splits");
+        assert_eq!(
+            parts.iter().map(|p| p.minor).collect::<Vec<_>>(),
+            [-34, -33, -33]
+        );
     }
 }

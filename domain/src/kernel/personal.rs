@@ -18,7 +18,12 @@ pub struct Personal<T> {
 
 impl<T> Personal<T> {
     pub fn sealed(key_id: String, nonce: [u8; 24], ciphertext: Vec<u8>) -> Self {
-        Personal { key_id, nonce, ciphertext, marker: PhantomData }
+        Personal {
+            key_id,
+            nonce,
+            ciphertext,
+            marker: PhantomData,
+        }
     }
 }
 
@@ -30,7 +35,9 @@ impl<T> Clone for Personal<T> {
 
 impl<T> PartialEq for Personal<T> {
     fn eq(&self, other: &Self) -> bool {
-        self.key_id == other.key_id && self.nonce == other.nonce && self.ciphertext == other.ciphertext
+        self.key_id == other.key_id
+            && self.nonce == other.nonce
+            && self.ciphertext == other.ciphertext
     }
 }
 
@@ -38,6 +45,11 @@ impl<T> Eq for Personal<T> {}
 
 impl<T> fmt::Debug for Personal<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Personal({} bytes under {})", self.ciphertext.len(), self.key_id)
+        write!(
+            f,
+            "Personal({} bytes under {})",
+            self.ciphertext.len(),
+            self.key_id
+        )
     }
 }

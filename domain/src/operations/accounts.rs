@@ -7,18 +7,30 @@ use crate::entities::{self, EntityTerms, LegalEntity};
 use crate::kernel::{Rejection, check_id};
 use crate::session::Session;
 
-pub(super) fn open_entity(session: &mut Session<'_>, entity: &str, terms: EntityTerms) -> Result<Outcome, Rejection> {
+pub(super) fn open_entity(
+    session: &mut Session<'_>,
+    entity: &str,
+    terms: EntityTerms,
+) -> Result<Outcome, Rejection> {
     check_id("legal entity", entity)?;
     session.decide::<LegalEntity>(entity, entities::Command::Open(terms))?;
     Ok(Outcome::of("entity", entity))
 }
 
-pub(super) fn change_entity(session: &mut Session<'_>, entity: &str, terms: EntityTerms) -> Result<Outcome, Rejection> {
+pub(super) fn change_entity(
+    session: &mut Session<'_>,
+    entity: &str,
+    terms: EntityTerms,
+) -> Result<Outcome, Rejection> {
     session.decide::<LegalEntity>(entity, entities::Command::Change(terms))?;
     Ok(Outcome::of("entity", entity))
 }
 
-pub(super) fn open(session: &mut Session<'_>, account: &str, terms: AccountTerms) -> Result<Outcome, Rejection> {
+pub(super) fn open(
+    session: &mut Session<'_>,
+    account: &str,
+    terms: AccountTerms,
+) -> Result<Outcome, Rejection> {
     check_id("account", account)?;
     entity_terms(session, &terms.entity)?;
     check_payer(session, account, &terms)?;
@@ -26,25 +38,47 @@ pub(super) fn open(session: &mut Session<'_>, account: &str, terms: AccountTerms
     Ok(Outcome::of("account", account))
 }
 
-pub(super) fn change(session: &mut Session<'_>, account: &str, terms: AccountTerms) -> Result<Outcome, Rejection> {
+pub(super) fn change(
+    session: &mut Session<'_>,
+    account: &str,
+    terms: AccountTerms,
+) -> Result<Outcome, Rejection> {
     check_payer(session, account, &terms)?;
     session.decide::<Account>(account, Command::Change(terms))?;
     Ok(Outcome::of("account", account))
 }
 
 /// A payer is another account of the same entity and currency, and pays for itself.
-fn check_payer(session: &Session<'_>, account: &str, terms: &AccountTerms) -> Result<(), Rejection> {
-    let Some(payer) = &terms.payer else { return Ok(()) };
+fn check_payer(
+    session: &Session<'_>,
+    account: &str,
+    terms: &AccountTerms,
+) -> Result<(), Rejection> {
+    let Some(payer) = &terms.payer else {
+        return Ok(());
+    };
     let other = account_terms(session, payer)?;
     let refused = |why: String| Err(Rejection::new("PAYER_INVALID", why));
     if payer == account || other.payer.is_some() {
-        return refused(format!("account {payer} cannot pay for {account}: a payer pays for itself"));
+        return refused(format!(
+            "account {payer} cannot pay for {account}: a payer pays for itself"
+        ));
     }
-    if session.index().paid_by.get(account).is_some_and(|c| !c.is_empty()) {
-        return refused(format!("account {account} pays for others and cannot be paid for"));
+    if session
+        .index()
+        .paid_by
+        .get(account)
+        .is_some_and(|c| !c.is_empty())
+    {
+        return refused(format!(
+            "account {account} pays for others and cannot be paid for"
+        ));
     }
     if other.entity != terms.entity || other.currency != terms.currency {
-        return refused(format!("account {payer} is in {} {}, account {account} in {} {}", other.entity, other.currency, terms.entity, terms.currency));
+        return refused(format!(
+            "account {payer} is in {} {}, account {account} in {} {}",
+            other.entity, other.currency, terms.entity, terms.currency
+        ));
     }
     Ok(())
 }

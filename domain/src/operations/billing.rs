@@ -26,7 +26,11 @@ pub(super) fn start_run(
 ) -> Result<Outcome, Rejection> {
     check_id("bill run", run)?;
     let mut payers = Vec::new();
-    let named = if accounts.is_empty() { session.ids::<Account>("") } else { accounts };
+    let named = if accounts.is_empty() {
+        session.ids::<Account>("")
+    } else {
+        accounts
+    };
     let mut last_day = as_of;
     for account in named {
         let terms = account_terms(session, &account)?;
@@ -39,8 +43,18 @@ pub(super) fn start_run(
     }
     let left = payers.len() as u64;
     let as_of = last_day.unwrap_or_else(|| session.today(&crate::kernel::Zone::default()));
-    session.decide::<BillRun>(run, runs::Command::Start { as_of, accounts: payers, draft })?;
-    Ok(Outcome { left: left + 1, ..Outcome::of("bill-run", run) })
+    session.decide::<BillRun>(
+        run,
+        runs::Command::Start {
+            as_of,
+            accounts: payers,
+            draft,
+        },
+    )?;
+    Ok(Outcome {
+        left: left + 1,
+        ..Outcome::of("bill-run", run)
+    })
 }
 
 pub(super) fn step_run(session: &mut Session<'_>, run: &str) -> Result<Outcome, Rejection> {
@@ -53,12 +67,17 @@ pub(super) fn step_run(session: &mut Session<'_>, run: &str) -> Result<Outcome, 
         return Ok(Outcome::of("bill-run", run));
     };
     let invoice = format!("{run}.{account}");
-    let mut outcome = Outcome { left: state.pending.len() as u64, ..Outcome::of("bill-run", run) };
+    let mut outcome = Outcome {
+        left: state.pending.len() as u64,
+        ..Outcome::of("bill-run", run)
+    };
     let billed = session.attempt(|s| bill(s, &invoice, &account, as_of, state.draft, run));
     let step = match billed {
         Ok(billed) => {
             let invoice = billed.then_some(invoice);
-            outcome.touched.extend(invoice.iter().map(|i| ("invoice".to_string(), i.clone())));
+            outcome
+                .touched
+                .extend(invoice.iter().map(|i| ("invoice".to_string(), i.clone())));
             runs::Command::Billed { account, invoice }
         }
         Err(rejection) => runs::Command::Refused { account, rejection },
@@ -68,8 +87,17 @@ pub(super) fn step_run(session: &mut Session<'_>, run: &str) -> Result<Outcome, 
 }
 
 /// Bills one payer; false when nothing is due.
-fn bill(session: &mut Session<'_>, invoice: &str, account: &str, as_of: Date, draft: bool, run: &str) -> Result<bool, Rejection> {
-    let Some(mut document) = compose_document(session, account, as_of)? else { return Ok(false) };
+fn bill(
+    session: &mut Session<'_>,
+    invoice: &str,
+    account: &str,
+    as_of: Date,
+    draft: bool,
+    run: &str,
+) -> Result<bool, Rejection> {
+    let Some(mut document) = compose_document(session, account, as_of)? else {
+        return Ok(false);
+    };
     document.run = Some(run.to_string());
     if draft {
         session.decide::<Invoice>(invoice, invoices::Command::Draft(Box::new(document)))?;
@@ -79,26 +107,47 @@ fn bill(session: &mut Session<'_>, invoice: &str, account: &str, as_of: Date, dr
     Ok(true)
 }
 
-pub(super) fn draft(session: &mut Session<'_>, invoice: &str, account: &str, as_of: Option<Date>) -> Result<Outcome, Rejection> {
+pub(super) fn draft(
+    session: &mut Session<'_>,
+    invoice: &str,
+    account: &str,
+    as_of: Option<Date>,
+) -> Result<Outcome, Rejection> {
     check_id("invoice", invoice)?;
     let terms = account_terms(session, account)?;
     let as_of = as_of.unwrap_or_else(|| session.today(&terms.zone));
     let Some(document) = compose_document(session, account, as_of)? else {
-        return Err(Rejection::new("NOTHING_DUE", format!("nothing is due for account {account} on {as_of}")));
+        return Err(Rejection::new(
+            "NOTHING_DUE",
+            format!("nothing is due for account {account} on {as_of}"),
+        ));
     };
     session.decide::<Invoice>(invoice, invoices::Command::Draft(Box::new(document)))?;
     Ok(Outcome::of("invoice", invoice))
 }
 
 /// Computes the draft again, so that facts that came after it are on the document, then numbers and freezes it (policy 23).
-pub(super) fn finalise_draft(session: &mut Session<'_>, invoice: &str) -> Result<Outcome, Rejection> {
+pub(super) fn finalise_draft(
+    session: &mut Session<'_>,
+    invoice: &str,
+) -> Result<Outcome, Rejection> {
     let state = session.get::<Invoice>(invoice)?;
     if state.stage != Stage::Draft {
-        return Err(Rejection::new("INVOICE_NOT_DRAFT", format!("document {invoice} is not a draft")));
+        return Err(Rejection::new(
+            "INVOICE_NOT_DRAFT",
+            format!("document {invoice} is not a draft"),
+        ));
     }
-    let (account, as_of, run) = (state.document.account.clone(), state.document.as_of, state.document.run.clone());
+    let (account, as_of, run) = (
+        state.document.account.clone(),
+        state.document.as_of,
+        state.document.run.clone(),
+    );
     let Some(mut document) = compose_document(session, &account, as_of)? else {
-        return Err(Rejection::new("NOTHING_DUE", format!("nothing is due any more for account {account} on {as_of}")));
+        return Err(Rejection::new(
+            "NOTHING_DUE",
+            format!("nothing is due any more for account {account} on {as_of}"),
+        ));
     };
     document.run = run;
     finalise(session, invoice, document)?;
@@ -106,13 +155,21 @@ pub(super) fn finalise_draft(session: &mut Session<'_>, invoice: &str) -> Result
 }
 
 /// What the account's next document would be; nothing is staged.
-pub fn preview(session: &Session<'_>, account: &str, as_of: Date) -> Result<Option<Document>, Rejection> {
+pub fn preview(
+    session: &Session<'_>,
+    account: &str,
+    as_of: Date,
+) -> Result<Option<Document>, Rejection> {
     compose_document(session, account, as_of)
 }
 
 /// Numbers, freezes and books a document: series, document and billed charges in one commit, so that a number without
 /// a document, or a charge billed twice, cannot exist (policy 23, 24).
-pub(super) fn finalise(session: &mut Session<'_>, invoice: &str, document: Document) -> Result<(), Rejection> {
+pub(super) fn finalise(
+    session: &mut Session<'_>,
+    invoice: &str,
+    document: Document,
+) -> Result<(), Rejection> {
     let entity = entity_terms(session, &document.entity)?;
     let account = account_terms(session, &document.account)?;
     let issued = session.today(&entity.zone);
@@ -122,7 +179,15 @@ pub(super) fn finalise(session: &mut Session<'_>, invoice: &str, document: Docum
     for (owner, items) in billed_items(invoice, &document) {
         session.decide::<Charges>(&owner, charges::Command::Bill { items })?;
     }
-    session.decide::<Invoice>(invoice, invoices::Command::Finalise { number, issued, due, document: Box::new(document) })?;
+    session.decide::<Invoice>(
+        invoice,
+        invoices::Command::Finalise {
+            number,
+            issued,
+            due,
+            document: Box::new(document),
+        },
+    )?;
     Ok(())
 }
 
@@ -134,12 +199,23 @@ pub(super) fn number(
     document: &Document,
     issued: Date,
 ) -> Result<(String, Date), Rejection> {
-    let bytes = event::to_bytes("document", document).map_err(|e| Rejection::new("DOCUMENT_TOO_LARGE", e.to_string()))?;
+    let bytes = event::to_bytes("document", document)
+        .map_err(|e| Rejection::new("DOCUMENT_TOO_LARGE", e.to_string()))?;
     let digest = *blake3::hash(&bytes).as_bytes();
     let series = series::id(&document.entity, document.kind, issued.year());
-    session.decide::<Series>(&series, series::Command::Number { invoice: invoice.to_string(), issued, digest })?;
+    session.decide::<Series>(
+        &series,
+        series::Command::Number {
+            invoice: invoice.to_string(),
+            issued,
+            digest,
+        },
+    )?;
     let n = session.get::<Series>(&series)?.last;
-    Ok((series::number(&entity.number_prefix, document.kind, issued.year(), n), issued))
+    Ok((
+        series::number(&entity.number_prefix, document.kind, issued.year(), n),
+        issued,
+    ))
 }
 
 /// The lines of a document by the charge stream that remembers them.
@@ -147,7 +223,12 @@ fn billed_items(invoice: &str, document: &Document) -> BTreeMap<Id, Vec<Item>> {
     let mut by_owner: BTreeMap<Id, Vec<Item>> = BTreeMap::new();
     for line in &document.lines {
         let owner = owner_of(line);
-        let item = Item { invoice: invoice.to_string(), line: line.no, what: line.what.clone(), net: line.net };
+        let item = Item {
+            invoice: invoice.to_string(),
+            line: line.no,
+            what: line.what.clone(),
+            net: line.net,
+        };
         by_owner.entry(owner).or_default().push(item);
     }
     by_owner
@@ -155,17 +236,30 @@ fn billed_items(invoice: &str, document: &Document) -> BTreeMap<Id, Vec<Item>> {
 
 /// The charge stream a line belongs to: its subscription's, else its account's.
 pub(super) fn owner_of(line: &Line) -> Id {
-    line.subscription.clone().unwrap_or_else(|| line.account.clone())
+    line.subscription
+        .clone()
+        .unwrap_or_else(|| line.account.clone())
 }
 
 /// Everything due for an account and those it pays for, as a document; none when nothing is due.
-fn compose_document(session: &Session<'_>, payer: &str, as_of: Date) -> Result<Option<Document>, Rejection> {
+fn compose_document(
+    session: &Session<'_>,
+    payer: &str,
+    as_of: Date,
+) -> Result<Option<Document>, Rejection> {
     let terms = account_terms(session, payer)?;
     if let Some(other) = &terms.payer {
-        return Err(Rejection::new("PAID_BY_OTHER", format!("account {payer} is paid for by {other}: bill that account")));
+        return Err(Rejection::new(
+            "PAID_BY_OTHER",
+            format!("account {payer} is paid for by {other}: bill that account"),
+        ));
     }
     let entity = entity_terms(session, &terms.entity)?;
-    let basis = Basis { currency: terms.currency, rounding: entity.rounding, as_of };
+    let basis = Basis {
+        currency: terms.currency,
+        rounding: entity.rounding,
+        as_of,
+    };
     let mut lines = due_lines(session, payer, &terms, &entity, basis)?;
     for child in session.index().paid_by.get(payer).into_iter().flatten() {
         let child_terms = account_terms(session, child)?;
@@ -186,10 +280,19 @@ fn compose_document(session: &Session<'_>, payer: &str, as_of: Date) -> Result<O
     compose::complete(document).map(Some)
 }
 
-fn due_lines(session: &Session<'_>, account: &str, terms: &AccountTerms, entity: &EntityTerms, basis: Basis) -> Result<Vec<Line>, Rejection> {
+fn due_lines(
+    session: &Session<'_>,
+    account: &str,
+    terms: &AccountTerms,
+    entity: &EntityTerms,
+    basis: Basis,
+) -> Result<Vec<Line>, Rejection> {
     let none = Charges::default();
     let mut lines = Vec::new();
-    let taxes = session.find::<TaxTable>(MAIN).map(|e| e.state.clone()).unwrap_or_default();
+    let taxes = session
+        .find::<TaxTable>(MAIN)
+        .map(|e| e.state.clone())
+        .unwrap_or_default();
     let line = |subscription: Option<&Id>, due: Due| Line {
         no: 0,
         account: account.to_string(),
@@ -209,15 +312,33 @@ fn due_lines(session: &Session<'_>, account: &str, terms: &AccountTerms, entity:
         explain: due.explain,
         corrects_line: None,
     };
-    for subscription in session.index().subscriptions_of.get(account).into_iter().flatten() {
+    for subscription in session
+        .index()
+        .subscriptions_of
+        .get(account)
+        .into_iter()
+        .flatten()
+    {
         let sub = session.get::<Subscription>(subscription)?;
-        let charges = session.find::<Charges>(subscription).map_or(&none, |e| &e.state);
+        let charges = session
+            .find::<Charges>(subscription)
+            .map_or(&none, |e| &e.state);
         let meter = |charge: &str, from: Date| -> Option<&Meter> {
-            session.find::<Metered>(&crate::usage::id(subscription, charge, from)).map(|e| &e.state.meter)
+            session
+                .find::<Metered>(&crate::usage::id(subscription, charge, from))
+                .map(|e| &e.state.meter)
         };
-        lines.extend(due::of_subscription(sub, charges, meter, basis)?.into_iter().map(|d| line(Some(subscription), d)));
+        lines.extend(
+            due::of_subscription(sub, charges, meter, basis)?
+                .into_iter()
+                .map(|d| line(Some(subscription), d)),
+        );
     }
     let own = session.find::<Charges>(account).map_or(&none, |e| &e.state);
-    lines.extend(due::added(own, basis.as_of).into_iter().map(|d| line(None, d)));
+    lines.extend(
+        due::added(own, basis.as_of)
+            .into_iter()
+            .map(|d| line(None, d)),
+    );
     Ok(lines)
 }

@@ -10,12 +10,21 @@ use crate::session::Session;
 use std::collections::BTreeSet;
 
 /// Keeps the number, releases the charges to the next run; the receivable is closed by the reaction to it (policy 23).
-pub(super) fn void(session: &mut Session<'_>, invoice: &str, reason: String) -> Result<Outcome, Rejection> {
+pub(super) fn void(
+    session: &mut Session<'_>,
+    invoice: &str,
+    reason: String,
+) -> Result<Outcome, Rejection> {
     let lines = session.get::<Invoice>(invoice)?.document.lines.clone();
     session.decide::<Invoice>(invoice, Command::Void { reason })?;
     let owners: BTreeSet<Id> = lines.iter().map(owner_of).collect();
     for owner in owners {
-        session.decide::<Charges>(&owner, charges::Command::Release { invoice: invoice.to_string() })?;
+        session.decide::<Charges>(
+            &owner,
+            charges::Command::Release {
+                invoice: invoice.to_string(),
+            },
+        )?;
     }
     Ok(Outcome::of("invoice", invoice))
 }
@@ -30,15 +39,26 @@ pub(super) fn credit(
     check_id("credit note", note)?;
     let state = session.get::<Invoice>(invoice)?.clone();
     if state.stage != Stage::Finalised {
-        return Err(Rejection::new("INVOICE_NOT_FINAL", format!("document {invoice} is not finalised: it cannot be credited")));
+        return Err(Rejection::new(
+            "INVOICE_NOT_FINAL",
+            format!("document {invoice} is not finalised: it cannot be credited"),
+        ));
     }
     let mut exact_parts = Vec::new();
     for (no, amount) in parts {
-        let line = state.line(*no).ok_or_else(|| Rejection::new("LINE_UNKNOWN", format!("document {} has no line {no}", state.number)))?;
+        let line = state.line(*no).ok_or_else(|| {
+            Rejection::new(
+                "LINE_UNKNOWN",
+                format!("document {} has no line {no}", state.number),
+            )
+        })?;
         exact_parts.push((*no, amount.unwrap_or_else(|| state.line_left(line))));
     }
     if exact_parts.is_empty() {
-        return Err(Rejection::new("NOTHING_TO_CREDIT", "a credit note needs at least one line"));
+        return Err(Rejection::new(
+            "NOTHING_TO_CREDIT",
+            "a credit note needs at least one line",
+        ));
     }
     let (mut document, credited) = compose::credit_note(&state, invoice, note, &exact_parts)?;
     for line in &mut document.lines {
@@ -46,7 +66,11 @@ pub(super) fn credit(
     }
     for (line_no, net) in &exact_parts {
         if let Some(line) = state.line(*line_no) {
-            let adjust = charges::Command::Adjust { invoice: invoice.to_string(), line: *line_no, amount: *net };
+            let adjust = charges::Command::Adjust {
+                invoice: invoice.to_string(),
+                line: *line_no,
+                amount: *net,
+            };
             session.decide::<Charges>(&owner_of(line), adjust)?;
         }
     }
@@ -54,6 +78,14 @@ pub(super) fn credit(
     let entity = entity_terms(session, &document.entity)?;
     let issued = session.today(&entity.zone);
     let (number, issued) = number(session, note, &entity, &document, issued)?;
-    session.decide::<Invoice>(note, Command::Finalise { number, issued, due: issued, document: Box::new(document) })?;
+    session.decide::<Invoice>(
+        note,
+        Command::Finalise {
+            number,
+            issued,
+            due: issued,
+            document: Box::new(document),
+        },
+    )?;
     Ok(Outcome::of("invoice", note))
 }

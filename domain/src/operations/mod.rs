@@ -38,32 +38,91 @@ fn handle(session: &mut Session<'_>, command: Command) -> Result<Outcome, Reject
         Command::ChangeAccount { account, terms } => accounts::change(session, &account, terms),
         Command::StartSubscription(start) => subscriptions::start(session, *start),
         Command::ChangeSubscription(change) => subscriptions::change(session, *change),
-        Command::PauseSubscription { subscription, reason, from } => subscriptions::pause(session, &subscription, reason, from),
-        Command::ResumeSubscription { subscription, reason, on } => subscriptions::resume(session, &subscription, reason, on),
-        Command::TerminateSubscription { subscription, effective, unused } => {
-            subscriptions::terminate(session, &subscription, effective, unused)
-        }
+        Command::PauseSubscription {
+            subscription,
+            reason,
+            from,
+        } => subscriptions::pause(session, &subscription, reason, from),
+        Command::ResumeSubscription {
+            subscription,
+            reason,
+            on,
+        } => subscriptions::resume(session, &subscription, reason, on),
+        Command::TerminateSubscription {
+            subscription,
+            effective,
+            unused,
+        } => subscriptions::terminate(session, &subscription, effective, unused),
         Command::IngestUsage(intake) => usage::ingest(session, *intake),
-        Command::AddCharge { account, charge, text, amount, on, tax_class } => {
-            charges::add(session, &account, charge, text, amount, on, tax_class)
-        }
+        Command::AddCharge {
+            account,
+            charge,
+            text,
+            amount,
+            on,
+            tax_class,
+        } => charges::add(session, &account, charge, text, amount, on, tax_class),
         Command::CancelCharge { account, charge } => charges::cancel(session, &account, charge),
-        Command::OpenWallet { wallet, account, priority } => wallets::open(session, &wallet, &account, priority),
-        Command::TopUpWallet { wallet, grant, amount, expires } => wallets::top_up(session, &wallet, grant, amount, expires),
-        Command::StartBillRun { run, as_of, accounts, draft } => billing::start_run(session, &run, as_of, accounts, draft),
+        Command::OpenWallet {
+            wallet,
+            account,
+            priority,
+        } => wallets::open(session, &wallet, &account, priority),
+        Command::TopUpWallet {
+            wallet,
+            grant,
+            amount,
+            expires,
+        } => wallets::top_up(session, &wallet, grant, amount, expires),
+        Command::StartBillRun {
+            run,
+            as_of,
+            accounts,
+            draft,
+        } => billing::start_run(session, &run, as_of, accounts, draft),
         Command::StepBillRun { run } => billing::step_run(session, &run),
-        Command::DraftInvoice { invoice, account, as_of } => billing::draft(session, &invoice, &account, as_of),
+        Command::DraftInvoice {
+            invoice,
+            account,
+            as_of,
+        } => billing::draft(session, &invoice, &account, as_of),
         Command::FinaliseInvoice { invoice } => billing::finalise_draft(session, &invoice),
         Command::VoidInvoice { invoice, reason } => invoices::void(session, &invoice, reason),
-        Command::CreditInvoice { note, invoice, parts, reason } => invoices::credit(session, &note, &invoice, &parts, &reason),
-        Command::WriteOffInvoice { invoice, reason } => payments::write_off(session, &invoice, reason),
-        Command::GrantCredit { account, credit, amount, reason } => payments::grant_credit(session, &account, credit, amount, reason),
+        Command::CreditInvoice {
+            note,
+            invoice,
+            parts,
+            reason,
+        } => invoices::credit(session, &note, &invoice, &parts, &reason),
+        Command::WriteOffInvoice { invoice, reason } => {
+            payments::write_off(session, &invoice, reason)
+        }
+        Command::GrantCredit {
+            account,
+            credit,
+            amount,
+            reason,
+        } => payments::grant_credit(session, &account, credit, amount, reason),
         Command::RecordPayment(payment) => payments::record(session, payment),
         Command::SettlePayment { payment } => payments::settle(session, &payment),
-        Command::FailPayment { payment, kind, reason } => payments::fail(session, &payment, kind, reason),
-        Command::RefundPayment { payment, amount, reason } => payments::refund(session, &payment, amount, reason),
-        Command::ChargeBackPayment { payment, amount, reason } => payments::charge_back(session, &payment, amount, reason),
-        Command::SetDunningPolicy { policy, levels } => dunning::set_policy(session, &policy, levels),
+        Command::FailPayment {
+            payment,
+            kind,
+            reason,
+        } => payments::fail(session, &payment, kind, reason),
+        Command::RefundPayment {
+            payment,
+            amount,
+            reason,
+        } => payments::refund(session, &payment, amount, reason),
+        Command::ChargeBackPayment {
+            payment,
+            amount,
+            reason,
+        } => payments::charge_back(session, &payment, amount, reason),
+        Command::SetDunningPolicy { policy, levels } => {
+            dunning::set_policy(session, &policy, levels)
+        }
         Command::DunAccount { account } => dunning::dun(session, &account),
         Command::PauseDunning { account, reason } => dunning::pause(session, &account, reason),
         Command::ResumeDunning { account } => dunning::resume(session, &account),
@@ -71,11 +130,19 @@ fn handle(session: &mut Session<'_>, command: Command) -> Result<Outcome, Reject
 }
 
 /// Terms of an account that must be open.
-pub(crate) fn account_terms(session: &Session<'_>, account: &str) -> Result<AccountTerms, Rejection> {
+pub(crate) fn account_terms(
+    session: &Session<'_>,
+    account: &str,
+) -> Result<AccountTerms, Rejection> {
     session
         .find::<Account>(account)
         .map(|e| e.state.terms.clone())
-        .ok_or_else(|| Rejection::new("ACCOUNT_UNKNOWN", format!("there is no account {account:?}")))
+        .ok_or_else(|| {
+            Rejection::new(
+                "ACCOUNT_UNKNOWN",
+                format!("there is no account {account:?}"),
+            )
+        })
 }
 
 /// Terms of a legal entity that must be open.
@@ -83,5 +150,10 @@ pub(crate) fn entity_terms(session: &Session<'_>, entity: &str) -> Result<Entity
     session
         .find::<LegalEntity>(entity)
         .map(|e| e.state.terms.clone())
-        .ok_or_else(|| Rejection::new("ENTITY_UNKNOWN", format!("there is no legal entity {entity:?}")))
+        .ok_or_else(|| {
+            Rejection::new(
+                "ENTITY_UNKNOWN",
+                format!("there is no legal entity {entity:?}"),
+            )
+        })
 }

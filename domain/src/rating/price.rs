@@ -8,6 +8,9 @@ pub fn amount(price: &Price, quantity: Decimal) -> Result<Exact, Rejection> {
     match price {
         Price::Flat(amount) => Ok((*amount).into()),
         Price::PerUnit(unit) => Exact::from(*unit).times(quantity.into()),
-        _ => Err(Rejection::new("PRICE_UNSUPPORTED", "this price model has no price for a plain quantity")),
+        _ => Err(Rejection::new(
+            "PRICE_UNSUPPORTED",
+            "this price model has no price for a plain quantity",
+        )),
     }
 }

@@ -60,9 +60,19 @@ events! {
 
 #[derive(Clone, Debug)]
 pub enum Command {
-    Start { as_of: Date, accounts: Vec<Id>, draft: bool },
-    Billed { account: Id, invoice: Option<Id> },
-    Refused { account: Id, rejection: Rejection },
+    Start {
+        as_of: Date,
+        accounts: Vec<Id>,
+        draft: bool,
+    },
+    Billed {
+        account: Id,
+        invoice: Option<Id>,
+    },
+    Refused {
+        account: Id,
+        rejection: Rejection,
+    },
     Complete,
 }
 
@@ -72,29 +82,64 @@ impl Decider for BillRun {
     type Event = Event;
 
     fn decide(state: &BillRun, command: Command) -> Result<Vec<Event>, Rejection> {
-        if let Command::Start { as_of, accounts, draft } = command {
+        if let Command::Start {
+            as_of,
+            accounts,
+            draft,
+        } = command
+        {
             if state.as_of.is_some() {
-                return Err(Rejection::new("RUN_EXISTS", "a bill run of this id was already started"));
+                return Err(Rejection::new(
+                    "RUN_EXISTS",
+                    "a bill run of this id was already started",
+                ));
             }
-            return Ok(vec![Started { as_of, accounts, draft }.into()]);
+            return Ok(vec![
+                Started {
+                    as_of,
+                    accounts,
+                    draft,
+                }
+                .into(),
+            ]);
         }
         if state.as_of.is_none() || state.completed {
             return Err(Rejection::new("RUN_NOT_OPEN", "this bill run is not open"));
         }
         match command {
-            Command::Billed { account, .. } | Command::Refused { account, .. } if !state.pending.contains(&account) => {
-                Err(Rejection::new("RUN_ACCOUNT_DONE", format!("account {account} is not waiting in this bill run")))
+            Command::Billed { account, .. } | Command::Refused { account, .. }
+                if !state.pending.contains(&account) =>
+            {
+                Err(Rejection::new(
+                    "RUN_ACCOUNT_DONE",
+                    format!("account {account} is not waiting in this bill run"),
+                ))
             }
-            Command::Billed { account, invoice } => Ok(vec![AccountBilled { account, invoice }.into()]),
-            Command::Refused { account, rejection } => {
-                Ok(vec![AccountRefused { account, code: rejection.code, reason: rejection.message }.into()])
+            Command::Billed { account, invoice } => {
+                Ok(vec![AccountBilled { account, invoice }.into()])
             }
-            Command::Complete if !state.pending.is_empty() => {
-                Err(Rejection::new("RUN_NOT_DONE", format!("{} accounts are still waiting in this bill run", state.pending.len())))
-            }
-            Command::Complete => {
-                Ok(vec![Completed { invoices: state.billed.len() as u64, refused: state.failed.len() as u64 }.into()])
-            }
+            Command::Refused { account, rejection } => Ok(vec![
+                AccountRefused {
+                    account,
+                    code: rejection.code,
+                    reason: rejection.message,
+                }
+                .into(),
+            ]),
+            Command::Complete if !state.pending.is_empty() => Err(Rejection::new(
+                "RUN_NOT_DONE",
+                format!(
+                    "{} accounts are still waiting in this bill run",
+                    state.pending.len()
+                ),
+            )),
+            Command::Complete => Ok(vec![
+                Completed {
+                    invoices: state.billed.len() as u64,
+                    refused: state.failed.len() as u64,
+                }
+                .into(),
+            ]),
             Command::Start { .. } => Ok(vec![]),
         }
     }
@@ -114,7 +159,9 @@ impl Decider for BillRun {
             }
             Event::AccountRefused(e) => {
                 state.pending.retain(|a| *a != e.account);
-                state.failed.push((e.account.clone(), e.code.clone(), e.reason.clone()));
+                state
+                    .failed
+                    .push((e.account.clone(), e.code.clone(), e.reason.clone()));
             }
             Event::Completed(_) => state.completed = true,
         }

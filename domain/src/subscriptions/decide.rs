@@ -1,4 +1,6 @@
-use super::{Changed, End, Event, Pause, Paused, Resumed, Started, Subscription, Term, Terminated, Unused};
+use super::{
+    Changed, End, Event, Pause, Paused, Resumed, Started, Subscription, Term, Terminated, Unused,
+};
 use crate::kernel::{Date, Decider, Id, Rejection};
 
 #[derive(Clone, Debug)]
@@ -13,9 +15,18 @@ pub enum Command {
     Start(Box<Start>),
     /// Begins a new term; the caller resolved `from` and the offer.
     Change(Box<Term>),
-    Pause { reason: String, from: Date },
-    Resume { reason: String, on: Date },
-    Terminate { on: Date, unused: Unused },
+    Pause {
+        reason: String,
+        from: Date,
+    },
+    Resume {
+        reason: String,
+        on: Date,
+    },
+    Terminate {
+        on: Date,
+        unused: Unused,
+    },
 }
 
 impl Decider for Subscription {
@@ -44,9 +55,17 @@ impl Decider for Subscription {
                 state.terms.retain(|t| t.from < e.term.from);
                 state.terms.push(e.term.clone());
             }
-            Event::Paused(e) => state.pauses.push(Pause { reason: e.reason.clone(), from: e.from, until: None }),
+            Event::Paused(e) => state.pauses.push(Pause {
+                reason: e.reason.clone(),
+                from: e.from,
+                until: None,
+            }),
             Event::Resumed(e) => {
-                for pause in state.pauses.iter_mut().filter(|p| p.reason == e.reason && p.until.is_none()) {
+                for pause in state
+                    .pauses
+                    .iter_mut()
+                    .filter(|p| p.reason == e.reason && p.until.is_none())
+                {
                     pause.until = Some(e.on.max(pause.from));
                 }
                 state.pauses.retain(|p| p.until != Some(p.from));
@@ -58,16 +77,30 @@ impl Decider for Subscription {
 
 fn begin(state: &Subscription, start: Start) -> Result<Vec<Event>, Rejection> {
     if !state.terms.is_empty() {
-        return Err(Rejection::new("SUBSCRIPTION_EXISTS", format!("this subscription already started on {}", state.terms[0].from)));
+        return Err(Rejection::new(
+            "SUBSCRIPTION_EXISTS",
+            format!(
+                "this subscription already started on {}",
+                state.terms[0].from
+            ),
+        ));
     }
     check_quantity(&start.term)?;
-    Ok(vec![Started { account: start.account, term: start.term, access: start.access }.into()])
+    Ok(vec![
+        Started {
+            account: start.account,
+            term: start.term,
+            access: start.access,
+        }
+        .into(),
+    ])
 }
 
 fn change(state: &Subscription, term: Term) -> Result<Vec<Event>, Rejection> {
     let current = running(state, term.from)?;
     check_quantity(&term)?;
-    let same = (&current.offer, current.quantity, current.billing_day) == (&term.offer, term.quantity, term.billing_day);
+    let same = (&current.offer, current.quantity, current.billing_day)
+        == (&term.offer, term.quantity, term.billing_day);
     if same && state.terms.iter().all(|t| t.from <= term.from) {
         return Ok(vec![]);
     }
@@ -76,34 +109,61 @@ fn change(state: &Subscription, term: Term) -> Result<Vec<Event>, Rejection> {
 
 fn pause(state: &Subscription, reason: String, from: Date) -> Result<Vec<Event>, Rejection> {
     running(state, from)?;
-    if let Some(open) = state.pauses.iter().find(|p| p.reason == reason && p.until.is_none_or(|u| u > from)) {
+    if let Some(open) = state
+        .pauses
+        .iter()
+        .find(|p| p.reason == reason && p.until.is_none_or(|u| u > from))
+    {
         return Err(Rejection::new(
             "SUBSCRIPTION_PAUSED",
-            format!("the subscription is already paused for {reason:?} from {}, asked to pause from {from}", open.from),
+            format!(
+                "the subscription is already paused for {reason:?} from {}, asked to pause from {from}",
+                open.from
+            ),
         ));
     }
     Ok(vec![Paused { reason, from }.into()])
 }
 
 fn resume(state: &Subscription, reason: String, on: Date) -> Result<Vec<Event>, Rejection> {
-    if !state.pauses.iter().any(|p| p.reason == reason && p.until.is_none()) {
-        return Err(Rejection::new("SUBSCRIPTION_NOT_PAUSED", format!("the subscription is not paused for {reason:?}, asked to resume on {on}")));
+    if !state
+        .pauses
+        .iter()
+        .any(|p| p.reason == reason && p.until.is_none())
+    {
+        return Err(Rejection::new(
+            "SUBSCRIPTION_NOT_PAUSED",
+            format!("the subscription is not paused for {reason:?}, asked to resume on {on}"),
+        ));
     }
     Ok(vec![Resumed { reason, on }.into()])
 }
 
 fn terminate(state: &Subscription, on: Date, unused: Unused) -> Result<Vec<Event>, Rejection> {
-    let Some(start) = state.start() else { return Err(unknown()) };
+    let Some(start) = state.start() else {
+        return Err(unknown());
+    };
     if on < start {
-        return Err(Rejection::new("DATE_BEFORE_START", format!("the subscription started on {start}, asked to end it from {on}")));
+        return Err(Rejection::new(
+            "DATE_BEFORE_START",
+            format!("the subscription started on {start}, asked to end it from {on}"),
+        ));
     }
     match &state.end {
         Some(end) if end.on == on && end.unused == unused => Ok(vec![]),
         Some(end) if end.on < on => Err(Rejection::new(
             "SUBSCRIPTION_TERMINATED",
-            format!("the subscription ends on {}, asked to end it later, on {on}", end.on),
+            format!(
+                "the subscription ends on {}, asked to end it later, on {on}",
+                end.on
+            ),
         )),
-        _ => Ok(vec![Terminated { end: End { on, unused } }.into()]),
+        _ => Ok(vec![
+            Terminated {
+                end: End { on, unused },
+            }
+            .into(),
+        ]),
     }
 }
 
@@ -113,21 +173,38 @@ fn unknown() -> Rejection {
 
 /// The term in force on `date`, or why there is none.
 fn running(state: &Subscription, date: Date) -> Result<&Term, Rejection> {
-    let Some(start) = state.start() else { return Err(unknown()) };
+    let Some(start) = state.start() else {
+        return Err(unknown());
+    };
     if date < start {
-        return Err(Rejection::new("DATE_BEFORE_START", format!("the subscription started on {start}, asked for {date}")));
+        return Err(Rejection::new(
+            "DATE_BEFORE_START",
+            format!("the subscription started on {start}, asked for {date}"),
+        ));
     }
     state.term_on(date).map(|(_, t)| t).ok_or_else(|| {
-        Rejection::new("SUBSCRIPTION_TERMINATED", format!("the subscription ended on {}, asked for {date}", state.end_date()))
+        Rejection::new(
+            "SUBSCRIPTION_TERMINATED",
+            format!(
+                "the subscription ended on {}, asked for {date}",
+                state.end_date()
+            ),
+        )
     })
 }
 
 fn check_quantity(term: &Term) -> Result<(), Rejection> {
     if term.quantity.is_negative() {
-        return Err(Rejection::new("QUANTITY_NEGATIVE", format!("a quantity of {} is below zero", term.quantity)));
+        return Err(Rejection::new(
+            "QUANTITY_NEGATIVE",
+            format!("a quantity of {} is below zero", term.quantity),
+        ));
     }
     if !(1..=31).contains(&term.billing_day) {
-        return Err(Rejection::new("BILLING_DAY_INVALID", format!("billing day {} is not between 1 and 31", term.billing_day)));
+        return Err(Rejection::new(
+            "BILLING_DAY_INVALID",
+            format!("billing day {} is not between 1 and 31", term.billing_day),
+        ));
     }
     Ok(())
 }

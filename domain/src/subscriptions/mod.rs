@@ -96,7 +96,11 @@ impl Subscription {
         if date >= self.end_date() {
             return None;
         }
-        self.terms.iter().enumerate().rev().find(|(_, t)| t.from <= date)
+        self.terms
+            .iter()
+            .enumerate()
+            .rev()
+            .find(|(_, t)| t.from <= date)
     }
 
     pub fn paused_on(&self, date: Date) -> bool {
@@ -105,7 +109,10 @@ impl Subscription {
 
     /// Days of all pauses; an open one has no end yet.
     pub fn pause_days(&self) -> Vec<Days> {
-        self.pauses.iter().map(|p| Days::new(p.from, p.until.unwrap_or(LAST_DATE))).collect()
+        self.pauses
+            .iter()
+            .map(|p| Days::new(p.from, p.until.unwrap_or(LAST_DATE)))
+            .collect()
     }
 
     pub fn stage(&self, today: Date) -> Stage {

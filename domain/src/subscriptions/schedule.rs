@@ -43,7 +43,12 @@ pub fn segments(sub: &Subscription, through: Date) -> Vec<Segment<'_>> {
                     if until <= from {
                         break;
                     }
-                    out.push(Segment { term, charge, days: Days::new(from, until), period });
+                    out.push(Segment {
+                        term,
+                        charge,
+                        days: Days::new(from, until),
+                        period,
+                    });
                     from = until;
                 }
             }
@@ -74,16 +79,30 @@ pub fn usage_periods(sub: &Subscription, through: Date) -> Vec<UsagePeriod<'_>> 
 
 /// The usage period of `charge` in term `i` that a day falls into: the grid's period cut by the term.
 pub fn usage_period(sub: &Subscription, i: usize, charge: &Usage, date: Date) -> Days {
-    let same = |t: &Term| t.offer.usage.iter().any(|u| (u.code.as_str(), u.every, u.align) == (charge.code.as_str(), charge.every, charge.align));
+    let same = |t: &Term| {
+        t.offer.usage.iter().any(|u| {
+            (u.code.as_str(), u.every, u.align)
+                == (charge.code.as_str(), charge.every, charge.align)
+        })
+    };
     let start = first_day(sub, i, same);
-    let grid = grid(sub, start, charge.align, Anchor::Subscription, charge.every, sub.terms.get(i).map_or(1, |t| t.billing_day));
+    let grid = grid(
+        sub,
+        start,
+        charge.align,
+        Anchor::Subscription,
+        charge.every,
+        sub.terms.get(i).map_or(1, |t| t.billing_day),
+    );
     grid.period(date).overlap(sub.term_days(i))
 }
 
 /// The end of the period in which `date` lies, for "at the end of the period": the latest over the recurring charges
 /// of the term in force, else the day itself.
 pub fn period_end(sub: &Subscription, date: Date) -> Date {
-    let Some((i, term)) = sub.term_on(date) else { return date };
+    let Some((i, term)) = sub.term_on(date) else {
+        return date;
+    };
     term.offer
         .recurring
         .iter()
@@ -102,31 +121,63 @@ fn trial_end(sub: &Subscription, term: &Term) -> Option<Date> {
 
 /// The days on which a charge runs, by trial and phase.
 fn charge_window(sub: &Subscription, term: &Term, charge: &Recurring) -> Days {
-    let Some(begin) = trial_end(sub, term) else { return Days::new(LAST_DATE, LAST_DATE) };
+    let Some(begin) = trial_end(sub, term) else {
+        return Days::new(LAST_DATE, LAST_DATE);
+    };
     let from = charge.after.map_or(begin, |span| span.after(begin));
-    Days::new(from, charge.lasts.map_or(LAST_DATE, |span| span.after(from)))
+    Days::new(
+        from,
+        charge.lasts.map_or(LAST_DATE, |span| span.after(from)),
+    )
 }
 
 fn recurring_grid(sub: &Subscription, i: usize, charge: &Recurring) -> Grid {
     let term = &sub.terms[i];
     let same = |t: &Term| {
-        t.offer.recurring.iter().any(|c| (c.code.as_str(), c.every, c.align) == (charge.code.as_str(), charge.every, charge.align))
+        t.offer.recurring.iter().any(|c| {
+            (c.code.as_str(), c.every, c.align)
+                == (charge.code.as_str(), charge.every, charge.align)
+        })
     };
     let start = first_day(sub, i, same).max(charge_window(sub, term, charge).from);
-    grid(sub, start, charge.align, charge.anchor, charge.every, term.billing_day)
+    grid(
+        sub,
+        start,
+        charge.align,
+        charge.anchor,
+        charge.every,
+        term.billing_day,
+    )
 }
 
 /// The first day of the run of terms up to `i` that have the same charge and billing day: a price change keeps the grid.
 fn first_day(sub: &Subscription, i: usize, same: impl Fn(&Term) -> bool) -> Date {
-    let Some(term) = sub.terms.get(i) else { return LAST_DATE };
-    sub.terms[..i].iter().rev().take_while(|t| t.billing_day == term.billing_day && same(t)).last().unwrap_or(term).from
+    let Some(term) = sub.terms.get(i) else {
+        return LAST_DATE;
+    };
+    sub.terms[..i]
+        .iter()
+        .rev()
+        .take_while(|t| t.billing_day == term.billing_day && same(t))
+        .last()
+        .unwrap_or(term)
+        .from
 }
 
-fn grid(sub: &Subscription, start: Date, align: Align, anchor: Anchor, every: Span, billing_day: u32) -> Grid {
+fn grid(
+    sub: &Subscription,
+    start: Date,
+    align: Align,
+    anchor: Anchor,
+    every: Span,
+    billing_day: u32,
+) -> Grid {
     match (align, anchor) {
         (Align::Calendar, _) => Grid::calendar(start, every),
         (Align::BillingDay, _) => Grid::billing_day(start, billing_day, every),
-        (Align::Anniversary, Anchor::Subscription) => Grid::anchored(sub.start().unwrap_or(start), every),
+        (Align::Anniversary, Anchor::Subscription) => {
+            Grid::anchored(sub.start().unwrap_or(start), every)
+        }
         (Align::Anniversary, Anchor::Charge) => Grid::anchored(start, every),
     }
 }

@@ -47,7 +47,12 @@ impl TaxTable {
     /// The rate in force, or a zero rate named "no tax".
     pub fn rate(&self, q: &Question<'_>) -> Answer {
         let matches = |rule: &str, value: &str| rule == "*" || rule == value;
-        let exact = |r: &Rate| [&r.category, &r.class, &r.seller, &r.buyer].iter().filter(|v| v.as_str() != "*").count();
+        let exact = |r: &Rate| {
+            [&r.category, &r.class, &r.seller, &r.buyer]
+                .iter()
+                .filter(|v| v.as_str() != "*")
+                .count()
+        };
         self.rates
             .iter()
             .filter(|r| {
@@ -58,7 +63,16 @@ impl TaxTable {
                     && matches(&r.buyer, q.buyer)
             })
             .max_by_key(|r| (exact(r), r.from))
-            .map_or_else(|| Answer { name: "no tax".to_string(), rate: Decimal::ZERO }, |r| Answer { name: r.name.clone(), rate: r.rate })
+            .map_or_else(
+                || Answer {
+                    name: "no tax".to_string(),
+                    rate: Decimal::ZERO,
+                },
+                |r| Answer {
+                    name: r.name.clone(),
+                    rate: r.rate,
+                },
+            )
     }
 }
 
@@ -87,7 +101,13 @@ impl Decider for TaxTable {
     fn decide(state: &TaxTable, command: Command) -> Result<Vec<Event>, Rejection> {
         let Command::SetRate(rate) = command;
         if rate.rate.is_negative() || rate.rate > Decimal::from(10) {
-            return Err(Rejection::new("TAX_RATE_INVALID", format!("a tax rate of {} is not between 0 and 10 (0.19 is 19 %)", rate.rate)));
+            return Err(Rejection::new(
+                "TAX_RATE_INVALID",
+                format!(
+                    "a tax rate of {} is not between 0 and 10 (0.19 is 19 %)",
+                    rate.rate
+                ),
+            ));
         }
         if state.rates.contains(&rate) {
             return Ok(vec![]);
@@ -98,7 +118,14 @@ impl Decider for TaxTable {
     fn evolve(state: &mut TaxTable, event: &Event) {
         let Event::RateSet(e) = event;
         let same = |r: &Rate| {
-            (&r.category, &r.class, &r.seller, &r.buyer, r.from) == (&e.rate.category, &e.rate.class, &e.rate.seller, &e.rate.buyer, e.rate.from)
+            (&r.category, &r.class, &r.seller, &r.buyer, r.from)
+                == (
+                    &e.rate.category,
+                    &e.rate.class,
+                    &e.rate.seller,
+                    &e.rate.buyer,
+                    e.rate.from,
+                )
         };
         state.rates.retain(|r| !same(r));
         state.rates.push(e.rate.clone());
