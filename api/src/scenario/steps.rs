@@ -80,11 +80,15 @@ pub(super) fn step(words: &mut Words) -> Result<Kind, Mistake> {
             invoice(words).map(|(account, invoice)| Kind::WriteOff { account, invoice })?
         }
         "bill" => {
-            let mut accounts = Vec::new();
+            let (mut accounts, mut as_of) = (Vec::new(), None);
             while words.peek().is_some() {
-                accounts.push(words.name("an account")?);
+                if words.skip("as-of") {
+                    as_of = Some(words.date("a day after `as-of`")?);
+                } else {
+                    accounts.push(words.name("an account")?);
+                }
             }
-            Kind::Bill { accounts }
+            Kind::Bill { accounts, as_of }
         }
         "draft" => Kind::Draft {
             account: words.name("an account")?,
