@@ -192,8 +192,10 @@ pub enum Kind {
         account: String,
         invoice: usize,
     },
+    /// Everybody when no account is named; as of the clock's day unless another is.
     Bill {
         accounts: Vec<String>,
+        as_of: Option<NaiveDate>,
     },
     Draft {
         account: String,
