@@ -30,10 +30,9 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn acks(dir: &Path, commits: u64) -> Result<(), Box<dyn Error>> {
     let store = SledStore::open(dir)?;
     let mut out = std::io::stdout().lock();
-    let mut version = store.stream_version(&stream(0));
-    for _ in 0..commits {
+    let first = store.stream_version(&stream(0));
+    for version in first..first.saturating_add(commits) {
         let appended = store.append(commit(0, version, 200))?;
-        version += 1;
         writeln!(out, "acked {}", appended.last_position)?;
         out.flush()?;
     }

@@ -3,7 +3,7 @@
 mod common;
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
 
 use common::append_example;
@@ -27,13 +27,13 @@ fn each_acknowledgement_comes_after_a_real_sync_of_the_database() {
     let traced = match traced {
         Ok(output) => output,
         Err(e) => {
-            println!("NOT RUN: counting fdatasync needs strace, which does not start: {e}");
+            not_run(&format!("strace does not start: {e}"));
             return;
         }
     };
     let said = String::from_utf8_lossy(&traced.stderr);
     if said.contains("ptrace") || said.contains("PTRACE") {
-        println!("NOT RUN: counting fdatasync needs ptrace, which is not permitted: {said}");
+        not_run(&format!("ptrace is not permitted: {said}"));
         return;
     }
     assert!(traced.status.success(), "{said}");
@@ -105,6 +105,14 @@ fn a_killed_process_has_lost_nothing_that_it_acknowledged() {
         );
         assert_eq!(store.read(0, usize::MAX).unwrap().len() as u64, head);
     }
+}
+
+/// Straight to the terminal, because the test runner shows what a passing test prints to nobody.
+fn not_run(why: &str) {
+    let _ = writeln!(
+        std::io::stderr(),
+        "NOT RUN: each_acknowledgement_comes_after_a_real_sync_of_the_database: {why}"
+    );
 }
 
 fn position(line: &str) -> u64 {
