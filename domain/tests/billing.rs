@@ -64,6 +64,10 @@ impl Book {
             }
         }
         self.world.absorb("t", tables, &events);
+        assert_eq!(
+            indelible_domain::audit::audit(self.world.tenant("t")),
+            Vec::<String>::new()
+        );
         Ok(outcome)
     }
 

