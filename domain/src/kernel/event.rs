@@ -64,7 +64,7 @@ pub fn from_bytes<T: DeserializeOwned>(
 /// events! {
 ///     /// What happens to an account.
 ///     pub enum Event in "account" {
-///         Opened = "opened" 2, from { 1: OpenedV1 },
+///         Opened = "opened" 2 from { 1: OpenedV1 },
 ///         Closed = "closed" 1,
 ///     }
 /// }
@@ -74,7 +74,7 @@ macro_rules! events {
     (
         $(#[$doc:meta])*
         pub enum Event in $kind:literal {
-            $( $(#[$vdoc:meta])* $name:ident = $text:literal $schema:literal $(, from { $($old:literal : $old_type:ty),+ $(,)? })? ),+ $(,)?
+            $( $(#[$vdoc:meta])* $name:ident = $text:literal $schema:literal $(from { $($old:literal : $old_type:ty),+ $(,)? })? ),+ $(,)?
         }
     ) => {
         $(#[$doc])*
