@@ -9,12 +9,14 @@
 //! - [`SledStore`] and [`MemoryStore`] share everything but the medium the blocks lie on.
 
 pub mod block;
+mod codec;
 mod data_dir;
 mod error;
 mod event_store;
 mod index;
 mod key_file;
 pub mod keyring;
+pub mod ledger;
 mod log;
 mod memory;
 mod queue;
@@ -27,6 +29,7 @@ pub use event_store::{
     NewEvent, StoreStats, StoredEvent, StoredReceipt, StreamKey, Ticket, Verified,
 };
 pub use keyring::{Keyring, KeyringError, Sealed};
+pub use ledger::{DryRun, Ledger, Receipt, Refused, Request};
 pub use log::{Log, SyncHook};
 pub use memory::MemoryStore;
 pub use sled_store::SledStore;

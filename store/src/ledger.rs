@@ -1,0 +1,369 @@
+//! The ledger at work: load → decide → append, exactly once.
+//!
+//! - One lock orders decisions: decide, take the facts over into the live state, queue the commit. It is let go before
+//!   the disk is waited for, so the commits of many clients share one sync.
+//! - Nothing is answered before it is durable, and neither is what rests on it: a refusal, a replay, a read.
+//! - A command id is remembered for ever: the same input gets the first receipt, another input is refused.
+//! - A commit that fails stops the ledger until it is opened again, because the live state is ahead of the log then.
+
+mod answer;
+mod history;
+mod runs;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::Duration;
+
+use indelible_domain::{Outcome, Rejection, Session, Staged, World, operations, world};
+
+pub use answer::{DryRun, Receipt, Refused, Request};
+pub use history::StateCheck;
+pub use runs::{BillRunRequest, RunReport};
+
+use crate::{CommandRecord, Commit, EventStore, StoreError, Ticket, codec};
+use answer::Flight;
+
+/// Events replayed at a time when the ledger opens.
+const REPLAY_EVENTS: usize = 4_096;
+/// How often a wait for the disk looks whether the ledger has stopped meanwhile.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
+
+/// Tenant and command id.
+type CommandKey = (String, String);
+
+/// All tenants' state, ahead of the log by what is queued.
+#[derive(Default)]
+struct Live {
+    world: World,
+    /// Last position of what is queued or durable.
+    position: u64,
+    /// Commands that are queued and not yet durable.
+    flights: HashMap<CommandKey, Arc<Flight>>,
+}
+
+/// Runs commands over one log, for all tenants.
+pub struct Ledger {
+    store: Arc<dyn EventStore>,
+    live: RwLock<Live>,
+    stopped: OnceLock<String>,
+}
+
+/// A command between the lock and the disk.
+enum Begun {
+    /// Queued: the receipt counts when the ticket says so.
+    Queued {
+        ticket: Ticket,
+        receipt: Receipt,
+        flight: Option<(CommandKey, Arc<Flight>)>,
+    },
+    /// The same command id is queued by somebody else.
+    Follows { flight: Arc<Flight>, same: bool },
+    /// Decided, nothing to write; it rests on what is queued up to a position.
+    Settled {
+        answer: Box<Result<Receipt, Refused>>,
+        rests_on: u64,
+    },
+}
+
+impl Ledger {
+    /// Replays the log into the live state.
+    ///
+    /// Errors: CORRUPT when an event cannot be read, IO.
+    pub fn open(store: Arc<dyn EventStore>) -> Result<Ledger, StoreError> {
+        let mut live = Live::default();
+        replay(
+            store.as_ref(),
+            &mut live.world,
+            &mut live.position,
+            u64::MAX,
+        )?;
+        Ok(Ledger {
+            store,
+            live: RwLock::new(live),
+            stopped: OnceLock::new(),
+        })
+    }
+
+    /// Decides a command, commits what follows, and answers when that is durable.
+    pub fn execute(&self, request: Request) -> Result<Receipt, Refused> {
+        let begun = self.begin(request)?;
+        self.finish(begun)
+    }
+
+    /// What a command would do now. Writes nothing and uses no command id.
+    pub fn dry_run(&self, request: Request) -> Result<DryRun, Refused> {
+        self.alive()?;
+        let (decided, rests_on) = {
+            let live = self.reading();
+            let session = Session::new(live.world.tenant(&request.tenant), request.now);
+            let decided = decide(session, request);
+            (
+                decided.map(|(outcome, _, events)| DryRun { outcome, events }),
+                live.position,
+            )
+        };
+        self.durable(rests_on)?;
+        decided
+    }
+
+    /// Reads one tenant's live state, and answers when all of it is durable. Commands wait meanwhile, so `f` must be
+    /// short. Never call it from a listener of the store.
+    ///
+    /// After the log has failed, the state may hold what the log does not: see [`stopped`](Ledger::stopped).
+    pub fn read<T>(&self, tenant: &str, f: impl FnOnce(&world::Tenant) -> T) -> T {
+        let (answer, rests_on) = {
+            let live = self.reading();
+            (f(live.world.tenant(tenant)), live.position)
+        };
+        // A stopped ledger goes on answering reads, so that an operator can look.
+        let _ = self.durable(rests_on);
+        answer
+    }
+
+    /// The tenants that have any facts.
+    pub fn tenants(&self) -> Vec<String> {
+        self.reading().world.tenants().cloned().collect()
+    }
+
+    /// The log below.
+    pub fn store(&self) -> &Arc<dyn EventStore> {
+        &self.store
+    }
+
+    /// Why no command is taken any more, if so.
+    pub fn stopped(&self) -> Option<&str> {
+        self.stopped.get().map(String::as_str)
+    }
+
+    /// Everything up to the disk: after it, the command's place in the order is fixed.
+    fn begin(&self, request: Request) -> Result<Begun, Refused> {
+        self.alive()?;
+        let mut live = self.writing();
+        let key = request
+            .command_id
+            .as_ref()
+            .map(|id| (request.tenant.clone(), id.clone()));
+        if let Some(known) = self.known(&live, key.as_ref(), &request.input_hash)? {
+            return Ok(known);
+        }
+        let (tenant, input_hash, now) = (request.tenant.clone(), request.input_hash, request.now);
+        let (actor, correlation) = (request.actor.clone(), request.correlation.clone());
+        let session = Session::new(live.world.tenant(&tenant), now);
+        let settled = |answer, rests_on| {
+            Ok(Begun::Settled {
+                answer: Box::new(answer),
+                rests_on,
+            })
+        };
+        let (outcome, tables, staged) = match decide(session, request) {
+            Ok(decided) => decided,
+            Err(refused) => return settled(Err(refused), live.position),
+        };
+        let receipt = Receipt {
+            position: live.position + staged.len() as u64,
+            events: staged.len() as u64,
+            outcome,
+            replayed: false,
+        };
+        if staged.is_empty() {
+            return settled(Ok(receipt), live.position);
+        }
+        let command = match &key {
+            Some((_, command_id)) => Some(CommandRecord {
+                command_id: command_id.clone(),
+                input_hash,
+                receipt: receipt.to_bytes()?,
+            }),
+            None => None,
+        };
+        let events = staged.iter().map(|s| codec::encode(&tenant, s));
+        let commit = Commit {
+            tenant: tenant.clone(),
+            recorded_at: now.0,
+            actor,
+            correlation,
+            causation: 0,
+            command,
+            events: events.collect::<Result<_, _>>()?,
+        };
+        let ticket = self.store.submit(commit).inspect_err(|e| {
+            if matches!(e, StoreError::Poisoned { .. }) {
+                self.stop(e);
+            }
+        })?;
+        live.world.absorb(&tenant, tables, &staged);
+        live.position = receipt.position;
+        let flight = key.map(|key| {
+            let flight = Flight::new(&key.1, input_hash);
+            (key, Arc::new(flight))
+        });
+        if let Some((key, flight)) = &flight {
+            live.flights.insert(key.clone(), Arc::clone(flight));
+        }
+        Ok(Begun::Queued {
+            ticket,
+            receipt,
+            flight,
+        })
+    }
+
+    /// The answer of a command id that is already queued or in the log.
+    fn known(
+        &self,
+        live: &Live,
+        key: Option<&CommandKey>,
+        input_hash: &[u8; 32],
+    ) -> Result<Option<Begun>, Refused> {
+        let Some(key) = key else { return Ok(None) };
+        if let Some(flight) = live.flights.get(key) {
+            return Ok(Some(Begun::Follows {
+                flight: Arc::clone(flight),
+                same: flight.input_hash == *input_hash,
+            }));
+        }
+        let Some(stored) = self.store.receipt(&key.0, &key.1)? else {
+            return Ok(None);
+        };
+        let answer = if stored.input_hash == *input_hash {
+            Ok(Receipt::from_bytes(&stored)?)
+        } else {
+            Err(Refused::conflict(&key.1))
+        };
+        Ok(Some(Begun::Settled {
+            answer: Box::new(answer),
+            rests_on: stored.last_position,
+        }))
+    }
+
+    /// Waits for the disk, then answers.
+    fn finish(&self, begun: Begun) -> Result<Receipt, Refused> {
+        match begun {
+            Begun::Settled { answer, rests_on } => {
+                self.durable(rests_on)?;
+                *answer
+            }
+            Begun::Follows { flight, same } => {
+                let first = flight.wait()?;
+                match same {
+                    true => Ok(Receipt {
+                        replayed: true,
+                        ..first
+                    }),
+                    false => Err(Refused::conflict(&flight.command_id)),
+                }
+            }
+            Begun::Queued {
+                ticket,
+                receipt,
+                flight,
+            } => {
+                let answer = self.landed(ticket, receipt);
+                if let Some((key, flight)) = flight {
+                    self.writing().flights.remove(&key);
+                    flight.land(answer.clone());
+                }
+                answer
+            }
+        }
+    }
+
+    fn landed(&self, ticket: Ticket, receipt: Receipt) -> Result<Receipt, Refused> {
+        let appended = ticket.wait().inspect_err(|e| self.stop(e))?;
+        if appended.last_position != receipt.position {
+            // Somebody else writes to the log: the live state is not its fold any more.
+            self.stop(&format!(
+                "a commit landed at position {}, it was decided for {}",
+                appended.last_position, receipt.position
+            ));
+            return Err(self.refusal());
+        }
+        Ok(receipt)
+    }
+
+    /// Waits until everything up to a position is durable.
+    fn durable(&self, position: u64) -> Result<(), Refused> {
+        while self.store.head() < position {
+            self.alive()?;
+            self.store.wait_past(position - 1, LOOK_AGAIN);
+        }
+        Ok(())
+    }
+
+    fn alive(&self) -> Result<(), Refused> {
+        match self.stopped.get() {
+            Some(_) => Err(self.refusal()),
+            None => Ok(()),
+        }
+    }
+
+    fn refusal(&self) -> Refused {
+        Refused::Stopped {
+            why: self.stopped.get().cloned().unwrap_or_default(),
+        }
+    }
+
+    fn stop(&self, why: &dyn fmt::Display) {
+        // The first reason is the cause of the later ones.
+        let _ = self.stopped.set(why.to_string());
+    }
+
+    // The live state changes only after the last thing that can panic, so a panicking holder leaves it whole.
+    fn reading(&self) -> RwLockReadGuard<'_, Live> {
+        self.live.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn writing(&self) -> RwLockWriteGuard<'_, Live> {
+        self.live.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Ledger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ledger")
+            .field("head", &self.store.head())
+            .field("stopped", &self.stopped)
+            .finish_non_exhaustive()
+    }
+}
+
+type Decided = (Outcome, world::Tables, Vec<Staged>);
+
+/// Runs the rules. A broken invariant panics in there; then nothing of the command stays, and nothing wrong is posted.
+fn decide(mut session: Session<'_>, request: Request) -> Result<Decided, Refused> {
+    let command = request.command;
+    let decided = catch_unwind(AssertUnwindSafe(move || {
+        let outcome = operations::execute(&mut session, command)?;
+        let (tables, staged) = session.finish();
+        Ok::<Decided, Rejection>((outcome, tables, staged))
+    }));
+    match decided {
+        Ok(Ok(decided)) => Ok(decided),
+        Ok(Err(rejection)) => Err(Refused::Rejection(rejection)),
+        Err(panic) => Err(Refused::Broken {
+            what: answer::panic_text(panic.as_ref()),
+        }),
+    }
+}
+
+/// Folds the log from `position` up to `until`, or its head.
+fn replay(
+    store: &dyn EventStore,
+    world: &mut World,
+    position: &mut u64,
+    until: u64,
+) -> Result<(), StoreError> {
+    while *position < until {
+        let events = store.read(*position, REPLAY_EVENTS)?;
+        if events.is_empty() {
+            break;
+        }
+        for stored in events.into_iter().take_while(|e| e.position <= until) {
+            let recorded = codec::decode(stored)?;
+            world.apply(&recorded);
+            *position = recorded.position;
+        }
+    }
+    Ok(())
+}

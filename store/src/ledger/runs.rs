@@ -1,0 +1,147 @@
+//! Driving a bill run to its end: one commit per account, so that a crash between two accounts loses nothing.
+
+use std::collections::VecDeque;
+
+use indelible_domain::kernel::{Date, Instant};
+use indelible_domain::runs::BillRun;
+use indelible_domain::world::Noun;
+use indelible_domain::{Command, Rejection};
+
+use super::{Begun, Ledger, Receipt, Refused, Request};
+
+/// Accounts decided ahead of the disk: they share syncs, and a crash loses nothing that was reported.
+const AHEAD: usize = 64;
+
+/// A bill run as somebody asks for it.
+#[derive(Clone, Debug)]
+pub struct BillRunRequest {
+    pub tenant: String,
+    pub run: String,
+    /// None: today in each account's zone.
+    pub as_of: Option<Date>,
+    /// Empty: every account with something due.
+    pub accounts: Vec<String>,
+    /// Nothing is numbered.
+    pub draft: bool,
+    pub command_id: Option<String>,
+    pub input_hash: [u8; 32],
+    pub actor: String,
+    pub correlation: String,
+    pub now: Instant,
+}
+
+/// How a bill run ended.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RunReport {
+    /// Last position of the run.
+    pub position: u64,
+    pub run: BillRun,
+}
+
+impl Ledger {
+    /// Starts a bill run, or goes on with one of the same id that did not end, and bills account after account.
+    /// Calls `progress(done, left)` after each account that is durable.
+    ///
+    /// Errors: RUN_EXISTS for a run of this id with another day or draft mode; what stops the log.
+    pub fn run_bill(
+        &self,
+        ask: &BillRunRequest,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<RunReport, Refused> {
+        let mut position = self.start(ask)?.position;
+        let mut queued: VecDeque<Begun> = VecDeque::new();
+        let mut more = true;
+        let mut done = 0;
+        // Reported after what is queued has landed: a failed commit must not go unnoticed.
+        let mut refused = None;
+        while more || !queued.is_empty() {
+            while more && queued.len() < AHEAD {
+                match self.begin(step(ask)) {
+                    Ok(step) => {
+                        more = matches!(&step, Begun::Queued { receipt, .. } if receipt.outcome.left > 0);
+                        queued.push_back(step);
+                    }
+                    Err(e) => (more, refused) = (false, Some(e)),
+                }
+            }
+            if let Some(step) = queued.pop_front() {
+                let receipt = self.finish(step)?;
+                position = position.max(receipt.position);
+                // The last step completes the run and bills nobody.
+                if receipt.outcome.left > 0 {
+                    done += 1;
+                    progress(done, receipt.outcome.left - 1);
+                }
+            }
+        }
+        if let Some(refused) = refused {
+            return Err(refused);
+        }
+        let run = self.find_run(ask).unwrap_or_default();
+        Ok(RunReport { position, run })
+    }
+
+    fn start(&self, ask: &BillRunRequest) -> Result<Receipt, Refused> {
+        let started = self.execute(request(
+            ask,
+            ask.command_id.clone(),
+            Command::StartBillRun {
+                run: ask.run.clone(),
+                as_of: ask.as_of,
+                accounts: ask.accounts.clone(),
+                draft: ask.draft,
+            },
+        ));
+        match started {
+            Err(Refused::Rejection(no)) if no.code == "RUN_EXISTS" => self.go_on(ask, no),
+            other => other,
+        }
+    }
+
+    /// A run that was started before goes on if it is the same run.
+    fn go_on(&self, ask: &BillRunRequest, no: Rejection) -> Result<Receipt, Refused> {
+        let same = |run: &BillRun| {
+            run.draft == ask.draft && (ask.as_of.is_none() || run.as_of == ask.as_of)
+        };
+        match self.find_run(ask) {
+            Some(run) if same(&run) => Ok(Receipt {
+                position: self.store.head(),
+                events: 0,
+                outcome: indelible_domain::Outcome::of(BillRun::KIND, &ask.run),
+                replayed: true,
+            }),
+            _ => Err(Refused::Rejection(no)),
+        }
+    }
+
+    fn find_run(&self, ask: &BillRunRequest) -> Option<BillRun> {
+        self.read(&ask.tenant, |tenant| {
+            BillRun::table(&tenant.tables)
+                .get(&ask.run)
+                .map(|e| e.state.clone())
+        })
+    }
+}
+
+fn step(ask: &BillRunRequest) -> Request {
+    // No command id: the run itself remembers which accounts are done.
+    request(
+        ask,
+        None,
+        Command::StepBillRun {
+            run: ask.run.clone(),
+        },
+    )
+}
+
+fn request(ask: &BillRunRequest, command_id: Option<String>, command: Command) -> Request {
+    Request {
+        tenant: ask.tenant.clone(),
+        command_id,
+        input_hash: ask.input_hash,
+        actor: ask.actor.clone(),
+        correlation: ask.correlation.clone(),
+        now: ask.now,
+        command,
+    }
+}
