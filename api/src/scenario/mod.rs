@@ -7,9 +7,11 @@
 pub mod ast;
 mod expect;
 pub mod parse;
+pub mod run;
 mod setting;
 mod steps;
 mod words;
 
 pub use ast::Scenario;
 pub use parse::{Mistake, parse};
+pub use run::{Outcome, run_file};
