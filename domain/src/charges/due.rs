@@ -59,8 +59,17 @@ pub fn of_subscription<'a>(
     basis: Basis,
 ) -> Result<Vec<Due>, Rejection> {
     let mut due = one_offs(sub, charges, basis)?;
-    let segments = schedule::segments(sub, basis.as_of);
-    due.extend(credits(sub, charges, basis)?);
+    let billed_until = charges
+        .items
+        .iter()
+        .filter_map(|i| i.what.days())
+        .map(|d| d.until)
+        .max();
+    let segments = schedule::segments(
+        sub,
+        billed_until.map_or(basis.as_of, |u| u.max(basis.as_of)),
+    );
+    due.extend(credits(sub, charges, &segments, basis)?);
     for segment in segments.iter().filter(|s| reached(s, basis.as_of)) {
         due.extend(recurring(segment, charges, basis)?);
     }
@@ -234,7 +243,12 @@ fn recurring(
 }
 
 /// Billed days that the contract no longer asks for, given back as the contract says (policy 10).
-fn credits(sub: &Subscription, charges: &Charges, basis: Basis) -> Result<Vec<Due>, Rejection> {
+fn credits(
+    sub: &Subscription,
+    charges: &Charges,
+    segments: &[Segment<'_>],
+    basis: Basis,
+) -> Result<Vec<Due>, Rejection> {
     let mut out: Vec<Due> = Vec::new();
     for item in &charges.items {
         let What::Recurring {
@@ -247,11 +261,11 @@ fn credits(sub: &Subscription, charges: &Charges, basis: Basis) -> Result<Vec<Du
         else {
             continue;
         };
-        let wanted: Vec<Days> = schedule::segments(sub, days.until)
+        let wanted: Vec<Days> = segments
             .iter()
             .filter(|s| {
-                s.charge.code == *charge
-                    && s.period == *period
+                s.period == *period
+                    && s.charge.code == *charge
                     && full_amount(s).is_ok_and(|f| f == *full)
             })
             .map(|s| s.days)
