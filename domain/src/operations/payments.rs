@@ -1,47 +1,75 @@
-use crate::command::Outcome;
-use crate::command::{FailureKind, RecordPayment};
-use crate::kernel::{Id, Money, Rejection};
+//! Money in and out: payments, credit given by hand, write-offs.
+
+use super::account_terms;
+use crate::accounts::AccountTerms;
+use crate::command::{FailureKind, Outcome, RecordPayment};
+use crate::invoices::Invoice;
+use crate::kernel::{Date, Id, Money, Rejection, check_id};
+use crate::payments::{Command, Payment, Recorded};
+use crate::receivables::{self, Receivables, Source};
 use crate::session::Session;
 
-pub(super) fn write_off(_s: &mut Session<'_>, _i: &str, _r: String) -> Result<Outcome, Rejection> {
-    Err(Rejection::new("NOT_READY", "not ready"))
+pub(super) fn record(session: &mut Session<'_>, ask: RecordPayment) -> Result<Outcome, Rejection> {
+    check_id("payment", &ask.payment)?;
+    let terms = account_terms(session, &ask.account)?;
+    check_currency(&terms, &ask.account, "payment", ask.amount)?;
+    let on = session.today(&terms.zone);
+    let RecordPayment { payment, account, amount, invoice, method, pending } = ask;
+    session.decide::<Payment>(&payment, Command::Record(Recorded { account, amount, invoice, method, pending, on }))?;
+    Ok(Outcome::of("payment", &payment))
 }
-pub(super) fn grant_credit(
-    _s: &mut Session<'_>,
-    _a: &str,
-    _c: Id,
-    _m: Money,
-    _r: String,
-) -> Result<Outcome, Rejection> {
-    Err(Rejection::new("NOT_READY", "not ready"))
+
+pub(super) fn settle(session: &mut Session<'_>, payment: &str) -> Result<Outcome, Rejection> {
+    let on = today(session, payment)?;
+    session.decide::<Payment>(payment, Command::Settle { on })?;
+    Ok(Outcome::of("payment", payment))
 }
-pub(super) fn record(_s: &mut Session<'_>, _p: RecordPayment) -> Result<Outcome, Rejection> {
-    Err(Rejection::new("NOT_READY", "not ready"))
+
+pub(super) fn fail(session: &mut Session<'_>, payment: &str, kind: FailureKind, reason: String) -> Result<Outcome, Rejection> {
+    let on = today(session, payment)?;
+    session.decide::<Payment>(payment, Command::Fail { kind, reason, on })?;
+    Ok(Outcome::of("payment", payment))
 }
-pub(super) fn settle(_s: &mut Session<'_>, _p: &str) -> Result<Outcome, Rejection> {
-    Err(Rejection::new("NOT_READY", "not ready"))
+
+pub(super) fn refund(session: &mut Session<'_>, payment: &str, amount: Option<Money>, reason: String) -> Result<Outcome, Rejection> {
+    let on = today(session, payment)?;
+    session.decide::<Payment>(payment, Command::Refund { amount, reason, on })?;
+    Ok(Outcome::of("payment", payment))
 }
-pub(super) fn fail(
-    _s: &mut Session<'_>,
-    _p: &str,
-    _k: FailureKind,
-    _r: String,
-) -> Result<Outcome, Rejection> {
-    Err(Rejection::new("NOT_READY", "not ready"))
+
+pub(super) fn charge_back(session: &mut Session<'_>, payment: &str, amount: Option<Money>, reason: String) -> Result<Outcome, Rejection> {
+    let on = today(session, payment)?;
+    session.decide::<Payment>(payment, Command::ChargeBack { amount, reason, on })?;
+    Ok(Outcome::of("payment", payment))
 }
-pub(super) fn refund(
-    _s: &mut Session<'_>,
-    _p: &str,
-    _m: Option<Money>,
-    _r: String,
-) -> Result<Outcome, Rejection> {
-    Err(Rejection::new("NOT_READY", "not ready"))
+
+pub(super) fn grant_credit(session: &mut Session<'_>, account: &str, credit: Id, amount: Money, reason: String) -> Result<Outcome, Rejection> {
+    check_id("credit", &credit)?;
+    let terms = account_terms(session, account)?;
+    check_currency(&terms, account, "credit", amount)?;
+    let outcome = Outcome::of("credit", &credit);
+    session.decide::<Receivables>(account, receivables::Command::Grant { source: Source::Grant(credit), amount, reason })?;
+    Ok(outcome)
 }
-pub(super) fn charge_back(
-    _s: &mut Session<'_>,
-    _p: &str,
-    _m: Option<Money>,
-    _r: String,
-) -> Result<Outcome, Rejection> {
-    Err(Rejection::new("NOT_READY", "not ready"))
+
+pub(super) fn write_off(session: &mut Session<'_>, invoice: &str, reason: String) -> Result<Outcome, Rejection> {
+    let account = session.get::<Invoice>(invoice)?.document.account.clone();
+    session.decide::<Receivables>(&account, receivables::Command::WriteOff { invoice: invoice.to_string(), reason })?;
+    Ok(Outcome::of("invoice", invoice))
+}
+
+/// Today in the zone of the payment's account.
+fn today(session: &Session<'_>, payment: &str) -> Result<Date, Rejection> {
+    let Some(account) = session.find::<Payment>(payment).map(|e| e.state.account.clone()) else {
+        return Err(Rejection::new("PAYMENT_UNKNOWN", format!("there is no payment {payment:?}")));
+    };
+    Ok(session.today(&account_terms(session, &account)?.zone))
+}
+
+
+fn check_currency(terms: &AccountTerms, account: &str, what: &str, amount: Money) -> Result<(), Rejection> {
+    if amount.currency != terms.currency {
+        return Err(Rejection::new("CURRENCY_MISMATCH", format!("account {account} is in {}, the {what} in {}", terms.currency, amount.currency)));
+    }
+    Ok(())
 }

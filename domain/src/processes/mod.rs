@@ -22,6 +22,6 @@ pub fn settle(session: &mut Session<'_>) -> Result<(), Rejection> {
 
 /// One line per process.
 fn react(session: &mut Session<'_>, fact: &Staged) -> Result<(), Rejection> {
-    let _ = (session, fact);
+    crate::receivables::react(session, fact)?;
     Ok(())
 }

@@ -1,32 +1,244 @@
-//! Open items of an account.
+//! What an account owes and what it has to its credit: open items, the money applied to them, and the rest of it.
+//!
+//! One stream per paying account, because here and nowhere else could the same money be spent twice.
+//!
+//! - An item's open amount = total − credit notes − applied money − write-off, and is never below zero (policy 28).
+//! - A fund (payment, credit note's excess, granted credit) = what is applied of it + what is unapplied, both never below zero.
+//! - Unapplied credit pays open items at once, oldest due date first, equal ones by number; drafts have no item (policy 26).
+//! - Nothing but its own payment and credit notes touches an item while a payment of it is pending (policy 26).
+//! - Account balance = Σ open − Σ unapplied (policy 28).
+
+mod decide;
+mod react;
 
 use crate::events;
-use crate::kernel::{Decider, Rejection};
+use crate::kernel::{Currency, Date, Id, Money};
 use serde::{Deserialize, Serialize};
 
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Receivables {}
+pub use decide::Command;
+pub use react::react;
+
+/// Where money that can pay items came from.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    Payment(Id),
+    /// A credit note, by its document.
+    Note(Id),
+    /// Credit given by hand.
+    Grant(Id),
+}
+
+/// A finalised invoice above zero, paid or not: a refund can reopen it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Item {
+    pub invoice: Id,
+    pub number: String,
+    pub issued: Date,
+    pub due: Date,
+    pub total: Money,
+    pub open: Money,
+    pub written_off: Money,
+    /// The payment asked of a provider that has not come yet.
+    pub pending: Option<Id>,
+}
+
+/// Money of one source.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Fund {
+    pub source: Source,
+    /// What was not refunded, charged back or withdrawn = Σ applied + unapplied.
+    pub amount: Money,
+    pub unapplied: Money,
+    pub applied: Vec<Application>,
+}
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Recorded {}
+pub struct Application {
+    pub invoice: Id,
+    pub amount: Money,
+    /// It was account credit first, and goes back there when the invoice is voided.
+    pub as_credit: bool,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Receivables {
+    pub currency: Currency,
+    /// By due date, then by number.
+    pub items: Vec<Item>,
+    /// In the order they came.
+    pub funds: Vec<Fund>,
+}
+
+/// An amount for one invoice.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Part {
+    pub invoice: Id,
+    pub amount: Money,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reversal {
+    Refund,
+    ChargeBack,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ItemOpened {
+    pub invoice: Id,
+    pub number: String,
+    pub issued: Date,
+    pub due: Date,
+    pub total: Money,
+}
+
+/// A payment was asked for; until it comes or fails nothing else pays these invoices.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PaymentExpected {
+    pub payment: Id,
+    pub amount: Money,
+    pub invoices: Vec<Id>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PaymentDropped {
+    pub payment: Id,
+}
+
+/// amount = Σ applied + unapplied.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PaymentApplied {
+    pub payment: Id,
+    pub amount: Money,
+    pub applied: Vec<Part>,
+    pub unapplied: Money,
+}
+
+/// Money went back to the payer: amount = unapplied + Σ reopened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PaymentUnapplied {
+    pub payment: Id,
+    pub why: Reversal,
+    pub amount: Money,
+    pub unapplied: Money,
+    pub reopened: Vec<Part>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CreditGranted {
+    pub source: Source,
+    pub amount: Money,
+    pub reason: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CreditApplied {
+    pub source: Source,
+    pub invoice: Id,
+    pub amount: Money,
+}
+
+/// Credit used on an invoice is account credit again.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CreditReturned {
+    pub source: Source,
+    pub invoice: Id,
+    pub amount: Money,
+}
+
+/// Unapplied credit ceased to exist, because the credit note behind it was voided.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CreditWithdrawn {
+    pub source: Source,
+    pub amount: Money,
+}
+
+/// A credit note reduced what is open of its invoice.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ItemCredited {
+    pub invoice: Id,
+    pub note: Id,
+    pub amount: Money,
+}
+
+/// The invoice was voided: `open` is no longer owed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ItemVoided {
+    pub invoice: Id,
+    pub open: Money,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WrittenOff {
+    pub invoice: Id,
+    pub amount: Money,
+    pub reason: String,
+}
+
+/// Written-off money is owed again, because it was paid, credited or asked for after all.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WriteOffReversed {
+    pub invoice: Id,
+    pub amount: Money,
+    pub reason: String,
+}
 
 events! {
+    /// What happens to an account's open items and credit.
     pub enum Event in "receivable" {
-        Recorded = "recorded" 1,
+        ItemOpened = "item-opened" 1,
+        PaymentExpected = "payment-expected" 1,
+        PaymentDropped = "payment-dropped" 1,
+        PaymentApplied = "payment-applied" 1,
+        PaymentUnapplied = "payment-unapplied" 1,
+        CreditGranted = "credit-granted" 1,
+        CreditApplied = "credit-applied" 1,
+        CreditReturned = "credit-returned" 1,
+        CreditWithdrawn = "credit-withdrawn" 1,
+        ItemCredited = "item-credited" 1,
+        ItemVoided = "item-voided" 1,
+        WrittenOff = "written-off" 1,
+        WriteOffReversed = "write-off-reversed" 1,
     }
 }
 
-#[derive(Clone, Debug)]
-pub enum Command {}
-
-impl Decider for Receivables {
-    type State = Receivables;
-    type Command = Command;
-    type Event = Event;
-
-    fn decide(_: &Receivables, command: Command) -> Result<Vec<Event>, Rejection> {
-        match command {}
+impl Receivables {
+    /// Σ open amounts − unapplied credit; below zero when the account is in credit (policy 28).
+    pub fn balance(&self) -> Money {
+        self.open().minus(self.unapplied())
     }
 
-    fn evolve(_: &mut Receivables, _: &Event) {}
+    /// Σ open amounts of all items.
+    pub fn open(&self) -> Money {
+        Money::sum(self.currency, self.items.iter().map(|i| i.open))
+    }
+
+    /// Credit that no invoice has used.
+    pub fn unapplied(&self) -> Money {
+        Money::sum(self.currency, self.funds.iter().map(|f| f.unapplied))
+    }
+
+    /// Items with something to pay, oldest due date first.
+    pub fn open_items(&self) -> impl Iterator<Item = &Item> {
+        self.items.iter().filter(|i| i.open.is_positive())
+    }
+
+    /// Items past due on a day; the due date itself is not late (policy 29).
+    pub fn overdue(&self, on: Date) -> impl Iterator<Item = &Item> {
+        self.open_items().filter(move |i| i.due < on)
+    }
+
+    pub fn item(&self, invoice: &str) -> Option<&Item> {
+        self.items.iter().find(|i| i.invoice == invoice)
+    }
+
+    pub fn fund(&self, source: &Source) -> Option<&Fund> {
+        self.funds.iter().find(|f| f.source == *source)
+    }
+
+    /// What was applied to an invoice, by source.
+    pub fn applied_to<'a>(&'a self, invoice: &'a str) -> impl Iterator<Item = (&'a Source, &'a Application)> {
+        self.funds.iter().flat_map(move |f| f.applied.iter().filter(move |a| a.invoice == invoice).map(move |a| (&f.source, a)))
+    }
 }
