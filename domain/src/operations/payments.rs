@@ -14,8 +14,25 @@ pub(super) fn record(session: &mut Session<'_>, ask: RecordPayment) -> Result<Ou
     let terms = account_terms(session, &ask.account)?;
     check_currency(&terms, &ask.account, "payment", ask.amount)?;
     let on = session.today(&terms.zone);
-    let RecordPayment { payment, account, amount, invoice, method, pending } = ask;
-    session.decide::<Payment>(&payment, Command::Record(Recorded { account, amount, invoice, method, pending, on }))?;
+    let RecordPayment {
+        payment,
+        account,
+        amount,
+        invoice,
+        method,
+        pending,
+    } = ask;
+    session.decide::<Payment>(
+        &payment,
+        Command::Record(Recorded {
+            account,
+            amount,
+            invoice,
+            method,
+            pending,
+            on,
+        }),
+    )?;
     Ok(Outcome::of("payment", &payment))
 }
 
@@ -25,51 +42,105 @@ pub(super) fn settle(session: &mut Session<'_>, payment: &str) -> Result<Outcome
     Ok(Outcome::of("payment", payment))
 }
 
-pub(super) fn fail(session: &mut Session<'_>, payment: &str, kind: FailureKind, reason: String) -> Result<Outcome, Rejection> {
+pub(super) fn fail(
+    session: &mut Session<'_>,
+    payment: &str,
+    kind: FailureKind,
+    reason: String,
+) -> Result<Outcome, Rejection> {
     let on = today(session, payment)?;
     session.decide::<Payment>(payment, Command::Fail { kind, reason, on })?;
     Ok(Outcome::of("payment", payment))
 }
 
-pub(super) fn refund(session: &mut Session<'_>, payment: &str, amount: Option<Money>, reason: String) -> Result<Outcome, Rejection> {
+pub(super) fn refund(
+    session: &mut Session<'_>,
+    payment: &str,
+    amount: Option<Money>,
+    reason: String,
+) -> Result<Outcome, Rejection> {
     let on = today(session, payment)?;
     session.decide::<Payment>(payment, Command::Refund { amount, reason, on })?;
     Ok(Outcome::of("payment", payment))
 }
 
-pub(super) fn charge_back(session: &mut Session<'_>, payment: &str, amount: Option<Money>, reason: String) -> Result<Outcome, Rejection> {
+pub(super) fn charge_back(
+    session: &mut Session<'_>,
+    payment: &str,
+    amount: Option<Money>,
+    reason: String,
+) -> Result<Outcome, Rejection> {
     let on = today(session, payment)?;
     session.decide::<Payment>(payment, Command::ChargeBack { amount, reason, on })?;
     Ok(Outcome::of("payment", payment))
 }
 
-pub(super) fn grant_credit(session: &mut Session<'_>, account: &str, credit: Id, amount: Money, reason: String) -> Result<Outcome, Rejection> {
+pub(super) fn grant_credit(
+    session: &mut Session<'_>,
+    account: &str,
+    credit: Id,
+    amount: Money,
+    reason: String,
+) -> Result<Outcome, Rejection> {
     check_id("credit", &credit)?;
     let terms = account_terms(session, account)?;
     check_currency(&terms, account, "credit", amount)?;
     let outcome = Outcome::of("credit", &credit);
-    session.decide::<Receivables>(account, receivables::Command::Grant { source: Source::Grant(credit), amount, reason })?;
+    session.decide::<Receivables>(
+        account,
+        receivables::Command::Grant {
+            source: Source::Grant(credit),
+            amount,
+            reason,
+        },
+    )?;
     Ok(outcome)
 }
 
-pub(super) fn write_off(session: &mut Session<'_>, invoice: &str, reason: String) -> Result<Outcome, Rejection> {
+pub(super) fn write_off(
+    session: &mut Session<'_>,
+    invoice: &str,
+    reason: String,
+) -> Result<Outcome, Rejection> {
     let account = session.get::<Invoice>(invoice)?.document.account.clone();
-    session.decide::<Receivables>(&account, receivables::Command::WriteOff { invoice: invoice.to_string(), reason })?;
+    session.decide::<Receivables>(
+        &account,
+        receivables::Command::WriteOff {
+            invoice: invoice.to_string(),
+            reason,
+        },
+    )?;
     Ok(Outcome::of("invoice", invoice))
 }
 
 /// Today in the zone of the payment's account.
 fn today(session: &Session<'_>, payment: &str) -> Result<Date, Rejection> {
-    let Some(account) = session.find::<Payment>(payment).map(|e| e.state.account.clone()) else {
-        return Err(Rejection::new("PAYMENT_UNKNOWN", format!("there is no payment {payment:?}")));
+    let Some(account) = session
+        .find::<Payment>(payment)
+        .map(|e| e.state.account.clone())
+    else {
+        return Err(Rejection::new(
+            "PAYMENT_UNKNOWN",
+            format!("there is no payment {payment:?}"),
+        ));
     };
     Ok(session.today(&account_terms(session, &account)?.zone))
 }
 
-
-fn check_currency(terms: &AccountTerms, account: &str, what: &str, amount: Money) -> Result<(), Rejection> {
+fn check_currency(
+    terms: &AccountTerms,
+    account: &str,
+    what: &str,
+    amount: Money,
+) -> Result<(), Rejection> {
     if amount.currency != terms.currency {
-        return Err(Rejection::new("CURRENCY_MISMATCH", format!("account {account} is in {}, the {what} in {}", terms.currency, amount.currency)));
+        return Err(Rejection::new(
+            "CURRENCY_MISMATCH",
+            format!(
+                "account {account} is in {}, the {what} in {}",
+                terms.currency, amount.currency
+            ),
+        ));
     }
     Ok(())
 }

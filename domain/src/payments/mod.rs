@@ -98,11 +98,25 @@ events! {
 #[derive(Clone, Debug)]
 pub enum Command {
     Record(Recorded),
-    Settle { on: Date },
-    Fail { kind: FailureKind, reason: String, on: Date },
+    Settle {
+        on: Date,
+    },
+    Fail {
+        kind: FailureKind,
+        reason: String,
+        on: Date,
+    },
     /// No amount: all that is left.
-    Refund { amount: Option<Money>, reason: String, on: Date },
-    ChargeBack { amount: Option<Money>, reason: String, on: Date },
+    Refund {
+        amount: Option<Money>,
+        reason: String,
+        on: Date,
+    },
+    ChargeBack {
+        amount: Option<Money>,
+        reason: String,
+        on: Date,
+    },
 }
 
 impl Decider for Payment {
@@ -113,24 +127,58 @@ impl Decider for Payment {
     fn decide(state: &Payment, command: Command) -> Result<Vec<Event>, Rejection> {
         match (command, state.stage) {
             (Command::Record(recorded), Stage::Absent) => record(recorded),
-            (Command::Record(_), _) => Err(Rejection::new("PAYMENT_EXISTS", "this payment was already recorded")),
-            (_, Stage::Absent) => Err(Rejection::new("PAYMENT_UNKNOWN", "there is no such payment")),
-            (Command::Settle { on }, Stage::Pending) => {
-                Ok(vec![Settled { account: state.account.clone(), amount: state.amount, on }.into()])
-            }
-            (Command::Fail { kind, reason, on }, Stage::Pending) => {
-                Ok(vec![Failed { account: state.account.clone(), kind, reason, on }.into()])
-            }
-            (Command::Settle { .. } | Command::Fail { .. }, stage) => {
-                Err(Rejection::new("PAYMENT_NOT_PENDING", format!("the payment is {}, not pending", words(stage))))
-            }
+            (Command::Record(_), _) => Err(Rejection::new(
+                "PAYMENT_EXISTS",
+                "this payment was already recorded",
+            )),
+            (_, Stage::Absent) => Err(Rejection::new(
+                "PAYMENT_UNKNOWN",
+                "there is no such payment",
+            )),
+            (Command::Settle { on }, Stage::Pending) => Ok(vec![
+                Settled {
+                    account: state.account.clone(),
+                    amount: state.amount,
+                    on,
+                }
+                .into(),
+            ]),
+            (Command::Fail { kind, reason, on }, Stage::Pending) => Ok(vec![
+                Failed {
+                    account: state.account.clone(),
+                    kind,
+                    reason,
+                    on,
+                }
+                .into(),
+            ]),
+            (Command::Settle { .. } | Command::Fail { .. }, stage) => Err(Rejection::new(
+                "PAYMENT_NOT_PENDING",
+                format!("the payment is {}, not pending", words(stage)),
+            )),
             (Command::Refund { amount, reason, on }, stage) => {
                 let amount = given_back(state, stage, amount)?;
-                Ok(vec![Refunded { account: state.account.clone(), amount, reason, on }.into()])
+                Ok(vec![
+                    Refunded {
+                        account: state.account.clone(),
+                        amount,
+                        reason,
+                        on,
+                    }
+                    .into(),
+                ])
             }
             (Command::ChargeBack { amount, reason, on }, stage) => {
                 let amount = given_back(state, stage, amount)?;
-                Ok(vec![ChargedBack { account: state.account.clone(), amount, reason, on }.into()])
+                Ok(vec![
+                    ChargedBack {
+                        account: state.account.clone(),
+                        amount,
+                        reason,
+                        on,
+                    }
+                    .into(),
+                ])
             }
         }
     }
@@ -175,9 +223,16 @@ fn words(stage: Stage) -> &'static str {
 
 fn record(recorded: Recorded) -> Result<Vec<Event>, Rejection> {
     if !recorded.amount.is_positive() {
-        return Err(Rejection::new("AMOUNT_INVALID", format!("a payment of {} is not above zero", recorded.amount)));
+        return Err(Rejection::new(
+            "AMOUNT_INVALID",
+            format!("a payment of {} is not above zero", recorded.amount),
+        ));
     }
-    let settled = Settled { account: recorded.account.clone(), amount: recorded.amount, on: recorded.on };
+    let settled = Settled {
+        account: recorded.account.clone(),
+        amount: recorded.amount,
+        on: recorded.on,
+    };
     let pending = recorded.pending;
     let mut events = vec![recorded.into()];
     if !pending {
@@ -188,18 +243,36 @@ fn record(recorded: Recorded) -> Result<Vec<Event>, Rejection> {
 
 fn given_back(state: &Payment, stage: Stage, amount: Option<Money>) -> Result<Money, Rejection> {
     if !matches!(stage, Stage::Settled | Stage::Returned) {
-        return Err(Rejection::new("PAYMENT_NOT_SETTLED", format!("the payment is {}: no money came that could go back", words(stage))));
+        return Err(Rejection::new(
+            "PAYMENT_NOT_SETTLED",
+            format!(
+                "the payment is {}: no money came that could go back",
+                words(stage)
+            ),
+        ));
     }
     let left = state.left();
     let amount = amount.unwrap_or(left);
     if amount.currency != left.currency {
-        return Err(Rejection::new("CURRENCY_MISMATCH", format!("the payment is in {}, asked to give back {amount}", left.currency)));
+        return Err(Rejection::new(
+            "CURRENCY_MISMATCH",
+            format!(
+                "the payment is in {}, asked to give back {amount}",
+                left.currency
+            ),
+        ));
     }
     if amount.minor > left.minor || left.is_zero() {
-        return Err(Rejection::new("REFUND_TOO_LARGE", format!("{left} of the payment is left, asked to give back {amount}")));
+        return Err(Rejection::new(
+            "REFUND_TOO_LARGE",
+            format!("{left} of the payment is left, asked to give back {amount}"),
+        ));
     }
     if !amount.is_positive() {
-        return Err(Rejection::new("AMOUNT_INVALID", format!("asked to give back {amount}, which is not above zero")));
+        return Err(Rejection::new(
+            "AMOUNT_INVALID",
+            format!("asked to give back {amount}, which is not above zero"),
+        ));
     }
     Ok(amount)
 }

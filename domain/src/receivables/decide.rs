@@ -1,6 +1,7 @@
 use super::{
-    Application, CreditApplied, CreditGranted, CreditReturned, CreditWithdrawn, Event, Fund, Item, ItemCredited, ItemOpened, ItemVoided, Part,
-    PaymentApplied, PaymentDropped, PaymentExpected, PaymentUnapplied, Receivables, Reversal, Source, WriteOffReversed, WrittenOff,
+    Application, CreditApplied, CreditGranted, CreditReturned, CreditWithdrawn, Event, Fund, Item,
+    ItemCredited, ItemOpened, ItemVoided, Part, PaymentApplied, PaymentDropped, PaymentExpected,
+    PaymentUnapplied, Receivables, Reversal, Source, WriteOffReversed, WrittenOff,
 };
 use crate::kernel::{Decider, Id, Money, Rejection};
 
@@ -11,20 +12,52 @@ const MINOR_MAX: i128 = 1_000_000_000_000_000_000_000_000;
 pub enum Command {
     Open(ItemOpened),
     /// A payment was asked of a provider; no invoice: the oldest due that it can cover.
-    Expect { payment: Id, amount: Money, invoice: Option<Id> },
+    Expect {
+        payment: Id,
+        amount: Money,
+        invoice: Option<Id>,
+    },
     /// It failed.
-    Drop { payment: Id },
+    Drop {
+        payment: Id,
+    },
     /// It came; no invoice: oldest due date first.
-    Apply { payment: Id, amount: Money, invoice: Option<Id> },
-    Unapply { payment: Id, amount: Money, why: Reversal },
-    Grant { source: Source, amount: Money, reason: String },
+    Apply {
+        payment: Id,
+        amount: Money,
+        invoice: Option<Id>,
+    },
+    Unapply {
+        payment: Id,
+        amount: Money,
+        why: Reversal,
+    },
+    Grant {
+        source: Source,
+        amount: Money,
+        reason: String,
+    },
     /// Takes all of a source's credit away, reopening what it paid.
-    Withdraw { source: Source },
+    Withdraw {
+        source: Source,
+    },
     /// A credit note of `amount` for an invoice; what exceeds the open amount becomes credit.
-    Credit { invoice: Id, note: Id, amount: Money },
-    Void { invoice: Id },
-    WriteOff { invoice: Id, reason: String },
-    ReverseWriteOff { invoice: Id, reason: String },
+    Credit {
+        invoice: Id,
+        note: Id,
+        amount: Money,
+    },
+    Void {
+        invoice: Id,
+    },
+    WriteOff {
+        invoice: Id,
+        reason: String,
+    },
+    ReverseWriteOff {
+        invoice: Id,
+        reason: String,
+    },
 }
 
 impl Decider for Receivables {
@@ -33,23 +66,53 @@ impl Decider for Receivables {
     type Event = Event;
 
     fn decide(state: &Receivables, command: Command) -> Result<Vec<Event>, Rejection> {
-        let mut work = Work { next: state.clone(), events: Vec::new() };
+        let mut work = Work {
+            next: state.clone(),
+            events: Vec::new(),
+        };
         match command {
             Command::Open(item) => work.open(item)?,
-            Command::Expect { payment, amount, invoice } => work.expect(payment, amount, invoice)?,
+            Command::Expect {
+                payment,
+                amount,
+                invoice,
+            } => work.expect(payment, amount, invoice)?,
             Command::Drop { payment } => {
-                if work.next.items.iter().any(|i| i.pending.as_ref() == Some(&payment)) {
+                if work
+                    .next
+                    .items
+                    .iter()
+                    .any(|i| i.pending.as_ref() == Some(&payment))
+                {
                     work.say(PaymentDropped { payment });
                 }
             }
-            Command::Apply { payment, amount, invoice } => work.apply(payment, amount, invoice)?,
-            Command::Unapply { payment, amount, why } => work.unapply(payment, amount, why)?,
-            Command::Grant { source, amount, reason } => work.grant(source, amount, reason)?,
+            Command::Apply {
+                payment,
+                amount,
+                invoice,
+            } => work.apply(payment, amount, invoice)?,
+            Command::Unapply {
+                payment,
+                amount,
+                why,
+            } => work.unapply(payment, amount, why)?,
+            Command::Grant {
+                source,
+                amount,
+                reason,
+            } => work.grant(source, amount, reason)?,
             Command::Withdraw { source } => work.withdraw(source)?,
-            Command::Credit { invoice, note, amount } => work.credit(invoice, note, amount)?,
+            Command::Credit {
+                invoice,
+                note,
+                amount,
+            } => work.credit(invoice, note, amount)?,
             Command::Void { invoice } => work.void(invoice)?,
             Command::WriteOff { invoice, reason } => work.write_off(invoice, reason)?,
-            Command::ReverseWriteOff { invoice, reason } => work.reverse_write_off(&invoice, &reason)?,
+            Command::ReverseWriteOff { invoice, reason } => {
+                work.reverse_write_off(&invoice, &reason)?
+            }
         }
         work.spend();
         Ok(work.events)
@@ -59,7 +122,9 @@ impl Decider for Receivables {
         match event {
             Event::ItemOpened(e) => {
                 state.currency = e.total.currency;
-                let at = state.items.partition_point(|i| (i.due, &i.number) <= (e.due, &e.number));
+                let at = state
+                    .items
+                    .partition_point(|i| (i.due, &i.number) <= (e.due, &e.number));
                 let item = Item {
                     invoice: e.invoice.clone(),
                     number: e.number.clone(),
@@ -74,7 +139,11 @@ impl Decider for Receivables {
             }
             Event::PaymentExpected(e) => {
                 state.currency = e.amount.currency;
-                for item in state.items.iter_mut().filter(|i| e.invoices.contains(&i.invoice)) {
+                for item in state
+                    .items
+                    .iter_mut()
+                    .filter(|i| e.invoices.contains(&i.invoice))
+                {
                     item.pending = Some(e.payment.clone());
                 }
             }
@@ -85,9 +154,18 @@ impl Decider for Receivables {
                 for part in &e.applied {
                     state.reopen(&part.invoice, part.amount.negated());
                 }
-                let applied = e.applied.iter().map(|p| Application { invoice: p.invoice.clone(), amount: p.amount, as_credit: false });
+                let applied = e.applied.iter().map(|p| Application {
+                    invoice: p.invoice.clone(),
+                    amount: p.amount,
+                    as_credit: false,
+                });
                 let source = Source::Payment(e.payment.clone());
-                state.funds.push(Fund { source, amount: e.amount, unapplied: e.unapplied, applied: applied.collect() });
+                state.funds.push(Fund {
+                    source,
+                    amount: e.amount,
+                    unapplied: e.unapplied,
+                    applied: applied.collect(),
+                });
             }
             Event::PaymentUnapplied(e) => {
                 let source = Source::Payment(e.payment.clone());
@@ -99,13 +177,22 @@ impl Decider for Receivables {
             }
             Event::CreditGranted(e) => {
                 state.currency = e.amount.currency;
-                state.funds.push(Fund { source: e.source.clone(), amount: e.amount, unapplied: e.amount, applied: vec![] });
+                state.funds.push(Fund {
+                    source: e.source.clone(),
+                    amount: e.amount,
+                    unapplied: e.amount,
+                    applied: vec![],
+                });
             }
             Event::CreditApplied(e) => {
                 state.reopen(&e.invoice, e.amount.negated());
                 if let Some(fund) = state.funds.iter_mut().find(|f| f.source == e.source) {
                     fund.unapplied = fund.unapplied.minus(e.amount);
-                    fund.applied.push(Application { invoice: e.invoice.clone(), amount: e.amount, as_credit: true });
+                    fund.applied.push(Application {
+                        invoice: e.invoice.clone(),
+                        amount: e.amount,
+                        as_credit: true,
+                    });
                 }
             }
             Event::CreditReturned(e) => {
@@ -123,7 +210,11 @@ impl Decider for Receivables {
 
 impl Receivables {
     fn release(&mut self, payment: &str) {
-        for item in self.items.iter_mut().filter(|i| i.pending.as_deref() == Some(payment)) {
+        for item in self
+            .items
+            .iter_mut()
+            .filter(|i| i.pending.as_deref() == Some(payment))
+        {
             item.pending = None;
         }
     }
@@ -143,9 +234,16 @@ impl Receivables {
 
     /// Money applied to an invoice is unapplied again; what was credit first goes first.
     fn take_back(&mut self, source: &Source, invoice: &str, amount: Money) {
-        let Some(fund) = self.funds.iter_mut().find(|f| f.source == *source) else { return };
+        let Some(fund) = self.funds.iter_mut().find(|f| f.source == *source) else {
+            return;
+        };
         let mut left = amount;
-        for application in fund.applied.iter_mut().rev().filter(|a| a.invoice == invoice) {
+        for application in fund
+            .applied
+            .iter_mut()
+            .rev()
+            .filter(|a| a.invoice == invoice)
+        {
             let part = left.min(application.amount);
             application.amount = application.amount.minus(part);
             left = left.minus(part);
@@ -179,12 +277,28 @@ impl Work {
 
     /// Unapplied credit pays what is open: oldest item first, oldest credit first (policy 26).
     fn spend(&mut self) {
-        let payable: Vec<Id> = self.next.open_items().filter(|i| i.pending.is_none()).map(|i| i.invoice.clone()).collect();
+        let payable: Vec<Id> = self
+            .next
+            .open_items()
+            .filter(|i| i.pending.is_none())
+            .map(|i| i.invoice.clone())
+            .collect();
         for invoice in payable {
-            while let Some(open) = self.next.item(&invoice).map(|i| i.open).filter(|o| o.is_positive()) {
-                let Some(fund) = self.next.funds.iter().find(|f| f.unapplied.is_positive()) else { return };
+            while let Some(open) = self
+                .next
+                .item(&invoice)
+                .map(|i| i.open)
+                .filter(|o| o.is_positive())
+            {
+                let Some(fund) = self.next.funds.iter().find(|f| f.unapplied.is_positive()) else {
+                    return;
+                };
                 let (source, amount) = (fund.source.clone(), fund.unapplied.min(open));
-                self.say(CreditApplied { source, invoice: invoice.clone(), amount });
+                self.say(CreditApplied {
+                    source,
+                    invoice: invoice.clone(),
+                    amount,
+                });
             }
         }
     }
@@ -192,16 +306,30 @@ impl Work {
     fn check(&self, what: &str, amount: Money) -> Result<(), Rejection> {
         let known = !self.next.items.is_empty() || !self.next.funds.is_empty();
         if known && amount.currency != self.next.currency {
-            return Err(Rejection::new("CURRENCY_MISMATCH", format!("the account is in {}, the {what} in {}", self.next.currency, amount.currency)));
+            return Err(Rejection::new(
+                "CURRENCY_MISMATCH",
+                format!(
+                    "the account is in {}, the {what} in {}",
+                    self.next.currency, amount.currency
+                ),
+            ));
         }
         if !amount.is_positive() || amount.minor > MINOR_MAX {
-            return Err(Rejection::new("AMOUNT_INVALID", format!("a {what} of {amount} is not above zero or too large")));
+            return Err(Rejection::new(
+                "AMOUNT_INVALID",
+                format!("a {what} of {amount} is not above zero or too large"),
+            ));
         }
         Ok(())
     }
 
     fn item(&self, invoice: &str) -> Result<&Item, Rejection> {
-        let missing = || Rejection::new("INVOICE_NOT_OPEN", format!("the account has no finalised invoice {invoice:?} to pay"));
+        let missing = || {
+            Rejection::new(
+                "INVOICE_NOT_OPEN",
+                format!("the account has no finalised invoice {invoice:?} to pay"),
+            )
+        };
         self.next.item(invoice).ok_or_else(missing)
     }
 
@@ -209,9 +337,13 @@ impl Work {
     fn free_item(&self, invoice: &str, own: Option<&str>) -> Result<&Item, Rejection> {
         let item = self.item(invoice)?;
         match &item.pending {
-            Some(pending) if Some(pending.as_str()) != own => {
-                Err(Rejection::new("INVOICE_PENDING", format!("payment {pending} of invoice {} is pending: settle or fail it first", item.number)))
-            }
+            Some(pending) if Some(pending.as_str()) != own => Err(Rejection::new(
+                "INVOICE_PENDING",
+                format!(
+                    "payment {pending} of invoice {} is pending: settle or fail it first",
+                    item.number
+                ),
+            )),
             _ => Ok(item),
         }
     }
@@ -219,7 +351,10 @@ impl Work {
     fn open(&mut self, item: ItemOpened) -> Result<(), Rejection> {
         self.check("invoice", item.total)?;
         if self.next.item(&item.invoice).is_some() {
-            return Err(Rejection::new("ITEM_EXISTS", format!("invoice {} already is an open item", item.number)));
+            return Err(Rejection::new(
+                "ITEM_EXISTS",
+                format!("invoice {} already is an open item", item.number),
+            ));
         }
         self.say(item);
         Ok(())
@@ -231,13 +366,23 @@ impl Work {
             Some(invoice) => {
                 let item = self.free_item(&invoice, None)?;
                 if !item.open.is_positive() {
-                    return Err(Rejection::new("INVOICE_PAID", format!("nothing is open of invoice {}: there is nothing to collect", item.number)));
+                    return Err(Rejection::new(
+                        "INVOICE_PAID",
+                        format!(
+                            "nothing is open of invoice {}: there is nothing to collect",
+                            item.number
+                        ),
+                    ));
                 }
                 vec![invoice]
             }
             None => self.coverable(amount)?,
         };
-        self.say(PaymentExpected { payment, amount, invoices });
+        self.say(PaymentExpected {
+            payment,
+            amount,
+            invoices,
+        });
         Ok(())
     }
 
@@ -253,9 +398,13 @@ impl Work {
             invoices.push(item.invoice.clone());
         }
         match self.next.open_items().next() {
-            Some(item) if invoices.is_empty() => {
-                Err(Rejection::new("INVOICE_PENDING", format!("payments of invoice {} and all other open ones are pending", item.number)))
-            }
+            Some(item) if invoices.is_empty() => Err(Rejection::new(
+                "INVOICE_PENDING",
+                format!(
+                    "payments of invoice {} and all other open ones are pending",
+                    item.number
+                ),
+            )),
             _ => Ok(invoices),
         }
     }
@@ -274,7 +423,10 @@ impl Work {
                     .open_items()
                     .filter(|i| i.pending.as_ref().is_none_or(|p| *p == payment))
                     .partition(|i| i.pending.is_some());
-                own.into_iter().chain(free).map(|i| i.invoice.clone()).collect()
+                own.into_iter()
+                    .chain(free)
+                    .map(|i| i.invoice.clone())
+                    .collect()
             }
         };
         let mut unapplied = amount;
@@ -283,51 +435,98 @@ impl Work {
             let part = self.item(&invoice)?.open.min(unapplied);
             if part.is_positive() {
                 unapplied = unapplied.minus(part);
-                applied.push(Part { invoice, amount: part });
+                applied.push(Part {
+                    invoice,
+                    amount: part,
+                });
             }
         }
-        self.say(PaymentApplied { payment, amount, applied, unapplied });
+        self.say(PaymentApplied {
+            payment,
+            amount,
+            applied,
+            unapplied,
+        });
         Ok(())
     }
 
     /// The unapplied rest goes first, then what was paid last is reopened first.
     fn unapply(&mut self, payment: Id, amount: Money, why: Reversal) -> Result<(), Rejection> {
         self.check("refund", amount)?;
-        let Some(fund) = self.next.fund(&Source::Payment(payment.clone())).filter(|f| f.amount.minor >= amount.minor) else {
-            return Err(Rejection::new("REFUND_TOO_LARGE", format!("payment {payment} has not {amount} left to give back")));
+        let Some(fund) = self
+            .next
+            .fund(&Source::Payment(payment.clone()))
+            .filter(|f| f.amount.minor >= amount.minor)
+        else {
+            return Err(Rejection::new(
+                "REFUND_TOO_LARGE",
+                format!("payment {payment} has not {amount} left to give back"),
+            ));
         };
         let unapplied = fund.unapplied.min(amount);
         let mut left = amount.minus(unapplied);
         let mut reopened = Vec::new();
         for item in self.next.items.iter().rev() {
-            let paid = Money::sum(amount.currency, fund.applied.iter().filter(|a| a.invoice == item.invoice).map(|a| a.amount));
+            let paid = Money::sum(
+                amount.currency,
+                fund.applied
+                    .iter()
+                    .filter(|a| a.invoice == item.invoice)
+                    .map(|a| a.amount),
+            );
             let part = paid.min(left);
             if part.is_positive() {
                 left = left.minus(part);
-                reopened.push(Part { invoice: item.invoice.clone(), amount: part });
+                reopened.push(Part {
+                    invoice: item.invoice.clone(),
+                    amount: part,
+                });
             }
         }
-        self.say(PaymentUnapplied { payment, why, amount, unapplied, reopened });
+        self.say(PaymentUnapplied {
+            payment,
+            why,
+            amount,
+            unapplied,
+            reopened,
+        });
         Ok(())
     }
 
     fn grant(&mut self, source: Source, amount: Money, reason: String) -> Result<(), Rejection> {
         self.check("credit", amount)?;
         if self.next.fund(&source).is_some() {
-            return Err(Rejection::new("CREDIT_EXISTS", format!("credit {source:?} was already granted")));
+            return Err(Rejection::new(
+                "CREDIT_EXISTS",
+                format!("credit {source:?} was already granted"),
+            ));
         }
-        self.say(CreditGranted { source, amount, reason });
+        self.say(CreditGranted {
+            source,
+            amount,
+            reason,
+        });
         Ok(())
     }
 
     fn withdraw(&mut self, source: Source) -> Result<(), Rejection> {
         let Some(fund) = self.next.fund(&source).cloned() else {
-            return Err(Rejection::new("CREDIT_UNKNOWN", format!("there is no credit {source:?}")));
+            return Err(Rejection::new(
+                "CREDIT_UNKNOWN",
+                format!("there is no credit {source:?}"),
+            ));
         };
         for applied in fund.applied {
-            self.say(CreditReturned { source: source.clone(), invoice: applied.invoice, amount: applied.amount });
+            self.say(CreditReturned {
+                source: source.clone(),
+                invoice: applied.invoice,
+                amount: applied.amount,
+            });
         }
-        self.say(CreditWithdrawn { source, amount: fund.amount });
+        self.say(CreditWithdrawn {
+            source,
+            amount: fund.amount,
+        });
         Ok(())
     }
 
@@ -335,36 +534,64 @@ impl Work {
         self.check("credit note", amount)?;
         self.revive(&invoice, amount, "it was credited");
         let zero = Money::zero(amount.currency);
-        let reduced = self.next.item(&invoice).map_or(zero, |i| i.open.min(amount));
+        let reduced = self
+            .next
+            .item(&invoice)
+            .map_or(zero, |i| i.open.min(amount));
         if reduced.is_positive() {
-            self.say(ItemCredited { invoice, note: note.clone(), amount: reduced });
+            self.say(ItemCredited {
+                invoice,
+                note: note.clone(),
+                amount: reduced,
+            });
         }
         let excess = amount.minus(reduced);
         if excess.is_positive() {
-            self.grant(Source::Note(note), excess, "credit note beyond the open amount".to_string())?;
+            self.grant(
+                Source::Note(note),
+                excess,
+                "credit note beyond the open amount".to_string(),
+            )?;
         }
         Ok(())
     }
 
     /// Money that comes for a written-off invoice, beyond what is open of it, takes the write-off back.
     fn revive(&mut self, invoice: &str, amount: Money, reason: &str) {
-        let Some(item) = self.next.item(invoice) else { return };
+        let Some(item) = self.next.item(invoice) else {
+            return;
+        };
         let back = amount.minus(item.open).min(item.written_off);
         if back.is_positive() {
-            self.say(WriteOffReversed { invoice: invoice.to_string(), amount: back, reason: reason.to_string() });
+            self.say(WriteOffReversed {
+                invoice: invoice.to_string(),
+                amount: back,
+                reason: reason.to_string(),
+            });
         }
     }
 
     fn void(&mut self, invoice: Id) -> Result<(), Rejection> {
         let item = self.free_item(&invoice, None)?;
         let number = item.number.clone();
-        let applied: Vec<(Source, Application)> = self.next.applied_to(&invoice).map(|(s, a)| (s.clone(), a.clone())).collect();
+        let applied: Vec<(Source, Application)> = self
+            .next
+            .applied_to(&invoice)
+            .map(|(s, a)| (s.clone(), a.clone()))
+            .collect();
         if let Some((Source::Payment(payment), part)) = applied.iter().find(|(_, a)| !a.as_credit) {
-            let why = format!("{} of payment {payment} is applied to invoice {number}: refund it before voiding", part.amount);
+            let why = format!(
+                "{} of payment {payment} is applied to invoice {number}: refund it before voiding",
+                part.amount
+            );
             return Err(Rejection::new("INVOICE_PAID", why));
         }
         for (source, part) in applied {
-            self.say(CreditReturned { source, invoice: invoice.clone(), amount: part.amount });
+            self.say(CreditReturned {
+                source,
+                invoice: invoice.clone(),
+                amount: part.amount,
+            });
         }
         if self.item(&invoice)?.written_off.is_positive() {
             self.reverse_write_off(&invoice, "the invoice was voided")?;
@@ -377,20 +604,37 @@ impl Work {
     fn write_off(&mut self, invoice: Id, reason: String) -> Result<(), Rejection> {
         let item = self.free_item(&invoice, None)?;
         if !item.open.is_positive() {
-            return Err(Rejection::new("INVOICE_PAID", format!("nothing is open of invoice {}: there is nothing to write off", item.number)));
+            return Err(Rejection::new(
+                "INVOICE_PAID",
+                format!(
+                    "nothing is open of invoice {}: there is nothing to write off",
+                    item.number
+                ),
+            ));
         }
         let amount = item.open;
-        self.say(WrittenOff { invoice, amount, reason });
+        self.say(WrittenOff {
+            invoice,
+            amount,
+            reason,
+        });
         Ok(())
     }
 
     fn reverse_write_off(&mut self, invoice: &str, reason: &str) -> Result<(), Rejection> {
         let item = self.item(invoice)?;
         if !item.written_off.is_positive() {
-            return Err(Rejection::new("INVOICE_NOT_WRITTEN_OFF", format!("nothing of invoice {} is written off", item.number)));
+            return Err(Rejection::new(
+                "INVOICE_NOT_WRITTEN_OFF",
+                format!("nothing of invoice {} is written off", item.number),
+            ));
         }
         let amount = item.written_off;
-        self.say(WriteOffReversed { invoice: invoice.to_string(), amount, reason: reason.to_string() });
+        self.say(WriteOffReversed {
+            invoice: invoice.to_string(),
+            amount,
+            reason: reason.to_string(),
+        });
         Ok(())
     }
 }

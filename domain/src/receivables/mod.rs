@@ -238,7 +238,15 @@ impl Receivables {
     }
 
     /// What was applied to an invoice, by source.
-    pub fn applied_to<'a>(&'a self, invoice: &'a str) -> impl Iterator<Item = (&'a Source, &'a Application)> {
-        self.funds.iter().flat_map(move |f| f.applied.iter().filter(move |a| a.invoice == invoice).map(move |a| (&f.source, a)))
+    pub fn applied_to<'a>(
+        &'a self,
+        invoice: &'a str,
+    ) -> impl Iterator<Item = (&'a Source, &'a Application)> {
+        self.funds.iter().flat_map(move |f| {
+            f.applied
+                .iter()
+                .filter(move |a| a.invoice == invoice)
+                .map(move |a| (&f.source, a))
+        })
     }
 }

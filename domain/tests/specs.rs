@@ -1,0 +1,6 @@
+//! The rules of each noun as given / when / then, spoken through commands.
+
+#[path = "specs/book.rs"]
+mod book;
+#[path = "specs/receivables.rs"]
+mod receivables;
