@@ -6,6 +6,7 @@
 pub mod auth;
 pub mod cli;
 pub mod console;
+pub mod demo;
 pub mod graphql;
 pub mod limits;
 pub mod logging;

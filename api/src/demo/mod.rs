@@ -1,0 +1,5 @@
+//! `indelible demo`.
+
+pub mod generator;
+mod random;
+mod sample;
