@@ -3,48 +3,86 @@
 use std::sync::Arc;
 
 use indelible_domain::accounts::AccountTerms;
+use indelible_domain::audit::audit;
 use indelible_domain::invoices::{Invoice, Kind, Stage};
-use indelible_domain::kernel::{Currency, Date, Exact, Instant, Money, Rejection};
+use indelible_domain::kernel::{Currency, Date, Instant, Money, Rejection};
 use indelible_domain::subscriptions::Subscription;
-use indelible_domain::subscriptions::schedule;
-use indelible_domain::world::{Entry, Table, Tenant};
-use indelible_domain::{Command, Outcome, Session, World, operations};
+use indelible_domain::world::{Noun, Tenant};
+use indelible_domain::{Command, Outcome};
+use indelible_store::ledger::{BillRunRequest, Ledger, Refused, Request};
+use indelible_store::{EventStore, MemoryStore};
 
 use super::super::ast::InvoiceState;
 
 const TENANT: &str = "scenario";
 
 pub(super) struct Books {
-    world: World,
+    ledger: Ledger,
 }
 
 impl Books {
-    pub(super) fn open() -> Self {
-        Books { world: World::default() }
+    pub(super) fn open() -> Result<Self, Rejection> {
+        let store: Arc<dyn EventStore> = Arc::new(MemoryStore::new());
+        let ledger = Ledger::open(store).map_err(|error| Rejection::new(error.code(), error.to_string()))?;
+        Ok(Books { ledger })
     }
 
-    pub(super) fn execute(&mut self, now: Instant, command: Command) -> Result<Outcome, Rejection> {
-        let mut session = Session::new(self.world.tenant(TENANT), now);
-        let outcome = operations::execute(&mut session, command)?;
-        let (staged, events) = session.finish();
-        self.world.absorb(TENANT, staged, &events);
-        Ok(outcome)
+    pub(super) fn execute(&self, now: Instant, command: Command) -> Result<Outcome, Rejection> {
+        let request = Request::new(TENANT, "scenario", now, command);
+        self.ledger.execute(request).map(|receipt| receipt.outcome).map_err(rejection)
     }
 
-    fn tenant(&self) -> &Tenant {
-        self.world.tenant(TENANT)
+    /// A bill run to its end; the first account whose billing was refused refuses it.
+    pub(super) fn bill(&self, now: Instant, run: String, accounts: &[String], as_of: Option<Date>) -> Result<(), Rejection> {
+        let ask = BillRunRequest {
+            tenant: TENANT.to_owned(),
+            run,
+            as_of,
+            accounts: accounts.to_vec(),
+            draft: false,
+            command_id: None,
+            input_hash: [0; 32],
+            actor: "scenario".to_owned(),
+            correlation: String::new(),
+            now,
+        };
+        let report = self.ledger.run_bill(&ask, &mut |_, _| {}).map_err(rejection)?;
+        match report.run.failed.first() {
+            Some((account, code, reason)) => Err(Rejection::new(code, format!("account {account}: {reason}"))),
+            None => Ok(()),
+        }
     }
 
-    pub(super) fn account(&self, account: &str) -> Result<&AccountTerms, Rejection> {
-        find(&self.tenant().tables.accounts, "account", account).map(|account| &account.terms)
+    /// What is wrong with the books as a whole: sums, numbers, days billed twice, a state that is not the log's fold.
+    pub(super) fn faults(&self) -> Vec<String> {
+        let mut faults = self.read(audit);
+        match self.ledger.verify_state() {
+            Ok(check) if check.differing.is_empty() => {}
+            Ok(_) => faults.push("replaying the log gives another state than the one in use".to_owned()),
+            Err(error) => faults.push(error.to_string()),
+        }
+        faults
     }
 
-    pub(super) fn subscription(&self, subscription: &str) -> Result<&Subscription, Rejection> {
-        find(&self.tenant().tables.subscriptions, "subscription", subscription)
+    fn read<T>(&self, f: impl FnOnce(&Tenant) -> T) -> T {
+        self.ledger.read(TENANT, f)
     }
 
-    pub(super) fn invoice(&self, invoice: &str) -> Result<&Invoice, Rejection> {
-        find(&self.tenant().tables.invoices, "invoice", invoice)
+    fn find<N: Noun>(&self, id: &str) -> Result<N::State, Rejection> {
+        let found = self.read(|tenant| N::table(&tenant.tables).get(id).map(|entry| entry.state.clone()));
+        found.ok_or_else(|| Rejection::new("NOT_FOUND", format!("there is no {} {id:?}", N::KIND)))
+    }
+
+    pub(super) fn account(&self, account: &str) -> Result<AccountTerms, Rejection> {
+        self.find::<indelible_domain::accounts::Account>(account).map(|account| account.terms)
+    }
+
+    pub(super) fn subscription(&self, subscription: &str) -> Result<Subscription, Rejection> {
+        self.find::<Subscription>(subscription)
+    }
+
+    pub(super) fn invoice(&self, invoice: &str) -> Result<Invoice, Rejection> {
+        self.find::<Invoice>(invoice)
     }
 
     /// What billing made for an account, in that order: everything but the credit notes that correct an invoice.
@@ -59,24 +97,20 @@ impl Books {
 
     fn of_account(&self, account: &str, wanted: impl Fn(&Invoice) -> bool) -> Result<Vec<String>, Rejection> {
         self.account(account)?;
-        let ids = self.tenant().index.invoices_of.get(account);
-        Ok(ids.into_iter().flatten().filter(|id| self.invoice(id).is_ok_and(&wanted)).cloned().collect())
+        Ok(self.read(|tenant| {
+            let is_wanted = |id: &&String| tenant.tables.invoices.get(*id).is_some_and(|invoice| wanted(&invoice.state));
+            tenant.index.invoices_of.get(account).into_iter().flatten().filter(is_wanted).cloned().collect()
+        }))
     }
 
     pub(super) fn is_draft(&self, invoice: &str) -> bool {
         self.invoice(invoice).is_ok_and(|invoice| invoice.stage == Stage::Draft)
     }
 
-    /// Accounts whose billing a run refused, with the reason.
-    pub(super) fn refusals(&self, run: &str) -> Vec<(String, Rejection)> {
-        let run = self.tenant().tables.runs.get(run);
-        let failed = run.into_iter().flat_map(|run| &run.state.failed);
-        failed.map(|(account, code, reason)| (account.clone(), Rejection::new(code, reason.clone()))).collect()
-    }
-
     /// Accounts that dunning may have something to do for.
     pub(super) fn dunnable(&self, accounts: &[String]) -> Vec<String> {
-        if self.tenant().tables.dunning_policies.is_empty() { Vec::new() } else { accounts.to_vec() }
+        let nobody = self.read(|tenant| tenant.tables.dunning_policies.is_empty());
+        if nobody { Vec::new() } else { accounts.to_vec() }
     }
 
     pub(super) fn invoice_balance(&self, _invoice: &str) -> Result<Money, Rejection> {
@@ -104,12 +138,10 @@ impl Books {
     }
 
     pub(super) fn mrr(&self, _currency: Currency, _now: Instant, _on: Option<Date>) -> Result<rust_decimal::Decimal, Rejection> {
-        let _ = (Exact::ZERO, schedule::period_end);
         Err(Rejection::new("LATER", "mrr"))
     }
 }
 
-fn find<'a, S>(table: &'a Table<S>, what: &str, id: &str) -> Result<&'a S, Rejection> {
-    let entry: Option<&Arc<Entry<S>>> = table.get(id);
-    entry.map(|entry| &entry.state).ok_or_else(|| Rejection::new("NOT_FOUND", format!("there is no {what} {id:?}")))
+fn rejection(refused: Refused) -> Rejection {
+    Rejection::new(refused.code(), refused.message())
 }

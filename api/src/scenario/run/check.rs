@@ -23,13 +23,13 @@ fn rows(story: &mut Story, expect: &Expect) -> Result<Vec<Row>, Rejection> {
         Expect::NoInvoice { account } => {
             let made = story.books.documents(account)?;
             let seen = story.seen.insert(account.clone(), made.len()).unwrap_or(0);
-            let new = made.iter().skip(seen).map(|id| story.books.invoice(id).map(summary)).collect::<Result<Vec<_>, _>>()?;
+            let new = made.iter().skip(seen).map(|id| story.books.invoice(id).map(|invoice| summary(&invoice))).collect::<Result<Vec<_>, _>>()?;
             Ok(vec![Row::new(format!("new invoices of {account}"), "none", none_or(new.join(", ")))])
         }
         Expect::CreditNote { account, number, total, tax } => {
             let notes = story.books.credit_notes(account)?;
             let note = nth(&notes, *number).ok_or_else(|| missing("credit note", account, *number, notes.len()))?;
-            let document = &story.books.invoice(note)?.document;
+            let document = story.books.invoice(note)?.document;
             let mut rows = vec![money_row("total", *total, document.total.negated())];
             rows.extend(tax.map(|tax| money_row("tax", tax, document.tax.negated())));
             Ok(rows)
@@ -72,7 +72,7 @@ fn invoice_rows(story: &mut Story, expect: &ast::Invoice) -> Result<Vec<Row>, Re
     let made = story.books.documents(account)?;
     story.seen.insert(account.clone(), made.len());
     let id = nth(&made, expect.number).ok_or_else(|| missing("invoice", account, expect.number, made.len()))?;
-    let document = &story.books.invoice(id)?.document;
+    let document = story.books.invoice(id)?.document;
     let mut rows = Vec::new();
     rows.extend(expect.total.map(|total| money_row("total", total, document.total)));
     rows.extend(expect.tax.map(|tax| money_row("tax", tax, document.tax)));

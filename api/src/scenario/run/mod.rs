@@ -101,6 +101,10 @@ pub fn run(scenario: &Scenario, folder: &Path) -> Verdict {
             }
         }
     }
+    if differences.is_empty() {
+        let whole = |drawn| Difference { line: scenario.steps.last().map_or(1, |step| step.line), step: "the books at the end".to_owned(), drawn };
+        differences.extend(story.books.faults().into_iter().map(whole));
+    }
     if differences.is_empty() { Verdict::Passed } else { Verdict::Differs(differences) }
 }
 

@@ -48,8 +48,8 @@ impl Story {
             Kind::On(moment) => Some(moment),
             _ => None,
         });
-        let mut story = Story {
-            books: Books::open(),
+        let story = Story {
+            books: Books::open().map_err(|why| mistake(line, why))?,
             clock: first.unwrap_or_default(),
             zone,
             entities,
@@ -201,15 +201,7 @@ impl Story {
 
     fn bill(&mut self, accounts: &[String], as_of: Option<Date>) -> Result<(), Rejection> {
         let run = self.id("run");
-        let start = Command::StartBillRun { run: run.clone(), as_of, accounts: accounts.to_vec(), draft: false };
-        let mut left = self.execute(start)?.left;
-        while left > 0 {
-            left = self.execute(Command::StepBillRun { run: run.clone() })?.left;
-        }
-        match self.books.refusals(&run).into_iter().next() {
-            Some((account, why)) => Err(Rejection::new(&why.code, format!("account {account}: {}", why.message))),
-            None => Ok(()),
-        }
+        self.books.bill(self.now(), run, accounts, as_of)
     }
 
     fn usage(&mut self, usage: &ast::Usage) -> Result<(), Rejection> {
@@ -276,7 +268,7 @@ impl Story {
         Ok(())
     }
 
-    pub(super) fn execute(&mut self, command: Command) -> Result<Outcome, Rejection> {
+    pub(super) fn execute(&self, command: Command) -> Result<Outcome, Rejection> {
         let now = self.now();
         self.books.execute(now, command)
     }
@@ -292,7 +284,7 @@ impl Story {
 
     fn zone_of_subscription(&self, subscription: &str) -> Result<Zone, Rejection> {
         let account = self.books.subscription(subscription)?.account.clone();
-        Ok(self.books.account(&account)?.zone.clone())
+        Ok(self.books.account(&account)?.zone)
     }
 
     pub(super) fn money(&self, account: &str, amount: rust_decimal::Decimal) -> Result<Money, Rejection> {
