@@ -1,0 +1,237 @@
+//! What was billed, the documents that say so, their numbers, and the run that made them.
+
+use super::{currency, date, days, decimal, money, ratio};
+use indelible_domain::Event;
+use indelible_domain::catalog::Timing;
+use indelible_domain::charges::{self, Item, Pending, What};
+use indelible_domain::invoices::{self, Credited, Document, Kind, Line, TaxGroup, series};
+use indelible_domain::kernel::Rounding;
+use indelible_domain::runs;
+use indelible_domain::taxes::Answer;
+
+pub(super) fn events() -> Vec<Event> {
+    [charges(), documents(), runs()].concat()
+}
+
+fn charges() -> Vec<Event> {
+    let item = |(i, what): (usize, What)| Item {
+        invoice: "run-2.alice".to_string(),
+        line: u32::try_from(i + 1).expect("few lines"),
+        what,
+        net: money("12.84 EUR"),
+    };
+    vec![
+        Event::Charge(
+            charges::Added {
+                pending: Pending {
+                    charge: "late-fee-1".to_string(),
+                    text: "Late fee".to_string(),
+                    amount: money("5.00 EUR"),
+                    on: date("2026-03-01"),
+                    tax_class: "none".to_string(),
+                },
+            }
+            .into(),
+        ),
+        Event::Charge(
+            charges::Cancelled {
+                charge: "late-fee-1".to_string(),
+            }
+            .into(),
+        ),
+        Event::Charge(
+            charges::Billed {
+                items: whats().into_iter().enumerate().map(item).collect(),
+            }
+            .into(),
+        ),
+        Event::Charge(
+            charges::Released {
+                invoice: "run-2.alice".to_string(),
+            }
+            .into(),
+        ),
+        Event::Charge(
+            charges::Adjusted {
+                invoice: "run-2.alice".to_string(),
+                line: 1,
+                amount: money("2.84 EUR"),
+            }
+            .into(),
+        ),
+    ]
+}
+
+/// Every kind of billed line, in the order of the enum.
+fn whats() -> Vec<What> {
+    vec![
+        What::Recurring {
+            charge: "fee".to_string(),
+            days: days("2026-01-15", "2026-02-01"),
+            period: days("2026-01-01", "2026-02-01"),
+            full: ratio(199, 10),
+            timing: Timing::Arrears,
+        },
+        What::Credit {
+            invoice: "run-1.alice".to_string(),
+            line: 4,
+            charge: "fee".to_string(),
+            days: days("2026-01-20", "2026-02-01"),
+        },
+        What::Usage {
+            charge: "voice".to_string(),
+            days: days("2026-01-01", "2026-02-01"),
+        },
+        What::OneOff {
+            code: "activation".to_string(),
+            on: date("2026-01-15"),
+        },
+        What::Added {
+            charge: "late-fee-1".to_string(),
+            on: date("2026-03-01"),
+        },
+    ]
+}
+
+fn documents() -> Vec<Event> {
+    vec![
+        Event::Invoice(
+            invoices::Drafted {
+                document: Document {
+                    lines: vec![],
+                    taxes: vec![],
+                    net: money("0.00 EUR"),
+                    tax: money("0.00 EUR"),
+                    total: money("0.00 EUR"),
+                    corrects: None,
+                    run: None,
+                    kind: Kind::Invoice,
+                    rounding: Rounding::Up,
+                    ..credit_note()
+                },
+            }
+            .into(),
+        ),
+        Event::Invoice(
+            invoices::Finalised {
+                number: "NL-CN-2026-000007".to_string(),
+                issued: date("2026-02-01"),
+                due: date("2026-02-15"),
+                document: credit_note(),
+            }
+            .into(),
+        ),
+        Event::Invoice(
+            invoices::Voided {
+                reason: "wrong address".to_string(),
+            }
+            .into(),
+        ),
+        Event::Invoice(
+            invoices::CreditNoted {
+                parts: vec![Credited {
+                    note: "note-1".to_string(),
+                    line: 1,
+                    net: money("10.00 EUR"),
+                    tax: money("1.90 EUR"),
+                }],
+            }
+            .into(),
+        ),
+        Event::Series(
+            series::Numbered {
+                n: 7,
+                invoice: "note-1".to_string(),
+                issued: date("2026-02-01"),
+                digest: [0xAB; 32],
+            }
+            .into(),
+        ),
+    ]
+}
+
+/// A document with a line of every kind and two groups of tax.
+fn credit_note() -> Document {
+    let vat = Answer {
+        name: "VAT".to_string(),
+        rate: decimal("0.19"),
+    };
+    let none = Answer {
+        name: "no tax".to_string(),
+        rate: decimal("0"),
+    };
+    let line = |(i, what): (usize, What)| Line {
+        no: u32::try_from(i + 1).expect("few lines"),
+        account: "alice".to_string(),
+        subscription: (i % 2 == 0).then(|| "alice-mobile".to_string()),
+        what,
+        text: "Mobile M Monthly fee".to_string(),
+        quantity: "17/31".to_string(),
+        exact: ratio(-3383, 310),
+        net: money("-10.91 EUR"),
+        tax: if i == 4 { none.clone() } else { vat.clone() },
+        explain: "17 of 31 days of [2026-01-01, 2026-02-01) × 19.9".to_string(),
+        corrects_line: (i == 1).then_some(4),
+    };
+    Document {
+        kind: Kind::CreditNote,
+        account: "alice".to_string(),
+        entity: "nordlicht".to_string(),
+        currency: currency("EUR"),
+        rounding: Rounding::Down,
+        as_of: date("2026-02-01"),
+        lines: whats().into_iter().enumerate().map(line).collect(),
+        taxes: vec![
+            TaxGroup {
+                tax: vat.clone(),
+                net: money("-43.64 EUR"),
+                amount: money("-8.29 EUR"),
+            },
+            TaxGroup {
+                tax: none.clone(),
+                net: money("-10.91 EUR"),
+                amount: money("0.00 EUR"),
+            },
+        ],
+        net: money("-54.55 EUR"),
+        tax: money("-8.29 EUR"),
+        total: money("-62.84 EUR"),
+        corrects: Some("run-1.alice".to_string()),
+        run: Some("run-2".to_string()),
+    }
+}
+
+fn runs() -> Vec<Event> {
+    vec![
+        Event::Run(
+            runs::Started {
+                as_of: date("2026-02-01"),
+                accounts: vec!["alice".to_string(), "bob".to_string()],
+                draft: true,
+            }
+            .into(),
+        ),
+        Event::Run(
+            runs::AccountBilled {
+                account: "alice".to_string(),
+                invoice: Some("run-2.alice".to_string()),
+            }
+            .into(),
+        ),
+        Event::Run(
+            runs::AccountRefused {
+                account: "bob".to_string(),
+                code: "ISSUE_DATE_BACK".to_string(),
+                reason: "the series' last document is of 2026-02-02".to_string(),
+            }
+            .into(),
+        ),
+        Event::Run(
+            runs::Completed {
+                invoices: 1,
+                refused: 1,
+            }
+            .into(),
+        ),
+    ]
+}
