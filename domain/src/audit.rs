@@ -20,6 +20,7 @@ pub fn audit(tenant: &Tenant) -> Vec<String> {
         nothing_over_credited(owner, &charges.state, &mut broken);
     }
     every_line_is_remembered(tenant, &mut broken);
+    crate::receivables::audit::audit(tenant, &mut broken);
     broken
 }
 

@@ -2,5 +2,7 @@
 
 #[path = "specs/book.rs"]
 mod book;
+#[path = "specs/journal.rs"]
+mod journal;
 #[path = "specs/receivables.rs"]
 mod receivables;

@@ -23,5 +23,6 @@ pub fn settle(session: &mut Session<'_>) -> Result<(), Rejection> {
 /// One line per process.
 fn react(session: &mut Session<'_>, fact: &Staged) -> Result<(), Rejection> {
     crate::receivables::react(session, fact)?;
+    crate::journal::react(session, fact)?;
     Ok(())
 }

@@ -8,6 +8,7 @@
 //! - Nothing but its own payment and credit notes touches an item while a payment of it is pending (policy 26).
 //! - Account balance = Σ open − Σ unapplied (policy 28).
 
+pub mod audit;
 mod decide;
 mod react;
 

@@ -1,0 +1,192 @@
+//! The posting table: which fact moves what between which accounts. Everything else in `journal` is mechanism.
+
+use super::{Entry, Ledger, Line};
+use crate::charges::What;
+use crate::invoices::{self, Document, Invoice};
+use crate::kernel::{Date, Id, Money, Rejection};
+use crate::operations::{account_terms, entity_terms};
+use crate::receivables::{Event as Receivable, Reversal, Source};
+use crate::session::{Session, Staged};
+use crate::world::Event;
+
+/// The legal entity and the entry of a fact that moves value; none for all others.
+pub fn entry(session: &Session<'_>, fact: &Staged) -> Result<Option<(Id, Entry)>, Rejection> {
+    match &fact.event {
+        Event::Invoice(event) => document(session, fact, event),
+        Event::Receivable(event) => receivable(session, fact, event),
+        _ => Ok(None),
+    }
+}
+
+/// Receivable against revenue and tax; a credit note has negative amounts and posts the other way round.
+fn document(
+    session: &Session<'_>,
+    fact: &Staged,
+    event: &invoices::Event,
+) -> Result<Option<(Id, Entry)>, Rejection> {
+    let about = format!("invoice/{}", fact.id);
+    match event {
+        invoices::Event::Finalised(e) => {
+            let text = format!("{} {}", e.document.kind.code(), e.number);
+            made(
+                &e.document,
+                e.issued,
+                about,
+                text,
+                document_lines(&e.document),
+            )
+        }
+        invoices::Event::Voided(_) => {
+            let invoice = session.get::<Invoice>(&fact.id)?;
+            // A draft has no number and was never posted.
+            if invoice.number.is_empty() {
+                return Ok(None);
+            }
+            let on = session.today(&entity_terms(session, &invoice.document.entity)?.zone);
+            let reversed = document_lines(&invoice.document).into_iter().map(|l| Line {
+                debit: l.credit,
+                credit: l.debit,
+                ..l
+            });
+            made(
+                &invoice.document,
+                on,
+                about,
+                format!("void of {}", invoice.number),
+                reversed.collect(),
+            )
+        }
+        invoices::Event::Drafted(_) | invoices::Event::CreditNoted(_) => Ok(None),
+    }
+}
+
+fn made(
+    document: &Document,
+    on: Date,
+    about: String,
+    text: String,
+    lines: Vec<Line>,
+) -> Result<Option<(Id, Entry)>, Rejection> {
+    let entry = Entry::balanced(on, &document.account, about, text, lines)?;
+    Ok(Some((document.entity.clone(), entry)).filter(|(_, e)| !e.lines().is_empty()))
+}
+
+fn document_lines(document: &Document) -> Vec<Line> {
+    let mut lines = vec![Line::debit(Ledger::Receivable, document.total)];
+    for revenue in [
+        Ledger::RecurringRevenue,
+        Ledger::UsageRevenue,
+        Ledger::OneOffRevenue,
+    ] {
+        let nets = document
+            .lines
+            .iter()
+            .filter(|l| earned_as(&l.what) == revenue)
+            .map(|l| l.net);
+        lines.push(Line::credit(revenue, Money::sum(document.currency, nets)));
+    }
+    lines.push(Line::credit(Ledger::TaxPayable, document.tax));
+    lines
+}
+
+fn earned_as(what: &What) -> Ledger {
+    match what {
+        What::Recurring { .. } | What::Credit { .. } => Ledger::RecurringRevenue,
+        What::Usage { .. } => Ledger::UsageRevenue,
+        What::OneOff { .. } | What::Added { .. } => Ledger::OneOffRevenue,
+    }
+}
+
+fn receivable(
+    session: &Session<'_>,
+    fact: &Staged,
+    event: &Receivable,
+) -> Result<Option<(Id, Entry)>, Rejection> {
+    use Ledger::{BadDebt, Cash, CustomerCredit, Goodwill, Receivable as Owed};
+    let sum = |amount: Money, parts: &[crate::receivables::Part]| {
+        Money::sum(amount.currency, parts.iter().map(|p| p.amount))
+    };
+    let (text, lines) = match event {
+        Receivable::PaymentApplied(e) => (
+            format!("payment {}", e.payment),
+            vec![
+                Line::debit(Cash, e.amount),
+                Line::credit(Owed, sum(e.amount, &e.applied)),
+                Line::credit(CustomerCredit, e.unapplied),
+            ],
+        ),
+        Receivable::PaymentUnapplied(e) => {
+            let why = match e.why {
+                Reversal::Refund => "refund",
+                Reversal::ChargeBack => "chargeback",
+            };
+            let lines = vec![
+                Line::debit(Owed, sum(e.amount, &e.reopened)),
+                Line::debit(CustomerCredit, e.unapplied),
+                Line::credit(Cash, e.amount),
+            ];
+            (format!("{why} of payment {}", e.payment), lines)
+        }
+        // A credit note has already reduced the receivable; what exceeds its invoice is owed to the customer instead.
+        Receivable::CreditGranted(e) => {
+            let from = if matches!(e.source, Source::Grant(_)) {
+                Goodwill
+            } else {
+                Owed
+            };
+            (
+                "credit granted".to_string(),
+                vec![
+                    Line::debit(from, e.amount),
+                    Line::credit(CustomerCredit, e.amount),
+                ],
+            )
+        }
+        Receivable::CreditWithdrawn(e) => {
+            let to = if matches!(e.source, Source::Grant(_)) {
+                Goodwill
+            } else {
+                Owed
+            };
+            (
+                "credit withdrawn".to_string(),
+                vec![
+                    Line::debit(CustomerCredit, e.amount),
+                    Line::credit(to, e.amount),
+                ],
+            )
+        }
+        Receivable::CreditApplied(e) => (
+            format!("credit used on {}", e.invoice),
+            vec![
+                Line::debit(CustomerCredit, e.amount),
+                Line::credit(Owed, e.amount),
+            ],
+        ),
+        Receivable::CreditReturned(e) => (
+            format!("credit returned from {}", e.invoice),
+            vec![
+                Line::debit(Owed, e.amount),
+                Line::credit(CustomerCredit, e.amount),
+            ],
+        ),
+        Receivable::WrittenOff(e) => (
+            format!("write-off of {}", e.invoice),
+            vec![Line::debit(BadDebt, e.amount), Line::credit(Owed, e.amount)],
+        ),
+        Receivable::WriteOffReversed(e) => (
+            format!("write-off of {} reversed", e.invoice),
+            vec![Line::debit(Owed, e.amount), Line::credit(BadDebt, e.amount)],
+        ),
+        // Documents post what these follow from; a payment that has not come moves nothing.
+        Receivable::ItemOpened(_)
+        | Receivable::ItemCredited(_)
+        | Receivable::ItemVoided(_)
+        | Receivable::PaymentExpected(_)
+        | Receivable::PaymentDropped(_) => return Ok(None),
+    };
+    let entity = account_terms(session, &fact.id)?.entity;
+    let on = session.today(&entity_terms(session, &entity)?.zone);
+    let entry = Entry::balanced(on, &fact.id, format!("receivable/{}", fact.id), text, lines)?;
+    Ok(Some((entity, entry)))
+}

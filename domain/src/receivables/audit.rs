@@ -1,0 +1,115 @@
+//! What must be true of all open items, funds and the journal together.
+
+use super::{Receivables, Source};
+use crate::journal::{self, Ledger};
+use crate::kernel::{Currency, Money};
+use crate::world::Tenant;
+use std::collections::BTreeMap;
+
+/// Every broken invariant of cash, each as one sentence.
+pub fn audit(tenant: &Tenant, broken: &mut Vec<String>) {
+    let mut open: BTreeMap<Currency, i128> = BTreeMap::new();
+    let mut credit: BTreeMap<Currency, i128> = BTreeMap::new();
+    for (account, entry) in &tenant.tables.receivables {
+        let state = &entry.state;
+        items(account, state, broken);
+        funds(tenant, account, state, broken);
+        *open.entry(state.currency).or_default() += state.open().minor;
+        *credit.entry(state.currency).or_default() -= state.unapplied().minor;
+    }
+    books(tenant, Ledger::Receivable, &open, broken);
+    books(tenant, Ledger::CustomerCredit, &credit, broken);
+    let mut moved: BTreeMap<Currency, i128> = BTreeMap::new();
+    for balance in journal::trial_balance(&tenant.tables) {
+        *moved.entry(balance.debit.currency).or_default() += balance.net().minor;
+    }
+    for (currency, sum) in moved.into_iter().filter(|(_, sum)| *sum != 0) {
+        broken.push(format!(
+            "journal: debits and credits in {currency} differ by {}",
+            Money::new(sum, currency)
+        ));
+    }
+}
+
+fn items(account: &str, state: &Receivables, broken: &mut Vec<String>) {
+    for item in &state.items {
+        let applied = Money::sum(
+            state.currency,
+            state.applied_to(&item.invoice).map(|(_, a)| a.amount),
+        );
+        let known = item.open.plus(item.written_off).plus(applied);
+        if item.open.is_negative()
+            || item.written_off.is_negative()
+            || known.minor > item.total.minor
+        {
+            broken.push(format!(
+                "{account}: invoice {} of {} has {} open, {} written off and {applied} applied",
+                item.number, item.total, item.open, item.written_off
+            ));
+        }
+    }
+}
+
+fn funds(tenant: &Tenant, account: &str, state: &Receivables, broken: &mut Vec<String>) {
+    for fund in &state.funds {
+        let applied = Money::sum(state.currency, fund.applied.iter().map(|a| a.amount));
+        if fund.unapplied.is_negative() || applied.plus(fund.unapplied) != fund.amount {
+            broken.push(format!(
+                "{account}: {:?} of {} has {applied} applied and {} left",
+                fund.source, fund.amount, fund.unapplied
+            ));
+        }
+        if fund
+            .applied
+            .iter()
+            .any(|a| state.item(&a.invoice).is_none())
+        {
+            broken.push(format!(
+                "{account}: {:?} is applied to an invoice that is not there",
+                fund.source
+            ));
+        }
+        let Source::Payment(payment) = &fund.source else {
+            continue;
+        };
+        let left = tenant.tables.payments.get(payment).map(|p| p.state.left());
+        if left != Some(fund.amount) {
+            broken.push(format!(
+                "{account}: payment {payment} has {left:?} left, its fund {}",
+                fund.amount
+            ));
+        }
+    }
+}
+
+/// A control account of the journal equals the sum of what it controls.
+fn books(
+    tenant: &Tenant,
+    account: Ledger,
+    expected: &BTreeMap<Currency, i128>,
+    broken: &mut Vec<String>,
+) {
+    let mut posted: BTreeMap<Currency, i128> = BTreeMap::new();
+    for balance in journal::trial_balance(&tenant.tables)
+        .into_iter()
+        .filter(|b| b.account == account)
+    {
+        *posted.entry(balance.debit.currency).or_default() += balance.net().minor;
+    }
+    let currencies = posted
+        .keys()
+        .chain(expected.keys())
+        .copied()
+        .collect::<std::collections::BTreeSet<_>>();
+    for currency in currencies {
+        let sum = |of: &BTreeMap<Currency, i128>| {
+            Money::new(of.get(&currency).copied().unwrap_or_default(), currency)
+        };
+        let (posted, expected) = (sum(&posted), sum(expected));
+        if posted != expected {
+            broken.push(format!(
+                "journal: {account} stands at {posted}, the accounts make {expected}"
+            ));
+        }
+    }
+}
