@@ -4,7 +4,7 @@ use super::catalog::MAIN;
 use super::{account_terms, entity_terms};
 use crate::accounts::{Account, AccountTerms};
 use crate::charges::due::{self, Basis, Due};
-use crate::charges::{self, Charges, Item};
+use crate::charges::{self, Charges, Item, What};
 use crate::command::Outcome;
 use crate::entities::EntityTerms;
 use crate::invoices::{self, Document, Invoice, Line, Series, Stage, compose, series};
@@ -265,7 +265,9 @@ fn compose_document(
         let child_terms = account_terms(session, child)?;
         lines.extend(due_lines(session, child, &child_terms, &entity, basis)?);
     }
-    if lines.is_empty() {
+    // A credit of nothing frees its days for what comes next; alone it is no document.
+    let nothing = |l: &Line| l.net.is_zero() && matches!(l.what, What::Credit { .. });
+    if lines.iter().all(nothing) {
         return Ok(None);
     }
     let document = Document {
