@@ -52,10 +52,21 @@ fn repeat(
         if !reachable(call.msisdn, day) {
             continue;
         }
-        let row = |seconds: u32| format!("{}-{tag};{};{}+00:00;{seconds}", call.id, call.msisdn, start.format("%Y-%m-%dT%H:%M:%S"));
+        let row = |seconds: u32| {
+            format!(
+                "{}-{tag};{};{}+00:00;{seconds}",
+                call.id,
+                call.msisdn,
+                start.format("%Y-%m-%dT%H:%M:%S")
+            )
+        };
         // Four calls of each month are found only after its invoices went out.
         let late = n % 500 == 77;
-        let arrives = if late { after(month.next(), 3 + random.below(4)) } else { day };
+        let arrives = if late {
+            after(month.next(), 3 + random.below(4))
+        } else {
+            day
+        };
         outbox.put(arrives, row(call.seconds));
         if n % 400 == 123 {
             // Four calls come again with another duration.
@@ -66,7 +77,10 @@ fn repeat(
     for n in 0..3 {
         let day = month.day(4 + 7 * n);
         let at = day.format("%Y-%m-%d");
-        outbox.put(day, format!("xx-{tag}-{n};49170999900{n};{at}T12:00:00+00:00;61"));
+        outbox.put(
+            day,
+            format!("xx-{tag}-{n};49170999900{n};{at}T12:00:00+00:00;61"),
+        );
         outbox.put(
             day,
             match n {
@@ -79,16 +93,22 @@ fn repeat(
 }
 
 fn pattern() -> Result<Vec<Call<'static>>, PatternError> {
-    let fault = |line: usize| PatternError { file: sample::CALLS_NAME, why: format!("line {line} is no call") };
+    let fault = |line: usize| PatternError {
+        file: sample::CALLS_NAME,
+        why: format!("line {line} is no call"),
+    };
     let mut calls = Vec::new();
     for (n, line) in sample::CALLS.lines().enumerate().skip(1) {
         let cells: Vec<&str> = line.split(';').collect();
-        let [id, msisdn, start, seconds] = cells[..] else { return Err(fault(n + 1)) };
+        let [id, msisdn, start, seconds] = cells[..] else {
+            return Err(fault(n + 1));
+        };
         let start = start.strip_suffix("+00:00").unwrap_or(start);
         calls.push(Call {
             id,
             msisdn,
-            start: NaiveDateTime::parse_from_str(start, "%Y-%m-%dT%H:%M:%S").map_err(|_| fault(n + 1))?,
+            start: NaiveDateTime::parse_from_str(start, "%Y-%m-%dT%H:%M:%S")
+                .map_err(|_| fault(n + 1))?,
             seconds: seconds.parse().map_err(|_| fault(n + 1))?,
         });
     }

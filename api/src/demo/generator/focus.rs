@@ -38,9 +38,16 @@ struct Row {
     length: TimeDelta,
 }
 
-pub(super) fn deliveries(mut random: Random, months: &[Month]) -> Result<Vec<Delivery>, PatternError> {
+pub(super) fn deliveries(
+    mut random: Random,
+    months: &[Month],
+) -> Result<Vec<Delivery>, PatternError> {
     let pattern = pattern()?;
-    let mut outbox = Outbox::new(SOURCE, Format::Focus, &format!("{}\n", line(pattern.header.iter())));
+    let mut outbox = Outbox::new(
+        SOURCE,
+        Format::Focus,
+        &format!("{}\n", line(pattern.header.iter())),
+    );
     let mut number = 100_000_u64;
     for month in months {
         repeat(&mut random, &pattern, *month, &mut number, &mut outbox);
@@ -48,7 +55,13 @@ pub(super) fn deliveries(mut random: Random, months: &[Month]) -> Result<Vec<Del
     Ok(outbox.deliveries())
 }
 
-fn repeat(random: &mut Random, pattern: &Pattern, month: Month, number: &mut u64, outbox: &mut Outbox) {
+fn repeat(
+    random: &mut Random,
+    pattern: &Pattern,
+    month: Month,
+    number: &mut u64,
+    outbox: &mut Outbox,
+) {
     let columns = &pattern.columns;
     // A row's identity is all of it but the exporter's row number: rows that would become equal move on by an hour.
     let mut seen = BTreeSet::new();
@@ -102,12 +115,23 @@ fn number_it(cells: &mut [String], columns: &Columns, number: &mut u64) {
 
 /// Quoted like the supplied file.
 fn line<'a>(cells: impl Iterator<Item = &'a str>) -> String {
-    let quoted: Vec<String> = cells.map(|cell| if cell == "NULL" { cell.to_string() } else { format!("\"{}\"", cell.replace('"', "\"\"")) }).collect();
+    let quoted: Vec<String> = cells
+        .map(|cell| {
+            if cell == "NULL" {
+                cell.to_string()
+            } else {
+                format!("\"{}\"", cell.replace('"', "\"\""))
+            }
+        })
+        .collect();
     quoted.join(",")
 }
 
 fn pattern() -> Result<Pattern, PatternError> {
-    let fault = |why: String| PatternError { file: sample::FOCUS_NAME, why };
+    let fault = |why: String| PatternError {
+        file: sample::FOCUS_NAME,
+        why,
+    };
     let mut reader = csv::Reader::from_reader(sample::FOCUS.as_bytes());
     let header = reader.headers().map_err(|e| fault(e.to_string()))?.clone();
     let column = |name: &str| {
@@ -127,7 +151,9 @@ fn pattern() -> Result<Pattern, PatternError> {
     for record in reader.records() {
         let record = record.map_err(|e| fault(e.to_string()))?;
         let cells: Vec<String> = record.iter().map(str::to_string).collect();
-        let time = |at: usize| NaiveDateTime::parse_from_str(&cells[at], TIME).map_err(|e| fault(e.to_string()));
+        let time = |at: usize| {
+            NaiveDateTime::parse_from_str(&cells[at], TIME).map_err(|e| fault(e.to_string()))
+        };
         let (start, end) = (time(columns.start)?, time(columns.end)?);
         rows.push(Row {
             day: chrono::Datelike::day(&start.date()),
@@ -136,11 +162,19 @@ fn pattern() -> Result<Pattern, PatternError> {
             cells,
         });
     }
-    Ok(Pattern { header, rows, columns })
+    Ok(Pattern {
+        header,
+        rows,
+        columns,
+    })
 }
 
 /// The sub-accounts of the supplied bill, in the order of their names.
 pub fn sub_accounts() -> Result<BTreeSet<String>, PatternError> {
     let pattern = pattern()?;
-    Ok(pattern.rows.into_iter().map(|mut row| std::mem::take(&mut row.cells[pattern.columns.account])).collect())
+    Ok(pattern
+        .rows
+        .into_iter()
+        .map(|mut row| std::mem::take(&mut row.cells[pattern.columns.account]))
+        .collect())
 }

@@ -50,7 +50,11 @@ pub fn deliveries(
     let months = months_from(first, months);
     let mut all = calls::deliveries(Random::new(seed, "calls"), &months, customers.reachable)?;
     all.extend(focus::deliveries(Random::new(seed, "cloud"), &months)?);
-    all.extend(nem12::deliveries(Random::new(seed, "energy"), &months, customers.sites)?);
+    all.extend(nem12::deliveries(
+        Random::new(seed, "energy"),
+        &months,
+        customers.sites,
+    )?);
     all.sort_by(|a, b| (a.on, a.source, &a.name).cmp(&(b.on, b.source, &b.name)));
     Ok(all)
 }
@@ -92,7 +96,8 @@ fn months_from(first: NaiveDate, count: u32) -> Vec<Month> {
 }
 
 fn after(date: NaiveDate, days: u32) -> NaiveDate {
-    date.checked_add_days(Days::new(u64::from(days))).unwrap_or(date)
+    date.checked_add_days(Days::new(u64::from(days)))
+        .unwrap_or(date)
 }
 
 /// The files of a source, a day each, while they are being written.
@@ -106,7 +111,13 @@ struct Outbox {
 
 impl Outbox {
     fn new(source: &'static str, format: Format, header: &str) -> Outbox {
-        Outbox { source, format, header: header.to_string(), footer: "", days: Default::default() }
+        Outbox {
+            source,
+            format,
+            header: header.to_string(),
+            footer: "",
+            days: Default::default(),
+        }
     }
 
     /// A line for the file that arrives on the day after `used`.
@@ -116,14 +127,22 @@ impl Outbox {
 
     fn deliveries(self) -> Vec<Delivery> {
         let write = |(on, lines): (NaiveDate, Vec<String>)| {
-            let mut text = self.header.replace("{on}", &on.format("%Y%m%d").to_string());
+            let mut text = self
+                .header
+                .replace("{on}", &on.format("%Y%m%d").to_string());
             for line in lines {
                 text.push_str(&line);
                 text.push('\n');
             }
             text.push_str(self.footer);
             let name = format!("{}-{on}.csv", self.source);
-            Delivery { on, source: self.source, format: self.format, name, bytes: text.into_bytes() }
+            Delivery {
+                on,
+                source: self.source,
+                format: self.format,
+                name,
+                bytes: text.into_bytes(),
+            }
         };
         self.days.into_iter().map(write).collect()
     }

@@ -52,13 +52,21 @@ impl Patterns {
     }
 }
 
-pub(super) fn deliveries(mut random: Random, months: &[Month], sites: &[Site]) -> Result<Vec<Delivery>, PatternError> {
+pub(super) fn deliveries(
+    mut random: Random,
+    months: &[Month],
+    sites: &[Site],
+) -> Result<Vec<Delivery>, PatternError> {
     let patterns = Patterns {
         solar: channels(sample::SOLAR, sample::SOLAR_NAME, &["B1", "E1"])?,
         house: channels(sample::INTERVAL, sample::INTERVAL_NAME, &["E1"])?,
         plant: channels(sample::QUALITY, sample::QUALITY_NAME, &["E1"])?,
     };
-    let mut outbox = Outbox::new(SOURCE, Format::Nem12, "100,NEM12,{on}0400,METERS,RETAILER\n");
+    let mut outbox = Outbox::new(
+        SOURCE,
+        Format::Nem12,
+        "100,NEM12,{on}0400,METERS,RETAILER\n",
+    );
     outbox.footer = "900\n";
     for month in months {
         // The supplied month has 31 days; a shorter one leaves some out, and none begins where the supplied one does.
@@ -66,7 +74,13 @@ pub(super) fn deliveries(mut random: Random, months: &[Month], sites: &[Site]) -
         for day in 1..=month.days {
             for site in sites.iter().filter(|s| s.from <= month.day(day)) {
                 let pick = usize::try_from(offset + day).unwrap_or(0);
-                for text in reading(patterns.of(site.like), &site.nmi, month.day(day), pick, Edit::None) {
+                for text in reading(
+                    patterns.of(site.like),
+                    &site.nmi,
+                    month.day(day),
+                    pick,
+                    Edit::None,
+                ) {
                     outbox.put(month.day(day), text);
                 }
             }
@@ -77,14 +91,30 @@ pub(super) fn deliveries(mut random: Random, months: &[Month], sites: &[Site]) -
 }
 
 /// What a provider sends besides: a day again, a day corrected, a damaged day, a site nobody supplies.
-fn faults(random: &mut Random, month: Month, patterns: &Patterns, sites: &[Site], outbox: &mut Outbox) {
-    let houses: Vec<&Site> = sites.iter().filter(|s| s.like == Like::House && s.from <= month.first).collect();
+fn faults(
+    random: &mut Random,
+    month: Month,
+    patterns: &Patterns,
+    sites: &[Site],
+    outbox: &mut Outbox,
+) {
+    let houses: Vec<&Site> = sites
+        .iter()
+        .filter(|s| s.like == Like::House && s.from <= month.first)
+        .collect();
     let mut put = |arrives: NaiveDate, nmi: &str, of: NaiveDate, edit: Edit| {
         for text in reading(&patterns.house, nmi, of, 0, edit) {
             outbox.put(arrives, text);
         }
     };
-    let mut any = || houses.get(usize::try_from(random.below(u32::try_from(houses.len()).unwrap_or(1))).unwrap_or(0)).map(|s| s.nmi.as_str());
+    let mut any = || {
+        houses
+            .get(
+                usize::try_from(random.below(u32::try_from(houses.len()).unwrap_or(1)))
+                    .unwrap_or(0),
+            )
+            .map(|s| s.nmi.as_str())
+    };
     if let Some(nmi) = any() {
         put(month.day(12), nmi, month.day(10), Edit::Corrected);
     }
@@ -97,7 +127,12 @@ fn faults(random: &mut Random, month: Month, patterns: &Patterns, sites: &[Site]
     put(month.day(5), "VABX000999", month.day(5), Edit::None);
     // The last day but two is corrected when its month was invoiced already.
     if let Some(nmi) = any() {
-        put(after(month.next(), 8), nmi, month.day(month.days - 2), Edit::Corrected);
+        put(
+            after(month.next(), 8),
+            nmi,
+            month.day(month.days - 2),
+            Edit::Corrected,
+        );
     }
 }
 
@@ -111,10 +146,18 @@ enum Edit {
 }
 
 /// The 200, 300 and 400 records of one site and day.
-fn reading(channels: &[Channel], nmi: &str, day: NaiveDate, pick: usize, edit: Edit) -> Vec<String> {
+fn reading(
+    channels: &[Channel],
+    nmi: &str,
+    day: NaiveDate,
+    pick: usize,
+    edit: Edit,
+) -> Vec<String> {
     let mut lines = Vec::new();
     for channel in channels {
-        let Some((day_record, quality)) = channel.days.get(pick % channel.days.len().max(1)) else { continue };
+        let Some((day_record, quality)) = channel.days.get(pick % channel.days.len().max(1)) else {
+            continue;
+        };
         let mut head = channel.head.clone();
         if let Some(cell) = head.get_mut(1) {
             *cell = nmi.to_string();
@@ -130,7 +173,11 @@ fn reading(channels: &[Channel], nmi: &str, day: NaiveDate, pick: usize, edit: E
         }
         match edit {
             Edit::None => {}
-            Edit::Corrected => cells.iter_mut().skip(2).take(10).for_each(|value| *value = "1.375".to_string()),
+            Edit::Corrected => cells
+                .iter_mut()
+                .skip(2)
+                .take(10)
+                .for_each(|value| *value = "1.375".to_string()),
             Edit::Damaged => {
                 cells.remove(2);
             }
@@ -142,12 +189,19 @@ fn reading(channels: &[Channel], nmi: &str, day: NaiveDate, pick: usize, edit: E
 }
 
 /// The wanted registers of a supplied file.
-fn channels(text: &'static str, file: &'static str, registers: &[&str]) -> Result<Vec<Channel>, PatternError> {
+fn channels(
+    text: &'static str,
+    file: &'static str,
+    registers: &[&str],
+) -> Result<Vec<Channel>, PatternError> {
     let mut all: Vec<Channel> = Vec::new();
     for line in text.lines() {
         let cells: Vec<String> = line.split(',').map(str::to_string).collect();
         match (cells.first().map(String::as_str), all.last_mut()) {
-            (Some("200"), _) => all.push(Channel { head: cells, days: Vec::new() }),
+            (Some("200"), _) => all.push(Channel {
+                head: cells,
+                days: Vec::new(),
+            }),
             (Some("300"), Some(channel)) => channel.days.push((cells, Vec::new())),
             (Some("400"), Some(channel)) => {
                 if let Some((_, quality)) = channel.days.last_mut() {
@@ -157,9 +211,16 @@ fn channels(text: &'static str, file: &'static str, registers: &[&str]) -> Resul
             _ => {}
         }
     }
-    all.retain(|c| c.head.get(4).is_some_and(|register| registers.contains(&register.as_str())));
+    all.retain(|c| {
+        c.head
+            .get(4)
+            .is_some_and(|register| registers.contains(&register.as_str()))
+    });
     if all.len() != registers.len() || all.iter().any(|c| c.days.is_empty()) {
-        return Err(PatternError { file, why: format!("it has not the registers {registers:?} with their days") });
+        return Err(PatternError {
+            file,
+            why: format!("it has not the registers {registers:?} with their days"),
+        });
     }
     Ok(all)
 }

@@ -6,6 +6,7 @@ use indelible_domain::accounts::AccountTerms;
 use indelible_domain::audit::audit;
 use indelible_domain::invoices::{Invoice, Kind, Stage};
 use indelible_domain::kernel::{Currency, Date, Instant, Money, Rejection};
+use indelible_domain::receivables::Receivables;
 use indelible_domain::subscriptions::Subscription;
 use indelible_domain::world::{Noun, Tenant};
 use indelible_domain::{Command, Outcome};
@@ -23,17 +24,27 @@ pub(super) struct Books {
 impl Books {
     pub(super) fn open() -> Result<Self, Rejection> {
         let store: Arc<dyn EventStore> = Arc::new(MemoryStore::new());
-        let ledger = Ledger::open(store).map_err(|error| Rejection::new(error.code(), error.to_string()))?;
+        let ledger =
+            Ledger::open(store).map_err(|error| Rejection::new(error.code(), error.to_string()))?;
         Ok(Books { ledger })
     }
 
     pub(super) fn execute(&self, now: Instant, command: Command) -> Result<Outcome, Rejection> {
         let request = Request::new(TENANT, "scenario", now, command);
-        self.ledger.execute(request).map(|receipt| receipt.outcome).map_err(rejection)
+        self.ledger
+            .execute(request)
+            .map(|receipt| receipt.outcome)
+            .map_err(rejection)
     }
 
     /// A bill run to its end; the first account whose billing was refused refuses it.
-    pub(super) fn bill(&self, now: Instant, run: String, accounts: &[String], as_of: Option<Date>) -> Result<(), Rejection> {
+    pub(super) fn bill(
+        &self,
+        now: Instant,
+        run: String,
+        accounts: &[String],
+        as_of: Option<Date>,
+    ) -> Result<(), Rejection> {
         let ask = BillRunRequest {
             tenant: TENANT.to_owned(),
             run,
@@ -46,9 +57,14 @@ impl Books {
             correlation: String::new(),
             now,
         };
-        let report = self.ledger.run_bill(&ask, &mut |_, _| {}).map_err(rejection)?;
+        let report = self
+            .ledger
+            .run_bill(&ask, &mut |_, _| {})
+            .map_err(rejection)?;
         match report.run.failed.first() {
-            Some((account, code, reason)) => Err(Rejection::new(code, format!("account {account}: {reason}"))),
+            Some((account, code, reason)) => {
+                Err(Rejection::new(code, format!("account {account}: {reason}")))
+            }
             None => Ok(()),
         }
     }
@@ -58,7 +74,9 @@ impl Books {
         let mut faults = self.read(audit);
         match self.ledger.verify_state() {
             Ok(check) if check.differing.is_empty() => {}
-            Ok(_) => faults.push("replaying the log gives another state than the one in use".to_owned()),
+            Ok(_) => {
+                faults.push("replaying the log gives another state than the one in use".to_owned())
+            }
             Err(error) => faults.push(error.to_string()),
         }
         faults
@@ -69,12 +87,17 @@ impl Books {
     }
 
     fn find<N: Noun>(&self, id: &str) -> Result<N::State, Rejection> {
-        let found = self.read(|tenant| N::table(&tenant.tables).get(id).map(|entry| entry.state.clone()));
+        let found = self.read(|tenant| {
+            N::table(&tenant.tables)
+                .get(id)
+                .map(|entry| entry.state.clone())
+        });
         found.ok_or_else(|| Rejection::new("NOT_FOUND", format!("there is no {} {id:?}", N::KIND)))
     }
 
     pub(super) fn account(&self, account: &str) -> Result<AccountTerms, Rejection> {
-        self.find::<indelible_domain::accounts::Account>(account).map(|account| account.terms)
+        self.find::<indelible_domain::accounts::Account>(account)
+            .map(|account| account.terms)
     }
 
     pub(super) fn subscription(&self, subscription: &str) -> Result<Subscription, Rejection> {
@@ -92,41 +115,108 @@ impl Books {
 
     /// Credit notes that correct an invoice of the account, in the order they came to be.
     pub(super) fn credit_notes(&self, account: &str) -> Result<Vec<String>, Rejection> {
-        self.of_account(account, |invoice| invoice.document.corrects.is_some() && invoice.document.kind == Kind::CreditNote)
+        self.of_account(account, |invoice| {
+            invoice.document.corrects.is_some() && invoice.document.kind == Kind::CreditNote
+        })
     }
 
-    fn of_account(&self, account: &str, wanted: impl Fn(&Invoice) -> bool) -> Result<Vec<String>, Rejection> {
+    fn of_account(
+        &self,
+        account: &str,
+        wanted: impl Fn(&Invoice) -> bool,
+    ) -> Result<Vec<String>, Rejection> {
         self.account(account)?;
         Ok(self.read(|tenant| {
-            let is_wanted = |id: &&String| tenant.tables.invoices.get(*id).is_some_and(|invoice| wanted(&invoice.state));
-            tenant.index.invoices_of.get(account).into_iter().flatten().filter(is_wanted).cloned().collect()
+            let is_wanted = |id: &&String| {
+                tenant
+                    .tables
+                    .invoices
+                    .get(*id)
+                    .is_some_and(|invoice| wanted(&invoice.state))
+            };
+            tenant
+                .index
+                .invoices_of
+                .get(account)
+                .into_iter()
+                .flatten()
+                .filter(is_wanted)
+                .cloned()
+                .collect()
         }))
     }
 
     pub(super) fn is_draft(&self, invoice: &str) -> bool {
-        self.invoice(invoice).is_ok_and(|invoice| invoice.stage == Stage::Draft)
+        self.invoice(invoice)
+            .is_ok_and(|invoice| invoice.stage == Stage::Draft)
     }
 
     /// Accounts that dunning may have something to do for.
     pub(super) fn dunnable(&self, accounts: &[String]) -> Vec<String> {
         let nobody = self.read(|tenant| tenant.tables.dunning_policies.is_empty());
-        if nobody { Vec::new() } else { accounts.to_vec() }
+        if nobody {
+            Vec::new()
+        } else {
+            accounts.to_vec()
+        }
     }
 
-    pub(super) fn invoice_balance(&self, _invoice: &str) -> Result<Money, Rejection> {
-        Err(Rejection::new("LATER", "balance"))
+    /// What is still to be paid of an invoice; nothing for a draft and for what gives money back.
+    pub(super) fn invoice_balance(&self, invoice: &str) -> Result<Money, Rejection> {
+        let document = self.invoice(invoice)?.document;
+        let open = self
+            .receivables(&document.account)?
+            .item(invoice)
+            .map(|item| item.open);
+        Ok(open.unwrap_or(Money::zero(document.currency)))
     }
 
-    pub(super) fn invoice_state(&self, _invoice: &str) -> Result<InvoiceState, Rejection> {
-        Err(Rejection::new("LATER", "state"))
+    pub(super) fn invoice_state(&self, id: &str) -> Result<InvoiceState, Rejection> {
+        let invoice = self.invoice(id)?;
+        match invoice.stage {
+            Stage::Absent | Stage::Draft => return Ok(InvoiceState::Draft),
+            Stage::Void => return Ok(InvoiceState::Void),
+            Stage::Finalised => {}
+        }
+        let receivables = self.receivables(&invoice.document.account)?;
+        let paid = receivables.applied_to(id).next().is_some();
+        Ok(match receivables.item(id) {
+            Some(item) if item.open.is_positive() && paid => InvoiceState::PartlyPaid,
+            Some(item) if item.open.is_positive() => InvoiceState::Open,
+            Some(item) if item.written_off.is_positive() => InvoiceState::WrittenOff,
+            Some(_) if invoice.left().is_zero() && invoice.document.total.is_positive() => {
+                InvoiceState::Credited
+            }
+            _ => InvoiceState::Paid,
+        })
     }
 
-    pub(super) fn balance(&self, _account: &str) -> Result<Money, Rejection> {
-        Err(Rejection::new("LATER", "balance"))
+    pub(super) fn balance(&self, account: &str) -> Result<Money, Rejection> {
+        self.receivables(account)
+            .map(|receivables| receivables.balance())
     }
 
-    pub(super) fn credit(&self, _account: &str) -> Result<Money, Rejection> {
-        Err(Rejection::new("LATER", "credit"))
+    pub(super) fn credit(&self, account: &str) -> Result<Money, Rejection> {
+        self.receivables(account)
+            .map(|receivables| receivables.unapplied())
+    }
+
+    /// Empty for an account that never owed or had anything.
+    fn receivables(&self, account: &str) -> Result<Receivables, Rejection> {
+        let currency = self.account(account)?.currency;
+        let none = Receivables {
+            currency,
+            ..Receivables::default()
+        };
+        Ok(self
+            .read(|tenant| {
+                tenant
+                    .tables
+                    .receivables
+                    .get(account)
+                    .map(|entry| entry.state.clone())
+            })
+            .unwrap_or(none))
     }
 
     pub(super) fn wallet_balance(&self, _wallet: &str, _now: Instant) -> Result<Money, Rejection> {
@@ -137,7 +227,12 @@ impl Books {
         Err(Rejection::new("LATER", "dunning"))
     }
 
-    pub(super) fn mrr(&self, _currency: Currency, _now: Instant, _on: Option<Date>) -> Result<rust_decimal::Decimal, Rejection> {
+    pub(super) fn mrr(
+        &self,
+        _currency: Currency,
+        _now: Instant,
+        _on: Option<Date>,
+    ) -> Result<rust_decimal::Decimal, Rejection> {
         Err(Rejection::new("LATER", "mrr"))
     }
 }

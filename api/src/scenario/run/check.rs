@@ -23,23 +23,41 @@ fn rows(story: &mut Story, expect: &Expect) -> Result<Vec<Row>, Rejection> {
         Expect::NoInvoice { account } => {
             let made = story.books.documents(account)?;
             let seen = story.seen.insert(account.clone(), made.len()).unwrap_or(0);
-            let new = made.iter().skip(seen).map(|id| story.books.invoice(id).map(|invoice| summary(&invoice))).collect::<Result<Vec<_>, _>>()?;
-            Ok(vec![Row::new(format!("new invoices of {account}"), "none", none_or(new.join(", ")))])
+            let new = made
+                .iter()
+                .skip(seen)
+                .map(|id| story.books.invoice(id).map(|invoice| summary(&invoice)))
+                .collect::<Result<Vec<_>, _>>()?;
+            Ok(vec![Row::new(
+                format!("new invoices of {account}"),
+                "none",
+                none_or(new.join(", ")),
+            )])
         }
-        Expect::CreditNote { account, number, total, tax } => {
+        Expect::CreditNote {
+            account,
+            number,
+            total,
+            tax,
+        } => {
             let notes = story.books.credit_notes(account)?;
-            let note = nth(&notes, *number).ok_or_else(|| missing("credit note", account, *number, notes.len()))?;
+            let note = nth(&notes, *number)
+                .ok_or_else(|| missing("credit note", account, *number, notes.len()))?;
             let document = story.books.invoice(note)?.document;
             let mut rows = vec![money_row("total", *total, document.total.negated())];
             rows.extend(tax.map(|tax| money_row("tax", tax, document.tax.negated())));
             Ok(rows)
         }
-        Expect::Balance { account, amount } => {
-            Ok(vec![money_row(format!("balance of {account}"), *amount, story.books.balance(account)?)])
-        }
-        Expect::Credit { account, amount } => {
-            Ok(vec![money_row(format!("credit of {account}"), *amount, story.books.credit(account)?)])
-        }
+        Expect::Balance { account, amount } => Ok(vec![money_row(
+            format!("balance of {account}"),
+            *amount,
+            story.books.balance(account)?,
+        )]),
+        Expect::Credit { account, amount } => Ok(vec![money_row(
+            format!("credit of {account}"),
+            *amount,
+            story.books.credit(account)?,
+        )]),
         Expect::Wallet { wallet, amount } => {
             let held = story.books.wallet_balance(wallet, story.now())?;
             Ok(vec![money_row(format!("wallet {wallet}"), *amount, held)])
@@ -47,9 +65,16 @@ fn rows(story: &mut Story, expect: &Expect) -> Result<Vec<Row>, Rejection> {
         Expect::Dunning { account, level } => {
             let actual = story.books.dunning_level(account)?;
             let name = |level: &Option<String>| level.clone().unwrap_or_else(|| "clear".to_owned());
-            Ok(vec![Row::new(format!("dunning of {account}"), name(level), name(&actual))])
+            Ok(vec![Row::new(
+                format!("dunning of {account}"),
+                name(level),
+                name(&actual),
+            )])
         }
-        Expect::Subscription { subscription, state } => {
+        Expect::Subscription {
+            subscription,
+            state,
+        } => {
             let sub = story.books.subscription(subscription)?;
             let today = story.today(&sub.account)?;
             let actual = match sub.stage(today) {
@@ -58,12 +83,23 @@ fn rows(story: &mut Story, expect: &Expect) -> Result<Vec<Row>, Rejection> {
                 Stage::Paused => SubscriptionState::Paused,
                 Stage::Terminated => SubscriptionState::Terminated,
             };
-            Ok(vec![Row::new(format!("subscription {subscription}"), stage_name(*state), stage_name(actual))])
+            Ok(vec![Row::new(
+                format!("subscription {subscription}"),
+                stage_name(*state),
+                stage_name(actual),
+            )])
         }
-        Expect::Usage { counts } => {
-            Ok(counts.iter().map(|(counter, count)| Row::new(counter_name(*counter), count, counted(story, *counter))).collect())
-        }
-        Expect::Mrr { currency, amount, on } => mrr_rows(story, currency, *amount, *on),
+        Expect::Usage { counts } => Ok(counts
+            .iter()
+            .map(|(counter, count)| {
+                Row::new(counter_name(*counter), count, counted(story, *counter))
+            })
+            .collect()),
+        Expect::Mrr {
+            currency,
+            amount,
+            on,
+        } => mrr_rows(story, currency, *amount, *on),
     }
 }
 
@@ -71,16 +107,29 @@ fn invoice_rows(story: &mut Story, expect: &ast::Invoice) -> Result<Vec<Row>, Re
     let account = &expect.account;
     let made = story.books.documents(account)?;
     story.seen.insert(account.clone(), made.len());
-    let id = nth(&made, expect.number).ok_or_else(|| missing("invoice", account, expect.number, made.len()))?;
+    let id = nth(&made, expect.number)
+        .ok_or_else(|| missing("invoice", account, expect.number, made.len()))?;
     let document = story.books.invoice(id)?.document;
     let mut rows = Vec::new();
-    rows.extend(expect.total.map(|total| money_row("total", total, document.total)));
+    rows.extend(
+        expect
+            .total
+            .map(|total| money_row("total", total, document.total)),
+    );
     rows.extend(expect.tax.map(|tax| money_row("tax", tax, document.tax)));
     if let Some(balance) = expect.balance {
-        rows.push(money_row("balance", balance, story.books.invoice_balance(id)?));
+        rows.push(money_row(
+            "balance",
+            balance,
+            story.books.invoice_balance(id)?,
+        ));
     }
     if let Some(state) = expect.state {
-        rows.push(Row::new("state", state_name(state), state_name(story.books.invoice_state(id)?)));
+        rows.push(Row::new(
+            "state",
+            state_name(state),
+            state_name(story.books.invoice_state(id)?),
+        ));
     }
     if !expect.lines.is_empty() {
         rows.extend(line_rows(&expect.lines, &document.lines, document.currency));
@@ -95,7 +144,9 @@ fn line_rows(expected: &[ast::Line], actual: &[Line], currency: Currency) -> Vec
     let mut open: Vec<&ast::Line> = expected.iter().collect();
     open.retain(|line| {
         let amount = in_minor_units(line.amount, currency);
-        let same = actual.iter().position(|a| span(a) == (line.from, line.until) && a.net.amount() == amount);
+        let same = actual
+            .iter()
+            .position(|a| span(a) == (line.from, line.until) && a.net.amount() == amount);
         same.map(|at| {
             actual.remove(at);
             rows.push(Row::new(label(line.from, line.until), &amount, &amount));
@@ -105,7 +156,9 @@ fn line_rows(expected: &[ast::Line], actual: &[Line], currency: Currency) -> Vec
     for line in open {
         let amount = in_minor_units(line.amount, currency);
         let label = label(line.from, line.until);
-        let near = actual.iter().position(|a| span(a) == (line.from, line.until));
+        let near = actual
+            .iter()
+            .position(|a| span(a) == (line.from, line.until));
         rows.push(match near.map(|at| actual.remove(at)) {
             Some(near) => Row::new(label, amount, near.net.amount()).because(&near.explain),
             None if line.amount.is_zero() => Row::new(label, "", ""),
@@ -114,7 +167,9 @@ fn line_rows(expected: &[ast::Line], actual: &[Line], currency: Currency) -> Vec
     }
     for line in actual.into_iter().filter(|line| !line.net.is_zero()) {
         let (from, until) = span(line);
-        rows.push(Row::new(label(from, until), "no line", line.net.amount()).because(&line.explain));
+        rows.push(
+            Row::new(label(from, until), "no line", line.net.amount()).because(&line.explain),
+        );
     }
     rows
 }
@@ -138,9 +193,17 @@ fn mrr_rows(
     on: Option<NaiveDate>,
 ) -> Result<Vec<Row>, Rejection> {
     let exact = story.books.mrr(currency.parse()?, story.now(), on)?;
-    let rounded = exact.round_dp_with_strategy(expected.scale(), RoundingStrategy::MidpointAwayFromZero);
+    let rounded =
+        exact.round_dp_with_strategy(expected.scale(), RoundingStrategy::MidpointAwayFromZero);
     let places = expected.scale() as usize;
-    Ok(vec![Row::new(format!("mrr {currency}"), expected, format!("{rounded:.places$}")).because(format!("exactly {exact}"))])
+    Ok(vec![
+        Row::new(
+            format!("mrr {currency}"),
+            expected,
+            format!("{rounded:.places$}"),
+        )
+        .because(format!("exactly {exact}")),
+    ])
 }
 
 fn nth(ids: &[String], number: Option<usize>) -> Option<&String> {
@@ -149,7 +212,10 @@ fn nth(ids: &[String], number: Option<usize>) -> Option<&String> {
 
 fn missing(what: &str, account: &str, number: Option<usize>, count: usize) -> Rejection {
     let which = number.map_or_else(String::new, |number| format!(" {number}"));
-    Rejection::new("NOT_FOUND", format!("account {account} has no {what}{which}: there are {count}"))
+    Rejection::new(
+        "NOT_FOUND",
+        format!("account {account} has no {what}{which}: there are {count}"),
+    )
 }
 
 fn summary(invoice: &indelible_domain::invoices::Invoice) -> String {
@@ -166,11 +232,19 @@ fn summary(invoice: &indelible_domain::invoices::Invoice) -> String {
 }
 
 fn none_or(text: String) -> String {
-    if text.is_empty() { "none".to_owned() } else { text }
+    if text.is_empty() {
+        "none".to_owned()
+    } else {
+        text
+    }
 }
 
 fn money_row(label: impl Into<String>, expected: rust_decimal::Decimal, actual: Money) -> Row {
-    Row::new(label, in_minor_units(expected, actual.currency), actual.amount())
+    Row::new(
+        label,
+        in_minor_units(expected, actual.currency),
+        actual.amount(),
+    )
 }
 
 /// An amount as the currency writes it; one that is finer than the currency stays as written, and so never matches.

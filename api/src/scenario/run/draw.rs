@@ -10,12 +10,24 @@ pub(super) struct Row {
 }
 
 impl Row {
-    pub(super) fn new(label: impl Into<String>, expected: impl ToString, actual: impl ToString) -> Row {
-        Row { label: label.into(), expected: expected.to_string(), actual: actual.to_string(), because: None }
+    pub(super) fn new(
+        label: impl Into<String>,
+        expected: impl ToString,
+        actual: impl ToString,
+    ) -> Row {
+        Row {
+            label: label.into(),
+            expected: expected.to_string(),
+            actual: actual.to_string(),
+            because: None,
+        }
     }
 
     pub(super) fn because(self, because: impl Into<String>) -> Row {
-        Row { because: Some(because.into()), ..self }
+        Row {
+            because: Some(because.into()),
+            ..self
+        }
     }
 
     fn differs(&self) -> bool {
@@ -29,16 +41,31 @@ pub(super) fn compare(rows: &[Row]) -> Result<(), String> {
         return Ok(());
     }
     let width = |cell: fn(&Row) -> &str, head: &str| {
-        rows.iter().map(|row| cell(row).chars().count()).chain([head.chars().count()]).max().unwrap_or(0)
+        rows.iter()
+            .map(|row| cell(row).chars().count())
+            .chain([head.chars().count()])
+            .max()
+            .unwrap_or(0)
     };
     let label = width(|row| &row.label, "");
     let expected = width(|row| &row.expected, "expected");
     let actual = width(|row| &row.actual, "actual");
-    let mut drawn = format!("{:label$} │ {:>expected$} │ {:>actual$}\n", "", "expected", "actual");
-    drawn.push_str(&format!("{}─┼─{}─┼─{}──\n", "─".repeat(label), "─".repeat(expected), "─".repeat(actual)));
+    let mut drawn = format!(
+        "{:label$} │ {:>expected$} │ {:>actual$}\n",
+        "", "expected", "actual"
+    );
+    drawn.push_str(&format!(
+        "{}─┼─{}─┼─{}──\n",
+        "─".repeat(label),
+        "─".repeat(expected),
+        "─".repeat(actual)
+    ));
     for row in rows {
         let mark = if row.differs() { " ≠" } else { "" };
-        drawn.push_str(&format!("{:label$} │ {:>expected$} │ {:>actual$}{mark}\n", row.label, row.expected, row.actual));
+        drawn.push_str(&format!(
+            "{:label$} │ {:>expected$} │ {:>actual$}{mark}\n",
+            row.label, row.expected, row.actual
+        ));
         if let Some(because) = row.because.as_ref().filter(|_| row.differs()) {
             drawn.push_str(&format!("{:label$} └ {because}\n", ""));
         }

@@ -90,9 +90,15 @@ pub fn run(scenario: &Scenario, folder: &Path) -> Verdict {
     };
     let mut differences = Vec::new();
     for step in &scenario.steps {
-        let difference = |drawn: String| Difference { line: step.line, step: step.text.clone(), drawn };
+        let difference = |drawn: String| Difference {
+            line: step.line,
+            step: step.text.clone(),
+            drawn,
+        };
         match &step.kind {
-            Kind::Expect(expect) => differences.extend(check::check(&mut story, expect).err().map(difference)),
+            Kind::Expect(expect) => {
+                differences.extend(check::check(&mut story, expect).err().map(difference))
+            }
             kind => {
                 if let Err(drawn) = story.perform(kind) {
                     differences.push(difference(drawn));
@@ -102,25 +108,47 @@ pub fn run(scenario: &Scenario, folder: &Path) -> Verdict {
         }
     }
     if differences.is_empty() {
-        let whole = |drawn| Difference { line: scenario.steps.last().map_or(1, |step| step.line), step: "the books at the end".to_owned(), drawn };
+        let whole = |drawn| Difference {
+            line: scenario.steps.last().map_or(1, |step| step.line),
+            step: "the books at the end".to_owned(),
+            drawn,
+        };
         differences.extend(story.books.faults().into_iter().map(whole));
     }
-    if differences.is_empty() { Verdict::Passed } else { Verdict::Differs(differences) }
+    if differences.is_empty() {
+        Verdict::Passed
+    } else {
+        Verdict::Differs(differences)
+    }
 }
 
 fn expectations(scenario: &Scenario) -> usize {
-    scenario.steps.iter().filter(|step| matches!(step.kind, Kind::Expect(_) | Kind::Refused { .. })).count()
+    scenario
+        .steps
+        .iter()
+        .filter(|step| matches!(step.kind, Kind::Expect(_) | Kind::Refused { .. }))
+        .count()
 }
 
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.verdict {
-            Verdict::Passed => write!(f, "✓ {} {} ({} expectations)", self.id, self.title, self.expectations),
+            Verdict::Passed => write!(
+                f,
+                "✓ {} {} ({} expectations)",
+                self.id, self.title, self.expectations
+            ),
             Verdict::Unreadable(why) => write!(f, "✗ {}: {why}", self.path.display()),
             Verdict::Differs(differences) => {
                 write!(f, "✗ {} {}", self.id, self.title)?;
                 for difference in differences {
-                    write!(f, "\n{}:{}: {}", self.path.display(), difference.line, difference.step)?;
+                    write!(
+                        f,
+                        "\n{}:{}: {}",
+                        self.path.display(),
+                        difference.line,
+                        difference.step
+                    )?;
                     for line in difference.drawn.lines() {
                         write!(f, "\n    {line}")?;
                     }

@@ -23,18 +23,42 @@ struct PriceList {
 }
 
 /// The commands that make the setting, each with the line it comes from.
-pub(super) fn commands(scenario: &ast::Scenario, folder: &Path) -> Result<Vec<(usize, Command)>, Mistake> {
+pub(super) fn commands(
+    scenario: &ast::Scenario,
+    folder: &Path,
+) -> Result<Vec<(usize, Command)>, Mistake> {
     let mut commands = Vec::new();
     for policy in &scenario.dunning {
         let levels = policy.levels.iter().map(level).collect();
-        commands.push((policy.line, Command::SetDunningPolicy { policy: policy.name.clone(), levels }));
+        commands.push((
+            policy.line,
+            Command::SetDunningPolicy {
+                policy: policy.name.clone(),
+                levels,
+            },
+        ));
     }
-    let default = scenario.dunning.iter().find(|policy| policy.name == "default").map(|policy| policy.name.clone());
+    let default = scenario
+        .dunning
+        .iter()
+        .find(|policy| policy.name == "default")
+        .map(|policy| policy.name.clone());
     for entity in entities(scenario) {
         let terms = entity_terms(&entity, default.clone())?;
-        commands.push((entity.line, Command::OpenEntity { entity: entity.name, terms }));
+        commands.push((
+            entity.line,
+            Command::OpenEntity {
+                entity: entity.name,
+                terms,
+            },
+        ));
     }
-    commands.extend(scenario.taxes.iter().map(|tax| (tax.line, Command::SetTaxRate(rate(tax)))));
+    commands.extend(
+        scenario
+            .taxes
+            .iter()
+            .map(|tax| (tax.line, Command::SetTaxRate(rate(tax)))),
+    );
     for catalog in &scenario.catalogs {
         let (line, offers) = offers(catalog, folder)?;
         commands.push((line, Command::ApplyCatalog { offers }));
@@ -51,20 +75,37 @@ pub(super) fn entities(scenario: &ast::Scenario) -> Vec<ast::Entity> {
 }
 
 fn offers(catalog: &ast::Catalog, folder: &Path) -> Result<(usize, Vec<Offer>), Mistake> {
-    let read = |text: &str| toml::from_str::<PriceList>(text).map(|list| list.offer).map_err(|error| error.to_string());
+    let read = |text: &str| {
+        toml::from_str::<PriceList>(text)
+            .map(|list| list.offer)
+            .map_err(|error| error.to_string())
+    };
     let (line, offers) = match catalog {
         ast::Catalog::Inline { line, text } => (*line, read(text)),
         ast::Catalog::File { line, path } => {
             let text = fs::read_to_string(folder.join(path)).map_err(|error| error.to_string());
-            (*line, text.and_then(|text| read(&text)).map_err(|error| format!("{path}: {error}")))
+            (
+                *line,
+                text.and_then(|text| read(&text))
+                    .map_err(|error| format!("{path}: {error}")),
+            )
         }
     };
-    let offers = offers.map_err(|error| Mistake { line, sentence: format!("the price list cannot be used: {error}") })?;
+    let offers = offers.map_err(|error| Mistake {
+        line,
+        sentence: format!("the price list cannot be used: {error}"),
+    })?;
     Ok((line, offers))
 }
 
-fn entity_terms(entity: &ast::Entity, dunning_policy: Option<String>) -> Result<EntityTerms, Mistake> {
-    let mistake = |why: indelible_domain::Rejection| Mistake { line: entity.line, sentence: why.message };
+fn entity_terms(
+    entity: &ast::Entity,
+    dunning_policy: Option<String>,
+) -> Result<EntityTerms, Mistake> {
+    let mistake = |why: indelible_domain::Rejection| Mistake {
+        line: entity.line,
+        sentence: why.message,
+    };
     Ok(EntityTerms {
         name: entity.name.clone(),
         country: entity.country.clone(),

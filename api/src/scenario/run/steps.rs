@@ -5,7 +5,9 @@ use std::path::Path;
 
 use chrono::{Days, NaiveDateTime, Timelike};
 use indelible_domain::accounts::AccountTerms;
-use indelible_domain::command::{self, ChangeSubscription, FailureKind, RecordPayment, StartSubscription, UsageCounts};
+use indelible_domain::command::{
+    self, ChangeSubscription, FailureKind, RecordPayment, StartSubscription, UsageCounts,
+};
 use indelible_domain::kernel::{Currency, Date, Decimal, Instant, Money, Rejection, Zone};
 use indelible_domain::mediation::{Intake, Received, UsageRecord};
 use indelible_domain::subscriptions;
@@ -41,8 +43,13 @@ impl Story {
     /// Opens the books with the scenario's setting.
     pub(super) fn open(scenario: &Scenario, folder: &Path) -> Result<Story, Mistake> {
         let entities = setting::entities(scenario);
-        let mistake = |line: usize, why: Rejection| Mistake { line, sentence: format!("{} ({})", why.message, why.code) };
-        let (line, zone) = entities.first().map_or((0, "UTC"), |entity| (entity.line, entity.zone.as_str()));
+        let mistake = |line: usize, why: Rejection| Mistake {
+            line,
+            sentence: format!("{} ({})", why.message, why.code),
+        };
+        let (line, zone) = entities
+            .first()
+            .map_or((0, "UTC"), |entity| (entity.line, entity.zone.as_str()));
         let zone = zone.parse().map_err(|why| mistake(line, why))?;
         let first = scenario.steps.iter().find_map(|step| match step.kind {
             Kind::On(moment) => Some(moment),
@@ -72,10 +79,17 @@ impl Story {
             Kind::On(moment) => self.move_clock(*moment),
             Kind::Refused { code, step } => match self.step(step) {
                 Err(why) if why.code == *code => Ok(()),
-                Err(why) => Err(format!("expected a refusal with {code}, it was {}: {}", why.code, why.message)),
-                Ok(()) => Err(format!("expected a refusal with {code}, but it was accepted")),
+                Err(why) => Err(format!(
+                    "expected a refusal with {code}, it was {}: {}",
+                    why.code, why.message
+                )),
+                Ok(()) => Err(format!(
+                    "expected a refusal with {code}, but it was accepted"
+                )),
             },
-            step => self.step(step).map_err(|why| format!("refused with {}: {}", why.code, why.message)),
+            step => self
+                .step(step)
+                .map_err(|why| format!("refused with {}: {}", why.code, why.message)),
         }
     }
 
@@ -84,36 +98,63 @@ impl Story {
             Kind::Account(account) => return self.account(account),
             Kind::Bill { accounts, as_of } => return self.bill(accounts, *as_of),
             Kind::Usage(usage) => return self.usage(usage),
-            Kind::Pay { payment, account, amount, invoice, pending } => {
+            Kind::Pay {
+                payment,
+                account,
+                amount,
+                invoice,
+                pending,
+            } => {
                 let payment = RecordPayment {
                     payment: payment.clone(),
                     account: account.clone(),
                     amount: self.money(account, *amount)?,
-                    invoice: invoice.map(|number| self.document(account, number)).transpose()?,
+                    invoice: invoice
+                        .map(|number| self.document(account, number))
+                        .transpose()?,
                     method: "transfer".to_owned(),
                     pending: *pending,
                 };
-                self.payments.insert(payment.payment.clone(), account.clone());
+                self.payments
+                    .insert(payment.payment.clone(), account.clone());
                 Command::RecordPayment(payment)
             }
             Kind::Subscribe(subscribe) => Command::StartSubscription(Box::new(start(subscribe))),
             Kind::Change(change) => Command::ChangeSubscription(Box::new(change_of(change))),
-            Kind::Pause { subscription, from, reason } => Command::PauseSubscription {
+            Kind::Pause {
+                subscription,
+                from,
+                reason,
+            } => Command::PauseSubscription {
                 subscription: subscription.clone(),
                 reason: reason.clone().unwrap_or_else(|| "asked".to_owned()),
                 from: *from,
             },
-            Kind::Resume { subscription, on, reason } => Command::ResumeSubscription {
+            Kind::Resume {
+                subscription,
+                on,
+                reason,
+            } => Command::ResumeSubscription {
                 subscription: subscription.clone(),
                 reason: reason.clone().unwrap_or_else(|| "asked".to_owned()),
                 on: *on,
             },
-            Kind::Terminate { subscription, effective, unused } => Command::TerminateSubscription {
+            Kind::Terminate {
+                subscription,
+                effective,
+                unused,
+            } => Command::TerminateSubscription {
                 subscription: subscription.clone(),
                 effective: effective_of(*effective),
                 unused: unused_of(*unused),
             },
-            Kind::Charge { account, amount, text, class, on } => Command::AddCharge {
+            Kind::Charge {
+                account,
+                amount,
+                text,
+                class,
+                on,
+            } => Command::AddCharge {
                 account: account.clone(),
                 charge: self.id("charge"),
                 text: text.clone(),
@@ -121,9 +162,17 @@ impl Story {
                 on: *on,
                 tax_class: class.clone().unwrap_or_else(|| "standard".to_owned()),
             },
-            Kind::Wallet { name, account, priority } => {
+            Kind::Wallet {
+                name,
+                account,
+                priority,
+            } => {
                 self.wallets.insert(name.clone(), account.clone());
-                Command::OpenWallet { wallet: name.clone(), account: account.clone(), priority: priority.unwrap_or(1) }
+                Command::OpenWallet {
+                    wallet: name.clone(),
+                    account: account.clone(),
+                    priority: priority.unwrap_or(1),
+                }
             }
             Kind::TopUp { wallet, amount } => Command::TopUpWallet {
                 wallet: wallet.clone(),
@@ -137,10 +186,20 @@ impl Story {
                 amount: self.money(account, *amount)?,
                 reason: "scenario".to_owned(),
             },
-            Kind::Settle { payment } => Command::SettlePayment { payment: payment.clone() },
-            Kind::Fail { payment, hard, reason } => Command::FailPayment {
+            Kind::Settle { payment } => Command::SettlePayment {
                 payment: payment.clone(),
-                kind: if *hard { FailureKind::Hard } else { FailureKind::Soft },
+            },
+            Kind::Fail {
+                payment,
+                hard,
+                reason,
+            } => Command::FailPayment {
+                payment: payment.clone(),
+                kind: if *hard {
+                    FailureKind::Hard
+                } else {
+                    FailureKind::Soft
+                },
                 reason: reason.clone(),
             },
             Kind::Refund { payment, amount } => Command::RefundPayment {
@@ -150,25 +209,41 @@ impl Story {
             },
             Kind::Chargeback { payment, amount } => Command::ChargeBackPayment {
                 payment: payment.clone(),
-                amount: amount.map(|amount| self.money_of(&self.payments, "payment", payment, amount)).transpose()?,
+                amount: amount
+                    .map(|amount| self.money_of(&self.payments, "payment", payment, amount))
+                    .transpose()?,
                 reason: "scenario".to_owned(),
             },
-            Kind::Adjust { account, invoice, item, amount } => Command::CreditInvoice {
+            Kind::Adjust {
+                account,
+                invoice,
+                item,
+                amount,
+            } => Command::CreditInvoice {
                 note: self.id("note"),
                 invoice: self.document(account, *invoice)?,
-                parts: vec![(u32::try_from(*item).unwrap_or(u32::MAX), Some(self.money(account, *amount)?))],
+                parts: vec![(
+                    u32::try_from(*item).unwrap_or(u32::MAX),
+                    Some(self.money(account, *amount)?),
+                )],
                 reason: "scenario".to_owned(),
             },
-            Kind::Void { account, invoice } => {
-                Command::VoidInvoice { invoice: self.document(account, *invoice)?, reason: "scenario".to_owned() }
-            }
-            Kind::WriteOff { account, invoice } => {
-                Command::WriteOffInvoice { invoice: self.document(account, *invoice)?, reason: "scenario".to_owned() }
-            }
-            Kind::Draft { account } => {
-                Command::DraftInvoice { invoice: self.id("draft"), account: account.clone(), as_of: None }
-            }
-            Kind::Finalise { account } => Command::FinaliseInvoice { invoice: self.draft(account)? },
+            Kind::Void { account, invoice } => Command::VoidInvoice {
+                invoice: self.document(account, *invoice)?,
+                reason: "scenario".to_owned(),
+            },
+            Kind::WriteOff { account, invoice } => Command::WriteOffInvoice {
+                invoice: self.document(account, *invoice)?,
+                reason: "scenario".to_owned(),
+            },
+            Kind::Draft { account } => Command::DraftInvoice {
+                invoice: self.id("draft"),
+                account: account.clone(),
+                as_of: None,
+            },
+            Kind::Finalise { account } => Command::FinaliseInvoice {
+                invoice: self.draft(account)?,
+            },
             Kind::On(_) | Kind::Refused { .. } | Kind::Expect(_) => return Ok(()),
         };
         self.execute(command).map(drop)
@@ -180,21 +255,39 @@ impl Story {
             Some(name) => self.entities.iter().find(|entity| entity.name == name),
             None => self.entities.first(),
         };
-        let unknown = || Rejection::new("ENTITY_UNKNOWN", format!("there is no entity {:?}", name.unwrap_or("main")));
+        let unknown = || {
+            Rejection::new(
+                "ENTITY_UNKNOWN",
+                format!("there is no entity {:?}", name.unwrap_or("main")),
+            )
+        };
         let entity = entity.ok_or_else(unknown)?;
         let terms = AccountTerms {
             entity: entity.name.clone(),
-            currency: account.currency.as_deref().unwrap_or(&entity.currency).parse()?,
+            currency: account
+                .currency
+                .as_deref()
+                .unwrap_or(&entity.currency)
+                .parse()?,
             zone: account.zone.as_deref().unwrap_or(&entity.zone).parse()?,
             billing_day: account.billing_day,
             payment_days: account.terms,
-            country: account.country.clone().unwrap_or_else(|| entity.country.clone()),
-            tax_category: account.tax_category.clone().unwrap_or_else(|| "standard".to_owned()),
+            country: account
+                .country
+                .clone()
+                .unwrap_or_else(|| entity.country.clone()),
+            tax_category: account
+                .tax_category
+                .clone()
+                .unwrap_or_else(|| "standard".to_owned()),
             payer: account.parent.clone(),
             dunning_policy: account.dunning.clone(),
             contact: None,
         };
-        self.execute(Command::OpenAccount { account: account.name.clone(), terms })?;
+        self.execute(Command::OpenAccount {
+            account: account.name.clone(),
+            terms,
+        })?;
         self.accounts.push(account.name.clone());
         Ok(())
     }
@@ -208,7 +301,10 @@ impl Story {
         let zone = self.zone_of_subscription(&usage.subscription)?;
         let at = usage.at.map_or_else(|| self.now(), |at| instant(&zone, at));
         let key = usage.key.clone().unwrap_or_else(|| self.id("record"));
-        let says = format!("{} {} {} {at} {:?} {:?}", usage.subscription, usage.metric, usage.quantity, usage.amount, usage.attributes);
+        let says = format!(
+            "{} {} {} {at} {:?} {:?}",
+            usage.subscription, usage.metric, usage.quantity, usage.amount, usage.attributes
+        );
         let record = UsageRecord {
             line: 1,
             key: hash(&key),
@@ -229,7 +325,10 @@ impl Story {
             name: "scenario".to_owned(),
             lines: vec![Received::Record(record)],
         };
-        let counts = self.execute(Command::IngestUsage(Box::new(intake)))?.usage.unwrap_or_default();
+        let counts = self
+            .execute(Command::IngestUsage(Box::new(intake)))?
+            .usage
+            .unwrap_or_default();
         let total = &mut self.usage;
         total.received += counts.received;
         total.accepted += counts.accepted;
@@ -246,10 +345,16 @@ impl Story {
     /// Moves the clock forward; at each midnight on the way dunning does what has fallen due.
     fn move_clock(&mut self, to: NaiveDateTime) -> Result<(), String> {
         if to < self.clock {
-            return Err(format!("the clock is at {} and only moves forward", self.clock.format("%Y-%m-%dT%H:%M")));
+            return Err(format!(
+                "the clock is at {} and only moves forward",
+                self.clock.format("%Y-%m-%dT%H:%M")
+            ));
         }
         let mut midnight = ast::midnight(self.clock.date());
-        while let Some(next) = midnight.checked_add_days(Days::new(1)).filter(|next| *next <= to) {
+        while let Some(next) = midnight
+            .checked_add_days(Days::new(1))
+            .filter(|next| *next <= to)
+        {
             midnight = next;
             self.clock = next;
             self.tick()?;
@@ -260,9 +365,16 @@ impl Story {
 
     fn tick(&mut self) -> Result<(), String> {
         for account in self.books.dunnable(&self.accounts) {
-            let dun = Command::DunAccount { account: account.clone() };
+            let dun = Command::DunAccount {
+                account: account.clone(),
+            };
             self.execute(dun).map_err(|why| {
-                format!("dunning of {account} on {} was refused with {}: {}", self.clock.date(), why.code, why.message)
+                format!(
+                    "dunning of {account} on {} was refused with {}: {}",
+                    self.clock.date(),
+                    why.code,
+                    why.message
+                )
             })?;
         }
         Ok(())
@@ -287,7 +399,11 @@ impl Story {
         Ok(self.books.account(&account)?.zone)
     }
 
-    pub(super) fn money(&self, account: &str, amount: rust_decimal::Decimal) -> Result<Money, Rejection> {
+    pub(super) fn money(
+        &self,
+        account: &str,
+        amount: rust_decimal::Decimal,
+    ) -> Result<Money, Rejection> {
         Money::parse(Decimal::new(amount), self.currency(account)?)
     }
 
@@ -302,23 +418,39 @@ impl Story {
         name: &str,
         amount: rust_decimal::Decimal,
     ) -> Result<Money, Rejection> {
-        let unknown = || Rejection::new("NOT_FOUND", format!("there is no {what} {name:?} in this scenario"));
+        let unknown = || {
+            Rejection::new(
+                "NOT_FOUND",
+                format!("there is no {what} {name:?} in this scenario"),
+            )
+        };
         self.money(names.get(name).ok_or_else(unknown)?, amount)
     }
 
     /// The `number`th document that billing made for an account, from 1.
     pub(super) fn document(&self, account: &str, number: usize) -> Result<String, Rejection> {
         let documents = self.books.documents(account)?;
-        documents.get(number.wrapping_sub(1)).cloned().ok_or_else(|| {
-            Rejection::new("NOT_FOUND", format!("account {account} has {} documents, not {number}", documents.len()))
-        })
+        documents
+            .get(number.wrapping_sub(1))
+            .cloned()
+            .ok_or_else(|| {
+                Rejection::new(
+                    "NOT_FOUND",
+                    format!(
+                        "account {account} has {} documents, not {number}",
+                        documents.len()
+                    ),
+                )
+            })
     }
 
     fn draft(&self, account: &str) -> Result<String, Rejection> {
         let open = |id: &String| self.books.is_draft(id);
-        self.books.documents(account)?.into_iter().rfind(open).ok_or_else(|| {
-            Rejection::new("NOT_FOUND", format!("account {account} has no draft"))
-        })
+        self.books
+            .documents(account)?
+            .into_iter()
+            .rfind(open)
+            .ok_or_else(|| Rejection::new("NOT_FOUND", format!("account {account} has no draft")))
     }
 
     fn id(&mut self, what: &str) -> String {
@@ -354,7 +486,10 @@ fn change_of(ask: &ast::Change) -> ChangeSubscription {
 }
 
 fn prices(overrides: &[(String, rust_decimal::Decimal)]) -> BTreeMap<String, Decimal> {
-    overrides.iter().map(|(charge, price)| (charge.clone(), Decimal::new(*price))).collect()
+    overrides
+        .iter()
+        .map(|(charge, price)| (charge.clone(), Decimal::new(*price)))
+        .collect()
 }
 
 fn effective_of(effective: Effective) -> command::Effective {
