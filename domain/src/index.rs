@@ -1,9 +1,21 @@
 //! Look-ups over a tenant's aggregates that no single stream can answer; folded from the same events.
 
 use crate::kernel::Id;
+use crate::mediation::{Held, Key, Listed};
 use crate::world::Event;
-use crate::{accounts, invoices, subscriptions};
-use std::collections::{BTreeMap, BTreeSet};
+use crate::{accounts, invoices, mediation, subscriptions, usage, wallets};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+/// The record that holds a key (policy 13).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Seen {
+    pub content: Key,
+    /// The batch that brought it.
+    pub batch: Arc<str>,
+    /// Stream of the meter it counts on; none while it waits or if it was rejected.
+    pub meter: Option<Arc<str>>,
+}
 
 #[derive(Clone, Debug, Default)]
 pub struct Index {
@@ -15,6 +27,11 @@ pub struct Index {
     pub invoices_of: BTreeMap<Id, Vec<Id>>,
     /// Subscriptions by what finds them in usage records.
     pub access: BTreeMap<String, Vec<Id>>,
+    pub wallets_of: BTreeMap<Id, BTreeSet<Id>>,
+    /// Every accepted usage record by its key: the memory across files, channels and restarts.
+    pub seen: HashMap<Key, Seen>,
+    /// Batches with records that wait for an access; may name batches whose records wait no longer.
+    pub waiting: BTreeMap<String, BTreeSet<Id>>,
 }
 
 impl Index {
@@ -36,7 +53,59 @@ impl Index {
             }
             Event::Invoice(invoices::Event::Drafted(e)) => self.invoice(id, &e.document.account),
             Event::Invoice(invoices::Event::Finalised(e)) => self.invoice(id, &e.document.account),
+            Event::Wallet(wallets::Event::Opened(e)) => {
+                self.wallets_of
+                    .entry(e.account.clone())
+                    .or_default()
+                    .insert(id.to_string());
+            }
+            Event::Usage(usage::Event::Rated(e)) => self.rated(id, &e.batch, e.records.iter()),
+            Event::Usage(usage::Event::Corrected(e)) => self.rated(
+                id,
+                &e.batch,
+                e.corrections.iter().filter_map(|c| c.now.as_ref()),
+            ),
+            Event::Batch(mediation::Event::Received(e)) => self.listed(id, &e.listed),
+            Event::Batch(mediation::Event::Continued(e)) => self.listed(id, &e.listed),
             _ => {}
+        }
+    }
+
+    fn rated<'a>(
+        &mut self,
+        meter: &str,
+        batch: &str,
+        records: impl Iterator<Item = &'a usage::RatedRecord>,
+    ) {
+        let (batch, meter): (Arc<str>, Arc<str>) = (batch.into(), meter.into());
+        for r in records {
+            self.seen.insert(
+                r.key,
+                Seen {
+                    content: r.content,
+                    batch: batch.clone(),
+                    meter: Some(meter.clone()),
+                },
+            );
+        }
+    }
+
+    /// Records that wait or were rejected. A correction that could not be rated leaves what it would replace.
+    fn listed(&mut self, batch: &str, listed: &Listed) {
+        let name: Arc<str> = batch.into();
+        let pending = listed.pending.iter().map(|h| &h.record);
+        for record in pending.chain(listed.rejected.iter().map(|r| &r.record)) {
+            self.seen.entry(record.key).or_insert_with(|| Seen {
+                content: record.content,
+                batch: name.clone(),
+                meter: None,
+            });
+        }
+        for Held { record, .. } in &listed.pending {
+            self.waiting
+                .entry(record.access.clone())
+                .or_default()
+                .insert(batch.to_string());
         }
     }
 

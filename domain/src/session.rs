@@ -56,6 +56,14 @@ impl<'w> Session<'w> {
             .map(AsRef::as_ref)
     }
 
+    /// Like [`Session::find`], with the id as the session holds it.
+    pub fn entry<N: Noun>(&self, id: &str) -> Option<(&str, &Entry<N::State>)> {
+        let found = N::table(&self.over)
+            .get_key_value(id)
+            .or_else(|| N::table(&self.base.tables).get_key_value(id));
+        found.map(|(id, entry)| (id.as_str(), entry.as_ref()))
+    }
+
     /// The state of an aggregate that must exist.
     pub fn get<N: Noun>(&self, id: &str) -> Result<&N::State, Rejection> {
         self.find::<N>(id)

@@ -44,6 +44,7 @@ impl Decider for Catalog {
 
     fn decide(state: &Catalog, command: Command) -> Result<Vec<Event>, Rejection> {
         let Command::Apply(offers) = command;
+        super::check::catalog(&offers)?;
         let mut events = Vec::new();
         for mut offer in offers {
             let current = state.offer(&offer.code);

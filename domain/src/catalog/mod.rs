@@ -4,12 +4,15 @@
 //! (its [`Offer`] is copied into the subscription's events), so a new version never changes an old contract.
 
 mod book;
+mod check;
+mod text;
 
 use crate::kernel::{Currency, Decimal, Span};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 pub use book::{Catalog, Command, Event, OfferPublished};
+pub use text::parse;
 
 /// What a customer subscribes to.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -260,4 +263,34 @@ pub struct Dynamic {
 
 fn standard() -> String {
     "standard".to_string()
+}
+
+impl Window {
+    /// First and last minute of day, exclusive, if both are times like `07:00`; `24:00` ends a day.
+    pub fn minutes(&self) -> Option<(u16, u16)> {
+        minute(&self.from).zip(minute(&self.until))
+    }
+
+    /// Whether a local time lies in the window. `weekday` counts from Monday, 0.
+    pub fn covers(&self, weekday: u32, minute: u16) -> bool {
+        let day = |name: &String| {
+            WEEKDAYS.iter().position(|d| d == name) == usize::try_from(weekday).ok()
+        };
+        (self.days.is_empty() || self.days.iter().any(day))
+            && self
+                .minutes()
+                .is_some_and(|(from, until)| (from..until).contains(&minute))
+    }
+}
+
+/// Names of weekdays in a window.
+pub const WEEKDAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+
+fn minute(time: &str) -> Option<u16> {
+    let (hours, minutes) = time
+        .split_once(':')
+        .filter(|(h, m)| h.len() == 2 && m.len() == 2)?;
+    let (hours, minutes) = (hours.parse::<u16>().ok()?, minutes.parse::<u16>().ok()?);
+    let whole = hours * 60 + minutes;
+    (minutes < 60 && whole <= 24 * 60).then_some(whole)
 }

@@ -392,7 +392,10 @@ fn usage<'a>(
         }
         let meter = meter(&charge.code, days.from);
         let base = rating::price::amount(&charge.price, Decimal::ZERO)?;
-        let exact = base.plus(meter.map_or(Exact::ZERO, |m| m.amount))?;
+        // Less than nothing over a period is nothing, flat fees included (policy 16).
+        let exact = base
+            .plus(meter.map_or(Exact::ZERO, |m| m.amount))?
+            .max(Exact::ZERO);
         let total = basis.round(exact)?;
         let billed = Money::sum(
             basis.currency,

@@ -24,6 +24,17 @@ impl Default for Exact {
 fn gcd(a: u128, b: u128) -> u128 {
     let (mut a, mut b) = (a, b);
     while b != 0 {
+        // Division of 128-bit numbers is many times slower, and nearly every amount fits in 64.
+        if let (Ok(a), Ok(b)) = (u64::try_from(a), u64::try_from(b)) {
+            return u128::from(gcd_small(a, b));
+        }
+        (a, b) = (b, a % b);
+    }
+    a
+}
+
+fn gcd_small(mut a: u64, mut b: u64) -> u64 {
+    while b != 0 {
         (a, b) = (b, a % b);
     }
     a

@@ -1,8 +1,17 @@
 //! A batch of usage as the edge hands it over: read, sealed, not yet judged.
 
-use crate::kernel::{Decimal, Id, Instant, Personal};
+use crate::kernel::{Decimal, Id, Instant, Personal, Rejection};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+
+/// A keyed hash, cut to 16 bytes: the identity or the content of a record.
+pub type Key = [u8; 16];
+
+/// Most records in one batch: one batch is one commit.
+pub const LINES_MAX: usize = 10_000;
+
+/// Most bytes in one batch, roughly: what one commit can hold, with room for what rating adds.
+pub const BATCH_BYTES_MAX: usize = 5 * 1024 * 1024;
 
 /// One batch from one source, in the order received.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -33,9 +42,9 @@ pub struct UsageRecord {
     /// Line (or interval) of the source.
     pub line: u64,
     /// Keyed hash of (source, key).
-    pub key: [u8; 16],
+    pub key: Key,
     /// Keyed hash of everything the record says.
-    pub content: [u8; 16],
+    pub content: Key,
     /// Another content under the same key corrects the earlier record instead of conflicting with it.
     pub corrects: bool,
     pub metric: String,
@@ -49,4 +58,80 @@ pub struct UsageRecord {
     pub attributes: BTreeMap<String, String>,
     /// The raw line.
     pub raw: Option<Personal<String>>,
+}
+
+impl Intake {
+    /// Refuses a batch that would not fit one commit; the caller splits it.
+    pub fn check(&self) -> Result<(), Rejection> {
+        if self.lines.len() > LINES_MAX {
+            return Err(Rejection::new(
+                "BATCH_TOO_LARGE",
+                format!(
+                    "batch {} has {} records, a batch may have {LINES_MAX}: split it",
+                    self.batch,
+                    self.lines.len()
+                ),
+            ));
+        }
+        let bytes: usize = self.lines.iter().map(Received::size).sum();
+        if bytes > BATCH_BYTES_MAX {
+            return Err(Rejection::new(
+                "BATCH_TOO_LARGE",
+                format!(
+                    "batch {} has about {bytes} bytes, a batch may have {BATCH_BYTES_MAX}: split it",
+                    self.batch
+                ),
+            ));
+        }
+        Ok(())
+    }
+
+    /// What was sent, in one number: the same batch sent again has the same digest, however its raw lines were sealed.
+    pub fn digest(&self) -> [u8; 32] {
+        let mut hash = blake3::Hasher::new();
+        for text in [&self.source, &self.format] {
+            hash.update(&(text.len() as u64).to_le_bytes())
+                .update(text.as_bytes());
+        }
+        for line in &self.lines {
+            match line {
+                Received::Record(r) => hash
+                    .update(&[1])
+                    .update(&r.line.to_le_bytes())
+                    .update(&r.key)
+                    .update(&r.content),
+                Received::Unreadable { line, code, .. } => hash
+                    .update(&[0])
+                    .update(&line.to_le_bytes())
+                    .update(&(code.len() as u64).to_le_bytes())
+                    .update(code.as_bytes()),
+            };
+        }
+        *hash.finalize().as_bytes()
+    }
+}
+
+impl Received {
+    fn size(&self) -> usize {
+        match self {
+            Received::Record(record) => record.size(),
+            Received::Unreadable { code, reason, .. } => 24 + code.len() + reason.len(),
+        }
+    }
+}
+
+impl UsageRecord {
+    /// Stored bytes, roughly.
+    pub(crate) fn size(&self) -> usize {
+        let attributes: usize = self
+            .attributes
+            .iter()
+            .map(|(k, v)| 16 + k.len() + v.len())
+            .sum();
+        let raw = self
+            .raw
+            .as_ref()
+            .map_or(0, |r| r.ciphertext.len() + r.key_id.len() + 48);
+        200 + self.metric.len() + self.access.len() + attributes + raw
+    }
 }

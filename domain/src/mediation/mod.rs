@@ -1,8 +1,13 @@
 //! From raw lines to usage records: reading formats, identity, duplicates, intake.
 
-mod batch;
+pub mod batch;
 pub mod formats;
 mod intake;
+mod sealing;
 
-pub use batch::{Batch, Command, Event};
-pub use intake::{Intake, Received, UsageRecord};
+pub use batch::{
+    Batch, Command, Conflict, Continued, Event, Held, Listed, Refused, Replaced, Settled,
+    Superseded, Unreadable,
+};
+pub use intake::{Intake, Key, Received, UsageRecord};
+pub use sealing::{access_hash, record_from};

@@ -8,7 +8,7 @@ mod dunning;
 mod invoices;
 mod payments;
 mod subscriptions;
-mod usage;
+pub(crate) mod usage;
 mod wallets;
 
 pub use billing::preview;

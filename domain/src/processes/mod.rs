@@ -22,6 +22,7 @@ pub fn settle(session: &mut Session<'_>) -> Result<(), Rejection> {
 
 /// One line per process.
 fn react(session: &mut Session<'_>, fact: &Staged) -> Result<(), Rejection> {
+    crate::operations::usage::react(session, fact)?;
     crate::receivables::react(session, fact)?;
     crate::journal::react(session, fact)?;
     Ok(())

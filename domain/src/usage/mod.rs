@@ -1,63 +1,137 @@
 //! Rated usage of one charge in one period: the records, what each cost, and the running totals.
 //!
 //! Stream id: `subscription/charge/first day of the period`. Totals use the event date, never the arrival (policy 15).
+//!
+//! - The charges of the records sum to the meter: `amount` for the invoice, `burnt` for wallets.
+//! - A record is never edited: its correction says what it was and what it is now (policy 18).
+
+mod decide;
+mod kept;
 
 use crate::events;
-use crate::kernel::{Days, Decider, Decimal, Exact, Rejection};
+use crate::kernel::{Date, Days, Decimal, Exact, Id, Instant, Personal};
+use crate::mediation::Key;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+pub use decide::Command;
+pub(crate) use decide::chunks;
+pub use kept::{Kept, Metered, book};
 
 /// Running totals of one usage charge in one period.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Meter {
     pub period: Option<Days>,
     pub records: u64,
-    /// Aggregated units, after `per`.
+    /// Aggregated units, after `per`; shown with at most 12 decimals.
     pub quantity: Decimal,
     /// What the records cost beyond the price of using nothing, payable by invoice.
     pub amount: Exact,
     /// What was burnt from wallets.
     pub burnt: Exact,
+    /// Aggregated units, exact: a second is 1/60 of a minute.
+    pub units: Exact,
+    /// Free money of a percentage that was used up.
+    pub free: Exact,
 }
 
+/// Which rules, sold by whom, made a result: enough to judge it years later.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Metered {
+pub struct Basis {
+    /// Version of the rating rules.
+    pub engine: String,
+    /// Version of the time-zone rules.
+    pub tzdb: String,
+    pub offer: String,
+    /// Version of the offer as sold.
+    pub version: u32,
+}
+
+/// A record and what it cost.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RatedRecord {
+    /// Line (or interval) of its batch.
+    pub line: u64,
+    pub key: Key,
+    pub content: Key,
+    pub at: Instant,
+    pub quantity: Decimal,
+    /// Quantity ÷ per.
+    pub units: Exact,
+    /// The difference this record made to the period, before rounding.
+    pub amount: Exact,
+    pub payer: Payer,
+    pub attributes: BTreeMap<String, String>,
+    /// The amount of money the record itself carried.
+    pub amount_carried: Option<Decimal>,
+    pub raw: Option<Personal<String>>,
+}
+
+/// Who pays a record.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Payer {
+    Invoice,
+    /// Taken from these grants in this order; negative where a correction gave back.
+    Wallet(Vec<Part>),
+}
+
+/// A part of a charge, by the grant that paid it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Part {
+    pub wallet: Id,
+    pub grant: Id,
+    pub amount: Exact,
+}
+
+/// Records of one batch were rated here.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Rated {
+    pub batch: Id,
+    pub source: String,
+    pub basis: Basis,
+    pub records: Vec<RatedRecord>,
+    /// After the whole commit.
+    pub meter: Meter,
+}
+
+/// Records of an earlier batch were corrected, or moved to another charge by their correction.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Corrected {
+    /// The batch that corrects.
+    pub batch: Id,
+    pub source: String,
+    pub basis: Basis,
+    pub corrections: Vec<Correction>,
+    /// After the whole commit.
     pub meter: Meter,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Rated {
-    pub meter: Meter,
+pub struct Correction {
+    pub key: Key,
+    /// What is reversed.
+    pub was: Reversed,
+    /// The new result; none where the record now counts elsewhere. Its payer holds only the difference.
+    pub now: Option<RatedRecord>,
+    /// Given back to wallets by a record that left.
+    pub returned: Vec<Part>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Reversed {
+    pub units: Exact,
+    pub amount: Exact,
 }
 
 events! {
     /// What happens to the usage of one charge in one period.
     pub enum Event in "usage" {
         Rated = "rated" 1,
-    }
-}
-
-#[derive(Clone, Debug)]
-pub enum Command {
-    Rate(Meter),
-}
-
-impl Decider for Metered {
-    type State = Metered;
-    type Command = Command;
-    type Event = Event;
-
-    fn decide(_: &Metered, command: Command) -> Result<Vec<Event>, Rejection> {
-        let Command::Rate(meter) = command;
-        Ok(vec![Rated { meter }.into()])
-    }
-
-    fn evolve(state: &mut Metered, event: &Event) {
-        let Event::Rated(e) = event;
-        state.meter = e.meter.clone();
+        Corrected = "corrected" 1,
     }
 }
 
 /// Stream id of a usage charge's period.
-pub fn id(subscription: &str, charge: &str, from: crate::kernel::Date) -> crate::kernel::Id {
+pub fn id(subscription: &str, charge: &str, from: Date) -> Id {
     format!("{subscription}/{charge}/{from}")
 }

@@ -1,0 +1,474 @@
+//! Where one batch is judged: duplicate, conflict, correction or new; and, if accepted, rated, waiting or rejected.
+//!
+//! Works on copies of the meters and wallets it touches and stages nothing; the plan it ends with does.
+
+use super::working::Working;
+use crate::accounts::Account;
+use crate::command::UsageCounts;
+use crate::kernel::{Id, Rejection, Zone, calendar::parse_date};
+use crate::mediation::{
+    self, Batch, Conflict, Held, Key, Listed, Received, Refused, Replaced, Unreadable, UsageRecord,
+};
+use crate::operations::{account_terms, entity_terms};
+use crate::rating::{self, Place};
+use crate::session::Session;
+use crate::subscriptions::Subscription;
+use crate::usage::{self, Metered};
+use crate::wallets::{self, Purse, Wallet};
+use std::collections::{BTreeMap, HashMap};
+
+/// The record that holds a key now.
+struct Standing {
+    content: Key,
+    batch: Id,
+    /// Line of this batch; none for an earlier one.
+    line: Option<u64>,
+    /// Where it is rated.
+    meter: Option<Id>,
+}
+
+pub(super) struct Desk<'s, 'w> {
+    session: &'s Session<'w>,
+    batch: &'s str,
+    source: &'s str,
+    /// A subscription that starts in this command, which the index does not know yet.
+    pub newcomer: Option<&'s str>,
+    pub counts: UsageCounts,
+    listed: Listed,
+    meters: BTreeMap<Id, Working<'s>>,
+    purses: BTreeMap<&'s str, Purse>,
+    here: HashMap<Key, Standing>,
+    /// By earlier batch: records that were rated, and records that were not.
+    superseded: BTreeMap<Id, (Vec<Key>, Vec<Key>)>,
+    released: Vec<Key>,
+}
+
+/// Decisions to stage, in order.
+#[derive(Default)]
+pub(super) struct Plan {
+    meters: Vec<(Id, usage::Command)>,
+    wallets: Vec<(Id, wallets::Command)>,
+    batches: Vec<(Id, mediation::Command)>,
+}
+
+impl Plan {
+    pub fn stage(self, session: &mut Session<'_>) -> Result<(), Rejection> {
+        self.meters
+            .into_iter()
+            .try_for_each(|(id, c)| session.decide::<Metered>(&id, c).map(|_| ()))?;
+        self.wallets
+            .into_iter()
+            .try_for_each(|(id, c)| session.decide::<Wallet>(&id, c).map(|_| ()))?;
+        self.batches
+            .into_iter()
+            .try_for_each(|(id, c)| session.decide::<Batch>(&id, c).map(|_| ()))
+    }
+}
+
+impl<'s, 'w> Desk<'s, 'w> {
+    pub fn new(session: &'s Session<'w>, batch: &'s str, source: &'s str) -> Desk<'s, 'w> {
+        Desk {
+            session,
+            batch,
+            source,
+            newcomer: None,
+            counts: UsageCounts::default(),
+            listed: Listed::default(),
+            meters: BTreeMap::new(),
+            purses: BTreeMap::new(),
+            here: HashMap::new(),
+            superseded: BTreeMap::new(),
+            released: Vec::new(),
+        }
+    }
+
+    /// Judges one line.
+    pub fn take(&mut self, line: Received) {
+        self.counts.received += 1;
+        let record = match line {
+            Received::Unreadable { line, code, reason } => {
+                self.counts.unreadable += 1;
+                self.listed
+                    .unreadable
+                    .push(Unreadable { line, code, reason });
+                return;
+            }
+            Received::Record(record) => record,
+        };
+        match self.standing(&record.key) {
+            None => self.accept(record, None),
+            Some(known) if known.content == record.content => {
+                self.counts.duplicates += 1;
+                self.listed.duplicates.push(record.line);
+            }
+            Some(known) if record.corrects => self.accept(record, Some(known)),
+            Some(known) => {
+                self.counts.conflicts += 1;
+                self.listed.conflicts.push(Conflict {
+                    line: record.line,
+                    key: record.key,
+                    batch: known.batch,
+                });
+            }
+        }
+    }
+
+    fn standing(&self, key: &Key) -> Option<Standing> {
+        if let Some(Standing {
+            content,
+            batch,
+            line,
+            meter,
+        }) = self.here.get(key)
+        {
+            return Some(Standing {
+                content: *content,
+                batch: batch.clone(),
+                line: *line,
+                meter: meter.clone(),
+            });
+        }
+        self.session.index().seen.get(key).map(|seen| Standing {
+            content: seen.content,
+            batch: seen.batch.to_string(),
+            line: None,
+            meter: seen.meter.as_deref().map(str::to_string),
+        })
+    }
+
+    fn accept(&mut self, record: UsageRecord, earlier: Option<Standing>) {
+        self.counts.accepted += 1;
+        let (key, content, line) = (record.key, record.content, record.line);
+        let rated = self.rate(&record, earlier.as_ref().and_then(|e| e.meter.as_deref()));
+        let stands = |meter| Standing {
+            content,
+            batch: self.batch.to_string(),
+            line: Some(line),
+            meter,
+        };
+        match rated {
+            Ok(meter) => {
+                self.counts.rated += 1;
+                let now = stands(Some(meter));
+                self.here.insert(key, now);
+                if let Some(earlier) = earlier {
+                    self.supersede(key, line, earlier);
+                }
+            }
+            // What a correction that cannot be rated would replace still stands: only rated corrections supersede.
+            Err(reason) if earlier.is_some() => self.reject(record, reason),
+            Err(reason) => {
+                let now = stands(None);
+                self.here.insert(key, now);
+                if reason.code == "ACCESS_UNKNOWN" {
+                    self.counts.pending += 1;
+                    self.listed.pending.push(Held { record, reason });
+                } else {
+                    self.reject(record, reason);
+                }
+            }
+        }
+    }
+
+    fn reject(&mut self, record: UsageRecord, reason: Rejection) {
+        self.counts.rejected += 1;
+        self.listed.rejected.push(Refused { record, reason });
+    }
+
+    /// The earlier record stops counting as what it was, in the batch it came with.
+    fn supersede(&mut self, key: Key, by: u64, earlier: Standing) {
+        let Some(line) = earlier.line else {
+            let (rated, unrated) = self.superseded.entry(earlier.batch).or_default();
+            if earlier.meter.is_some() {
+                rated.push(key)
+            } else {
+                unrated.push(key)
+            }
+            return;
+        };
+        self.counts.superseded += 1;
+        self.listed.superseded.push(Replaced { line, key, by });
+        if earlier.meter.is_some() {
+            self.counts.rated -= 1;
+            return;
+        }
+        let (pending, rejected) = (self.listed.pending.len(), self.listed.rejected.len());
+        self.listed
+            .pending
+            .retain(|h| h.record.key != key || h.record.line != line);
+        self.listed
+            .rejected
+            .retain(|r| r.record.key != key || r.record.line != line);
+        self.counts.pending -= (pending - self.listed.pending.len()) as u64;
+        self.counts.rejected -= (rejected - self.listed.rejected.len()) as u64;
+    }
+
+    /// Rates a record that waited, if it can be now; otherwise it goes on waiting, or is rejected for another reason.
+    pub fn release(&mut self, record: UsageRecord) {
+        match self.rate(&record, None) {
+            Ok(_) => self.released.push(record.key),
+            // Usage from before the start may belong to a subscription that is still to come.
+            Err(reason)
+                if matches!(
+                    reason.code.as_str(),
+                    "ACCESS_UNKNOWN" | "SUBSCRIPTION_NOT_ACTIVE"
+                ) => {}
+            Err(reason) => self.reject(record, reason),
+        }
+    }
+
+    /// Rates a record, in place of one that counts on `earlier`; the answer is the meter. Refused, nothing of it stays.
+    fn rate(&mut self, record: &UsageRecord, earlier: Option<&str>) -> Result<Id, Rejection> {
+        let (id, sub, zone) = self.subscription(record)?;
+        let place = rating::place(sub, zone, record)?;
+        let meter = usage::id(id, &place.charge.code, place.days.from);
+        self.open(&meter, place)?;
+        let account = sub.account.as_str();
+        self.purse(account);
+        match earlier.filter(|earlier| *earlier != meter) {
+            Some(other) => self.relocate(record, place, account, other, &meter)?,
+            None => {
+                let (Some(working), Some(purse)) =
+                    (self.meters.get_mut(&meter), self.purses.get_mut(account))
+                else {
+                    return Err(closed(&meter));
+                };
+                if earlier.is_some() {
+                    working.correct(record, place, purse)?
+                } else {
+                    working.add(record, place, purse)?
+                }
+            }
+        }
+        Ok(meter)
+    }
+
+    /// A correction that belongs to another charge: leaves one meter, enters the other, or neither.
+    fn relocate(
+        &mut self,
+        record: &UsageRecord,
+        place: Place<'s>,
+        account: &'s str,
+        from: &str,
+        to: &str,
+    ) -> Result<(), Rejection> {
+        let owner = self.reopen(from)?;
+        let purses = self.purses.clone();
+        let left = {
+            let (Some(working), Some(purse)) =
+                (self.meters.get_mut(from), self.purses.get_mut(owner))
+            else {
+                return Err(closed(from));
+            };
+            let mark = working.mark(record.key);
+            working.remove(record.key, purse)?;
+            mark
+        };
+        let (Some(working), Some(purse)) = (self.meters.get_mut(to), self.purses.get_mut(account))
+        else {
+            return Err(closed(to));
+        };
+        working.add(record, place, purse).inspect_err(|_| {
+            self.purses = purses;
+            if let Some(working) = self.meters.get_mut(from) {
+                working.restore(left);
+            }
+        })
+    }
+
+    /// Whose record it is: the subscription it names, or the one with its access that runs on its day.
+    fn subscription(
+        &self,
+        record: &UsageRecord,
+    ) -> Result<(&'s str, &'s Subscription, &'s Zone), Rejection> {
+        let session = self.session;
+        let named = record.access.strip_prefix("subscription:");
+        let known = session.index().access.get(&record.access);
+        let ids = known
+            .into_iter()
+            .flatten()
+            .map(String::as_str)
+            .chain(named)
+            .chain(self.newcomer);
+        let mut found: Option<(&'s str, &'s Subscription, &'s Zone)> = None;
+        for id in ids {
+            let Some((key, entry)) = session.entry::<Subscription>(id) else {
+                continue;
+            };
+            let sub = &entry.state;
+            let (true, Some(account)) = (
+                finds(key, sub, &record.access),
+                session.find::<Account>(&sub.account),
+            ) else {
+                continue;
+            };
+            let zone = &account.state.terms.zone;
+            if sub.term_on(zone.date(record.at)).is_some() {
+                return Ok((key, sub, zone));
+            }
+            // None runs on that day: the latest one says why.
+            found = Some((key, sub, zone));
+        }
+        found.ok_or_else(|| {
+            Rejection::new(
+                "ACCESS_UNKNOWN",
+                "no subscription has the number, meter or resource of this record".to_string(),
+            )
+        })
+    }
+
+    fn open(&mut self, meter: &str, place: Place<'s>) -> Result<(), Rejection> {
+        if !self.meters.contains_key(meter) {
+            let before = self.session.find::<Metered>(meter).map(|e| &e.state);
+            self.meters
+                .insert(meter.to_string(), Working::new(place, before)?);
+        }
+        Ok(())
+    }
+
+    /// Opens the meter on which an earlier record counts; the answer is the account that pays there.
+    fn reopen(&mut self, meter: &str) -> Result<&'s str, Rejection> {
+        let gone = || {
+            Rejection::new(
+                "METER_UNKNOWN",
+                format!(
+                    "the contract no longer has the charge and period {meter} of the record to be corrected"
+                ),
+            )
+        };
+        let mut parts = meter.split('/');
+        let (Some(sub), Some(code), Some(from)) = (parts.next(), parts.next(), parts.next()) else {
+            return Err(gone());
+        };
+        let on = parse_date(from)?;
+        let sub = self
+            .session
+            .find::<Subscription>(sub)
+            .map(|e| &e.state)
+            .ok_or_else(gone)?;
+        let (i, term) = sub.term_on(on).ok_or_else(gone)?;
+        let charge = term
+            .offer
+            .usage
+            .iter()
+            .find(|u| u.code == code)
+            .ok_or_else(gone)?;
+        let days = crate::subscriptions::schedule::usage_period(sub, i, charge, on);
+        self.open(
+            meter,
+            Place {
+                term,
+                charge,
+                days,
+                on,
+            },
+        )?;
+        self.purse(&sub.account);
+        Ok(&sub.account)
+    }
+
+    fn purse(&mut self, account: &'s str) {
+        if !self.purses.contains_key(account) {
+            let session = self.session;
+            let ids = session
+                .index()
+                .wallets_of
+                .get(account)
+                .into_iter()
+                .flatten();
+            let purse =
+                Purse::new(ids.filter_map(|id| session.find::<Wallet>(id).map(|e| (id, &e.state))));
+            self.purses.insert(account, purse);
+        }
+    }
+
+    /// What a batch that is received leads to.
+    pub fn receive(
+        mut self,
+        format: String,
+        name: String,
+        digest: [u8; 32],
+    ) -> Result<Plan, Rejection> {
+        let received = mediation::batch::Received {
+            source: self.source.to_string(),
+            format,
+            name,
+            digest,
+            counts: self.counts,
+            listed: std::mem::take(&mut self.listed),
+        };
+        let first = (
+            self.batch.to_string(),
+            mediation::Command::Receive(Box::new(received)),
+        );
+        let by = self.batch.to_string();
+        let superseded = std::mem::take(&mut self.superseded);
+        let mut plan = self.plan()?;
+        plan.batches.push(first);
+        plan.batches
+            .extend(superseded.into_iter().map(|(batch, (rated, unrated))| {
+                (
+                    batch,
+                    mediation::Command::Supersede {
+                        by: by.clone(),
+                        rated,
+                        unrated,
+                    },
+                )
+            }));
+        Ok(plan)
+    }
+
+    /// What the release of waiting records leads to.
+    pub fn settle(mut self) -> Result<Plan, Rejection> {
+        let settle = mediation::Command::Settle {
+            rated: std::mem::take(&mut self.released),
+            rejected: std::mem::take(&mut self.listed.rejected),
+        };
+        let batch = self.batch.to_string();
+        let mut plan = self.plan()?;
+        plan.batches.push((batch, settle));
+        Ok(plan)
+    }
+
+    fn plan(self) -> Result<Plan, Rejection> {
+        let mut plan = Plan::default();
+        for (id, working) in self.meters {
+            plan.meters.extend(
+                working
+                    .finish(self.batch, self.source)?
+                    .map(|command| (id, command)),
+            );
+        }
+        for (account, purse) in self.purses {
+            let burnt = purse.finish();
+            if burnt.is_empty() {
+                continue;
+            }
+            let rounding =
+                entity_terms(self.session, &account_terms(self.session, account)?.entity)?.rounding;
+            let batch = self.batch;
+            plan.wallets.extend(burnt.into_iter().map(|d| {
+                (
+                    d.wallet,
+                    wallets::Command::Burn {
+                        batch: batch.to_string(),
+                        parts: d.parts,
+                        on: d.on,
+                        rounding,
+                    },
+                )
+            }));
+        }
+        Ok(plan)
+    }
+}
+
+/// Whether a record with this access is this subscription's.
+fn finds(id: &str, sub: &Subscription, access: &str) -> bool {
+    access.strip_prefix("subscription:") == Some(id) || sub.access.iter().any(|a| a == access)
+}
+
+fn closed(meter: &str) -> Rejection {
+    Rejection::new("METER_UNKNOWN", format!("meter {meter} is not open"))
+}

@@ -1,0 +1,284 @@
+//! One meter while a batch is rated on it: nothing is decided until the whole batch is.
+
+use crate::ENGINE;
+use crate::catalog::Pay;
+use crate::kernel::{Exact, Rejection, time::tzdb_version};
+use crate::mediation::{Key, UsageRecord};
+use crate::rating::tally::Use;
+use crate::rating::{Place, Tally};
+use crate::usage::{
+    Basis, Command, Correction, Kept, Metered, Part, Payer, RatedRecord, Reversed, book,
+};
+use crate::wallets::Purse;
+use std::collections::HashMap;
+
+pub(super) struct Working<'s> {
+    place: Place<'s>,
+    tally: Tally<'s>,
+    /// As it was before the batch.
+    before: Option<&'s Metered>,
+    /// What wallets paid here, with what the batch added.
+    paid: Vec<Part>,
+    records: Vec<RatedRecord>,
+    corrections: Vec<Correction>,
+    /// Records from before the batch by key; filled when the first correction comes.
+    known: Option<HashMap<Key, Kept>>,
+    /// What the batch's corrections made of records.
+    changed: HashMap<Key, Option<Kept>>,
+}
+
+/// A point to return to when what follows is refused.
+pub(super) struct Mark<'s> {
+    tally: Tally<'s>,
+    paid: Vec<Part>,
+    corrections: usize,
+    changed: Option<Option<Kept>>,
+    key: Key,
+}
+
+impl<'s> Working<'s> {
+    pub fn new(place: Place<'s>, before: Option<&'s Metered>) -> Result<Working<'s>, Rejection> {
+        let mut meter = before.map(|b| b.meter.clone()).unwrap_or_default();
+        meter.period = Some(place.days);
+        Ok(Working {
+            place,
+            tally: Tally::new(place.charge, meter)?,
+            before,
+            paid: before.map(|b| b.paid.clone()).unwrap_or_default(),
+            records: Vec::new(),
+            corrections: Vec::new(),
+            known: None,
+            changed: HashMap::new(),
+        })
+    }
+
+    /// Rates a record that was not here before.
+    pub fn add(
+        &mut self,
+        record: &UsageRecord,
+        place: Place<'s>,
+        purse: &mut Purse,
+    ) -> Result<(), Rejection> {
+        if self.changed.contains_key(&record.key) {
+            let message = "a correction moves this record back to a charge that the same batch took it from: send it in a batch of its own";
+            return Err(Rejection::new("CORRECTED_TWICE", message));
+        }
+        let used = self.tally.read(record.quantity, record.amount)?;
+        let meter = self.tally.meter.clone();
+        let amount = self.tally.add(used)?;
+        match self.pay(amount, place, purse) {
+            Ok(payer) => {
+                self.records.push(rated(record, used, amount, payer));
+                Ok(())
+            }
+            Err(refused) => {
+                self.tally.meter = meter;
+                Err(refused)
+            }
+        }
+    }
+
+    /// Replaces a record that is here by its correction; its charge moves by the exact difference (policy 18).
+    pub fn correct(
+        &mut self,
+        record: &UsageRecord,
+        place: Place<'s>,
+        purse: &mut Purse,
+    ) -> Result<(), Rejection> {
+        let was = self.current(record.key)?;
+        let now = self.tally.read(record.quantity, record.amount)?;
+        let mark = self.mark(record.key);
+        self.changed.insert(
+            record.key,
+            Some(Kept {
+                key: record.key,
+                units: now.units,
+                carried: now.carried,
+                amount: was.amount,
+            }),
+        );
+        let done = self.exchange(&was, Some(now)).and_then(|difference| {
+            let amount = was.amount.plus(difference)?;
+            Ok((amount, self.pay(difference, place, purse)?))
+        });
+        match done {
+            Ok((amount, payer)) => {
+                self.changed.insert(
+                    record.key,
+                    Some(Kept {
+                        key: record.key,
+                        units: now.units,
+                        carried: now.carried,
+                        amount,
+                    }),
+                );
+                let was = Reversed {
+                    units: was.units,
+                    amount: was.amount,
+                };
+                let now = Some(rated(record, now, amount, payer));
+                self.corrections.push(Correction {
+                    key: record.key,
+                    was,
+                    now,
+                    returned: vec![],
+                });
+                Ok(())
+            }
+            Err(refused) => {
+                self.restore(mark);
+                Err(refused)
+            }
+        }
+    }
+
+    /// Takes a record away that its correction moves to another charge.
+    pub fn remove(&mut self, key: Key, purse: &mut Purse) -> Result<(), Rejection> {
+        let was = self.current(key)?;
+        let mark = self.mark(key);
+        self.changed.insert(key, None);
+        let place = self.place;
+        let done = self
+            .exchange(&was, None)
+            .and_then(|difference| self.pay(difference, place, purse));
+        match done {
+            Ok(payer) => {
+                let returned = if let Payer::Wallet(parts) = payer {
+                    parts
+                } else {
+                    vec![]
+                };
+                self.corrections.push(Correction {
+                    key,
+                    was: Reversed {
+                        units: was.units,
+                        amount: was.amount,
+                    },
+                    now: None,
+                    returned,
+                });
+                Ok(())
+            }
+            Err(refused) => {
+                self.restore(mark);
+                Err(refused)
+            }
+        }
+    }
+
+    pub fn mark(&self, key: Key) -> Mark<'s> {
+        Mark {
+            tally: self.tally.clone(),
+            paid: self.paid.clone(),
+            corrections: self.corrections.len(),
+            changed: self.changed.get(&key).cloned(),
+            key,
+        }
+    }
+
+    pub fn restore(&mut self, mark: Mark<'s>) {
+        self.tally = mark.tally;
+        self.paid = mark.paid;
+        self.corrections.truncate(mark.corrections);
+        match mark.changed {
+            Some(changed) => self.changed.insert(mark.key, changed),
+            None => self.changed.remove(&mark.key),
+        };
+    }
+
+    /// The record as it stands now.
+    fn current(&mut self, key: Key) -> Result<Kept, Rejection> {
+        let gone = || {
+            Rejection::new(
+                "RECORD_GONE",
+                "the record to be corrected is no longer counted here".to_string(),
+            )
+        };
+        if let Some(changed) = self.changed.get(&key) {
+            return changed.clone().ok_or_else(gone);
+        }
+        if let Some(record) = self.records.iter().rev().find(|r| r.key == key) {
+            return Ok(Kept::of(record));
+        }
+        let before = self.before;
+        let known = self.known.get_or_insert_with(|| {
+            before
+                .iter()
+                .flat_map(|b| b.kept())
+                .map(|k| (k.key, k.clone()))
+                .collect()
+        });
+        known.get(&key).cloned().ok_or_else(gone)
+    }
+
+    fn exchange(&mut self, was: &Kept, now: Option<Use>) -> Result<Exact, Rejection> {
+        let (before, records, changed) = (self.before, &self.records, &self.changed);
+        let all = before
+            .iter()
+            .flat_map(|b| b.kept().cloned())
+            .chain(records.iter().map(Kept::of));
+        let standing = all.filter_map(|k| match changed.get(&k.key) {
+            Some(changed) => changed.clone(),
+            None => Some(k),
+        });
+        self.tally
+            .replace(was.used(), now, standing.map(|k| k.used()))
+    }
+
+    /// Settles a charge, or the difference a correction makes, with whoever pays.
+    fn pay(
+        &mut self,
+        amount: Exact,
+        place: Place<'s>,
+        purse: &mut Purse,
+    ) -> Result<Payer, Rejection> {
+        if place.charge.pay == Pay::Invoice {
+            return Ok(Payer::Invoice);
+        }
+        let parts = if amount.is_negative() {
+            purse.give_back(amount.negated(), &self.paid, place.on)?
+        } else {
+            purse.draw(amount, place.on)?
+        };
+        parts.iter().for_each(|p| book(&mut self.paid, p));
+        Ok(Payer::Wallet(parts))
+    }
+
+    /// What the meter is to be told; nothing if every record was refused.
+    pub fn finish(self, batch: &str, source: &str) -> Result<Option<Command>, Rejection> {
+        if self.records.is_empty() && self.corrections.is_empty() {
+            return Ok(None);
+        }
+        let offer = &self.place.term.offer;
+        let basis = Basis {
+            engine: ENGINE.to_string(),
+            tzdb: tzdb_version().to_string(),
+            offer: offer.code.clone(),
+            version: offer.version,
+        };
+        Ok(Some(Command::Record {
+            batch: batch.to_string(),
+            source: source.to_string(),
+            basis,
+            records: self.records,
+            corrections: self.corrections,
+            meter: self.tally.finish()?,
+        }))
+    }
+}
+
+fn rated(record: &UsageRecord, used: Use, amount: Exact, payer: Payer) -> RatedRecord {
+    RatedRecord {
+        line: record.line,
+        key: record.key,
+        content: record.content,
+        at: record.at,
+        quantity: record.quantity,
+        units: used.units,
+        amount,
+        payer,
+        attributes: record.attributes.clone(),
+        amount_carried: record.amount,
+        raw: record.raw.clone(),
+    }
+}

@@ -1,0 +1,102 @@
+//! Where a usage record belongs: which charge of a contract, in which period, prices it.
+
+use crate::catalog::{Usage, Window};
+use crate::kernel::{Date, Days, Instant, Rejection, Zone};
+use crate::mediation::UsageRecord;
+use crate::subscriptions::{Subscription, Term, schedule};
+use chrono::Datelike;
+use std::collections::BTreeMap;
+
+/// The charge and period that a record counts in.
+#[derive(Clone, Copy, Debug)]
+pub struct Place<'a> {
+    pub term: &'a Term,
+    pub charge: &'a Usage,
+    pub days: Days,
+    /// Business date of the record in the account's zone.
+    pub on: Date,
+}
+
+/// Finds the place of a record by its event date (policy 15): the first usage charge of the offer in force on that
+/// day whose metric, attributes and local-time windows hold.
+pub fn place<'a>(
+    sub: &'a Subscription,
+    zone: &Zone,
+    record: &UsageRecord,
+) -> Result<Place<'a>, Rejection> {
+    let on = zone.date(record.at);
+    let (i, term) = running(sub, on)?;
+    let charge = term
+        .offer
+        .usage
+        .iter()
+        .find(|u| matches(u, zone, on, record))
+        .ok_or_else(|| {
+            let metric = &record.metric;
+            Rejection::new(
+                "NO_MATCHING_CHARGE",
+                format!(
+                    "offer {} prices no {metric} record like this one at {}",
+                    term.offer.code, record.at
+                ),
+            )
+        })?;
+    Ok(Place {
+        term,
+        charge,
+        days: schedule::usage_period(sub, i, charge, on),
+        on,
+    })
+}
+
+/// The term in force on a day, or why nothing can be used on it.
+fn running(sub: &Subscription, on: Date) -> Result<(usize, &Term), Rejection> {
+    if let Some(start) = sub.start().filter(|start| on < *start) {
+        return Err(Rejection::new(
+            "SUBSCRIPTION_NOT_ACTIVE",
+            format!("the subscription starts on {start}, the usage is of {on}"),
+        ));
+    }
+    let Some(found) = sub.term_on(on) else {
+        return Err(Rejection::new(
+            "SUBSCRIPTION_TERMINATED",
+            format!(
+                "the subscription ended on {}, the usage is of {on}",
+                sub.end_date()
+            ),
+        ));
+    };
+    if let Some(pause) = sub
+        .pauses
+        .iter()
+        .find(|p| p.from <= on && p.until.is_none_or(|until| on < until))
+    {
+        return Err(Rejection::new(
+            "SUBSCRIPTION_PAUSED",
+            format!(
+                "the subscription is paused for {:?} from {}, the usage is of {on}",
+                pause.reason, pause.from
+            ),
+        ));
+    }
+    Ok(found)
+}
+
+fn matches(charge: &Usage, zone: &Zone, on: Date, record: &UsageRecord) -> bool {
+    charge.metric == record.metric
+        && holds(&charge.filter, &record.attributes)
+        && (charge.when.is_empty() || within(&charge.when, zone, on, record.at))
+}
+
+fn holds(filter: &BTreeMap<String, String>, attributes: &BTreeMap<String, String>) -> bool {
+    filter
+        .iter()
+        .all(|(name, value)| attributes.get(name) == Some(value))
+}
+
+fn within(windows: &[Window], zone: &Zone, on: Date, at: Instant) -> bool {
+    let minute = zone.minute_of_day(at);
+    windows
+        .iter()
+        .any(|w| w.covers(on.weekday().num_days_from_monday(), minute))
+}

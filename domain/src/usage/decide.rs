@@ -1,0 +1,114 @@
+use super::{Basis, Corrected, Correction, Event, Meter, Metered, Payer, Rated, RatedRecord};
+use crate::kernel::{Decider, Id, Rejection};
+
+/// Stored bytes of one event at most, roughly: far below what one payload may have.
+const EVENT_BYTES: usize = 1024 * 1024;
+
+/// Results of rating, computed on this meter by `operations::usage` within the same session.
+#[derive(Clone, Debug)]
+pub enum Command {
+    Record {
+        batch: Id,
+        source: String,
+        basis: Basis,
+        records: Vec<RatedRecord>,
+        corrections: Vec<Correction>,
+        meter: Meter,
+    },
+}
+
+impl Decider for Metered {
+    type State = Metered;
+    type Command = Command;
+    type Event = Event;
+
+    fn decide(state: &Metered, command: Command) -> Result<Vec<Event>, Rejection> {
+        let Command::Record {
+            batch,
+            source,
+            basis,
+            records,
+            corrections,
+            meter,
+        } = command;
+        let left = corrections.iter().filter(|c| c.now.is_none()).count() as u64;
+        let expected = state.meter.records + records.len() as u64;
+        if meter.records + left != expected {
+            return Err(Rejection::new(
+                "METER_MOVED",
+                format!(
+                    "the meter has {} records, rated for one that would have {expected}",
+                    meter.records + left
+                ),
+            ));
+        }
+        let mut events: Vec<Event> = Vec::new();
+        for records in chunks(records, size) {
+            events.push(
+                Rated {
+                    batch: batch.clone(),
+                    source: source.clone(),
+                    basis: basis.clone(),
+                    records,
+                    meter: meter.clone(),
+                }
+                .into(),
+            );
+        }
+        for corrections in chunks(corrections, |c| 200 + c.now.as_ref().map_or(0, size)) {
+            let (batch, source, basis) = (batch.clone(), source.clone(), basis.clone());
+            events.push(
+                Corrected {
+                    batch,
+                    source,
+                    basis,
+                    corrections,
+                    meter: meter.clone(),
+                }
+                .into(),
+            );
+        }
+        Ok(events)
+    }
+
+    fn evolve(state: &mut Metered, event: &Event) {
+        state.apply(event);
+    }
+}
+
+/// Splits a list so that no part is larger than one event may be.
+pub(crate) fn chunks<T>(items: Vec<T>, size: impl Fn(&T) -> usize) -> Vec<Vec<T>> {
+    let mut out: Vec<Vec<T>> = Vec::new();
+    let mut room = 0;
+    for item in items {
+        let bytes = size(&item);
+        match out.last_mut() {
+            Some(chunk) if bytes <= room => chunk.push(item),
+            _ => {
+                room = EVENT_BYTES;
+                out.push(vec![item]);
+            }
+        }
+        room = room.saturating_sub(bytes);
+    }
+    out
+}
+
+fn size(record: &RatedRecord) -> usize {
+    let attributes: usize = record
+        .attributes
+        .iter()
+        .map(|(k, v)| 16 + k.len() + v.len())
+        .sum();
+    let parts = if let Payer::Wallet(parts) = &record.payer {
+        parts.len() * 300
+    } else {
+        0
+    };
+    250 + attributes
+        + parts
+        + record
+            .raw
+            .as_ref()
+            .map_or(0, |r| r.ciphertext.len() + r.key_id.len() + 48)
+}
