@@ -5,7 +5,6 @@
 
 mod billing;
 mod cash;
-mod journal;
 mod parties;
 mod subscriptions;
 
@@ -19,7 +18,6 @@ pub fn all() -> Vec<Event> {
         subscriptions::events(),
         billing::events(),
         cash::events(),
-        journal::events(),
     ]
     .concat()
 }

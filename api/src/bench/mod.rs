@@ -4,6 +4,7 @@
 //! totals with a sum made independently. Data lies in a directory that is removed at the end.
 
 mod append;
+mod ingest;
 
 use crate::cli::Failure;
 use clap::{Args, Subcommand};
@@ -18,6 +19,9 @@ pub enum Command {
     /// Durable appends to the log: waiting clients, events per commit.
     #[command(after_help = "Example:\n  indelible bench append --clients 64 --batch 1 --events 20000")]
     Append(append::Options),
+    /// Usage from bytes to durable charges.
+    #[command(after_help = "Example:\n  indelible bench ingest --records 200000 --subscriptions 1000")]
+    Ingest(ingest::Options),
 }
 
 /// Where to write while measuring.
@@ -56,6 +60,7 @@ impl Drop for Scratch {
 pub fn run(command: Command) -> Result<(), Failure> {
     let report = match command {
         Command::Append(options) => append::run(&options)?,
+        Command::Ingest(options) => ingest::run(&options)?,
     };
     println!("{report:#}");
     Ok(())
