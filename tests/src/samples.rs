@@ -5,6 +5,7 @@
 
 mod billing;
 mod cash;
+mod journal;
 mod parties;
 mod subscriptions;
 
@@ -18,6 +19,7 @@ pub fn all() -> Vec<Event> {
         subscriptions::events(),
         billing::events(),
         cash::events(),
+        journal::events(),
     ]
     .concat()
 }

@@ -25,7 +25,7 @@ fn every_event_type_has_a_sample_and_its_golden_bytes() {
         "wallet.",
         "dunning-policy.",
         "dunning.",
-        "journal.",
+        ,
     ];
     let types = Event::types();
     let without: Vec<_> = types
