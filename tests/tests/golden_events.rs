@@ -19,14 +19,7 @@ fn every_event_type_has_a_sample_and_its_golden_bytes() {
     write_missing();
     let samples = samples();
     // Nouns whose events are being written.
-    let unsettled = [
-        "usage.",
-        "batch.",
-        "wallet.",
-        "dunning-policy.",
-        "dunning.",
-        ,
-    ];
+    let unsettled = ["usage.", "batch.", "wallet.", "dunning-policy.", "dunning."];
     let types = Event::types();
     let without: Vec<_> = types
         .iter()
