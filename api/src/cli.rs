@@ -9,6 +9,9 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 mod keys;
+mod progress;
+pub mod serve;
+mod verify;
 
 const EXIT_CODES: &str = "Exit codes:\n  0  done\n  1  refused, or an expectation failed\n  2  wrong usage\n  3  the log or a file could not be used";
 
@@ -54,6 +57,12 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Serve GraphQL, its console, health and metrics.
+    #[command(after_help = serve::EXAMPLE)]
+    Serve(serve::Arguments),
+    /// Check the whole log: checksums, hashes, order.
+    #[command(after_help = verify::EXAMPLE)]
+    Verify(verify::Arguments),
     /// Print the GraphQL schema definition.
     #[command(after_help = "Example:\n  indelible schema > schema.graphql")]
     Schema,
@@ -83,6 +92,8 @@ pub fn run() -> ExitCode {
             Ok(())
         }
         Command::Keys(command) => keys::run(command),
+        Command::Serve(arguments) => serve::run(arguments),
+        Command::Verify(arguments) => verify::run(arguments),
     };
     match done {
         Ok(()) => ExitCode::from(Exit::Done as u8),

@@ -4,12 +4,15 @@
 //! money belongs in the domain crate.
 
 pub mod auth;
+pub mod catalog_file;
 pub mod cli;
+pub mod clock;
 pub mod console;
 pub mod demo;
 pub mod graphql;
 pub mod limits;
 pub mod logging;
 pub mod metrics;
+pub mod office;
 pub mod scenario;
 pub mod server;

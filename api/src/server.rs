@@ -146,10 +146,10 @@ async fn graphql(
         Ok((media, caller, request)) => {
             let operation = request.operation_name.clone();
             let tenant = caller.tenant.clone();
-            let answer = edge.schema.execute(request.data(caller)).await;
+            let answer = edge.schema.execute(request.data(Arc::new(caller))).await;
             let errors = answer.errors.len();
             let (response, outcome) = answer::graphql(media, answer);
-            let micros = started.elapsed().as_micros();
+            let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
             tracing::info!(tenant, operation, outcome, errors, micros, "graphql");
             (response, outcome)
         }
@@ -269,7 +269,7 @@ async fn websocket(
                     .keys
                     .authenticate(sent.or(authorization).as_deref())?;
                 let mut data = Data::default();
-                data.insert(caller);
+                data.insert(Arc::new(caller));
                 Ok(data)
             };
             let talking = GraphQLWebSocket::new(socket, edge.schema.clone(), protocol)

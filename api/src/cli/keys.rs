@@ -1,6 +1,7 @@
 //! `indelible keys`: API keys of a data directory.
 
 use clap::Subcommand;
+use indelible_store::SledStore;
 use comfy_table::{Table, presets};
 
 use super::{Data, Failure};
@@ -57,6 +58,7 @@ pub fn run(command: Command) -> Result<(), Failure> {
             name,
             json,
         } => {
+            mark(&data)?;
             let key = Keys::load(&data.dir)
                 .and_then(|mut keys| keys.add(&tenant, scope, &name))
                 .map_err(failed)?;
@@ -109,6 +111,15 @@ pub fn run(command: Command) -> Result<(), Failure> {
             Ok(())
         }
     }
+}
+
+/// Makes a new directory a ledger's before anything lies in it: a ledger refuses a directory that is not its own.
+fn mark(data: &Data) -> Result<(), Failure> {
+    let fresh = std::fs::read_dir(&data.dir).map_or(true, |mut entries| entries.next().is_none());
+    if fresh {
+        drop(SledStore::open(&data.dir).map_err(Failure::store)?);
+    }
+    Ok(())
 }
 
 fn failed(error: KeyFileError) -> Failure {

@@ -1,54 +1,118 @@
 //! The GraphQL schema: one file per noun, the same nouns as in `domain` and `projections`.
 
-use async_graphql::{
-    Context, EmptyMutation, EmptySubscription, Object, SDLExportOptions, Schema as Built,
-    SimpleObject,
-};
+use std::sync::Arc;
 
-use crate::auth::Caller;
+use async_graphql::{Context, ID, Interface, MergedObject, MergedSubscription, Object, Result, SDLExportOptions};
+use async_graphql::{Schema as Built, SimpleObject};
+
 use crate::limits;
+use crate::office::Office;
 
-pub type Schema = Built<Query, EmptyMutation, EmptySubscription>;
+mod accounts;
+mod bill_runs;
+mod books;
+mod catalog;
+mod charges;
+mod desk;
+mod errors;
+mod ids;
+mod invoices;
+mod log;
+mod page;
+mod position;
+mod scalars;
+mod subscriptions;
 
-/// Builds the schema with its limits.
-pub fn schema() -> Schema {
-    Built::build(Query, EmptyMutation, EmptySubscription)
+use books::Books;
+
+pub type Schema = Built<Query, Mutation, Subscription>;
+
+#[derive(MergedObject, Default)]
+pub struct Query(
+    ViewerQueries,
+    accounts::AccountQueries,
+    bill_runs::BillRunQueries,
+    catalog::CatalogQueries,
+    invoices::InvoiceQueries,
+    log::LogQueries,
+    subscriptions::SubscriptionQueries,
+);
+
+#[derive(MergedObject, Default)]
+pub struct Mutation(
+    accounts::AccountMutations,
+    bill_runs::BillRunMutations,
+    catalog::CatalogMutations,
+    charges::ChargeMutations,
+    invoices::InvoiceMutations,
+    subscriptions::SubscriptionMutations,
+);
+
+#[derive(MergedSubscription, Default)]
+pub struct Subscription(log::LogSubscriptions);
+
+fn builder() -> async_graphql::SchemaBuilder<Query, Mutation, Subscription> {
+    Built::build(Query::default(), Mutation::default(), Subscription::default())
         .limit_complexity(limits::COMPLEXITY)
         .limit_recursive_depth(limits::PARSER_DEPTH)
         .limit_directives(limits::DIRECTIVES)
         .extension(limits::DocumentLimits)
-        .finish()
+}
+
+/// Builds the schema over one office, with its limits.
+pub fn schema(office: Arc<Office>) -> Schema {
+    builder().data(office).finish()
 }
 
 /// The schema definition, sorted, as committed in `api/schema.graphql`.
 pub fn sdl() -> String {
-    schema().sdl_with_options(
-        SDLExportOptions::new()
-            .sorted_fields()
-            .sorted_arguments()
-            .sorted_enum_items(),
-    )
+    let options = SDLExportOptions::new().sorted_fields().sorted_arguments().sorted_enum_items();
+    builder().finish().sdl_with_options(options)
 }
 
-pub struct Query;
+#[derive(Default)]
+pub struct ViewerQueries;
 
 #[Object]
-impl Query {
+impl ViewerQueries {
     /// Who this server takes you for.
-    async fn viewer(&self, ctx: &Context<'_>) -> async_graphql::Result<Viewer> {
-        let caller = ctx.data::<Caller>()?;
-        Ok(Viewer {
-            tenant: caller.tenant.clone(),
-            scope: caller.scope.to_string(),
-            actor: caller.actor.clone(),
+    async fn viewer(&self, ctx: &Context<'_>) -> Result<Viewer> {
+        let books = Books::of(ctx)?;
+        let caller = books.caller();
+        Ok(Viewer { tenant: caller.tenant.clone(), scope: caller.scope.to_string(), actor: caller.actor.clone() })
+    }
+
+    /// Anything with a node id; none if there is no such thing.
+    async fn node(&self, ctx: &Context<'_>, id: ID) -> Result<Option<Node>> {
+        let Some((kind, key)) = ids::split(&id) else { return Ok(None) };
+        Ok(match kind {
+            "account" => accounts::Account::find(ctx, key, None).await?.map(Node::from),
+            "bill-run" => bill_runs::BillRun::find(ctx, key)?.map(Node::from),
+            "entity" => accounts::LegalEntity::find(ctx, key)?.map(Node::from),
+            "invoice" => invoices::Invoice::now(ctx, key)?.map(Node::from),
+            "subscription" => subscriptions::Subscription::find(ctx, key, None).await?.map(Node::from),
+            _ => None,
         })
     }
+}
+
+/// Anything with a node id.
+#[derive(Interface)]
+#[graphql(field(name = "id", ty = "ID"))]
+pub enum Node {
+    Account(accounts::Account),
+    BillRun(bill_runs::BillRun),
+    LegalEntity(accounts::LegalEntity),
+    Invoice(invoices::Invoice),
+    Subscription(subscriptions::Subscription),
 }
 
 /// The tenant and scope of the key that was sent.
 #[derive(SimpleObject)]
 pub struct Viewer {
     tenant: String,
+    /// read, operate or admin; each includes the ones before it.
     scope: String,
+    /// What the log records as the actor of what you do.
     actor: String,
 }

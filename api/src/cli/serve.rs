@@ -1,0 +1,82 @@
+//! `indelible serve`: GraphQL, the console, health and metrics.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use clap::Args;
+
+use super::{Data, Failure};
+use crate::auth::Keys;
+use crate::clock::Clock;
+use crate::office::Office;
+use crate::server::{self, Edge, StartError};
+use crate::{logging, metrics};
+
+pub const EXAMPLE: &str = "Example:\n  indelible serve --data ./indelible-data --listen 127.0.0.1:4000\n\n\
+    Without API keys only loopback is served, as tenant `default` with scope admin:\n  \
+    indelible keys add --tenant acme --scope admin";
+
+#[derive(Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    data: Data,
+    /// Address to listen on; port 0 takes a free one.
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = server::DEFAULT_ADDRESS, env = "INDELIBLE_LISTEN")]
+    listen: SocketAddr,
+    /// How log lines look.
+    #[arg(long, value_enum, default_value = "text")]
+    log_format: logging::Format,
+}
+
+pub fn run(arguments: Arguments) -> Result<(), Failure> {
+    logging::start(arguments.log_format);
+    let data = &arguments.data.dir;
+    let office = Office::open(data, Clock::Machine).map_err(Failure::store)?;
+    listen(office, data, arguments.listen)
+}
+
+/// Serves an office until a signal ends it.
+pub fn listen(office: Arc<Office>, data: &Path, address: SocketAddr) -> Result<(), Failure> {
+    let keys = Keys::load(data).map_err(Failure::store)?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::store)?;
+    let done = runtime.block_on(async {
+        let listener = server::bind(address, &keys).await?;
+        let bound = listener.local_addr().map_err(StartError::Serve)?;
+        if keys.is_empty() {
+            tracing::warn!("there is no API key: only loopback is served, as tenant `default` with scope admin");
+        }
+        tracing::info!(
+            graphql = format!("http://{bound}/graphql"),
+            console = format!("http://{bound}/"),
+            position = office.store().head(),
+            "serving"
+        );
+        let stop = server::stop_on_signals().map_err(StartError::Serve)?;
+        server::serve(listener, edge(office, keys), stop).await
+    });
+    tracing::info!("stopped");
+    done.map_err(|error| match error {
+        StartError::KeysNeeded(_) => Failure::refused(error),
+        _ => Failure::store(error),
+    })
+}
+
+/// The edge over an office.
+pub fn edge(office: Arc<Office>, keys: Keys) -> Arc<Edge> {
+    let (observed, checked) = (Arc::clone(&office), Arc::clone(&office));
+    Arc::new(Edge {
+        schema: crate::graphql::schema(office),
+        keys,
+        metrics: metrics::Metrics::default(),
+        observe: Box::new(move |metrics| {
+            let head = i64::try_from(observed.store().head()).unwrap_or(i64::MAX);
+            metrics.log_position.set(head);
+        }),
+        health: Box::new(move || match checked.ledger.stopped() {
+            None => Ok(()),
+            Some(why) => Err(format!("the ledger takes no commands any more: {why}")),
+        }),
+    })
+}

@@ -1,0 +1,46 @@
+//! `indelible verify`: the whole chain of the log, and the state that is made of it.
+
+use clap::Args;
+use indelible_store::{EventStore, SledStore};
+
+use super::{Data, Failure, progress};
+
+pub const EXAMPLE: &str = "Example:\n  indelible verify --data ./indelible-data --json\n\n\
+    Reads every block: checksums, the chain of hashes, positions and versions without gaps. Keep the head hash \
+    elsewhere to notice a log that was cut short.";
+
+#[derive(Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    data: Data,
+    /// Print a JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn run(arguments: Arguments) -> Result<(), Failure> {
+    let dir = &arguments.data.dir;
+    // Opening would make a new ledger; checking one that is not there is a mistake.
+    if !dir.is_dir() {
+        return Err(Failure::refused(format!("there is no data directory {}", dir.display())));
+    }
+    let store = SledStore::open(dir).map_err(Failure::store)?;
+    let bar = progress::bar("events");
+    let verified = store.verify(&mut |position, head| progress::show(&bar, position, head));
+    bar.finish_and_clear();
+    let verified = verified.map_err(Failure::store)?;
+    let hash: String = verified.head_hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    if arguments.json {
+        let report = serde_json::json!({
+            "blocks": verified.blocks,
+            "events": verified.events,
+            "head": verified.head,
+            "head_hash": hash,
+        });
+        println!("{report}");
+    } else {
+        println!("{} events in {} blocks are whole and in order.", verified.events, verified.blocks);
+        println!("head {} {hash}", verified.head);
+    }
+    Ok(())
+}

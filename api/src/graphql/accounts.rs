@@ -1,0 +1,448 @@
+//! Customer accounts and the legal entities that sell to them.
+
+use std::sync::Arc;
+
+use async_graphql::connection::Connection;
+use async_graphql::{Context, Enum, ID, InputObject, Object, Result, SimpleObject};
+use indelible_domain::accounts as domain;
+use indelible_domain::command::Command;
+use indelible_domain::kernel::{Currency, Rounding as DomainRounding, Zone};
+use indelible_domain::{entities, world::Entry};
+
+use super::books::{AsOf, Books, Cut};
+use super::desk::{self, Receipt};
+use super::page::{self, Cursor};
+use super::subscriptions::Subscription;
+use super::{errors, ids};
+use crate::auth::Scope;
+
+/// A customer account: who owes, in which currency and zone, on which terms, and who pays for it.
+pub struct Account {
+    key: String,
+    state: Arc<Entry<domain::Account>>,
+    cut: Cut,
+}
+
+impl Account {
+    /// The account of the caller's tenant, now or as of some time.
+    pub async fn find(ctx: &Context<'_>, key: &str, as_of: Option<AsOf>) -> Result<Option<Account>> {
+        let books = Books::of(ctx)?;
+        let cut = books.cut(as_of).await?;
+        let state = books.find_at::<domain::Account>(key, &cut).await?;
+        Ok(state.map(|state| Account { key: key.to_owned(), state, cut }))
+    }
+
+    /// The account, which must exist because a fact names it.
+    pub async fn named(ctx: &Context<'_>, key: &str) -> Result<Account> {
+        Account::find(ctx, key, None).await?.ok_or_else(|| errors::unknown("account", key))
+    }
+}
+
+#[Object]
+impl Account {
+    pub async fn id(&self) -> ID {
+        ids::node("account", &self.key)
+    }
+
+    /// The id without its kind.
+    async fn key(&self) -> &str {
+        &self.key
+    }
+
+    async fn entity(&self, ctx: &Context<'_>) -> Result<LegalEntity> {
+        LegalEntity::named(ctx, &self.state.state.terms.entity)
+    }
+
+    /// ISO 4217 code; fixed when the account is opened.
+    async fn currency(&self) -> &str {
+        self.state.state.terms.currency.code()
+    }
+
+    /// IANA time zone that turns moments into business dates.
+    async fn zone(&self) -> &str {
+        self.state.state.terms.zone.name()
+    }
+
+    /// Day of the month that charges with `align = "billing_day"` are aligned to.
+    async fn billing_day(&self) -> Option<u32> {
+        self.state.state.terms.billing_day
+    }
+
+    /// Days from issue to due date; none: those of the legal entity.
+    async fn payment_days(&self) -> Option<u32> {
+        self.state.state.terms.payment_days
+    }
+
+    /// ISO 3166 alpha-2, the buyer's country for tax.
+    async fn country(&self) -> &str {
+        &self.state.state.terms.country
+    }
+
+    async fn tax_category(&self) -> &str {
+        &self.state.state.terms.tax_category
+    }
+
+    /// The account whose invoices carry this one's charges; none: this one pays for itself.
+    async fn payer(&self, ctx: &Context<'_>) -> Result<Option<Account>> {
+        match &self.state.state.terms.payer {
+            Some(payer) => Account::find(ctx, payer, None).await,
+            None => Ok(None),
+        }
+    }
+
+    /// Policy the account is dunned by; none: that of the legal entity.
+    async fn dunning_policy(&self) -> Option<&str> {
+        self.state.state.terms.dunning_policy.as_deref()
+    }
+
+    /// Name and addresses of the holder; none if never given or erased.
+    async fn contact(&self, ctx: &Context<'_>) -> Result<Option<Contact>> {
+        let Some(sealed) = &self.state.state.terms.contact else { return Ok(None) };
+        let contact: Option<domain::Contact> = Books::of(ctx)?.unseal(sealed)?;
+        Ok(contact.map(Contact::from))
+    }
+
+    /// Number of changes of the account up to this view of it.
+    async fn version(&self) -> u64 {
+        self.state.version
+    }
+
+    #[graphql(complexity = "page::cost(first, child_complexity)")]
+    async fn subscriptions(
+        &self,
+        ctx: &Context<'_>,
+        first: Option<i32>,
+        after: Option<String>,
+    ) -> Result<Connection<Cursor, Subscription>> {
+        let asked = page::asked(first, after)?;
+        Ok(page::sorted(&asked, Subscription::of_account(ctx, &self.key)?))
+    }
+}
+
+/// Name, address, e-mail and telephone of an account's holder.
+#[derive(SimpleObject)]
+pub struct Contact {
+    name: String,
+    email: String,
+    address: String,
+    phone: String,
+}
+
+impl From<domain::Contact> for Contact {
+    fn from(contact: domain::Contact) -> Contact {
+        let domain::Contact { name, email, address, phone } = contact;
+        Contact { name, email, address, phone }
+    }
+}
+
+/// The legal entity that sells: whose zone dates documents, whose rounding makes money.
+pub struct LegalEntity {
+    key: String,
+    state: Arc<Entry<entities::LegalEntity>>,
+}
+
+impl LegalEntity {
+    pub fn find(ctx: &Context<'_>, key: &str) -> Result<Option<LegalEntity>> {
+        let state = Books::of(ctx)?.find::<entities::LegalEntity>(key);
+        Ok(state.map(|state| LegalEntity { key: key.to_owned(), state }))
+    }
+
+    pub fn named(ctx: &Context<'_>, key: &str) -> Result<LegalEntity> {
+        LegalEntity::find(ctx, key)?.ok_or_else(|| errors::unknown("entity", key))
+    }
+}
+
+#[Object]
+impl LegalEntity {
+    pub async fn id(&self) -> ID {
+        ids::node("entity", &self.key)
+    }
+
+    /// The id without its kind.
+    async fn key(&self) -> &str {
+        &self.key
+    }
+
+    async fn name(&self) -> &str {
+        &self.state.state.terms.name
+    }
+
+    async fn country(&self) -> &str {
+        &self.state.state.terms.country
+    }
+
+    async fn currency(&self) -> &str {
+        self.state.state.terms.currency.code()
+    }
+
+    async fn zone(&self) -> &str {
+        self.state.state.terms.zone.name()
+    }
+
+    async fn rounding(&self) -> Rounding {
+        self.state.state.terms.rounding.into()
+    }
+
+    /// Days from issue to due date, unless the account has its own.
+    async fn payment_days(&self) -> u32 {
+        self.state.state.terms.payment_days
+    }
+
+    /// Put before the number of each document.
+    async fn number_prefix(&self) -> &str {
+        &self.state.state.terms.number_prefix
+    }
+
+    async fn dunning_policy(&self) -> Option<&str> {
+        self.state.state.terms.dunning_policy.as_deref()
+    }
+}
+
+/// How an exact amount becomes whole minor units.
+#[derive(Clone, Copy, Enum, PartialEq, Eq)]
+#[graphql(remote = "DomainRounding")]
+pub enum Rounding {
+    /// Half away from zero.
+    HalfUp,
+    /// Half to the even neighbour.
+    HalfEven,
+    /// Away from zero.
+    Up,
+    /// Towards zero.
+    Down,
+}
+
+#[derive(InputObject)]
+pub struct ContactInput {
+    name: String,
+    #[graphql(default)]
+    email: String,
+    #[graphql(default)]
+    address: String,
+    #[graphql(default)]
+    phone: String,
+}
+
+#[derive(InputObject)]
+pub struct OpenAccountInput {
+    /// Chosen by you: letters, digits and `. _ : -`, at most 120. No personal data.
+    id: ID,
+    /// The legal entity that sells to the account.
+    entity: ID,
+    /// ISO 4217 code; none: that of the legal entity.
+    currency: Option<String>,
+    /// IANA time zone; none: that of the legal entity.
+    zone: Option<String>,
+    billing_day: Option<u32>,
+    payment_days: Option<u32>,
+    /// ISO 3166 alpha-2; none: that of the legal entity.
+    country: Option<String>,
+    #[graphql(default_with = "\"standard\".to_owned()")]
+    tax_category: String,
+    payer: Option<ID>,
+    dunning_policy: Option<String>,
+    contact: Option<ContactInput>,
+}
+
+/// What is left out stays as it is.
+#[derive(InputObject)]
+pub struct ChangeAccountInput {
+    id: ID,
+    zone: Option<String>,
+    billing_day: async_graphql::MaybeUndefined<u32>,
+    payment_days: async_graphql::MaybeUndefined<u32>,
+    country: Option<String>,
+    tax_category: Option<String>,
+    /// Null: the account pays for itself from now on.
+    payer: async_graphql::MaybeUndefined<ID>,
+    dunning_policy: async_graphql::MaybeUndefined<String>,
+    contact: Option<ContactInput>,
+}
+
+#[derive(InputObject)]
+pub struct LegalEntityInput {
+    id: ID,
+    name: String,
+    /// ISO 3166 alpha-2.
+    country: String,
+    /// ISO 4217 code.
+    currency: String,
+    /// IANA time zone.
+    #[graphql(default_with = "\"UTC\".to_owned()")]
+    zone: String,
+    #[graphql(default_with = "Rounding::HalfUp")]
+    rounding: Rounding,
+    #[graphql(default = 14)]
+    payment_days: u32,
+    #[graphql(default)]
+    number_prefix: String,
+    dunning_policy: Option<String>,
+}
+
+#[derive(SimpleObject)]
+pub struct AccountPayload {
+    account: Option<Account>,
+    receipt: Receipt,
+}
+
+#[derive(SimpleObject)]
+pub struct LegalEntityPayload {
+    entity: Option<LegalEntity>,
+    receipt: Receipt,
+}
+
+#[derive(Default)]
+pub struct AccountQueries;
+
+#[Object]
+impl AccountQueries {
+    /// An account, now or as of some time; none if there is no such account.
+    async fn account(&self, ctx: &Context<'_>, id: ID, as_of: Option<AsOf>) -> Result<Option<Account>> {
+        Account::find(ctx, &ids::key("account", &id), as_of).await
+    }
+
+    /// Accounts in the order of their keys.
+    #[graphql(complexity = "page::cost(first, child_complexity)")]
+    async fn accounts(
+        &self,
+        ctx: &Context<'_>,
+        first: Option<i32>,
+        after: Option<String>,
+    ) -> Result<Connection<Cursor, Account>> {
+        let asked = page::asked(first, after)?;
+        let rows = Books::of(ctx)?.page::<domain::Account>(&asked);
+        Ok(page::page(
+            &asked,
+            rows.into_iter().map(|(key, state)| (key.clone(), Account { key, state, cut: Cut::now() })),
+        ))
+    }
+
+    async fn legal_entity(&self, ctx: &Context<'_>, id: ID) -> Result<Option<LegalEntity>> {
+        LegalEntity::find(ctx, &ids::key("entity", &id))
+    }
+
+    #[graphql(complexity = "page::cost(first, child_complexity)")]
+    async fn legal_entities(
+        &self,
+        ctx: &Context<'_>,
+        first: Option<i32>,
+        after: Option<String>,
+    ) -> Result<Connection<Cursor, LegalEntity>> {
+        let asked = page::asked(first, after)?;
+        let rows = Books::of(ctx)?.page::<entities::LegalEntity>(&asked);
+        Ok(page::page(&asked, rows.into_iter().map(|(key, state)| (key.clone(), LegalEntity { key, state }))))
+    }
+}
+
+#[derive(Default)]
+pub struct AccountMutations;
+
+#[Object]
+impl AccountMutations {
+    /// Opens a legal entity, or changes its terms if it is open already. Scope admin.
+    async fn set_legal_entity(
+        &self,
+        ctx: &Context<'_>,
+        idempotency_key: String,
+        input: LegalEntityInput,
+    ) -> Result<LegalEntityPayload> {
+        let key = ids::key("entity", &input.id);
+        let terms = entities::EntityTerms {
+            name: input.name,
+            country: input.country,
+            currency: input.currency.parse::<Currency>().map_err(errors::rejected)?,
+            zone: input.zone.parse::<Zone>().map_err(errors::rejected)?,
+            rounding: input.rounding.into(),
+            payment_days: input.payment_days,
+            number_prefix: input.number_prefix,
+            dunning_policy: input.dunning_policy,
+        };
+        let command = match Books::of(ctx)?.find::<entities::LegalEntity>(&key) {
+            None => Command::OpenEntity { entity: key.clone(), terms },
+            Some(_) => Command::ChangeEntity { entity: key.clone(), terms },
+        };
+        let receipt = desk::hand_in(ctx, Scope::Admin, &idempotency_key, command).await?;
+        Ok(LegalEntityPayload { entity: LegalEntity::find(ctx, &key)?, receipt })
+    }
+
+    /// Opens an account.
+    async fn open_account(
+        &self,
+        ctx: &Context<'_>,
+        idempotency_key: String,
+        input: OpenAccountInput,
+    ) -> Result<AccountPayload> {
+        let books = Books::of(ctx)?;
+        let key = ids::key("account", &input.id);
+        let entity_key = ids::key("entity", &input.entity);
+        let entity = LegalEntity::named(ctx, &entity_key)?.state;
+        let own = &entity.state.terms;
+        let contact = match input.contact {
+            Some(contact) => Some(books.seal(&key, &contact.into_domain())?),
+            None => None,
+        };
+        let terms = domain::AccountTerms {
+            entity: entity_key,
+            currency: match input.currency {
+                Some(code) => code.parse().map_err(errors::rejected)?,
+                None => own.currency,
+            },
+            zone: match input.zone {
+                Some(zone) => zone.parse().map_err(errors::rejected)?,
+                None => own.zone.clone(),
+            },
+            billing_day: input.billing_day,
+            payment_days: input.payment_days,
+            country: input.country.unwrap_or_else(|| own.country.clone()),
+            tax_category: input.tax_category,
+            payer: input.payer.map(|payer| ids::key("account", &payer)),
+            dunning_policy: input.dunning_policy,
+            contact,
+        };
+        let command = Command::OpenAccount { account: key.clone(), terms };
+        let receipt = desk::hand_in(ctx, Scope::Operate, &idempotency_key, command).await?;
+        Ok(AccountPayload { account: Account::find(ctx, &key, None).await?, receipt })
+    }
+
+    /// Changes the terms of an account; what is left out stays as it is.
+    async fn change_account(
+        &self,
+        ctx: &Context<'_>,
+        idempotency_key: String,
+        input: ChangeAccountInput,
+    ) -> Result<AccountPayload> {
+        let books = Books::of(ctx)?;
+        let key = ids::key("account", &input.id);
+        let mut terms = Account::named(ctx, &key).await?.state.state.terms.clone();
+        if let Some(zone) = input.zone {
+            terms.zone = zone.parse().map_err(errors::rejected)?;
+        }
+        changed(&mut terms.billing_day, input.billing_day);
+        changed(&mut terms.payment_days, input.payment_days);
+        changed(&mut terms.dunning_policy, input.dunning_policy);
+        changed(&mut terms.payer, input.payer.map_value(|payer| ids::key("account", &payer)));
+        terms.country = input.country.unwrap_or(terms.country);
+        terms.tax_category = input.tax_category.unwrap_or(terms.tax_category);
+        if let Some(contact) = input.contact {
+            terms.contact = Some(books.seal(&key, &contact.into_domain())?);
+        }
+        let command = Command::ChangeAccount { account: key.clone(), terms };
+        let receipt = desk::hand_in(ctx, Scope::Operate, &idempotency_key, command).await?;
+        Ok(AccountPayload { account: Account::find(ctx, &key, None).await?, receipt })
+    }
+}
+
+impl ContactInput {
+    fn into_domain(self) -> domain::Contact {
+        let ContactInput { name, email, address, phone } = self;
+        domain::Contact { name, email, address, phone }
+    }
+}
+
+fn changed<T>(field: &mut Option<T>, input: async_graphql::MaybeUndefined<T>) {
+    match input {
+        async_graphql::MaybeUndefined::Undefined => {}
+        async_graphql::MaybeUndefined::Null => *field = None,
+        async_graphql::MaybeUndefined::Value(value) => *field = Some(value),
+    }
+}

@@ -1,0 +1,191 @@
+//! Bill runs: everything due becomes invoices, account by account.
+
+use std::sync::Arc;
+
+use async_graphql::connection::Connection;
+use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
+use indelible_domain::runs as domain;
+use indelible_domain::world::Entry;
+
+use super::accounts::Account;
+use super::books::Books;
+use super::desk::{self, Receipt};
+use super::ids;
+use super::invoices::Invoice;
+use super::page::{self, Cursor};
+use super::scalars::Date;
+use crate::auth::Scope;
+
+/// One bill run. Each account is a commit of its own, so a run goes on after a crash where it stood.
+pub struct BillRun {
+    key: String,
+    state: Arc<Entry<domain::BillRun>>,
+}
+
+impl BillRun {
+    pub fn find(ctx: &Context<'_>, key: &str) -> Result<Option<BillRun>> {
+        let state = Books::of(ctx)?.find::<domain::BillRun>(key);
+        Ok(state.map(|state| BillRun { key: key.to_owned(), state }))
+    }
+}
+
+#[Object]
+impl BillRun {
+    pub async fn id(&self) -> ID {
+        ids::node("bill-run", &self.key)
+    }
+
+    /// The id without its kind.
+    async fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// Everything due on or before this day is billed.
+    async fn as_of(&self) -> Option<Date> {
+        self.state.state.as_of.map(Date)
+    }
+
+    async fn completed(&self) -> bool {
+        self.state.state.completed
+    }
+
+    /// Its documents are drafts without numbers.
+    async fn draft(&self) -> bool {
+        self.state.state.draft
+    }
+
+    /// Accounts that wait to be billed.
+    async fn waiting(&self) -> usize {
+        self.state.state.pending.len()
+    }
+
+    /// Documents it made.
+    #[graphql(complexity = "page::cost(first, child_complexity)")]
+    async fn invoices(
+        &self,
+        ctx: &Context<'_>,
+        first: Option<i32>,
+        after: Option<String>,
+    ) -> Result<Connection<Cursor, Invoice>> {
+        let asked = page::asked(first, after)?;
+        let rows = self.state.state.billed.iter();
+        let rows = rows.filter_map(|(_, invoice)| Some((invoice.clone(), Invoice::now(ctx, invoice).ok()??)));
+        Ok(page::sorted(&asked, rows.collect()))
+    }
+
+    /// Accounts whose billing was refused, and why.
+    async fn refused(&self) -> Vec<BillingRefusal> {
+        let row = |(account, code, reason): &(String, String, String)| BillingRefusal {
+            key: account.clone(),
+            code: code.clone(),
+            reason: reason.clone(),
+        };
+        self.state.state.failed.iter().map(row).collect()
+    }
+}
+
+/// Why an account was not billed.
+#[derive(SimpleObject)]
+#[graphql(complex)]
+pub struct BillingRefusal {
+    #[graphql(skip)]
+    key: String,
+    code: String,
+    reason: String,
+}
+
+#[async_graphql::ComplexObject]
+impl BillingRefusal {
+    async fn account(&self, ctx: &Context<'_>) -> Result<Account> {
+        Account::named(ctx, &self.key).await
+    }
+}
+
+#[derive(InputObject)]
+pub struct RunBillInput {
+    /// Chosen by you. Invoices are named `<run>.<account>`.
+    id: ID,
+    /// Everything due on or before this day; none: today in each account's zone.
+    as_of: Option<Date>,
+    /// Accounts to bill; none: every account with something due.
+    #[graphql(default)]
+    accounts: Vec<ID>,
+    /// Drafts only: nothing is numbered.
+    #[graphql(default)]
+    draft: bool,
+}
+
+#[derive(SimpleObject)]
+pub struct BillRunPayload {
+    /// The run; none for a dry run.
+    run: Option<BillRun>,
+    /// What it billed; for a dry run what it would bill, without numbers kept.
+    invoices: Vec<Invoice>,
+    /// Accounts whose billing was refused.
+    refused: Vec<BillingRefusal>,
+    receipt: Receipt,
+}
+
+#[derive(Default)]
+pub struct BillRunQueries;
+
+#[Object]
+impl BillRunQueries {
+    async fn bill_run(&self, ctx: &Context<'_>, id: ID) -> Result<Option<BillRun>> {
+        BillRun::find(ctx, &ids::key("bill-run", &id))
+    }
+
+    /// Bill runs in the order of their keys.
+    #[graphql(complexity = "page::cost(first, child_complexity)")]
+    async fn bill_runs(
+        &self,
+        ctx: &Context<'_>,
+        first: Option<i32>,
+        after: Option<String>,
+    ) -> Result<Connection<Cursor, BillRun>> {
+        let asked = page::asked(first, after)?;
+        let rows = Books::of(ctx)?.page::<domain::BillRun>(&asked);
+        Ok(page::page(&asked, rows.into_iter().map(|(key, state)| (key.clone(), BillRun { key, state }))))
+    }
+}
+
+#[derive(Default)]
+pub struct BillRunMutations;
+
+#[Object]
+impl BillRunMutations {
+    /// Bills everything due and finalises it, account by account. Run again with the same key it goes on where it
+    /// stopped, or answers with what it did; another run over the same day finds nothing left. With `dryRun` nothing
+    /// is written and no key is used up.
+    async fn run_bill(
+        &self,
+        ctx: &Context<'_>,
+        idempotency_key: String,
+        input: RunBillInput,
+        #[graphql(default)] dry_run: bool,
+    ) -> Result<BillRunPayload> {
+        let run = ids::key("bill-run", &input.id);
+        let ask = desk::RunAsk {
+            run: run.clone(),
+            as_of: input.as_of.map(|date| date.0),
+            accounts: input.accounts.iter().map(|account| ids::key("account", account)).collect(),
+            draft: input.draft,
+        };
+        if dry_run {
+            let tried = desk::try_run(ctx, Scope::Operate, ask).await?;
+            let invoices = tried.made::<indelible_domain::invoices::Invoice>();
+            let invoices = invoices.into_iter().map(|(key, state)| Invoice::tried(key, state)).collect();
+            let refused = tried.made::<domain::BillRun>().into_iter().flat_map(|(_, run)| run.state.failed.clone());
+            let refused = refused.map(|(key, code, reason)| BillingRefusal { key, code, reason }).collect();
+            return Ok(BillRunPayload { run: None, invoices, refused, receipt: tried.receipt });
+        }
+        let receipt = desk::run(ctx, Scope::Operate, &idempotency_key, ask).await?;
+        let done = BillRun::find(ctx, &run)?;
+        let state = done.as_ref().map(|run| Arc::clone(&run.state));
+        let billed = state.iter().flat_map(|run| &run.state.billed);
+        let invoices = billed.filter_map(|(_, invoice)| Invoice::now(ctx, invoice).ok()?).collect();
+        let failed = state.iter().flat_map(|run| run.state.failed.clone());
+        let refused = failed.map(|(key, code, reason)| BillingRefusal { key, code, reason }).collect();
+        Ok(BillRunPayload { run: done, invoices, refused, receipt })
+    }
+}

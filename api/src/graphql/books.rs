@@ -1,0 +1,229 @@
+//! What a resolver may read: the books of the caller's tenant, and of nobody else.
+//!
+//! Every read goes through [`Books`], which takes its tenant from authentication. No method takes a tenant.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, InputObject, Result};
+use indelible_domain::index::Index;
+use indelible_domain::kernel::{self, Decider, Personal};
+use indelible_domain::world::{Entry, Event, Noun, Tenant, World};
+use indelible_domain::Recorded;
+use indelible_domain::{catalog, taxes};
+use indelible_store::{Sealed, StoreError};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::errors;
+use super::page::Asked;
+use super::position::Tokens;
+use super::scalars::{Date, Instant, Position};
+use crate::auth::Caller;
+use crate::office::Office;
+
+/// Stream id of things a tenant has one of.
+const MAIN: &str = "main";
+
+/// A past to look at. Both parts may be left out.
+#[derive(Clone, Copy, InputObject)]
+pub struct AsOf {
+    /// Only what the log held at this moment.
+    known: Option<Instant>,
+    /// The business date inside what was known.
+    effective: Option<Date>,
+}
+
+/// The cut through the log that an `asOf` means.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cut {
+    /// Last position that was known; none: all of them.
+    pub known: Option<u64>,
+    pub effective: Option<kernel::Date>,
+}
+
+impl Cut {
+    /// Everything known, today.
+    pub fn now() -> Cut {
+        Cut::default()
+    }
+}
+
+/// The books of one caller's tenant.
+#[derive(Clone)]
+pub struct Books {
+    office: Arc<Office>,
+    caller: Arc<Caller>,
+}
+
+impl Books {
+    /// The books the caller may read.
+    pub fn of(ctx: &Context<'_>) -> Result<Books> {
+        let office = Arc::clone(ctx.data::<Arc<Office>>()?);
+        Ok(Books { office, caller: Arc::clone(ctx.data::<Arc<Caller>>()?) })
+    }
+
+    pub fn office(&self) -> &Arc<Office> {
+        &self.office
+    }
+
+    pub fn caller(&self) -> &Caller {
+        &self.caller
+    }
+
+    pub fn tenant(&self) -> &str {
+        &self.caller.tenant
+    }
+
+    pub fn now(&self) -> kernel::Instant {
+        self.office.clock.now()
+    }
+
+    /// Reads the tenant's live state. What it rests on is on disk when this answers, so `read` may wait for a sync;
+    /// it must be short, because commands wait for it.
+    pub fn live<T>(&self, read: impl FnOnce(&Tenant) -> T) -> T {
+        waiting(|| self.office.ledger.read(self.tenant(), read))
+    }
+
+    /// A thing as it is now; none if it has no facts.
+    pub fn find<N: Noun>(&self, key: &str) -> Option<Arc<Entry<N::State>>> {
+        self.live(|tenant| N::table(&tenant.tables).get(key).cloned())
+    }
+
+    /// A thing as it was at the cut, folded from its own stream.
+    pub async fn find_at<N>(&self, key: &str, cut: &Cut) -> Result<Option<Arc<Entry<N::State>>>>
+    where
+        N: Noun,
+        N::State: Send + Sync + 'static,
+    {
+        if cut.known.is_none() {
+            return Ok(self.find::<N>(key));
+        }
+        let (tenant, key, known) = (self.tenant().to_owned(), key.to_owned(), cut.known);
+        self.blocking(move |office| {
+            let events = office.ledger.stream(&tenant, N::KIND, &key, known)?;
+            let mut past = World::default();
+            events.iter().for_each(|event| past.apply(event));
+            Ok(N::table(&past.tenant(&tenant).tables).get(&key).cloned())
+        })
+        .await
+    }
+
+    /// One page of things in the order of their keys, and one more to tell whether there is a next page.
+    pub fn page<N: Noun>(&self, asked: &Asked) -> Vec<(String, Arc<Entry<N::State>>)> {
+        use std::ops::Bound;
+        let from = asked.after.clone().map_or(Bound::Unbounded, Bound::Excluded);
+        self.live(|tenant| {
+            let rows = N::table(&tenant.tables).range((from, Bound::Unbounded)).take(asked.first + 1);
+            rows.map(|(key, entry)| (key.clone(), Arc::clone(entry))).collect()
+        })
+    }
+
+    /// Reads the look-ups over the tenant's things.
+    pub fn index<T>(&self, read: impl FnOnce(&Index) -> T) -> T {
+        self.live(|tenant| read(&tenant.index))
+    }
+
+    pub fn catalog(&self) -> Option<Arc<Entry<<catalog::Catalog as Decider>::State>>> {
+        self.find::<catalog::Catalog>(MAIN)
+    }
+
+    pub fn tax_table(&self) -> Option<Arc<Entry<<taxes::TaxTable as Decider>::State>>> {
+        self.find::<taxes::TaxTable>(MAIN)
+    }
+
+    /// Turns what was asked into a cut: the last position recorded at or before the moment.
+    pub async fn cut(&self, as_of: Option<AsOf>) -> Result<Cut> {
+        let Some(AsOf { known, effective }) = as_of else { return Ok(Cut::now()) };
+        let effective = effective.map(|date| date.0);
+        let known = match known {
+            None => None,
+            Some(moment) => {
+                let find = move |office: &Office| office.ledger.position_at(moment.0);
+                Some(self.blocking(find).await?)
+            }
+        };
+        Ok(Cut { known, effective })
+    }
+
+    /// Events of the tenant after a position, at most `max`.
+    pub async fn events(&self, after: u64, max: usize) -> Result<Vec<Recorded<Event>>> {
+        let tenant = self.tenant().to_owned();
+        self.blocking(move |office| office.ledger.events(&tenant, after, max)).await
+    }
+
+    /// Events of one stream of the tenant after a position, at most `max`.
+    pub async fn stream_events(&self, kind: &str, key: &str, after: u64, max: usize) -> Result<Vec<Recorded<Event>>> {
+        let (tenant, kind, key) = (self.tenant().to_owned(), kind.to_owned(), key.to_owned());
+        self.blocking(move |office| {
+            let events = office.ledger.stream(&tenant, &kind, &key, None)?;
+            Ok(events.into_iter().filter(|event| event.position > after).take(max).collect())
+        })
+        .await
+    }
+
+    /// Seals personal data of a subject; only the keyring can open it.
+    pub fn seal<T: Serialize>(&self, subject: &str, plain: &T) -> Result<Personal<T>> {
+        let bytes = serde_json::to_vec(plain)
+            .map_err(|error| errors::broken("SEAL_FAILED", "personal data could not be written", &error))?;
+        let Sealed { key_id, nonce, ciphertext } = self
+            .office
+            .keyring
+            .seal(self.tenant(), subject, &bytes)
+            .map_err(|error| errors::broken(error.code(), "personal data could not be sealed", &error))?;
+        Ok(Personal::sealed(key_id, nonce, ciphertext))
+    }
+
+    /// Opens personal data; none if its key was destroyed.
+    pub fn unseal<T: DeserializeOwned>(&self, sealed: &Personal<T>) -> Result<Option<T>> {
+        let Personal { key_id, nonce, ciphertext, .. } = sealed.clone();
+        let opened = self
+            .office
+            .keyring
+            .unseal(&Sealed { key_id, nonce, ciphertext })
+            .map_err(|error| errors::broken(error.code(), "personal data could not be opened", &error))?;
+        let read = |bytes: Vec<u8>| serde_json::from_slice(&bytes);
+        opened
+            .map(read)
+            .transpose()
+            .map_err(|error| errors::broken("UNSEAL_FAILED", "personal data could not be read", &error))
+    }
+
+    /// The keyed hash by which a number, meter or resource is found in usage records.
+    pub fn lookup(&self, access: &str) -> String {
+        let hash = self.office.keyring.lookup_hash(self.tenant(), access.as_bytes());
+        hash.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Tokens of the tenant's positions.
+    pub fn tokens(&self) -> Tokens {
+        Tokens::new(self.office.keyring.lookup_hash(self.tenant(), b"indelible position token"))
+    }
+
+    /// The position of a token a client handed back.
+    pub fn position(&self, token: &Position) -> Result<u64> {
+        self.tokens()
+            .position(token)
+            .ok_or_else(|| errors::refused("POSITION_INVALID", format!("`{}` is no position of this log", token.0)))
+    }
+
+    /// Runs something that waits for the disk, away from the threads that answer requests.
+    pub async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Office) -> std::result::Result<T, StoreError> + Send + 'static,
+    ) -> Result<T> {
+        let office = Arc::clone(&self.office);
+        tokio::task::spawn_blocking(move || work(&office))
+            .await
+            .map_err(|error| errors::broken("INTERNAL", "the work was not finished", &error))?
+            .map_err(|error| errors::broken(error.code(), "the log could not be read", &error))
+    }
+}
+
+/// Waits for the disk without holding up the other requests of this thread.
+fn waiting<T>(work: impl FnOnce() -> T) -> T {
+    use tokio::runtime::{Handle, RuntimeFlavor};
+    match Handle::try_current().map(|handle| handle.runtime_flavor()) {
+        Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(work),
+        _ => work(),
+    }
+}

@@ -1,0 +1,128 @@
+//! Charges that wait for the next invoice, and what an invoice line is for.
+
+use async_graphql::{Context, Enum, ID, InputObject, Object, Result, SimpleObject};
+use indelible_domain::charges as domain;
+use indelible_domain::command::Command;
+
+use super::books::Books;
+use super::desk::{self, Receipt};
+use super::ids;
+use super::scalars::{Date, Money};
+use crate::auth::Scope;
+
+/// A charge added by hand or by a process, waiting for the account's next invoice.
+#[derive(SimpleObject)]
+pub struct PendingCharge {
+    id: ID,
+    /// What the invoice line will say.
+    text: String,
+    /// Net; below zero gives something back.
+    amount: Money,
+    on: Date,
+    tax_class: String,
+}
+
+impl PendingCharge {
+    /// Charges of an account that no invoice carries yet.
+    pub fn of_account(ctx: &Context<'_>, account: &str) -> Result<Vec<PendingCharge>> {
+        let Some(charges) = Books::of(ctx)?.find::<domain::Charges>(account) else { return Ok(vec![]) };
+        let row = |pending: &domain::Pending| PendingCharge {
+            id: ids::node("charge", &pending.charge),
+            text: pending.text.clone(),
+            amount: Money(pending.amount),
+            on: Date(pending.on),
+            tax_class: pending.tax_class.clone(),
+        };
+        Ok(charges.state.pending.iter().map(row).collect())
+    }
+}
+
+/// What an invoice line is for.
+#[derive(Clone, Copy, Enum, PartialEq, Eq)]
+pub enum LineKind {
+    /// Days of a recurring charge.
+    Recurring,
+    /// Unused days of an earlier line, given back.
+    Credit,
+    /// A period of a usage charge; a second line for the same period is the exact difference.
+    Usage,
+    /// A one-off charge of the offer.
+    OneOff,
+    /// A charge added by hand or by a process.
+    Added,
+}
+
+impl From<&domain::What> for LineKind {
+    fn from(what: &domain::What) -> LineKind {
+        match what {
+            domain::What::Recurring { .. } => LineKind::Recurring,
+            domain::What::Credit { .. } => LineKind::Credit,
+            domain::What::Usage { .. } => LineKind::Usage,
+            domain::What::OneOff { .. } => LineKind::OneOff,
+            domain::What::Added { .. } => LineKind::Added,
+        }
+    }
+}
+
+#[derive(InputObject)]
+pub struct AddChargeInput {
+    /// Chosen by you; it can be added once.
+    id: ID,
+    account: ID,
+    /// What the invoice line will say.
+    text: String,
+    /// Net; below zero gives something back.
+    amount: Money,
+    /// None: today in the account's zone.
+    on: Option<Date>,
+    #[graphql(default_with = "\"standard\".to_owned()")]
+    tax_class: String,
+}
+
+#[derive(SimpleObject)]
+pub struct ChargePayload {
+    /// Charges of the account that wait for its next invoice.
+    pending: Vec<PendingCharge>,
+    receipt: Receipt,
+}
+
+#[derive(Default)]
+pub struct ChargeMutations;
+
+#[Object]
+impl ChargeMutations {
+    /// Adds a one-off charge to the account's next invoice.
+    async fn add_charge(
+        &self,
+        ctx: &Context<'_>,
+        idempotency_key: String,
+        input: AddChargeInput,
+        #[graphql(default)] dry_run: bool,
+    ) -> Result<ChargePayload> {
+        let account = ids::key("account", &input.account);
+        let command = Command::AddCharge {
+            account: account.clone(),
+            charge: ids::key("charge", &input.id),
+            text: input.text,
+            amount: input.amount.0,
+            on: input.on.map(|date| date.0),
+            tax_class: input.tax_class,
+        };
+        let receipt = desk::hand_in_or_try(ctx, Scope::Operate, &idempotency_key, command, dry_run).await?;
+        Ok(ChargePayload { pending: PendingCharge::of_account(ctx, &account)?, receipt })
+    }
+
+    /// Takes back a charge that no invoice carries yet.
+    async fn cancel_charge(
+        &self,
+        ctx: &Context<'_>,
+        idempotency_key: String,
+        account: ID,
+        id: ID,
+    ) -> Result<ChargePayload> {
+        let account = ids::key("account", &account);
+        let command = Command::CancelCharge { account: account.clone(), charge: ids::key("charge", &id) };
+        let receipt = desk::hand_in(ctx, Scope::Operate, &idempotency_key, command).await?;
+        Ok(ChargePayload { pending: PendingCharge::of_account(ctx, &account)?, receipt })
+    }
+}

@@ -1,0 +1,320 @@
+//! Where commands are handed in: scope, idempotency key, receipt.
+//!
+//! A command's id is the idempotency key of the client, within its tenant. Its input is everything the client sent:
+//! the same key with the same arguments answers with the first receipt, with other arguments it is refused. A refusal
+//! stores nothing, a dry run uses no key.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, ID, Object, Result, SimpleObject};
+use indelible_domain::command::{Command, Outcome, UsageCounts as DomainCounts};
+use indelible_domain::invoices::Invoice;
+use indelible_domain::kernel::{Date, Rejection};
+use indelible_domain::runs::BillRun;
+use indelible_domain::session::{Session, Staged};
+use indelible_domain::world::{Entry, Noun, Tables};
+use indelible_domain::operations;
+use indelible_store::ledger::BillRunRequest;
+use indelible_store::{Refused, Request};
+
+use super::books::Books;
+use super::log::Fact;
+use super::scalars::Position;
+use super::{errors, ids};
+use crate::auth::Scope;
+
+/// Longest idempotency key, in bytes: what the log takes, less room to spare.
+const KEY_BYTES: usize = 160;
+
+/// What a command did.
+#[derive(Clone, Debug)]
+pub struct Receipt {
+    tenant: String,
+    replayed: bool,
+    outcome: Outcome,
+    wrote: Wrote,
+}
+
+/// Where the facts of a command are.
+#[derive(Clone, Debug)]
+enum Wrote {
+    /// The last `events` facts up to a position.
+    Commit { position: u64, events: u64 },
+    /// A bill run: many commits, told by the stream of the run.
+    Run { position: u64, run: String },
+    /// Nowhere: a dry run.
+    Nothing(Vec<Staged>),
+}
+
+#[Object]
+impl Receipt {
+    /// Hand it to a query as `minPosition` to be sure that it sees this command; none for a dry run.
+    async fn position(&self, ctx: &Context<'_>) -> Result<Option<Position>> {
+        let (Wrote::Commit { position, .. } | Wrote::Run { position, .. }) = &self.wrote else { return Ok(None) };
+        Ok(Some(Books::of(ctx)?.tokens().token(*position)))
+    }
+
+    /// The key was used before with the same arguments: this is the first answer, and nothing was done again.
+    async fn replayed(&self) -> bool {
+        self.replayed
+    }
+
+    /// Nothing was written.
+    async fn dry_run(&self) -> bool {
+        matches!(self.wrote, Wrote::Nothing(_))
+    }
+
+    /// What came to be or was changed.
+    async fn touched(&self) -> Vec<ID> {
+        self.outcome.touched.iter().map(|(kind, key)| ids::node(kind, key)).collect()
+    }
+
+    /// For usage: what came of the records.
+    async fn usage(&self) -> Option<UsageCounts> {
+        self.outcome.usage.map(UsageCounts::from)
+    }
+
+    /// The facts it wrote, at most 500; for a dry run those it would write; for a bill run those of the run itself.
+    async fn events(&self, ctx: &Context<'_>) -> Result<Vec<Fact>> {
+        const MOST: usize = 500;
+        let books = Books::of(ctx)?;
+        let found = match &self.wrote {
+            Wrote::Nothing(staged) => {
+                let facts = staged.iter().take(MOST);
+                return Ok(facts.map(|staged| Fact::tried(staged.clone(), &self.tenant)).collect());
+            }
+            Wrote::Commit { position, events } => {
+                let most = usize::try_from(*events).unwrap_or(MOST).min(MOST);
+                books.events(position.saturating_sub(*events), most).await?
+            }
+            Wrote::Run { run, .. } => books.stream_events(BillRun::KIND, run, 0, MOST).await?,
+        };
+        Ok(found.into_iter().map(Fact::new).collect())
+    }
+}
+
+/// Nothing disappears: received = accepted + duplicates + conflicts + unreadable, and
+/// accepted = rated + pending + rejected + superseded.
+#[derive(Clone, Copy, Debug, SimpleObject)]
+pub struct UsageCounts {
+    received: u64,
+    accepted: u64,
+    duplicates: u64,
+    conflicts: u64,
+    unreadable: u64,
+    rated: u64,
+    pending: u64,
+    rejected: u64,
+    superseded: u64,
+}
+
+impl From<DomainCounts> for UsageCounts {
+    fn from(counts: DomainCounts) -> UsageCounts {
+        let DomainCounts {
+            received,
+            accepted,
+            duplicates,
+            conflicts,
+            unreadable,
+            rated,
+            pending,
+            rejected,
+            superseded,
+        } = counts;
+        UsageCounts { received, accepted, duplicates, conflicts, unreadable, rated, pending, rejected, superseded }
+    }
+}
+
+/// What a dry run came to.
+pub struct Tried {
+    tables: Tables,
+    pub receipt: Receipt,
+}
+
+impl Tried {
+    /// Things of one kind that it made or changed.
+    pub fn made<N: Noun>(&self) -> Vec<(String, Arc<Entry<N::State>>)> {
+        N::table(&self.tables).iter().map(|(key, entry)| (key.clone(), Arc::clone(entry))).collect()
+    }
+}
+
+/// Refuses a caller whose key may not do this.
+pub fn require(books: &Books, scope: Scope) -> Result<()> {
+    let own = books.caller().scope;
+    if own >= scope {
+        return Ok(());
+    }
+    let sentence = format!("the key may {own}, this needs a key that may {scope}");
+    Err(errors::refused("SCOPE_TOO_SMALL", sentence))
+}
+
+/// Runs one command and waits until it is on disk.
+pub async fn hand_in(ctx: &Context<'_>, scope: Scope, key: &str, command: Command) -> Result<Receipt> {
+    let books = Books::of(ctx)?;
+    require(&books, scope)?;
+    let hash = input_hash(ctx)?;
+    execute(&books, checked(key)?, hash, command).await
+}
+
+/// Runs one command, or only tries it.
+pub async fn hand_in_or_try(
+    ctx: &Context<'_>,
+    scope: Scope,
+    key: &str,
+    command: Command,
+    dry_run: bool,
+) -> Result<Receipt> {
+    if dry_run { Ok(attempt(ctx, scope, vec![command]).await?.receipt) } else { hand_in(ctx, scope, key, command).await }
+}
+
+/// Starts a bill run, or goes on with one that did not end, and bills account after account.
+pub async fn run(ctx: &Context<'_>, scope: Scope, key: &str, ask: RunAsk) -> Result<Receipt> {
+    let books = Books::of(ctx)?;
+    require(&books, scope)?;
+    let RunAsk { run, as_of, accounts, draft } = ask;
+    let replayed = books.find::<BillRun>(&run).is_some_and(|run| run.state.completed);
+    let ask = BillRunRequest {
+        tenant: books.tenant().to_owned(),
+        run: run.clone(),
+        as_of,
+        accounts,
+        draft,
+        command_id: Some(checked(key)?),
+        input_hash: input_hash(ctx)?,
+        actor: books.caller().actor.clone(),
+        correlation: String::new(),
+        now: books.now(),
+    };
+    let done = books.blocking(move |office| Ok(office.ledger.run_bill(&ask, &mut |_, _| {}))).await?;
+    let report = done.map_err(refused)?;
+    let mut outcome = Outcome::of(BillRun::KIND, &run);
+    let invoices = report.run.billed.into_iter().map(|(_, invoice)| (Invoice::KIND.to_owned(), invoice));
+    outcome.touched.extend(invoices);
+    let wrote = Wrote::Run { position: report.position, run };
+    Ok(Receipt { tenant: books.tenant().to_owned(), replayed, outcome, wrote })
+}
+
+/// A bill run as a client asks for it.
+#[derive(Clone)]
+pub struct RunAsk {
+    pub run: String,
+    pub as_of: Option<Date>,
+    /// Empty: every account with something due.
+    pub accounts: Vec<String>,
+    pub draft: bool,
+}
+
+/// Decides commands one after the other and drops what they decided.
+pub async fn attempt(ctx: &Context<'_>, scope: Scope, commands: Vec<Command>) -> Result<Tried> {
+    attempt_with(ctx, scope, move |session| {
+        let mut outcome = Outcome::default();
+        for command in commands {
+            let next = operations::execute(session, command)?;
+            outcome.touched.extend(next.touched);
+            outcome.usage = next.usage.or(outcome.usage);
+        }
+        Ok(outcome)
+    })
+    .await
+}
+
+/// Decides a whole bill run and drops it.
+pub async fn try_run(ctx: &Context<'_>, scope: Scope, ask: RunAsk) -> Result<Tried> {
+    let RunAsk { run, as_of, accounts, draft } = ask;
+    attempt_with(ctx, scope, move |session| {
+        let start = Command::StartBillRun { run: run.clone(), as_of, accounts, draft };
+        let mut outcome = operations::execute(session, start)?;
+        while session.find::<BillRun>(&run).is_some_and(|run| !run.state.completed) {
+            let next = operations::execute(session, Command::StepBillRun { run: run.clone() })?;
+            outcome.touched.extend(next.touched.into_iter().filter(|(kind, _)| kind == Invoice::KIND));
+        }
+        Ok(outcome)
+    })
+    .await
+}
+
+async fn attempt_with(
+    ctx: &Context<'_>,
+    scope: Scope,
+    decide: impl FnOnce(&mut Session<'_>) -> std::result::Result<Outcome, Rejection> + Send + 'static,
+) -> Result<Tried> {
+    let books = Books::of(ctx)?;
+    require(&books, scope)?;
+    let now = books.now();
+    // A copy shares its contents with the live state, and nobody waits while we decide on it.
+    let tenant = books.live(Clone::clone);
+    let decided = books
+        .blocking(move |_| {
+            let mut session = Session::new(&tenant, now);
+            Ok(decide(&mut session).map(|outcome| (outcome, session.finish())))
+        })
+        .await?;
+    let (outcome, (tables, staged)) = decided.map_err(errors::rejected)?;
+    let wrote = Wrote::Nothing(staged);
+    Ok(Tried { tables, receipt: Receipt { tenant: books.tenant().to_owned(), replayed: false, outcome, wrote } })
+}
+
+async fn execute(books: &Books, command_id: String, input_hash: [u8; 32], command: Command) -> Result<Receipt> {
+    let request = Request {
+        tenant: books.tenant().to_owned(),
+        command_id: Some(command_id),
+        input_hash,
+        actor: books.caller().actor.clone(),
+        correlation: String::new(),
+        now: books.now(),
+        command,
+    };
+    let done = books.blocking(move |office| Ok(office.ledger.execute(request))).await?;
+    let indelible_store::Receipt { position, events, outcome, replayed } = done.map_err(refused)?;
+    let wrote = Wrote::Commit { position, events };
+    Ok(Receipt { tenant: books.tenant().to_owned(), replayed, outcome, wrote })
+}
+
+/// A refusal is the caller's business, everything else is ours.
+fn refused(refused: Refused) -> async_graphql::Error {
+    match refused {
+        Refused::Rejection(rejection) => errors::rejected(rejection),
+        Refused::Conflict { .. } => errors::refused(refused.code(), refused.message()),
+        other => errors::broken(other.code(), "the command was not carried out", &other),
+    }
+}
+
+fn checked(key: &str) -> Result<String> {
+    if key.is_empty() || key.len() > KEY_BYTES {
+        let sentence = format!(
+            "an idempotency key has 1 to {KEY_BYTES} bytes, this one has {}",
+            key.len()
+        );
+        return Err(errors::refused("IDEMPOTENCY_KEY_INVALID", sentence));
+    }
+    Ok(key.to_owned())
+}
+
+/// A hash of the mutation's name and arguments as the client sent them. Taken here and not from the command, because
+/// sealing the same personal data twice gives different bytes.
+fn input_hash(ctx: &Context<'_>) -> Result<[u8; 32]> {
+    let field = ctx.field();
+    let mut arguments: Vec<(String, String)> = field
+        .arguments()
+        .map_err(async_graphql::Error::from)?
+        .into_iter()
+        .filter(|(name, _)| name != "idempotencyKey")
+        .map(|(name, value)| (name.to_string(), canonical(&value)))
+        .collect();
+    arguments.sort();
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(field.name().as_bytes());
+    for (name, value) in arguments {
+        for part in [name, value] {
+            hasher.update(&(part.len() as u64).to_be_bytes());
+            hasher.update(part.as_bytes());
+        }
+    }
+    Ok(*hasher.finalize().as_bytes())
+}
+
+/// The value as JSON with sorted keys.
+fn canonical(value: &async_graphql::Value) -> String {
+    // `serde_json` keeps maps sorted.
+    value.clone().into_json().map(|json| json.to_string()).unwrap_or_default()
+}

@@ -1,0 +1,439 @@
+//! Invoices and credit notes, down to the arithmetic of each line.
+
+use std::sync::Arc;
+
+use async_graphql::connection::Connection;
+use async_graphql::{Context, Enum, ID, InputObject, Object, Result, SimpleObject};
+use indelible_domain::command::Command;
+use indelible_domain::invoices as domain;
+use indelible_domain::world::Entry;
+
+use super::accounts::{Account, LegalEntity};
+use super::bill_runs::BillRun;
+use super::books::{AsOf, Books, Cut};
+use super::charges::LineKind;
+use super::desk::{self, Receipt};
+use super::page::{self, Cursor};
+use super::scalars::{Date, Decimal, Money};
+use super::subscriptions::Subscription;
+use super::{errors, ids};
+use crate::auth::Scope;
+
+/// Decimals of an exact amount before it was rounded (policy 1).
+const EXACT_PLACES: u32 = 12;
+
+/// An invoice or credit note.
+pub struct Invoice {
+    pub key: String,
+    pub state: Arc<Entry<domain::Invoice>>,
+    pub cut: Cut,
+}
+
+impl Invoice {
+    pub async fn find(ctx: &Context<'_>, key: &str, as_of: Option<AsOf>) -> Result<Option<Invoice>> {
+        let books = Books::of(ctx)?;
+        let cut = books.cut(as_of).await?;
+        let state = books.find_at::<domain::Invoice>(key, &cut).await?;
+        Ok(state.map(|state| Invoice { key: key.to_owned(), state, cut }))
+    }
+
+    pub fn now(ctx: &Context<'_>, key: &str) -> Result<Option<Invoice>> {
+        let state = Books::of(ctx)?.find::<domain::Invoice>(key);
+        Ok(state.map(|state| Invoice { key: key.to_owned(), state, cut: Cut::now() }))
+    }
+
+    /// A document that a dry run made and nobody wrote.
+    pub fn tried(key: String, state: Arc<Entry<domain::Invoice>>) -> Invoice {
+        Invoice { key, state, cut: Cut::now() }
+    }
+
+    /// Documents of an account with their sort keys: the order in which they came to be.
+    pub fn of_account(ctx: &Context<'_>, account: &str) -> Result<Vec<(String, Invoice)>> {
+        let books = Books::of(ctx)?;
+        let keys = books.index(|index| index.invoices_of.get(account).cloned().unwrap_or_default());
+        let rows = keys.into_iter().enumerate().filter_map(|(n, key)| {
+            let state = books.find::<domain::Invoice>(&key)?;
+            Some((format!("{n:012}"), Invoice { key, state, cut: Cut::now() }))
+        });
+        Ok(rows.collect())
+    }
+
+    fn document(&self) -> &domain::Document {
+        &self.state.state.document
+    }
+}
+
+#[Object]
+impl Invoice {
+    pub async fn id(&self) -> ID {
+        ids::node("invoice", &self.key)
+    }
+
+    /// The id without its kind.
+    async fn key(&self) -> &str {
+        &self.key
+    }
+
+    async fn kind(&self) -> DocumentKind {
+        self.document().kind.into()
+    }
+
+    async fn stage(&self) -> DocumentStage {
+        match self.state.state.stage {
+            domain::Stage::Absent | domain::Stage::Draft => DocumentStage::Draft,
+            domain::Stage::Finalised => DocumentStage::Finalised,
+            domain::Stage::Void => DocumentStage::Void,
+        }
+    }
+
+    /// Given when it is finalised, without gaps in its series; none for a draft.
+    async fn number(&self) -> Option<&str> {
+        let number = self.state.state.number.as_str();
+        (!number.is_empty()).then_some(number)
+    }
+
+    async fn account(&self, ctx: &Context<'_>) -> Result<Account> {
+        Account::named(ctx, &self.document().account).await
+    }
+
+    async fn entity(&self, ctx: &Context<'_>) -> Result<LegalEntity> {
+        LegalEntity::named(ctx, &self.document().entity)
+    }
+
+    /// ISO 4217 code.
+    async fn currency(&self) -> &str {
+        self.document().currency.code()
+    }
+
+    /// Everything due on or before this day is on it.
+    async fn as_of(&self) -> Date {
+        Date(self.document().as_of)
+    }
+
+    /// Issue date in the zone of the legal entity; none for a draft.
+    async fn issued(&self) -> Option<Date> {
+        self.state.state.issued.map(Date)
+    }
+
+    async fn due(&self) -> Option<Date> {
+        self.state.state.due.map(Date)
+    }
+
+    /// Sum of the lines.
+    async fn net(&self) -> Money {
+        Money(self.document().net)
+    }
+
+    async fn tax(&self) -> Money {
+        Money(self.document().tax)
+    }
+
+    /// Net and tax.
+    async fn total(&self) -> Money {
+        Money(self.document().total)
+    }
+
+    /// What its credit notes have left of the total.
+    async fn left_after_credit_notes(&self) -> Money {
+        Money(self.state.state.left())
+    }
+
+    /// Tax by name and rate, computed over the net of each group.
+    async fn taxes(&self) -> Vec<TaxGroup> {
+        let group = |group: &domain::TaxGroup| TaxGroup {
+            name: group.tax.name.clone(),
+            rate: Decimal(group.tax.rate),
+            net: Money(group.net),
+            amount: Money(group.amount),
+        };
+        self.document().taxes.iter().map(group).collect()
+    }
+
+    /// Lines in the order shown.
+    #[graphql(complexity = "page::cost(first, child_complexity)")]
+    async fn lines(&self, first: Option<i32>, after: Option<String>) -> Result<Connection<Cursor, InvoiceLine>> {
+        let asked = page::asked(first, after)?;
+        let rows = self.document().lines.iter().map(|line| {
+            let row = InvoiceLine { invoice: self.key.clone(), state: Arc::clone(&self.state), line: line.clone() };
+            (format!("{:010}", line.no), row)
+        });
+        Ok(page::sorted(&asked, rows.collect()))
+    }
+
+    /// The invoice that a credit note corrects.
+    async fn corrects(&self, ctx: &Context<'_>) -> Result<Option<Invoice>> {
+        match &self.document().corrects {
+            Some(key) => Invoice::now(ctx, key),
+            None => Ok(None),
+        }
+    }
+
+    /// The bill run that made it.
+    async fn run(&self, ctx: &Context<'_>) -> Result<Option<BillRun>> {
+        match &self.document().run {
+            Some(key) => BillRun::find(ctx, key),
+            None => Ok(None),
+        }
+    }
+
+    /// How the total came about, in words.
+    async fn explain(&self) -> Vec<String> {
+        let document = self.document();
+        let mut sentences: Vec<String> =
+            document.lines.iter().map(|line| format!("line {}: {} = {}", line.no, line.explain, line.net)).collect();
+        sentences.push(format!("the {} lines sum to {} net", document.lines.len(), document.net));
+        for group in &document.taxes {
+            let domain::TaxGroup { tax, net, amount } = group;
+            sentences.push(format!("{} at rate {} on {net}, rounded once for the group: {amount}", tax.name, tax.rate));
+        }
+        sentences.push(format!("{} net + {} tax = {}", document.net, document.tax, document.total));
+        sentences
+    }
+}
+
+/// The tax of all lines of one name and rate.
+#[derive(SimpleObject)]
+pub struct TaxGroup {
+    name: String,
+    /// 0.19 is 19 %.
+    rate: Decimal,
+    net: Money,
+    amount: Money,
+}
+
+#[derive(Clone, Copy, Enum, PartialEq, Eq)]
+#[graphql(remote = "domain::Kind")]
+pub enum DocumentKind {
+    Invoice,
+    CreditNote,
+}
+
+#[derive(Clone, Copy, Enum, PartialEq, Eq)]
+pub enum DocumentStage {
+    /// Can be computed again; has no number.
+    Draft,
+    /// Numbered and frozen.
+    Finalised,
+    /// Keeps its number; its charges go to the next run.
+    Void,
+}
+
+/// One line of a document.
+pub struct InvoiceLine {
+    pub invoice: String,
+    state: Arc<Entry<domain::Invoice>>,
+    pub line: domain::Line,
+}
+
+#[Object]
+impl InvoiceLine {
+    /// From 1, in the order shown.
+    async fn no(&self) -> u32 {
+        self.line.no
+    }
+
+    async fn kind(&self) -> LineKind {
+        LineKind::from(&self.line.what)
+    }
+
+    /// Code of the charge in its offer, or the id of the charge that was added.
+    async fn charge(&self) -> &str {
+        self.line.what.charge()
+    }
+
+    async fn text(&self) -> &str {
+        &self.line.text
+    }
+
+    async fn quantity(&self) -> &str {
+        &self.line.quantity
+    }
+
+    /// First day of the service period.
+    async fn from(&self) -> Option<Date> {
+        self.line.what.days().map(|days| Date(days.from))
+    }
+
+    /// Day after the service period.
+    async fn until(&self) -> Option<Date> {
+        self.line.what.days().map(|days| Date(days.until))
+    }
+
+    /// The account that used it; another than the document's where a parent pays.
+    async fn account(&self, ctx: &Context<'_>) -> Result<Account> {
+        Account::named(ctx, &self.line.account).await
+    }
+
+    async fn subscription(&self, ctx: &Context<'_>) -> Result<Option<Subscription>> {
+        match &self.line.subscription {
+            Some(key) => Subscription::find(ctx, key, None).await,
+            None => Ok(None),
+        }
+    }
+
+    /// Before rounding, with 12 decimals.
+    async fn exact(&self) -> String {
+        self.line.exact.to_decimal(EXACT_PLACES)
+    }
+
+    /// Rounded once; below zero where something is given back.
+    async fn net(&self) -> Money {
+        Money(self.line.net)
+    }
+
+    /// What credit notes have left of it.
+    async fn left(&self) -> Money {
+        Money(self.state.state.line_left(&self.line))
+    }
+
+    async fn tax_name(&self) -> &str {
+        &self.line.tax.name
+    }
+
+    /// 0.19 is 19 %.
+    async fn tax_rate(&self) -> Decimal {
+        Decimal(self.line.tax.rate)
+    }
+
+    /// The arithmetic in words.
+    async fn explain(&self) -> &str {
+        &self.line.explain
+    }
+}
+
+/// Part of an invoice line to give back.
+#[derive(InputObject)]
+pub struct CreditPartInput {
+    line: u32,
+    /// Net; none: all that is left of the line.
+    amount: Option<Money>,
+}
+
+#[derive(InputObject)]
+pub struct CreditInvoiceInput {
+    /// Id of the credit note, chosen by you.
+    id: ID,
+    invoice: ID,
+    parts: Vec<CreditPartInput>,
+    reason: String,
+}
+
+#[derive(SimpleObject)]
+pub struct InvoicePayload {
+    /// The document as it is now; for a dry run as it would be.
+    invoice: Option<Invoice>,
+    receipt: Receipt,
+}
+
+async fn done(
+    ctx: &Context<'_>,
+    idempotency_key: &str,
+    key: &str,
+    command: Command,
+    dry_run: bool,
+) -> Result<InvoicePayload> {
+    if dry_run {
+        let tried = desk::attempt(ctx, Scope::Operate, vec![command]).await?;
+        let mut made = tried.made::<domain::Invoice>().into_iter();
+        let invoice = made.find(|(made, _)| made == key).map(|(key, state)| Invoice::tried(key, state));
+        return Ok(InvoicePayload { invoice, receipt: tried.receipt });
+    }
+    let receipt = desk::hand_in(ctx, Scope::Operate, idempotency_key, command).await?;
+    Ok(InvoicePayload { invoice: Invoice::now(ctx, key)?, receipt })
+}
+
+#[derive(Default)]
+pub struct InvoiceQueries;
+
+#[Object]
+impl InvoiceQueries {
+    /// A document, now or as of some time; none if there is no such document.
+    async fn invoice(&self, ctx: &Context<'_>, id: ID, as_of: Option<AsOf>) -> Result<Option<Invoice>> {
+        Invoice::find(ctx, &ids::key("invoice", &id), as_of).await
+    }
+}
+
+#[derive(Default)]
+pub struct InvoiceMutations;
+
+#[Object]
+impl InvoiceMutations {
+    /// Computes a draft of everything due for an account; it can be computed again and has no number.
+    async fn draft_invoice(
+        &self,
+        ctx: &Context<'_>,
+        idempotency_key: String,
+        id: ID,
+        account: ID,
+        as_of: Option<Date>,
+        #[graphql(default)] dry_run: bool,
+    ) -> Result<InvoicePayload> {
+        let invoice = ids::key("invoice", &id);
+        let account = ids::key("account", &account);
+        let as_of = as_of.map(|date| date.0);
+        let command = Command::DraftInvoice { invoice: invoice.clone(), account, as_of };
+        done(ctx, &idempotency_key, &invoice, command, dry_run).await
+    }
+
+    /// Numbers and freezes a draft, computed again with what happened since.
+    async fn finalise_invoice(
+        &self,
+        ctx: &Context<'_>,
+        idempotency_key: String,
+        id: ID,
+        #[graphql(default)] dry_run: bool,
+    ) -> Result<InvoicePayload> {
+        let invoice = ids::key("invoice", &id);
+        let command = Command::FinaliseInvoice { invoice: invoice.clone() };
+        done(ctx, &idempotency_key, &invoice, command, dry_run).await
+    }
+
+    /// Voids a document: it keeps its number, and its charges go to the next run.
+    async fn void_invoice(
+        &self,
+        ctx: &Context<'_>,
+        idempotency_key: String,
+        id: ID,
+        reason: String,
+        #[graphql(default)] dry_run: bool,
+    ) -> Result<InvoicePayload> {
+        let invoice = ids::key("invoice", &id);
+        let command = Command::VoidInvoice { invoice: invoice.clone(), reason };
+        done(ctx, &idempotency_key, &invoice, command, dry_run).await
+    }
+
+    /// Gives back parts of a finalised invoice by a credit note.
+    async fn credit_invoice(
+        &self,
+        ctx: &Context<'_>,
+        idempotency_key: String,
+        input: CreditInvoiceInput,
+        #[graphql(default)] dry_run: bool,
+    ) -> Result<InvoicePayload> {
+        if input.parts.is_empty() {
+            return Err(errors::refused("NOTHING_TO_CREDIT", "a credit note needs at least one line"));
+        }
+        let note = ids::key("invoice", &input.id);
+        let command = Command::CreditInvoice {
+            note: note.clone(),
+            invoice: ids::key("invoice", &input.invoice),
+            parts: input.parts.into_iter().map(|part| (part.line, part.amount.map(|amount| amount.0))).collect(),
+            reason: input.reason,
+        };
+        done(ctx, &idempotency_key, &note, command, dry_run).await
+    }
+
+    /// Gives up what is open of an invoice.
+    async fn write_off_invoice(
+        &self,
+        ctx: &Context<'_>,
+        idempotency_key: String,
+        id: ID,
+        reason: String,
+        #[graphql(default)] dry_run: bool,
+    ) -> Result<InvoicePayload> {
+        let invoice = ids::key("invoice", &id);
+        let command = Command::WriteOffInvoice { invoice: invoice.clone(), reason };
+        done(ctx, &idempotency_key, &invoice, command, dry_run).await
+    }
+}

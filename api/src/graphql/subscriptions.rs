@@ -1,0 +1,398 @@
+//! Subscriptions: which offer an account has, from when until when, in which quantity.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_graphql::connection::Connection;
+use async_graphql::{Context, Enum, ID, InputObject, Object, Result, SimpleObject};
+use indelible_domain::command::{self, Command};
+use indelible_domain::subscriptions as domain;
+use indelible_domain::world::Entry;
+use indelible_domain::{accounts, kernel};
+
+use super::accounts::Account;
+use super::books::{AsOf, Books, Cut};
+use super::catalog::Offer;
+use super::desk::{self, Receipt};
+use super::page::{self, Cursor};
+use super::scalars::{Date, Decimal};
+use super::{errors, ids};
+use crate::auth::Scope;
+
+/// What an account has subscribed to. Dates are calendar days in the account's zone; `until` is exclusive.
+pub struct Subscription {
+    pub key: String,
+    state: Arc<Entry<domain::Subscription>>,
+    cut: Cut,
+}
+
+impl Subscription {
+    pub async fn find(ctx: &Context<'_>, key: &str, as_of: Option<AsOf>) -> Result<Option<Subscription>> {
+        let books = Books::of(ctx)?;
+        let cut = books.cut(as_of).await?;
+        let state = books.find_at::<domain::Subscription>(key, &cut).await?;
+        Ok(state.map(|state| Subscription { key: key.to_owned(), state, cut }))
+    }
+
+    /// Subscriptions of an account with their sort keys.
+    pub fn of_account(ctx: &Context<'_>, account: &str) -> Result<Vec<(String, Subscription)>> {
+        let books = Books::of(ctx)?;
+        let keys = books.index(|index| index.subscriptions_of.get(account).cloned().unwrap_or_default());
+        let rows = keys.into_iter().filter_map(|key| {
+            let state = books.find::<domain::Subscription>(&key)?;
+            Some((key.clone(), Subscription { key, state, cut: Cut::now() }))
+        });
+        Ok(rows.collect())
+    }
+
+    fn state(&self) -> &domain::Subscription {
+        &self.state.state
+    }
+
+    /// The day that `stage` and `current` speak about.
+    fn day(&self, ctx: &Context<'_>) -> Result<kernel::Date> {
+        let books = Books::of(ctx)?;
+        if let Some(date) = self.cut.effective {
+            return Ok(date);
+        }
+        let zone = books
+            .find::<accounts::Account>(&self.state().account)
+            .map(|account| account.state.terms.zone.clone())
+            .unwrap_or_default();
+        Ok(zone.date(books.now()))
+    }
+}
+
+#[Object]
+impl Subscription {
+    pub async fn id(&self) -> ID {
+        ids::node("subscription", &self.key)
+    }
+
+    /// The id without its kind.
+    async fn key(&self) -> &str {
+        &self.key
+    }
+
+    async fn account(&self, ctx: &Context<'_>) -> Result<Account> {
+        Account::named(ctx, &self.state().account).await
+    }
+
+    /// First day of the first term: the anchor that every period is counted from.
+    async fn from(&self) -> Option<Date> {
+        self.state().start().map(Date)
+    }
+
+    /// First day that is not charged any more; none while no end is set.
+    async fn until(&self) -> Option<Date> {
+        self.state().end.as_ref().map(|end| Date(end.on))
+    }
+
+    /// Where it stands today, or on the effective date that was asked for.
+    async fn stage(&self, ctx: &Context<'_>) -> Result<Stage> {
+        Ok(self.state().stage(self.day(ctx)?).into())
+    }
+
+    /// The term in force today, or on the effective date that was asked for.
+    async fn current(&self, ctx: &Context<'_>) -> Result<Option<Term>> {
+        let day = self.day(ctx)?;
+        Ok(self.state().term_on(day).map(|(i, term)| Term::new(self.state(), i, term)))
+    }
+
+    /// All terms, following each other without gap.
+    async fn terms(&self) -> Vec<Term> {
+        self.state().terms.iter().enumerate().map(|(i, term)| Term::new(self.state(), i, term)).collect()
+    }
+
+    async fn pauses(&self) -> Vec<Pause> {
+        let pause = |pause: &domain::Pause| Pause {
+            reason: pause.reason.clone(),
+            from: Date(pause.from),
+            until: pause.until.map(Date),
+        };
+        self.state().pauses.iter().map(pause).collect()
+    }
+
+    /// Number of changes of the subscription up to this view of it.
+    async fn version(&self) -> u64 {
+        self.state.version
+    }
+}
+
+/// One stretch of the contract under one offer.
+#[derive(SimpleObject)]
+pub struct Term {
+    from: Date,
+    /// Exclusive; none while nothing ends it.
+    until: Option<Date>,
+    /// The offer as it was sold, price overrides applied.
+    offer: Offer,
+    quantity: Decimal,
+    billing_day: u32,
+    unused: Unused,
+}
+
+impl Term {
+    fn new(subscription: &domain::Subscription, i: usize, term: &domain::Term) -> Term {
+        let until = subscription.term_days(i).until;
+        Term {
+            from: Date(term.from),
+            until: (until < kernel::calendar::LAST_DATE).then_some(Date(until)),
+            offer: Offer::new(term.offer.clone()),
+            quantity: Decimal(term.quantity),
+            billing_day: term.billing_day,
+            unused: term.unused.into(),
+        }
+    }
+}
+
+/// Days on which nothing recurring is charged, for one reason.
+#[derive(SimpleObject)]
+pub struct Pause {
+    reason: String,
+    from: Date,
+    /// Exclusive; none while the reason holds.
+    until: Option<Date>,
+}
+
+#[derive(Clone, Copy, Enum, PartialEq, Eq)]
+#[graphql(name = "SubscriptionStage", remote = "domain::Stage")]
+pub enum Stage {
+    /// Starts on a later day.
+    Pending,
+    Active,
+    Paused,
+    Terminated,
+}
+
+/// What happens to the part of a billed period that a change leaves unused.
+#[derive(Clone, Copy, Enum, PartialEq, Eq)]
+#[graphql(remote = "domain::Unused")]
+pub enum Unused {
+    CreditProrata,
+    CreditFull,
+    None,
+}
+
+/// When a change takes effect.
+#[derive(Clone, Copy, Enum, PartialEq, Eq, Default)]
+pub enum When {
+    /// Today, in the account's zone; today belongs to what follows.
+    #[default]
+    Immediate,
+    EndOfPeriod,
+    /// On the date given with it.
+    On,
+}
+
+/// When a change takes effect; `date` belongs to `ON` and only to it.
+#[derive(InputObject, Default)]
+pub struct EffectiveInput {
+    when: When,
+    date: Option<Date>,
+}
+
+impl EffectiveInput {
+    fn into_domain(self) -> Result<command::Effective> {
+        match (self.when, self.date) {
+            (When::Immediate, None) => Ok(command::Effective::Immediate),
+            (When::EndOfPeriod, None) => Ok(command::Effective::EndOfPeriod),
+            (When::On, Some(date)) => Ok(command::Effective::On(date.0)),
+            (When::On, None) => Err(errors::refused("DATE_MISSING", "a change `ON` a date needs the date")),
+            (_, Some(date)) => Err(errors::refused(
+                "DATE_UNEXPECTED",
+                format!("the date {} belongs to a change `ON` a date only", date.0),
+            )),
+        }
+    }
+}
+
+/// The price of one recurring charge, instead of the offer's.
+#[derive(InputObject)]
+pub struct OverrideInput {
+    /// Code of the recurring charge.
+    charge: String,
+    /// Price per period.
+    price: Decimal,
+}
+
+fn overrides(inputs: Vec<OverrideInput>) -> BTreeMap<String, kernel::Decimal> {
+    inputs.into_iter().map(|input| (input.charge, input.price.0)).collect()
+}
+
+#[derive(InputObject)]
+pub struct StartSubscriptionInput {
+    /// Chosen by you: letters, digits and `. _ : -`, at most 120. No personal data.
+    id: ID,
+    account: ID,
+    /// Code of a published offer; its newest version is sold.
+    offer: String,
+    #[graphql(default_with = "Decimal(kernel::Decimal::ONE)")]
+    quantity: Decimal,
+    /// None: today in the account's zone.
+    from: Option<Date>,
+    billing_day: Option<u32>,
+    #[graphql(default)]
+    overrides: Vec<OverrideInput>,
+    /// False: no trial, even if the offer has one.
+    #[graphql(default = true)]
+    trial: bool,
+    /// What finds the subscription in usage records: telephone numbers, meters, resources. Kept as keyed hashes.
+    #[graphql(default)]
+    access: Vec<String>,
+}
+
+#[derive(InputObject)]
+pub struct ChangeSubscriptionInput {
+    id: ID,
+    /// Code of a published offer; none: the one it has.
+    offer: Option<String>,
+    quantity: Option<Decimal>,
+    billing_day: Option<u32>,
+    #[graphql(default)]
+    overrides: Vec<OverrideInput>,
+    #[graphql(default)]
+    effective: EffectiveInput,
+    #[graphql(default_with = "Unused::CreditProrata")]
+    unused: Unused,
+}
+
+#[derive(InputObject)]
+pub struct TerminateSubscriptionInput {
+    id: ID,
+    #[graphql(default)]
+    effective: EffectiveInput,
+    #[graphql(default_with = "Unused::CreditProrata")]
+    unused: Unused,
+}
+
+#[derive(SimpleObject)]
+pub struct SubscriptionPayload {
+    subscription: Option<Subscription>,
+    receipt: Receipt,
+}
+
+async fn done(ctx: &Context<'_>, idempotency_key: &str, key: &str, command: Command) -> Result<SubscriptionPayload> {
+    let receipt = desk::hand_in(ctx, Scope::Operate, idempotency_key, command).await?;
+    Ok(SubscriptionPayload { subscription: Subscription::find(ctx, key, None).await?, receipt })
+}
+
+#[derive(Default)]
+pub struct SubscriptionQueries;
+
+#[Object]
+impl SubscriptionQueries {
+    /// A subscription, now or as of some time; none if there is no such subscription.
+    async fn subscription(&self, ctx: &Context<'_>, id: ID, as_of: Option<AsOf>) -> Result<Option<Subscription>> {
+        Subscription::find(ctx, &ids::key("subscription", &id), as_of).await
+    }
+
+    /// Subscriptions in the order of their keys.
+    #[graphql(complexity = "page::cost(first, child_complexity)")]
+    async fn subscriptions(
+        &self,
+        ctx: &Context<'_>,
+        first: Option<i32>,
+        after: Option<String>,
+    ) -> Result<Connection<Cursor, Subscription>> {
+        let asked = page::asked(first, after)?;
+        let rows = Books::of(ctx)?.page::<domain::Subscription>(&asked);
+        let row = |(key, state): (String, _)| (key.clone(), Subscription { key, state, cut: Cut::now() });
+        Ok(page::page(&asked, rows.into_iter().map(row)))
+    }
+}
+
+#[derive(Default)]
+pub struct SubscriptionMutations;
+
+#[Object]
+impl SubscriptionMutations {
+    /// Sells the newest version of an offer to an account.
+    async fn start_subscription(
+        &self,
+        ctx: &Context<'_>,
+        idempotency_key: String,
+        input: StartSubscriptionInput,
+    ) -> Result<SubscriptionPayload> {
+        let books = Books::of(ctx)?;
+        let key = ids::key("subscription", &input.id);
+        let command = Command::StartSubscription(Box::new(command::StartSubscription {
+            subscription: key.clone(),
+            account: ids::key("account", &input.account),
+            offer: input.offer,
+            quantity: input.quantity.0,
+            from: input.from.map(|date| date.0),
+            billing_day: input.billing_day,
+            overrides: overrides(input.overrides),
+            trial: input.trial,
+            access: input.access.iter().map(|access| books.lookup(access)).collect(),
+        }));
+        done(ctx, &idempotency_key, &key, command).await
+    }
+
+    /// Changes offer, quantity, price or billing day. A change on a date bills that date to what follows.
+    async fn change_subscription(
+        &self,
+        ctx: &Context<'_>,
+        idempotency_key: String,
+        input: ChangeSubscriptionInput,
+    ) -> Result<SubscriptionPayload> {
+        let key = ids::key("subscription", &input.id);
+        let command = Command::ChangeSubscription(Box::new(command::ChangeSubscription {
+            subscription: key.clone(),
+            offer: input.offer,
+            quantity: input.quantity.map(|quantity| quantity.0),
+            billing_day: input.billing_day,
+            overrides: overrides(input.overrides),
+            effective: input.effective.into_domain()?,
+            unused: input.unused.into(),
+        }));
+        done(ctx, &idempotency_key, &key, command).await
+    }
+
+    /// Pauses for one reason; paused while any reason holds. `from` none: today.
+    async fn pause_subscription(
+        &self,
+        ctx: &Context<'_>,
+        idempotency_key: String,
+        id: ID,
+        #[graphql(default_with = "\"customer\".to_owned()")] reason: String,
+        from: Option<Date>,
+    ) -> Result<SubscriptionPayload> {
+        let subscription = ids::key("subscription", &id);
+        let from = from.map(|date| date.0);
+        let command = Command::PauseSubscription { subscription: subscription.clone(), reason, from };
+        done(ctx, &idempotency_key, &subscription, command).await
+    }
+
+    /// Ends one reason for pausing. `on` is the first day charged again; none: today.
+    async fn resume_subscription(
+        &self,
+        ctx: &Context<'_>,
+        idempotency_key: String,
+        id: ID,
+        #[graphql(default_with = "\"customer\".to_owned()")] reason: String,
+        on: Option<Date>,
+    ) -> Result<SubscriptionPayload> {
+        let subscription = ids::key("subscription", &id);
+        let on = on.map(|date| date.0);
+        let command = Command::ResumeSubscription { subscription: subscription.clone(), reason, on };
+        done(ctx, &idempotency_key, &subscription, command).await
+    }
+
+    /// Ends the contract. The date is exclusive: terminated `ON` 18 December bills up to and including the 17th.
+    async fn terminate_subscription(
+        &self,
+        ctx: &Context<'_>,
+        idempotency_key: String,
+        input: TerminateSubscriptionInput,
+    ) -> Result<SubscriptionPayload> {
+        let subscription = ids::key("subscription", &input.id);
+        let command = Command::TerminateSubscription {
+            subscription: subscription.clone(),
+            effective: input.effective.into_domain()?,
+            unused: input.unused.into(),
+        };
+        done(ctx, &idempotency_key, &subscription, command).await
+    }
+}

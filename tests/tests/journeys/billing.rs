@@ -1,0 +1,148 @@
+//! From a catalog to an invoice, through the front door.
+
+use serde_json::json;
+
+use crate::shop;
+
+#[tokio::test]
+async fn a_month_in_advance_is_billed_once_and_explained() {
+    let shop = shop::open("2026-03-01T08:00:00Z").await;
+    shop::furnish(&shop.acme).await;
+    let billed = shop::bill(&shop.acme, "march").await;
+    assert_eq!(billed["invoices"][0]["total"], "36.00 EUR", "{billed:#}");
+    assert_eq!(billed["invoices"][0]["issued"], "2026-03-01");
+    assert_eq!(billed["invoices"][0]["due"], "2026-03-15");
+
+    let again = shop::bill(&shop.acme, "march-again").await;
+    assert_eq!(again["invoices"], json!([]), "a day that is billed is not billed again");
+
+    let invoice = shop
+        .acme
+        .data(
+            r#"{ invoice(id: "march.alice") {
+                id number stage net tax total taxes { name rate net amount } explain
+                account { key contact { name } }
+                lines(first: 10) { edges { node { no kind charge from until net exact taxRate explain
+                    subscription { key } } } }
+            } }"#,
+            json!({}),
+        )
+        .await["invoice"]
+        .take();
+    assert_eq!(invoice["id"], "invoice:march.alice");
+    assert_eq!(invoice["stage"], "FINALISED");
+    assert_eq!(invoice["taxes"], json!([{ "name": "VAT", "rate": "0.2", "net": "30.00 EUR", "amount": "6.00 EUR" }]));
+    assert_eq!(invoice["account"]["contact"]["name"], "Alice Example");
+    let line = &invoice["lines"]["edges"][0]["node"];
+    assert_eq!(line["kind"], "RECURRING");
+    assert_eq!((&line["from"], &line["until"]), (&json!("2026-03-01"), &json!("2026-04-01")));
+    assert_eq!(line["exact"], "30.000000000000");
+    assert_eq!(line["subscription"]["key"], "s1");
+    let last = invoice["explain"].as_array().and_then(|list| list.last()).expect("a sentence");
+    assert_eq!(last, "30.00 EUR net + 6.00 EUR tax = 36.00 EUR");
+}
+
+#[tokio::test]
+async fn a_dry_run_shows_the_invoices_and_writes_nothing() {
+    let shop = shop::open("2026-03-01T08:00:00Z").await;
+    shop::furnish(&shop.acme).await;
+    let head = shop.office.store().head();
+    let query = r#"mutation { runBill(idempotencyKey: "k", dryRun: true, input: { id: "march" }) {
+        run { key } invoices { key total } receipt { position dryRun touched events { type position } } } }"#;
+    let tried = shop.acme.data(query, json!({})).await["runBill"].take();
+    assert_eq!(tried["invoices"], json!([{ "key": "march.alice", "total": "36.00 EUR" }]));
+    assert_eq!(tried["run"], json!(null));
+    assert_eq!(tried["receipt"]["dryRun"], true);
+    assert_eq!(tried["receipt"]["position"], json!(null));
+    let events = tried["receipt"]["events"].as_array().expect("events");
+    assert!(events.iter().any(|event| event["type"] == "invoice.finalised" && event["position"].is_null()));
+    assert_eq!(shop.office.store().head(), head, "nothing was written");
+    // The key was not used up, and the invoice gets the first number.
+    let billed = shop
+        .acme
+        .data(
+            r#"mutation { runBill(idempotencyKey: "k", input: { id: "march" }) { invoices { number } } }"#,
+            json!({}),
+        )
+        .await;
+    let number = billed["runBill"]["invoices"][0]["number"].as_str().expect("a number").to_owned();
+    assert!(number.ends_with('1'), "{number}");
+}
+
+#[tokio::test]
+async fn the_same_key_with_the_same_input_gets_the_first_receipt_and_with_another_is_refused() {
+    let shop = shop::open("2026-03-01T08:00:00Z").await;
+    shop::furnish(&shop.acme).await;
+    let query = r#"mutation($amount: Money!) { addCharge(idempotencyKey: "c-1", input: {
+        id: "setup", account: "alice", text: "Setup", amount: $amount
+    }) { receipt { position replayed touched } pending { amount } } }"#;
+    let first = shop.acme.data(query, json!({ "amount": "10.00 EUR" })).await["addCharge"].take();
+    assert_eq!(first["receipt"]["replayed"], false);
+    let again = shop.acme.data(query, json!({ "amount": "10.00 EUR" })).await["addCharge"].take();
+    assert_eq!(again["receipt"]["replayed"], true);
+    assert_eq!(again["receipt"]["position"], first["receipt"]["position"]);
+    assert_eq!(again["pending"].as_array().map(Vec::len), Some(1));
+    let other = shop.acme.error(query, json!({ "amount": "11.00 EUR" })).await;
+    assert_eq!(other["extensions"]["code"], "COMMAND_ID_REUSED", "{other}");
+}
+
+#[tokio::test]
+async fn the_same_account_can_be_opened_again_with_its_personal_data_under_the_same_key() {
+    let shop = shop::open("2026-03-01T08:00:00Z").await;
+    shop::furnish(&shop.acme).await;
+    let head = shop.office.store().head();
+    shop::furnish(&shop.acme).await;
+    assert_eq!(shop.office.store().head(), head, "sealing again must not look like other input");
+}
+
+#[tokio::test]
+async fn a_refusal_has_a_code_a_sentence_and_a_path() {
+    let shop = shop::open("2026-03-01T08:00:00Z").await;
+    shop::furnish(&shop.acme).await;
+    let query = r#"mutation { startSubscription(idempotencyKey: "k", input: {
+        id: "s2", account: "alice", offer: "gold" }) { receipt { position } } }"#;
+    let error = shop.acme.error(query, json!({})).await;
+    assert_eq!(error["extensions"]["code"], "OFFER_UNKNOWN");
+    assert_eq!(error["path"], json!(["startSubscription"]));
+    assert_eq!(error["message"], r#"there is no published offer "gold""#);
+    // A refusal stores nothing: the same key is free for a request that works.
+    let fixed = query.replace("gold", "basic");
+    shop.acme.data(&fixed, json!({})).await;
+}
+
+#[tokio::test]
+async fn numbers_are_refused_where_text_is_needed() {
+    let shop = shop::open("2026-03-01T08:00:00Z").await;
+    shop::furnish(&shop.acme).await;
+    let with = |quantity: &str| {
+        format!(
+            r#"mutation {{ changeSubscription(idempotencyKey: "q", input: {{ id: "s1", quantity: {quantity} }})
+                {{ subscription {{ current {{ quantity }} }} }} }}"#
+        )
+    };
+    let error = shop.acme.error(&with("2"), json!({})).await;
+    assert!(error["message"].as_str().is_some_and(|text| text.contains("must be written as a string")), "{error}");
+    let data = shop.acme.data(&with("\"2.50\""), json!({})).await;
+    assert_eq!(data["changeSubscription"]["subscription"]["current"]["quantity"], "2.5");
+}
+
+#[tokio::test]
+async fn a_thing_can_be_seen_as_it_was_known_then() {
+    let shop = shop::open("2026-03-01T08:00:00Z").await;
+    shop::furnish(&shop.acme).await;
+    shop.move_to("2026-03-10T08:00:00Z");
+    let change = r#"mutation { changeAccount(idempotencyKey: "m", input: { id: "alice", paymentDays: 30 })
+        { account { paymentDays } } }"#;
+    assert_eq!(shop.acme.data(change, json!({})).await["changeAccount"]["account"]["paymentDays"], 30);
+    let query = r#"query($known: Instant, $effective: Date) {
+        account(id: "alice", asOf: { known: $known }) { paymentDays version }
+        subscription(id: "s1", asOf: { known: $known, effective: $effective }) { stage }
+    }"#;
+    let then = shop.acme.data(query, json!({ "known": "2026-03-09T00:00:00Z", "effective": "2026-02-01" })).await;
+    assert_eq!(then["account"], json!({ "paymentDays": null, "version": 1 }));
+    assert_eq!(then["subscription"]["stage"], "PENDING");
+    let now = shop.acme.data(query, json!({})).await;
+    assert_eq!(now["account"], json!({ "paymentDays": 30, "version": 2 }));
+    let before = shop.acme.data(query, json!({ "known": "2026-02-01T00:00:00Z" })).await;
+    assert_eq!(before["account"], json!(null), "nothing was known of it then");
+}

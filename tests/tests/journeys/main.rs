@@ -1,0 +1,8 @@
+//! Whole journeys over HTTP, against one server per test, with a clock that only the test moves.
+
+mod billing;
+mod edge;
+mod http;
+mod log;
+mod shop;
+mod tenants;
