@@ -13,10 +13,13 @@ struct File {
 
 /// Reads the offers of a catalog file. A mistake is answered with its line.
 pub fn read(text: &str) -> Result<Vec<Offer>, Rejection> {
-    let file: File =
-        toml::from_str(text).map_err(|error| Rejection::new("CATALOG_INVALID", error.to_string().trim().to_owned()))?;
+    let file: File = toml::from_str(text)
+        .map_err(|error| Rejection::new("CATALOG_INVALID", error.to_string().trim().to_owned()))?;
     if file.offer.is_empty() {
-        return Err(Rejection::new("CATALOG_EMPTY", "the catalog holds no [[offer]]"));
+        return Err(Rejection::new(
+            "CATALOG_EMPTY",
+            "the catalog holds no [[offer]]",
+        ));
     }
     Ok(file.offer)
 }

@@ -27,7 +27,9 @@ impl Clock {
         match self {
             Clock::Movable(at) => Instant(at.load(Ordering::SeqCst)),
             Clock::Machine => {
-                let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+                let since = std::time::SystemTime::now()
+                    .duration_since(std::time::UNIX_EPOCH)
+                    .unwrap_or_default();
                 Instant(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
             }
         }

@@ -157,10 +157,16 @@ impl World {
 
     /// Takes over what a session staged, once its commit has its place in the log.
     pub fn absorb(&mut self, tenant: &str, staged: Tables, events: &[crate::session::Staged]) {
-        let tenant = self.tenants.entry(tenant.to_string()).or_default();
-        tenant.tables.absorb(staged);
+        self.tenants.entry(tenant.to_string()).or_default().absorb(staged, events);
+    }
+}
+
+impl Tenant {
+    /// Takes over what a session staged. On a copy of a tenant: a dry run of several commands.
+    pub fn absorb(&mut self, staged: Tables, events: &[crate::session::Staged]) {
+        self.tables.absorb(staged);
         for staged in events {
-            tenant.index.apply(&staged.id, &staged.event);
+            self.index.apply(&staged.id, &staged.event);
         }
     }
 }

@@ -101,8 +101,15 @@ impl History {
     fn new(seed: u64) -> History {
         let ledger = Ledger::open(Arc::new(MemoryStore::new())).expect("an empty log opens");
         let today = parse_date("2026-01-01").expect("date");
-        let mut history =
-            History { ledger, random: Random(seed), today, runs: 0, records: 0, payments: 0, subscriptions: vec![] };
+        let mut history = History {
+            ledger,
+            random: Random(seed),
+            today,
+            runs: 0,
+            records: 0,
+            payments: 0,
+            subscriptions: vec![],
+        };
         let entity = EntityTerms {
             name: "Prop".into(),
             country: "DE".into(),
@@ -110,7 +117,10 @@ impl History {
             payment_days: 14,
             ..EntityTerms::default()
         };
-        history.must(Command::OpenEntity { entity: "main".into(), terms: entity });
+        history.must(Command::OpenEntity {
+            entity: "main".into(),
+            terms: entity,
+        });
         history.must(Command::SetTaxRate(indelible_domain::taxes::Rate {
             name: "VAT".into(),
             category: "*".into(),
@@ -120,7 +130,9 @@ impl History {
             rate: "0.19".parse().expect("rate"),
             from: parse_date("2000-01-01").expect("date"),
         }));
-        history.must(Command::ApplyCatalog { offers: catalog::parse(CATALOG).expect("catalog") });
+        history.must(Command::ApplyCatalog {
+            offers: catalog::parse(CATALOG).expect("catalog"),
+        });
         for (i, day) in [1, 31, 15].into_iter().enumerate() {
             let terms = AccountTerms {
                 entity: "main".into(),
@@ -129,7 +141,10 @@ impl History {
                 payer: (i == 2).then(|| "a0".to_string()),
                 ..AccountTerms::default()
             };
-            history.must(Command::OpenAccount { account: format!("a{i}"), terms });
+            history.must(Command::OpenAccount {
+                account: format!("a{i}"),
+                terms,
+            });
         }
         history
     }
@@ -139,7 +154,9 @@ impl History {
     }
 
     fn try_it(&mut self, command: Command) -> bool {
-        self.ledger.execute(Request::new("t", "test", self.now(), command)).is_ok()
+        self.ledger
+            .execute(Request::new("t", "test", self.now(), command))
+            .is_ok()
     }
 
     fn must(&mut self, command: Command) {
@@ -152,14 +169,17 @@ impl History {
     /// One random thing that a customer, an operator or a meter does.
     fn step(&mut self) {
         let known = self.subscriptions.len() as u64;
-        let pick = |r: &mut Random, subs: &[String]| subs[usize::try_from(r.below(known.max(1))).unwrap_or(0)].clone();
+        let pick = |r: &mut Random, subs: &[String]| {
+            subs[usize::try_from(r.below(known.max(1))).unwrap_or(0)].clone()
+        };
         match self.random.below(10) {
             0 | 1 if known < 6 => {
                 let subscription = format!("s{known}");
                 let start = StartSubscription {
                     subscription: subscription.clone(),
                     account: format!("a{}", self.random.below(3)),
-                    offer: ["basic", "plus"][usize::try_from(self.random.below(2)).unwrap_or(0)].into(),
+                    offer: ["basic", "plus"][usize::try_from(self.random.below(2)).unwrap_or(0)]
+                        .into(),
                     quantity: Decimal::from(1 + i64::try_from(self.random.below(3)).unwrap_or(0)),
                     from: self.random.chance(30).then(|| add_days(self.today, -5)),
                     billing_day: None,
@@ -173,11 +193,18 @@ impl History {
             2 | 3 if known > 0 => {
                 let change = ChangeSubscription {
                     subscription: pick(&mut self.random, &self.subscriptions),
-                    offer: Some(["basic", "plus"][usize::try_from(self.random.below(2)).unwrap_or(0)].into()),
+                    offer: Some(
+                        ["basic", "plus"][usize::try_from(self.random.below(2)).unwrap_or(0)]
+                            .into(),
+                    ),
                     quantity: self.random.chance(50).then(|| Decimal::from(2)),
                     billing_day: self.random.chance(20).then_some(7),
                     overrides: BTreeMap::new(),
-                    effective: if self.random.chance(30) { Effective::EndOfPeriod } else { Effective::Immediate },
+                    effective: if self.random.chance(30) {
+                        Effective::EndOfPeriod
+                    } else {
+                        Effective::Immediate
+                    },
                     unused: Unused::CreditProrata,
                 };
                 self.try_it(Command::ChangeSubscription(Box::new(change)));
@@ -185,11 +212,19 @@ impl History {
             4 if known > 0 => {
                 let subscription = pick(&mut self.random, &self.subscriptions);
                 let from = self.random.chance(30).then(|| add_days(self.today, -3));
-                self.try_it(Command::PauseSubscription { subscription, reason: "holiday".into(), from });
+                self.try_it(Command::PauseSubscription {
+                    subscription,
+                    reason: "holiday".into(),
+                    from,
+                });
             }
             5 if known > 0 => {
                 let subscription = pick(&mut self.random, &self.subscriptions);
-                self.try_it(Command::ResumeSubscription { subscription, reason: "holiday".into(), on: None });
+                self.try_it(Command::ResumeSubscription {
+                    subscription,
+                    reason: "holiday".into(),
+                    on: None,
+                });
             }
             6 | 7 if known > 0 => {
                 let subscription = pick(&mut self.random, &self.subscriptions);
@@ -200,7 +235,10 @@ impl History {
                 let payment = RecordPayment {
                     payment: format!("p{}", self.payments),
                     account: format!("a{}", self.random.below(2)),
-                    amount: Money::new(i128::from(500 + self.random.below(4000)), "EUR".parse().expect("EUR")),
+                    amount: Money::new(
+                        i128::from(500 + self.random.below(4000)),
+                        "EUR".parse().expect("EUR"),
+                    ),
                     invoice: None,
                     method: "transfer".into(),
                     pending: false,
@@ -217,7 +255,10 @@ impl History {
                 self.records += 1;
                 let mut key = [0_u8; 16];
                 key[..8].copy_from_slice(&self.records.to_be_bytes());
-                let at = Zone::default().start_of(add_days(self.today, -i64::try_from(self.random.below(20)).unwrap_or(0)));
+                let at = Zone::default().start_of(add_days(
+                    self.today,
+                    -i64::try_from(self.random.below(20)).unwrap_or(0),
+                ));
                 Received::Record(UsageRecord {
                     line: i + 1,
                     key,
@@ -234,7 +275,13 @@ impl History {
             })
             .collect();
         let batch = format!("b{}", self.records);
-        self.must(Command::IngestUsage(Box::new(Intake { batch, source: "test".into(), format: "api".into(), name: "test".into(), lines })));
+        self.must(Command::IngestUsage(Box::new(Intake {
+            batch,
+            source: "test".into(),
+            format: "api".into(),
+            name: "test".into(),
+            lines,
+        })));
     }
 
     fn bill(&mut self) {
@@ -242,21 +289,33 @@ impl History {
         self.run();
         let after = documents(self);
         self.run();
-        assert_eq!(documents(self), after, "a second run over the same day found something to bill on {}", self.today);
+        assert_eq!(
+            documents(self),
+            after,
+            "a second run over the same day found something to bill on {}",
+            self.today
+        );
         self.check();
     }
 
     fn run(&mut self) {
         self.runs += 1;
         let request = BillRunRequest::new("t", &format!("run{}", self.runs), self.now());
-        let report = self.ledger.run_bill(request, &mut |_, _| {}).expect("bills");
+        let report = self
+            .ledger
+            .run_bill(request, &mut |_, _| {})
+            .expect("bills");
         assert!(report.run.failed.is_empty(), "{:?}", report.run.failed);
     }
 
     fn check(&self) {
         assert_eq!(self.ledger.read("t", audit), Vec::<String>::new());
         let state = self.ledger.verify_state().expect("the log reads");
-        assert!(state.differing.is_empty(), "replayed state differs: {:?}", state.differing);
+        assert!(
+            state.differing.is_empty(),
+            "replayed state differs: {:?}",
+            state.differing
+        );
     }
 
     /// What the fees of one subscription must sum to, day by day, by an independent count.
@@ -267,27 +326,55 @@ impl History {
             let mut sum = Exact::ZERO;
             let mut day = start;
             while day < sub.end_date() {
-                let term = sub.terms.iter().rev().find(|t| t.from <= day).expect("a term");
-                let trial_over = term.offer.trial.is_none_or(|t| day >= add_days(start, i64::from(t.days)));
-                let paused = sub.pauses.iter().any(|p| p.from <= day && p.until.is_none_or(|u| day < u));
+                let term = sub
+                    .terms
+                    .iter()
+                    .rev()
+                    .find(|t| t.from <= day)
+                    .expect("a term");
+                let trial_over = term
+                    .offer
+                    .trial
+                    .is_none_or(|t| day >= add_days(start, i64::from(t.days)));
+                let paused = sub
+                    .pauses
+                    .iter()
+                    .any(|p| p.from <= day && p.until.is_none_or(|u| day < u));
                 if trial_over && !paused {
                     let price = match &term.offer.recurring[0].price {
-                        catalog::Price::PerUnit(unit) => Exact::from(*unit).times(term.quantity.into()).expect("fits"),
+                        catalog::Price::PerUnit(unit) => Exact::from(*unit)
+                            .times(term.quantity.into())
+                            .expect("fits"),
                         catalog::Price::Flat(amount) => Exact::from(*amount),
                         other => panic!("unexpected price {other:?}"),
                     };
-                    sum = sum.plus(price.share(1, i128::from(month_length(day, term.billing_day))).expect("fits")).expect("fits");
+                    sum = sum
+                        .plus(
+                            price
+                                .share(1, i128::from(month_length(day, term.billing_day)))
+                                .expect("fits"),
+                        )
+                        .expect("fits");
                 }
                 day = add_days(day, 1);
             }
-            let lines = tenant.tables.charges.get(subscription).map_or(0, |c| c.state.items.len() as u64);
+            let lines = tenant
+                .tables
+                .charges
+                .get(subscription)
+                .map_or(0, |c| c.state.items.len() as u64);
             (sum, lines)
         })
     }
 
     fn billed_fees(&self, subscription: &str) -> Exact {
         self.ledger.read("t", |tenant| {
-            let items = tenant.tables.charges.get(subscription).map(|c| c.state.items.clone()).unwrap_or_default();
+            let items = tenant
+                .tables
+                .charges
+                .get(subscription)
+                .map(|c| c.state.items.clone())
+                .unwrap_or_default();
             items
                 .iter()
                 .filter(|i| matches!(&i.what, What::Recurring { .. } | What::Credit { .. }))
@@ -300,7 +387,10 @@ impl History {
 fn month_length(day: Date, billing_day: u32) -> i64 {
     use chrono::Datelike;
     let clamp = |year: i32, month: u32| {
-        (1..=billing_day).rev().find_map(|d| Date::from_ymd_opt(year, month, d)).expect("every month has a first day")
+        (1..=billing_day)
+            .rev()
+            .find_map(|d| Date::from_ymd_opt(year, month, d))
+            .expect("every month has a first day")
     };
     let (year, month) = (day.year(), day.month());
     let next = |y: i32, m: u32| if m == 12 { (y + 1, 1) } else { (y, m + 1) };
@@ -334,9 +424,17 @@ fn random_histories_keep_every_sum_and_bill_every_day_once() {
             history.today = add_days(history.today, days);
         }
         for subscription in history.subscriptions.clone() {
-            history.try_it(Command::ResumeSubscription { subscription: subscription.clone(), reason: "holiday".into(), on: None });
+            history.try_it(Command::ResumeSubscription {
+                subscription: subscription.clone(),
+                reason: "holiday".into(),
+                on: None,
+            });
             let effective = Effective::Immediate;
-            history.try_it(Command::TerminateSubscription { subscription, effective, unused: Unused::CreditProrata });
+            history.try_it(Command::TerminateSubscription {
+                subscription,
+                effective,
+                unused: Unused::CreditProrata,
+            });
         }
         history.today = add_days(history.today, 1);
         history.bill();
@@ -344,9 +442,16 @@ fn random_histories_keep_every_sum_and_bill_every_day_once() {
             let (expected, lines) = history.oracle(&subscription);
             let billed = history.billed_fees(&subscription);
             let off = billed.minus(expected).expect("fits");
-            let off = if off.is_negative() { off.negated() } else { off };
+            let off = if off.is_negative() {
+                off.negated()
+            } else {
+                off
+            };
             let half_a_cent_a_line = Exact::ratio(i128::from(lines) * 5, 1000).expect("fits");
-            assert!(off <= half_a_cent_a_line, "seed {seed}: {subscription} was billed {billed}, day by day it is {expected} ({lines} lines)");
+            assert!(
+                off <= half_a_cent_a_line,
+                "seed {seed}: {subscription} was billed {billed}, day by day it is {expected} ({lines} lines)"
+            );
         }
     }
 }

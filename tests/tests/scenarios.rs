@@ -21,7 +21,11 @@ fn every_scenario_is_well_formed_and_named_after_its_case() {
     let mut mistakes = Vec::new();
     for path in files() {
         let text = fs::read_to_string(&path).expect("a readable file");
-        let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default().to_owned();
+        let stem = path
+            .file_stem()
+            .and_then(|stem| stem.to_str())
+            .unwrap_or_default()
+            .to_owned();
         match scenario::parse(&text) {
             Ok(scenario) if scenario.id.to_lowercase() == stem => {}
             Ok(scenario) => mistakes.push(format!("{stem}: the id says {}", scenario.id)),
@@ -35,13 +39,19 @@ fn every_scenario_is_well_formed_and_named_after_its_case() {
 fn the_cases_cover_what_the_engine_promises() {
     let named = |prefixes: &[&str]| {
         let begins = |path: &PathBuf| {
-            let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+            let stem = path
+                .file_stem()
+                .and_then(|stem| stem.to_str())
+                .unwrap_or_default();
             prefixes.iter().any(|prefix| stem.starts_with(prefix))
         };
         files().iter().filter(|path| begins(path)).count()
     };
     assert!(named(&["s-", "p-", "r-"]) >= 40, "cases in all");
-    assert!(named(&["s-a", "s-b", "p-d", "p-e", "r-"]) >= 10, "proration");
+    assert!(
+        named(&["s-a", "s-b", "p-d", "p-e", "r-"]) >= 10,
+        "proration"
+    );
     assert!(named(&["s-g", "p-a"]) >= 10, "tiers and usage");
     assert!(named(&["s-h", "s-d"]) >= 5, "credits");
     assert!(named(&["s-i"]) >= 3, "dunning");

@@ -1,8 +1,8 @@
 //! `indelible keys`: API keys of a data directory.
 
 use clap::Subcommand;
-use indelible_store::SledStore;
 use comfy_table::{Table, presets};
+use indelible_store::SledStore;
 
 use super::{Data, Failure};
 use crate::auth::{KeyFileError, Keys, Scope};

@@ -5,7 +5,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 /// A bar that counts something; invisible where standard error is not a terminal.
 pub fn bar(what: &str) -> ProgressBar {
     let bar = ProgressBar::new(0);
-    if let Ok(style) = ProgressStyle::with_template(&format!("{{wide_bar}} {{pos}}/{{len}} {what} {{eta}}")) {
+    if let Ok(style) =
+        ProgressStyle::with_template(&format!("{{wide_bar}} {{pos}}/{{len}} {what} {{eta}}"))
+    {
         bar.set_style(style);
     }
     bar

@@ -39,13 +39,17 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
 /// Serves an office until a signal ends it.
 pub fn listen(office: Arc<Office>, data: &Path, address: SocketAddr) -> Result<(), Failure> {
     let keys = Keys::load(data).map_err(Failure::store)?;
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::store)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(Failure::store)?;
     let done = runtime.block_on(async {
         let listener = server::bind(address, &keys).await?;
         let bound = listener.local_addr().map_err(StartError::Serve)?;
         if keys.is_empty() {
-            tracing::warn!("there is no API key: only loopback is served, as tenant `default` with scope admin");
+            tracing::warn!(
+                "there is no API key: only loopback is served, as tenant `default` with scope admin"
+            );
         }
         tracing::info!(
             graphql = format!("http://{bound}/graphql"),

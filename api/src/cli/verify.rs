@@ -22,14 +22,21 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let dir = &arguments.data.dir;
     // Opening would make a new ledger; checking one that is not there is a mistake.
     if !dir.is_dir() {
-        return Err(Failure::refused(format!("there is no data directory {}", dir.display())));
+        return Err(Failure::refused(format!(
+            "there is no data directory {}",
+            dir.display()
+        )));
     }
     let store = SledStore::open(dir).map_err(Failure::store)?;
     let bar = progress::bar("events");
     let verified = store.verify(&mut |position, head| progress::show(&bar, position, head));
     bar.finish_and_clear();
     let verified = verified.map_err(Failure::store)?;
-    let hash: String = verified.head_hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hash: String = verified
+        .head_hash
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     if arguments.json {
         let report = serde_json::json!({
             "blocks": verified.blocks,
@@ -39,7 +46,10 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         });
         println!("{report}");
     } else {
-        println!("{} events in {} blocks are whole and in order.", verified.events, verified.blocks);
+        println!(
+            "{} events in {} blocks are whole and in order.",
+            verified.events, verified.blocks
+        );
         println!("head {} {hash}", verified.head);
     }
     Ok(())

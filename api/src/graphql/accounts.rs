@@ -25,16 +25,26 @@ pub struct Account {
 
 impl Account {
     /// The account of the caller's tenant, now or as of some time.
-    pub async fn find(ctx: &Context<'_>, key: &str, as_of: Option<AsOf>) -> Result<Option<Account>> {
+    pub async fn find(
+        ctx: &Context<'_>,
+        key: &str,
+        as_of: Option<AsOf>,
+    ) -> Result<Option<Account>> {
         let books = Books::of(ctx)?;
         let cut = books.cut(as_of).await?;
         let state = books.find_at::<domain::Account>(key, &cut).await?;
-        Ok(state.map(|state| Account { key: key.to_owned(), state, cut }))
+        Ok(state.map(|state| Account {
+            key: key.to_owned(),
+            state,
+            cut,
+        }))
     }
 
     /// The account, which must exist because a fact names it.
     pub async fn named(ctx: &Context<'_>, key: &str) -> Result<Account> {
-        Account::find(ctx, key, None).await?.ok_or_else(|| errors::unknown("account", key))
+        Account::find(ctx, key, None)
+            .await?
+            .ok_or_else(|| errors::unknown("account", key))
     }
 }
 
@@ -97,7 +107,9 @@ impl Account {
 
     /// Name and addresses of the holder; none if never given or erased.
     async fn contact(&self, ctx: &Context<'_>) -> Result<Option<Contact>> {
-        let Some(sealed) = &self.state.state.terms.contact else { return Ok(None) };
+        let Some(sealed) = &self.state.state.terms.contact else {
+            return Ok(None);
+        };
         let contact: Option<domain::Contact> = Books::of(ctx)?.unseal(sealed)?;
         Ok(contact.map(Contact::from))
     }
@@ -115,7 +127,10 @@ impl Account {
         after: Option<String>,
     ) -> Result<Connection<Cursor, Subscription>> {
         let asked = page::asked(first, after)?;
-        Ok(page::sorted(&asked, Subscription::of_account(ctx, &self.key)?))
+        Ok(page::sorted(
+            &asked,
+            Subscription::of_account(ctx, &self.key)?,
+        ))
     }
 }
 
@@ -130,8 +145,18 @@ pub struct Contact {
 
 impl From<domain::Contact> for Contact {
     fn from(contact: domain::Contact) -> Contact {
-        let domain::Contact { name, email, address, phone } = contact;
-        Contact { name, email, address, phone }
+        let domain::Contact {
+            name,
+            email,
+            address,
+            phone,
+        } = contact;
+        Contact {
+            name,
+            email,
+            address,
+            phone,
+        }
     }
 }
 
@@ -144,7 +169,10 @@ pub struct LegalEntity {
 impl LegalEntity {
     pub fn find(ctx: &Context<'_>, key: &str) -> Result<Option<LegalEntity>> {
         let state = Books::of(ctx)?.find::<entities::LegalEntity>(key);
-        Ok(state.map(|state| LegalEntity { key: key.to_owned(), state }))
+        Ok(state.map(|state| LegalEntity {
+            key: key.to_owned(),
+            state,
+        }))
     }
 
     pub fn named(ctx: &Context<'_>, key: &str) -> Result<LegalEntity> {
@@ -297,7 +325,12 @@ pub struct AccountQueries;
 #[Object]
 impl AccountQueries {
     /// An account, now or as of some time; none if there is no such account.
-    async fn account(&self, ctx: &Context<'_>, id: ID, as_of: Option<AsOf>) -> Result<Option<Account>> {
+    async fn account(
+        &self,
+        ctx: &Context<'_>,
+        id: ID,
+        as_of: Option<AsOf>,
+    ) -> Result<Option<Account>> {
         Account::find(ctx, &ids::key("account", &id), as_of).await
     }
 
@@ -313,7 +346,16 @@ impl AccountQueries {
         let rows = Books::of(ctx)?.page::<domain::Account>(&asked);
         Ok(page::page(
             &asked,
-            rows.into_iter().map(|(key, state)| (key.clone(), Account { key, state, cut: Cut::now() })),
+            rows.into_iter().map(|(key, state)| {
+                (
+                    key.clone(),
+                    Account {
+                        key,
+                        state,
+                        cut: Cut::now(),
+                    },
+                )
+            }),
         ))
     }
 
@@ -330,7 +372,11 @@ impl AccountQueries {
     ) -> Result<Connection<Cursor, LegalEntity>> {
         let asked = page::asked(first, after)?;
         let rows = Books::of(ctx)?.page::<entities::LegalEntity>(&asked);
-        Ok(page::page(&asked, rows.into_iter().map(|(key, state)| (key.clone(), LegalEntity { key, state }))))
+        Ok(page::page(
+            &asked,
+            rows.into_iter()
+                .map(|(key, state)| (key.clone(), LegalEntity { key, state })),
+        ))
     }
 }
 
@@ -350,7 +396,10 @@ impl AccountMutations {
         let terms = entities::EntityTerms {
             name: input.name,
             country: input.country,
-            currency: input.currency.parse::<Currency>().map_err(errors::rejected)?,
+            currency: input
+                .currency
+                .parse::<Currency>()
+                .map_err(errors::rejected)?,
             zone: input.zone.parse::<Zone>().map_err(errors::rejected)?,
             rounding: input.rounding.into(),
             payment_days: input.payment_days,
@@ -358,11 +407,20 @@ impl AccountMutations {
             dunning_policy: input.dunning_policy,
         };
         let command = match Books::of(ctx)?.find::<entities::LegalEntity>(&key) {
-            None => Command::OpenEntity { entity: key.clone(), terms },
-            Some(_) => Command::ChangeEntity { entity: key.clone(), terms },
+            None => Command::OpenEntity {
+                entity: key.clone(),
+                terms,
+            },
+            Some(_) => Command::ChangeEntity {
+                entity: key.clone(),
+                terms,
+            },
         };
         let receipt = desk::hand_in(ctx, Scope::Admin, &idempotency_key, command).await?;
-        Ok(LegalEntityPayload { entity: LegalEntity::find(ctx, &key)?, receipt })
+        Ok(LegalEntityPayload {
+            entity: LegalEntity::find(ctx, &key)?,
+            receipt,
+        })
     }
 
     /// Opens an account.
@@ -399,9 +457,15 @@ impl AccountMutations {
             dunning_policy: input.dunning_policy,
             contact,
         };
-        let command = Command::OpenAccount { account: key.clone(), terms };
+        let command = Command::OpenAccount {
+            account: key.clone(),
+            terms,
+        };
         let receipt = desk::hand_in(ctx, Scope::Operate, &idempotency_key, command).await?;
-        Ok(AccountPayload { account: Account::find(ctx, &key, None).await?, receipt })
+        Ok(AccountPayload {
+            account: Account::find(ctx, &key, None).await?,
+            receipt,
+        })
     }
 
     /// Changes the terms of an account; what is left out stays as it is.
@@ -420,22 +484,41 @@ impl AccountMutations {
         changed(&mut terms.billing_day, input.billing_day);
         changed(&mut terms.payment_days, input.payment_days);
         changed(&mut terms.dunning_policy, input.dunning_policy);
-        changed(&mut terms.payer, input.payer.map_value(|payer| ids::key("account", &payer)));
+        changed(
+            &mut terms.payer,
+            input.payer.map_value(|payer| ids::key("account", &payer)),
+        );
         terms.country = input.country.unwrap_or(terms.country);
         terms.tax_category = input.tax_category.unwrap_or(terms.tax_category);
         if let Some(contact) = input.contact {
             terms.contact = Some(books.seal(&key, &contact.into_domain())?);
         }
-        let command = Command::ChangeAccount { account: key.clone(), terms };
+        let command = Command::ChangeAccount {
+            account: key.clone(),
+            terms,
+        };
         let receipt = desk::hand_in(ctx, Scope::Operate, &idempotency_key, command).await?;
-        Ok(AccountPayload { account: Account::find(ctx, &key, None).await?, receipt })
+        Ok(AccountPayload {
+            account: Account::find(ctx, &key, None).await?,
+            receipt,
+        })
     }
 }
 
 impl ContactInput {
     fn into_domain(self) -> domain::Contact {
-        let ContactInput { name, email, address, phone } = self;
-        domain::Contact { name, email, address, phone }
+        let ContactInput {
+            name,
+            email,
+            address,
+            phone,
+        } = self;
+        domain::Contact {
+            name,
+            email,
+            address,
+            phone,
+        }
     }
 }
 

@@ -25,7 +25,10 @@ pub struct BillRun {
 impl BillRun {
     pub fn find(ctx: &Context<'_>, key: &str) -> Result<Option<BillRun>> {
         let state = Books::of(ctx)?.find::<domain::BillRun>(key);
-        Ok(state.map(|state| BillRun { key: key.to_owned(), state }))
+        Ok(state.map(|state| BillRun {
+            key: key.to_owned(),
+            state,
+        }))
     }
 }
 
@@ -69,7 +72,8 @@ impl BillRun {
     ) -> Result<Connection<Cursor, Invoice>> {
         let asked = page::asked(first, after)?;
         let rows = self.state.state.billed.iter();
-        let rows = rows.filter_map(|(_, invoice)| Some((invoice.clone(), Invoice::now(ctx, invoice).ok()??)));
+        let rows = rows
+            .filter_map(|(_, invoice)| Some((invoice.clone(), Invoice::now(ctx, invoice).ok()??)));
         Ok(page::sorted(&asked, rows.collect()))
     }
 
@@ -145,7 +149,11 @@ impl BillRunQueries {
     ) -> Result<Connection<Cursor, BillRun>> {
         let asked = page::asked(first, after)?;
         let rows = Books::of(ctx)?.page::<domain::BillRun>(&asked);
-        Ok(page::page(&asked, rows.into_iter().map(|(key, state)| (key.clone(), BillRun { key, state }))))
+        Ok(page::page(
+            &asked,
+            rows.into_iter()
+                .map(|(key, state)| (key.clone(), BillRun { key, state })),
+        ))
     }
 }
 
@@ -168,24 +176,50 @@ impl BillRunMutations {
         let ask = desk::RunAsk {
             run: run.clone(),
             as_of: input.as_of.map(|date| date.0),
-            accounts: input.accounts.iter().map(|account| ids::key("account", account)).collect(),
+            accounts: input
+                .accounts
+                .iter()
+                .map(|account| ids::key("account", account))
+                .collect(),
             draft: input.draft,
         };
         if dry_run {
             let tried = desk::try_run(ctx, Scope::Operate, ask).await?;
             let invoices = tried.made::<indelible_domain::invoices::Invoice>();
-            let invoices = invoices.into_iter().map(|(key, state)| Invoice::tried(key, state)).collect();
-            let refused = tried.made::<domain::BillRun>().into_iter().flat_map(|(_, run)| run.state.failed.clone());
-            let refused = refused.map(|(key, code, reason)| BillingRefusal { key, code, reason }).collect();
-            return Ok(BillRunPayload { run: None, invoices, refused, receipt: tried.receipt });
+            let invoices = invoices
+                .into_iter()
+                .map(|(key, state)| Invoice::tried(key, state))
+                .collect();
+            let refused = tried
+                .made::<domain::BillRun>()
+                .into_iter()
+                .flat_map(|(_, run)| run.state.failed.clone());
+            let refused = refused
+                .map(|(key, code, reason)| BillingRefusal { key, code, reason })
+                .collect();
+            return Ok(BillRunPayload {
+                run: None,
+                invoices,
+                refused,
+                receipt: tried.receipt,
+            });
         }
         let receipt = desk::run(ctx, Scope::Operate, &idempotency_key, ask).await?;
         let done = BillRun::find(ctx, &run)?;
         let state = done.as_ref().map(|run| Arc::clone(&run.state));
         let billed = state.iter().flat_map(|run| &run.state.billed);
-        let invoices = billed.filter_map(|(_, invoice)| Invoice::now(ctx, invoice).ok()?).collect();
+        let invoices = billed
+            .filter_map(|(_, invoice)| Invoice::now(ctx, invoice).ok()?)
+            .collect();
         let failed = state.iter().flat_map(|run| run.state.failed.clone());
-        let refused = failed.map(|(key, code, reason)| BillingRefusal { key, code, reason }).collect();
-        Ok(BillRunPayload { run: done, invoices, refused, receipt })
+        let refused = failed
+            .map(|(key, code, reason)| BillingRefusal { key, code, reason })
+            .collect();
+        Ok(BillRunPayload {
+            run: done,
+            invoices,
+            refused,
+            receipt,
+        })
     }
 }

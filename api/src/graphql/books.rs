@@ -5,10 +5,10 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, InputObject, Result};
+use indelible_domain::Recorded;
 use indelible_domain::index::Index;
 use indelible_domain::kernel::{self, Decider, Personal};
 use indelible_domain::world::{Entry, Event, Noun, Tenant, World};
-use indelible_domain::Recorded;
 use indelible_domain::{catalog, taxes};
 use indelible_store::{Sealed, StoreError};
 use serde::Serialize;
@@ -59,7 +59,10 @@ impl Books {
     /// The books the caller may read.
     pub fn of(ctx: &Context<'_>) -> Result<Books> {
         let office = Arc::clone(ctx.data::<Arc<Office>>()?);
-        Ok(Books { office, caller: Arc::clone(ctx.data::<Arc<Caller>>()?) })
+        Ok(Books {
+            office,
+            caller: Arc::clone(ctx.data::<Arc<Caller>>()?),
+        })
     }
 
     pub fn office(&self) -> &Arc<Office> {
@@ -111,10 +114,16 @@ impl Books {
     /// One page of things in the order of their keys, and one more to tell whether there is a next page.
     pub fn page<N: Noun>(&self, asked: &Asked) -> Vec<(String, Arc<Entry<N::State>>)> {
         use std::ops::Bound;
-        let from = asked.after.clone().map_or(Bound::Unbounded, Bound::Excluded);
+        let from = asked
+            .after
+            .clone()
+            .map_or(Bound::Unbounded, Bound::Excluded);
         self.live(|tenant| {
-            let rows = N::table(&tenant.tables).range((from, Bound::Unbounded)).take(asked.first + 1);
-            rows.map(|(key, entry)| (key.clone(), Arc::clone(entry))).collect()
+            let rows = N::table(&tenant.tables)
+                .range((from, Bound::Unbounded))
+                .take(asked.first + 1);
+            rows.map(|(key, entry)| (key.clone(), Arc::clone(entry)))
+                .collect()
         })
     }
 
@@ -133,7 +142,9 @@ impl Books {
 
     /// Turns what was asked into a cut: the last position recorded at or before the moment.
     pub async fn cut(&self, as_of: Option<AsOf>) -> Result<Cut> {
-        let Some(AsOf { known, effective }) = as_of else { return Ok(Cut::now()) };
+        let Some(AsOf { known, effective }) = as_of else {
+            return Ok(Cut::now());
+        };
         let effective = effective.map(|date| date.0);
         let known = match known {
             None => None,
@@ -148,62 +159,100 @@ impl Books {
     /// Events of the tenant after a position, at most `max`.
     pub async fn events(&self, after: u64, max: usize) -> Result<Vec<Recorded<Event>>> {
         let tenant = self.tenant().to_owned();
-        self.blocking(move |office| office.ledger.events(&tenant, after, max)).await
+        self.blocking(move |office| office.ledger.events(&tenant, after, max))
+            .await
     }
 
     /// Events of one stream of the tenant after a position, at most `max`.
-    pub async fn stream_events(&self, kind: &str, key: &str, after: u64, max: usize) -> Result<Vec<Recorded<Event>>> {
+    pub async fn stream_events(
+        &self,
+        kind: &str,
+        key: &str,
+        after: u64,
+        max: usize,
+    ) -> Result<Vec<Recorded<Event>>> {
         let (tenant, kind, key) = (self.tenant().to_owned(), kind.to_owned(), key.to_owned());
         self.blocking(move |office| {
             let events = office.ledger.stream(&tenant, &kind, &key, None)?;
-            Ok(events.into_iter().filter(|event| event.position > after).take(max).collect())
+            Ok(events
+                .into_iter()
+                .filter(|event| event.position > after)
+                .take(max)
+                .collect())
         })
         .await
     }
 
     /// Seals personal data of a subject; only the keyring can open it.
     pub fn seal<T: Serialize>(&self, subject: &str, plain: &T) -> Result<Personal<T>> {
-        let bytes = serde_json::to_vec(plain)
-            .map_err(|error| errors::broken("SEAL_FAILED", "personal data could not be written", &error))?;
-        let Sealed { key_id, nonce, ciphertext } = self
+        let bytes = serde_json::to_vec(plain).map_err(|error| {
+            errors::broken("SEAL_FAILED", "personal data could not be written", &error)
+        })?;
+        let Sealed {
+            key_id,
+            nonce,
+            ciphertext,
+        } = self
             .office
             .keyring
             .seal(self.tenant(), subject, &bytes)
-            .map_err(|error| errors::broken(error.code(), "personal data could not be sealed", &error))?;
+            .map_err(|error| {
+                errors::broken(error.code(), "personal data could not be sealed", &error)
+            })?;
         Ok(Personal::sealed(key_id, nonce, ciphertext))
     }
 
     /// Opens personal data; none if its key was destroyed.
     pub fn unseal<T: DeserializeOwned>(&self, sealed: &Personal<T>) -> Result<Option<T>> {
-        let Personal { key_id, nonce, ciphertext, .. } = sealed.clone();
+        let Personal {
+            key_id,
+            nonce,
+            ciphertext,
+            ..
+        } = sealed.clone();
         let opened = self
             .office
             .keyring
-            .unseal(&Sealed { key_id, nonce, ciphertext })
-            .map_err(|error| errors::broken(error.code(), "personal data could not be opened", &error))?;
+            .unseal(&Sealed {
+                key_id,
+                nonce,
+                ciphertext,
+            })
+            .map_err(|error| {
+                errors::broken(error.code(), "personal data could not be opened", &error)
+            })?;
         let read = |bytes: Vec<u8>| serde_json::from_slice(&bytes);
-        opened
-            .map(read)
-            .transpose()
-            .map_err(|error| errors::broken("UNSEAL_FAILED", "personal data could not be read", &error))
+        opened.map(read).transpose().map_err(|error| {
+            errors::broken("UNSEAL_FAILED", "personal data could not be read", &error)
+        })
     }
 
     /// The keyed hash by which a number, meter or resource is found in usage records.
     pub fn lookup(&self, access: &str) -> String {
-        let hash = self.office.keyring.lookup_hash(self.tenant(), access.as_bytes());
+        let hash = self
+            .office
+            .keyring
+            .lookup_hash(self.tenant(), access.as_bytes());
         hash.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// Tokens of the tenant's positions.
     pub fn tokens(&self) -> Tokens {
-        Tokens::new(self.office.keyring.lookup_hash(self.tenant(), b"indelible position token"))
+        Tokens::new(
+            self.office
+                .keyring
+                .lookup_hash(self.tenant(), b"indelible position token"),
+        )
     }
 
     /// The position of a token a client handed back.
     pub fn position(&self, token: &Position) -> Result<u64> {
-        self.tokens()
-            .position(token)
-            .ok_or_else(|| errors::refused("POSITION_INVALID", format!("`{}` is no position of this log", token.0)))
+        self.tokens().position(token).ok_or_else(|| {
+            errors::refused(
+                "POSITION_INVALID",
+                format!("`{}` is no position of this log", token.0),
+            )
+        })
     }
 
     /// Runs something that waits for the disk, away from the threads that answer requests.

@@ -157,12 +157,21 @@ pub struct CatalogQueries;
 #[Object]
 impl CatalogQueries {
     /// An offer at its newest version, or at the version asked for.
-    async fn offer(&self, ctx: &Context<'_>, code: String, version: Option<u32>) -> Result<Option<Offer>> {
+    async fn offer(
+        &self,
+        ctx: &Context<'_>,
+        code: String,
+        version: Option<u32>,
+    ) -> Result<Option<Offer>> {
         let offer = Books::of(ctx)?.catalog().and_then(|catalog| match version {
             None => catalog.state.offer(&code).cloned(),
-            Some(version) => {
-                catalog.state.offers.get(&code)?.iter().find(|offer| offer.version == version).cloned()
-            }
+            Some(version) => catalog
+                .state
+                .offers
+                .get(&code)?
+                .iter()
+                .find(|offer| offer.version == version)
+                .cloned(),
         });
         Ok(offer.map(Offer::new))
     }
@@ -178,7 +187,9 @@ impl CatalogQueries {
         let asked = page::asked(first, after)?;
         let catalog = Books::of(ctx)?.catalog();
         let rows = catalog.iter().flat_map(|catalog| &catalog.state.offers);
-        let rows = rows.filter_map(|(code, versions)| Some((code.clone(), Offer::new(versions.last()?.clone()))));
+        let rows = rows.filter_map(|(code, versions)| {
+            Some((code.clone(), Offer::new(versions.last()?.clone())))
+        });
         Ok(page::sorted(&asked, rows.collect()))
     }
 
@@ -206,13 +217,27 @@ pub struct CatalogMutations;
 impl CatalogMutations {
     /// Publishes every offer of a catalog file that is new or differs from its newest version. Contracts already
     /// sold do not change. Refused as a whole if the file has a mistake. Scope admin.
-    async fn apply_catalog(&self, ctx: &Context<'_>, idempotency_key: String, toml: String) -> Result<CatalogPayload> {
+    async fn apply_catalog(
+        &self,
+        ctx: &Context<'_>,
+        idempotency_key: String,
+        toml: String,
+    ) -> Result<CatalogPayload> {
         let offers = crate::catalog_file::read(&toml).map_err(errors::rejected)?;
         let codes: Vec<String> = offers.iter().map(|offer| offer.code.clone()).collect();
-        let receipt = desk::hand_in(ctx, Scope::Admin, &idempotency_key, Command::ApplyCatalog { offers }).await?;
+        let receipt = desk::hand_in(
+            ctx,
+            Scope::Admin,
+            &idempotency_key,
+            Command::ApplyCatalog { offers },
+        )
+        .await?;
         let catalog = Books::of(ctx)?.catalog();
         let newest = |code: String| Some(Offer::new(catalog.as_ref()?.state.offer(&code)?.clone()));
-        Ok(CatalogPayload { offers: codes.into_iter().filter_map(newest).collect(), receipt })
+        Ok(CatalogPayload {
+            offers: codes.into_iter().filter_map(newest).collect(),
+            receipt,
+        })
     }
 
     /// Sets a dated row of the tax table. Scope admin.
@@ -222,9 +247,31 @@ impl CatalogMutations {
         idempotency_key: String,
         input: TaxRateInput,
     ) -> Result<TaxRatePayload> {
-        let TaxRateInput { name, category, class, seller, buyer, rate, from } = input;
-        let rate = taxes::Rate { name, category, class, seller, buyer, rate: rate.0, from: from.0 };
-        let receipt = desk::hand_in(ctx, Scope::Admin, &idempotency_key, Command::SetTaxRate(rate)).await?;
+        let TaxRateInput {
+            name,
+            category,
+            class,
+            seller,
+            buyer,
+            rate,
+            from,
+        } = input;
+        let rate = taxes::Rate {
+            name,
+            category,
+            class,
+            seller,
+            buyer,
+            rate: rate.0,
+            from: from.0,
+        };
+        let receipt = desk::hand_in(
+            ctx,
+            Scope::Admin,
+            &idempotency_key,
+            Command::SetTaxRate(rate),
+        )
+        .await?;
         Ok(TaxRatePayload { receipt })
     }
 }

@@ -25,7 +25,9 @@ pub struct PendingCharge {
 impl PendingCharge {
     /// Charges of an account that no invoice carries yet.
     pub fn of_account(ctx: &Context<'_>, account: &str) -> Result<Vec<PendingCharge>> {
-        let Some(charges) = Books::of(ctx)?.find::<domain::Charges>(account) else { return Ok(vec![]) };
+        let Some(charges) = Books::of(ctx)?.find::<domain::Charges>(account) else {
+            return Ok(vec![]);
+        };
         let row = |pending: &domain::Pending| PendingCharge {
             id: ids::node("charge", &pending.charge),
             text: pending.text.clone(),
@@ -108,8 +110,12 @@ impl ChargeMutations {
             on: input.on.map(|date| date.0),
             tax_class: input.tax_class,
         };
-        let receipt = desk::hand_in_or_try(ctx, Scope::Operate, &idempotency_key, command, dry_run).await?;
-        Ok(ChargePayload { pending: PendingCharge::of_account(ctx, &account)?, receipt })
+        let receipt =
+            desk::hand_in_or_try(ctx, Scope::Operate, &idempotency_key, command, dry_run).await?;
+        Ok(ChargePayload {
+            pending: PendingCharge::of_account(ctx, &account)?,
+            receipt,
+        })
     }
 
     /// Takes back a charge that no invoice carries yet.
@@ -121,8 +127,14 @@ impl ChargeMutations {
         id: ID,
     ) -> Result<ChargePayload> {
         let account = ids::key("account", &account);
-        let command = Command::CancelCharge { account: account.clone(), charge: ids::key("charge", &id) };
+        let command = Command::CancelCharge {
+            account: account.clone(),
+            charge: ids::key("charge", &id),
+        };
         let receipt = desk::hand_in(ctx, Scope::Operate, &idempotency_key, command).await?;
-        Ok(ChargePayload { pending: PendingCharge::of_account(ctx, &account)?, receipt })
+        Ok(ChargePayload {
+            pending: PendingCharge::of_account(ctx, &account)?,
+            receipt,
+        })
     }
 }

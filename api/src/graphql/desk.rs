@@ -4,16 +4,17 @@
 //! the same key with the same arguments answers with the first receipt, with other arguments it is refused. A refusal
 //! stores nothing, a dry run uses no key.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_graphql::{Context, ID, Object, Result, SimpleObject};
 use indelible_domain::command::{Command, Outcome, UsageCounts as DomainCounts};
 use indelible_domain::invoices::Invoice;
-use indelible_domain::kernel::{Date, Rejection};
+use indelible_domain::kernel::{Date, Instant, Rejection};
+use indelible_domain::operations;
 use indelible_domain::runs::BillRun;
 use indelible_domain::session::{Session, Staged};
-use indelible_domain::world::{Entry, Noun, Tables};
-use indelible_domain::operations;
+use indelible_domain::world::{Entry, Noun, Tenant};
 use indelible_store::ledger::BillRunRequest;
 use indelible_store::{Refused, Request};
 
@@ -50,7 +51,9 @@ enum Wrote {
 impl Receipt {
     /// Hand it to a query as `minPosition` to be sure that it sees this command; none for a dry run.
     async fn position(&self, ctx: &Context<'_>) -> Result<Option<Position>> {
-        let (Wrote::Commit { position, .. } | Wrote::Run { position, .. }) = &self.wrote else { return Ok(None) };
+        let (Wrote::Commit { position, .. } | Wrote::Run { position, .. }) = &self.wrote else {
+            return Ok(None);
+        };
         Ok(Some(Books::of(ctx)?.tokens().token(*position)))
     }
 
@@ -66,7 +69,11 @@ impl Receipt {
 
     /// What came to be or was changed.
     async fn touched(&self) -> Vec<ID> {
-        self.outcome.touched.iter().map(|(kind, key)| ids::node(kind, key)).collect()
+        self.outcome
+            .touched
+            .iter()
+            .map(|(kind, key)| ids::node(kind, key))
+            .collect()
     }
 
     /// For usage: what came of the records.
@@ -81,7 +88,9 @@ impl Receipt {
         let found = match &self.wrote {
             Wrote::Nothing(staged) => {
                 let facts = staged.iter().take(MOST);
-                return Ok(facts.map(|staged| Fact::tried(staged.clone(), &self.tenant)).collect());
+                return Ok(facts
+                    .map(|staged| Fact::tried(staged.clone(), &self.tenant))
+                    .collect());
             }
             Wrote::Commit { position, events } => {
                 let most = usize::try_from(*events).unwrap_or(MOST).min(MOST);
@@ -121,20 +130,42 @@ impl From<DomainCounts> for UsageCounts {
             rejected,
             superseded,
         } = counts;
-        UsageCounts { received, accepted, duplicates, conflicts, unreadable, rated, pending, rejected, superseded }
+        UsageCounts {
+            received,
+            accepted,
+            duplicates,
+            conflicts,
+            unreadable,
+            rated,
+            pending,
+            rejected,
+            superseded,
+        }
     }
 }
 
 /// What a dry run came to.
 pub struct Tried {
-    tables: Tables,
+    tenant: Tenant,
     pub receipt: Receipt,
 }
 
 impl Tried {
     /// Things of one kind that it made or changed.
     pub fn made<N: Noun>(&self) -> Vec<(String, Arc<Entry<N::State>>)> {
-        N::table(&self.tables).iter().map(|(key, entry)| (key.clone(), Arc::clone(entry))).collect()
+        let Wrote::Nothing(staged) = &self.receipt.wrote else {
+            return vec![];
+        };
+        let touched: BTreeSet<&String> = staged
+            .iter()
+            .filter(|staged| staged.kind == N::KIND)
+            .map(|staged| &staged.id)
+            .collect();
+        let entry = |key: &String| N::table(&self.tenant.tables).get(key).cloned();
+        touched
+            .into_iter()
+            .filter_map(|key| Some((key.clone(), entry(key)?)))
+            .collect()
     }
 }
 
@@ -149,7 +180,12 @@ pub fn require(books: &Books, scope: Scope) -> Result<()> {
 }
 
 /// Runs one command and waits until it is on disk.
-pub async fn hand_in(ctx: &Context<'_>, scope: Scope, key: &str, command: Command) -> Result<Receipt> {
+pub async fn hand_in(
+    ctx: &Context<'_>,
+    scope: Scope,
+    key: &str,
+    command: Command,
+) -> Result<Receipt> {
     let books = Books::of(ctx)?;
     require(&books, scope)?;
     let hash = input_hash(ctx)?;
@@ -164,15 +200,26 @@ pub async fn hand_in_or_try(
     command: Command,
     dry_run: bool,
 ) -> Result<Receipt> {
-    if dry_run { Ok(attempt(ctx, scope, vec![command]).await?.receipt) } else { hand_in(ctx, scope, key, command).await }
+    if dry_run {
+        Ok(attempt(ctx, scope, command).await?.receipt)
+    } else {
+        hand_in(ctx, scope, key, command).await
+    }
 }
 
 /// Starts a bill run, or goes on with one that did not end, and bills account after account.
 pub async fn run(ctx: &Context<'_>, scope: Scope, key: &str, ask: RunAsk) -> Result<Receipt> {
     let books = Books::of(ctx)?;
     require(&books, scope)?;
-    let RunAsk { run, as_of, accounts, draft } = ask;
-    let replayed = books.find::<BillRun>(&run).is_some_and(|run| run.state.completed);
+    let RunAsk {
+        run,
+        as_of,
+        accounts,
+        draft,
+    } = ask;
+    let replayed = books
+        .find::<BillRun>(&run)
+        .is_some_and(|run| run.state.completed);
     let ask = BillRunRequest {
         tenant: books.tenant().to_owned(),
         run: run.clone(),
@@ -185,13 +232,27 @@ pub async fn run(ctx: &Context<'_>, scope: Scope, key: &str, ask: RunAsk) -> Res
         correlation: String::new(),
         now: books.now(),
     };
-    let done = books.blocking(move |office| Ok(office.ledger.run_bill(&ask, &mut |_, _| {}))).await?;
+    let done = books
+        .blocking(move |office| Ok(office.ledger.run_bill(&ask, &mut |_, _| {})))
+        .await?;
     let report = done.map_err(refused)?;
     let mut outcome = Outcome::of(BillRun::KIND, &run);
-    let invoices = report.run.billed.into_iter().map(|(_, invoice)| (Invoice::KIND.to_owned(), invoice));
+    let invoices = report
+        .run
+        .billed
+        .into_iter()
+        .map(|(_, invoice)| (Invoice::KIND.to_owned(), invoice));
     outcome.touched.extend(invoices);
-    let wrote = Wrote::Run { position: report.position, run };
-    Ok(Receipt { tenant: books.tenant().to_owned(), replayed, outcome, wrote })
+    let wrote = Wrote::Run {
+        position: report.position,
+        run,
+    };
+    Ok(Receipt {
+        tenant: books.tenant().to_owned(),
+        replayed,
+        outcome,
+        wrote,
+    })
 }
 
 /// A bill run as a client asks for it.
@@ -204,57 +265,104 @@ pub struct RunAsk {
     pub draft: bool,
 }
 
-/// Decides commands one after the other and drops what they decided.
-pub async fn attempt(ctx: &Context<'_>, scope: Scope, commands: Vec<Command>) -> Result<Tried> {
-    attempt_with(ctx, scope, move |session| {
-        let mut outcome = Outcome::default();
-        for command in commands {
-            let next = operations::execute(session, command)?;
-            outcome.touched.extend(next.touched);
-            outcome.usage = next.usage.or(outcome.usage);
-        }
-        Ok(outcome)
-    })
-    .await
+/// Decides one command and drops what it decided.
+pub async fn attempt(ctx: &Context<'_>, scope: Scope, command: Command) -> Result<Tried> {
+    attempt_with(ctx, scope, move |attempt| attempt.decide(command)).await
 }
 
 /// Decides a whole bill run and drops it.
 pub async fn try_run(ctx: &Context<'_>, scope: Scope, ask: RunAsk) -> Result<Tried> {
-    let RunAsk { run, as_of, accounts, draft } = ask;
-    attempt_with(ctx, scope, move |session| {
-        let start = Command::StartBillRun { run: run.clone(), as_of, accounts, draft };
-        let mut outcome = operations::execute(session, start)?;
-        while session.find::<BillRun>(&run).is_some_and(|run| !run.state.completed) {
-            let next = operations::execute(session, Command::StepBillRun { run: run.clone() })?;
-            outcome.touched.extend(next.touched.into_iter().filter(|(kind, _)| kind == Invoice::KIND));
+    let RunAsk {
+        run,
+        as_of,
+        accounts,
+        draft,
+    } = ask;
+    attempt_with(ctx, scope, move |attempt| {
+        attempt.decide(Command::StartBillRun {
+            run: run.clone(),
+            as_of,
+            accounts,
+            draft,
+        })?;
+        let open = |attempt: &Attempt| {
+            BillRun::table(&attempt.tenant.tables)
+                .get(&run)
+                .is_some_and(|run| !run.state.completed)
+        };
+        while open(attempt) {
+            attempt.decide(Command::StepBillRun { run: run.clone() })?;
         }
-        Ok(outcome)
+        Ok(())
     })
     .await
+}
+
+/// Commands decided one after the other on a copy of the tenant.
+struct Attempt {
+    tenant: Tenant,
+    now: Instant,
+    outcome: Outcome,
+    staged: Vec<Staged>,
+}
+
+impl Attempt {
+    fn decide(&mut self, command: Command) -> std::result::Result<(), Rejection> {
+        let mut session = Session::new(&self.tenant, self.now);
+        let outcome = operations::execute(&mut session, command)?;
+        let (tables, staged) = session.finish();
+        self.tenant.absorb(tables, &staged);
+        self.staged.extend(staged);
+        self.outcome.usage = outcome.usage.or(self.outcome.usage);
+        for touched in outcome.touched {
+            if !self.outcome.touched.contains(&touched) {
+                self.outcome.touched.push(touched);
+            }
+        }
+        Ok(())
+    }
 }
 
 async fn attempt_with(
     ctx: &Context<'_>,
     scope: Scope,
-    decide: impl FnOnce(&mut Session<'_>) -> std::result::Result<Outcome, Rejection> + Send + 'static,
+    decide: impl FnOnce(&mut Attempt) -> std::result::Result<(), Rejection> + Send + 'static,
 ) -> Result<Tried> {
     let books = Books::of(ctx)?;
     require(&books, scope)?;
-    let now = books.now();
     // A copy shares its contents with the live state, and nobody waits while we decide on it.
     let tenant = books.live(Clone::clone);
+    let mut attempt = Attempt {
+        tenant,
+        now: books.now(),
+        outcome: Outcome::default(),
+        staged: Vec::new(),
+    };
     let decided = books
-        .blocking(move |_| {
-            let mut session = Session::new(&tenant, now);
-            Ok(decide(&mut session).map(|outcome| (outcome, session.finish())))
-        })
+        .blocking(move |_| Ok(decide(&mut attempt).map(|()| attempt)))
         .await?;
-    let (outcome, (tables, staged)) = decided.map_err(errors::rejected)?;
+    let Attempt {
+        tenant,
+        outcome,
+        staged,
+        ..
+    } = decided.map_err(errors::rejected)?;
     let wrote = Wrote::Nothing(staged);
-    Ok(Tried { tables, receipt: Receipt { tenant: books.tenant().to_owned(), replayed: false, outcome, wrote } })
+    let receipt = Receipt {
+        tenant: books.tenant().to_owned(),
+        replayed: false,
+        outcome,
+        wrote,
+    };
+    Ok(Tried { tenant, receipt })
 }
 
-async fn execute(books: &Books, command_id: String, input_hash: [u8; 32], command: Command) -> Result<Receipt> {
+async fn execute(
+    books: &Books,
+    command_id: String,
+    input_hash: [u8; 32],
+    command: Command,
+) -> Result<Receipt> {
     let request = Request {
         tenant: books.tenant().to_owned(),
         command_id: Some(command_id),
@@ -264,10 +372,22 @@ async fn execute(books: &Books, command_id: String, input_hash: [u8; 32], comman
         now: books.now(),
         command,
     };
-    let done = books.blocking(move |office| Ok(office.ledger.execute(request))).await?;
-    let indelible_store::Receipt { position, events, outcome, replayed } = done.map_err(refused)?;
+    let done = books
+        .blocking(move |office| Ok(office.ledger.execute(request)))
+        .await?;
+    let indelible_store::Receipt {
+        position,
+        events,
+        outcome,
+        replayed,
+    } = done.map_err(refused)?;
     let wrote = Wrote::Commit { position, events };
-    Ok(Receipt { tenant: books.tenant().to_owned(), replayed, outcome, wrote })
+    Ok(Receipt {
+        tenant: books.tenant().to_owned(),
+        replayed,
+        outcome,
+        wrote,
+    })
 }
 
 /// A refusal is the caller's business, everything else is ours.
@@ -316,5 +436,9 @@ fn input_hash(ctx: &Context<'_>) -> Result<[u8; 32]> {
 /// The value as JSON with sorted keys.
 fn canonical(value: &async_graphql::Value) -> String {
     // `serde_json` keeps maps sorted.
-    value.clone().into_json().map(|json| json.to_string()).unwrap_or_default()
+    value
+        .clone()
+        .into_json()
+        .map(|json| json.to_string())
+        .unwrap_or_default()
 }

@@ -13,7 +13,9 @@ pub fn node(kind: &str, key: &str) -> ID {
 /// The key within `kind`, given a node id or a key.
 pub fn key(kind: &str, id: &ID) -> String {
     let text = id.as_str();
-    let bare = text.strip_prefix(kind).and_then(|rest| rest.strip_prefix(':'));
+    let bare = text
+        .strip_prefix(kind)
+        .and_then(|rest| rest.strip_prefix(':'));
     bare.unwrap_or(text).to_owned()
 }
 

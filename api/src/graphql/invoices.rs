@@ -30,21 +30,37 @@ pub struct Invoice {
 }
 
 impl Invoice {
-    pub async fn find(ctx: &Context<'_>, key: &str, as_of: Option<AsOf>) -> Result<Option<Invoice>> {
+    pub async fn find(
+        ctx: &Context<'_>,
+        key: &str,
+        as_of: Option<AsOf>,
+    ) -> Result<Option<Invoice>> {
         let books = Books::of(ctx)?;
         let cut = books.cut(as_of).await?;
         let state = books.find_at::<domain::Invoice>(key, &cut).await?;
-        Ok(state.map(|state| Invoice { key: key.to_owned(), state, cut }))
+        Ok(state.map(|state| Invoice {
+            key: key.to_owned(),
+            state,
+            cut,
+        }))
     }
 
     pub fn now(ctx: &Context<'_>, key: &str) -> Result<Option<Invoice>> {
         let state = Books::of(ctx)?.find::<domain::Invoice>(key);
-        Ok(state.map(|state| Invoice { key: key.to_owned(), state, cut: Cut::now() }))
+        Ok(state.map(|state| Invoice {
+            key: key.to_owned(),
+            state,
+            cut: Cut::now(),
+        }))
     }
 
     /// A document that a dry run made and nobody wrote.
     pub fn tried(key: String, state: Arc<Entry<domain::Invoice>>) -> Invoice {
-        Invoice { key, state, cut: Cut::now() }
+        Invoice {
+            key,
+            state,
+            cut: Cut::now(),
+        }
     }
 
     /// Documents of an account with their sort keys: the order in which they came to be.
@@ -53,7 +69,14 @@ impl Invoice {
         let keys = books.index(|index| index.invoices_of.get(account).cloned().unwrap_or_default());
         let rows = keys.into_iter().enumerate().filter_map(|(n, key)| {
             let state = books.find::<domain::Invoice>(&key)?;
-            Some((format!("{n:012}"), Invoice { key, state, cut: Cut::now() }))
+            Some((
+                format!("{n:012}"),
+                Invoice {
+                    key,
+                    state,
+                    cut: Cut::now(),
+                },
+            ))
         });
         Ok(rows.collect())
     }
@@ -151,10 +174,18 @@ impl Invoice {
 
     /// Lines in the order shown.
     #[graphql(complexity = "page::cost(first, child_complexity)")]
-    async fn lines(&self, first: Option<i32>, after: Option<String>) -> Result<Connection<Cursor, InvoiceLine>> {
+    async fn lines(
+        &self,
+        first: Option<i32>,
+        after: Option<String>,
+    ) -> Result<Connection<Cursor, InvoiceLine>> {
         let asked = page::asked(first, after)?;
         let rows = self.document().lines.iter().map(|line| {
-            let row = InvoiceLine { invoice: self.key.clone(), state: Arc::clone(&self.state), line: line.clone() };
+            let row = InvoiceLine {
+                invoice: self.key.clone(),
+                state: Arc::clone(&self.state),
+                line: line.clone(),
+            };
             (format!("{:010}", line.no), row)
         });
         Ok(page::sorted(&asked, rows.collect()))
@@ -179,14 +210,27 @@ impl Invoice {
     /// How the total came about, in words.
     async fn explain(&self) -> Vec<String> {
         let document = self.document();
-        let mut sentences: Vec<String> =
-            document.lines.iter().map(|line| format!("line {}: {} = {}", line.no, line.explain, line.net)).collect();
-        sentences.push(format!("the {} lines sum to {} net", document.lines.len(), document.net));
+        let mut sentences: Vec<String> = document
+            .lines
+            .iter()
+            .map(|line| format!("line {}: {} = {}", line.no, line.explain, line.net))
+            .collect();
+        sentences.push(format!(
+            "the {} lines sum to {} net",
+            document.lines.len(),
+            document.net
+        ));
         for group in &document.taxes {
             let domain::TaxGroup { tax, net, amount } = group;
-            sentences.push(format!("{} at rate {} on {net}, rounded once for the group: {amount}", tax.name, tax.rate));
+            sentences.push(format!(
+                "{} at rate {} on {net}, rounded once for the group: {amount}",
+                tax.name, tax.rate
+            ));
         }
-        sentences.push(format!("{} net + {} tax = {}", document.net, document.tax, document.total));
+        sentences.push(format!(
+            "{} net + {} tax = {}",
+            document.net, document.tax, document.total
+        ));
         sentences
     }
 }
@@ -271,7 +315,7 @@ impl InvoiceLine {
         }
     }
 
-    /// Before rounding, with 12 decimals.
+    /// Before rounding, with at most 12 decimals.
     async fn exact(&self) -> String {
         self.line.exact.to_decimal(EXACT_PLACES)
     }
@@ -333,13 +377,21 @@ async fn done(
     dry_run: bool,
 ) -> Result<InvoicePayload> {
     if dry_run {
-        let tried = desk::attempt(ctx, Scope::Operate, vec![command]).await?;
+        let tried = desk::attempt(ctx, Scope::Operate, command).await?;
         let mut made = tried.made::<domain::Invoice>().into_iter();
-        let invoice = made.find(|(made, _)| made == key).map(|(key, state)| Invoice::tried(key, state));
-        return Ok(InvoicePayload { invoice, receipt: tried.receipt });
+        let invoice = made
+            .find(|(made, _)| made == key)
+            .map(|(key, state)| Invoice::tried(key, state));
+        return Ok(InvoicePayload {
+            invoice,
+            receipt: tried.receipt,
+        });
     }
     let receipt = desk::hand_in(ctx, Scope::Operate, idempotency_key, command).await?;
-    Ok(InvoicePayload { invoice: Invoice::now(ctx, key)?, receipt })
+    Ok(InvoicePayload {
+        invoice: Invoice::now(ctx, key)?,
+        receipt,
+    })
 }
 
 #[derive(Default)]
@@ -348,7 +400,12 @@ pub struct InvoiceQueries;
 #[Object]
 impl InvoiceQueries {
     /// A document, now or as of some time; none if there is no such document.
-    async fn invoice(&self, ctx: &Context<'_>, id: ID, as_of: Option<AsOf>) -> Result<Option<Invoice>> {
+    async fn invoice(
+        &self,
+        ctx: &Context<'_>,
+        id: ID,
+        as_of: Option<AsOf>,
+    ) -> Result<Option<Invoice>> {
         Invoice::find(ctx, &ids::key("invoice", &id), as_of).await
     }
 }
@@ -371,7 +428,11 @@ impl InvoiceMutations {
         let invoice = ids::key("invoice", &id);
         let account = ids::key("account", &account);
         let as_of = as_of.map(|date| date.0);
-        let command = Command::DraftInvoice { invoice: invoice.clone(), account, as_of };
+        let command = Command::DraftInvoice {
+            invoice: invoice.clone(),
+            account,
+            as_of,
+        };
         done(ctx, &idempotency_key, &invoice, command, dry_run).await
     }
 
@@ -384,7 +445,9 @@ impl InvoiceMutations {
         #[graphql(default)] dry_run: bool,
     ) -> Result<InvoicePayload> {
         let invoice = ids::key("invoice", &id);
-        let command = Command::FinaliseInvoice { invoice: invoice.clone() };
+        let command = Command::FinaliseInvoice {
+            invoice: invoice.clone(),
+        };
         done(ctx, &idempotency_key, &invoice, command, dry_run).await
     }
 
@@ -398,7 +461,10 @@ impl InvoiceMutations {
         #[graphql(default)] dry_run: bool,
     ) -> Result<InvoicePayload> {
         let invoice = ids::key("invoice", &id);
-        let command = Command::VoidInvoice { invoice: invoice.clone(), reason };
+        let command = Command::VoidInvoice {
+            invoice: invoice.clone(),
+            reason,
+        };
         done(ctx, &idempotency_key, &invoice, command, dry_run).await
     }
 
@@ -411,13 +477,20 @@ impl InvoiceMutations {
         #[graphql(default)] dry_run: bool,
     ) -> Result<InvoicePayload> {
         if input.parts.is_empty() {
-            return Err(errors::refused("NOTHING_TO_CREDIT", "a credit note needs at least one line"));
+            return Err(errors::refused(
+                "NOTHING_TO_CREDIT",
+                "a credit note needs at least one line",
+            ));
         }
         let note = ids::key("invoice", &input.id);
         let command = Command::CreditInvoice {
             note: note.clone(),
             invoice: ids::key("invoice", &input.invoice),
-            parts: input.parts.into_iter().map(|part| (part.line, part.amount.map(|amount| amount.0))).collect(),
+            parts: input
+                .parts
+                .into_iter()
+                .map(|part| (part.line, part.amount.map(|amount| amount.0)))
+                .collect(),
             reason: input.reason,
         };
         done(ctx, &idempotency_key, &note, command, dry_run).await
@@ -433,7 +506,10 @@ impl InvoiceMutations {
         #[graphql(default)] dry_run: bool,
     ) -> Result<InvoicePayload> {
         let invoice = ids::key("invoice", &id);
-        let command = Command::WriteOffInvoice { invoice: invoice.clone(), reason };
+        let command = Command::WriteOffInvoice {
+            invoice: invoice.clone(),
+            reason,
+        };
         done(ctx, &idempotency_key, &invoice, command, dry_run).await
     }
 }

@@ -50,7 +50,11 @@ impl Fact {
 impl Fact {
     /// Its place in the log; none for a fact of a dry run.
     async fn position(&self, ctx: &Context<'_>) -> Result<Option<Position>> {
-        Ok(if self.written() { Some(Books::of(ctx)?.tokens().token(self.recorded.position)) } else { None })
+        Ok(if self.written() {
+            Some(Books::of(ctx)?.tokens().token(self.recorded.position))
+        } else {
+            None
+        })
     }
 
     /// What it happened to, as a node id.
@@ -76,7 +80,8 @@ impl Fact {
 
     /// When it was written; business dates are in its data.
     async fn recorded_at(&self) -> Option<Instant> {
-        self.written().then_some(Instant(self.recorded.meta.recorded_at))
+        self.written()
+            .then_some(Instant(self.recorded.meta.recorded_at))
     }
 
     /// Who asked for it.
@@ -91,15 +96,28 @@ impl Fact {
 
     /// One line for people.
     async fn summary(&self) -> String {
-        let what = self.recorded.event.event_type().0.rsplit('.').next().unwrap_or_default().replace('-', " ");
+        let what = self
+            .recorded
+            .event
+            .event_type()
+            .0
+            .rsplit('.')
+            .next()
+            .unwrap_or_default()
+            .replace('-', " ");
         format!("{} {}: {what}", self.recorded.kind, self.recorded.id)
     }
 
     /// The fact itself. Money and decimals are strings; personal data is opened, or null once it was erased.
     async fn data(&self, ctx: &Context<'_>) -> Result<Json<Value>> {
         let books = Books::of(ctx)?;
-        let mut value = serde_json::to_value(&self.recorded.event)
-            .map_err(|error| errors::broken("EVENT_UNREADABLE", "a fact of the log could not be shown", &error))?;
+        let mut value = serde_json::to_value(&self.recorded.event).map_err(|error| {
+            errors::broken(
+                "EVENT_UNREADABLE",
+                "a fact of the log could not be shown",
+                &error,
+            )
+        })?;
         // {"Invoice": {"Finalised": {…}}}: the names are in `type` already.
         for _ in 0..2 {
             if let Value::Object(map) = &mut value
@@ -118,7 +136,9 @@ impl Fact {
 fn open(books: &Books, value: &mut Value) {
     if let Some(sealed) = sealed(value) {
         let opened = books.office().keyring.unseal(&sealed).ok().flatten();
-        *value = opened.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or(Value::Null);
+        *value = opened
+            .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+            .unwrap_or(Value::Null);
         return;
     }
     match value {
@@ -150,14 +170,18 @@ impl LogQueries {
     async fn events(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Node id of the thing, such as `invoice:run-1.alice`.")] stream: Option<ID>,
+        #[graphql(desc = "Node id of the thing, such as `invoice:run-1.alice`.")] stream: Option<
+            ID,
+        >,
         first: Option<i32>,
         after: Option<String>,
     ) -> Result<Connection<Cursor, Fact>> {
         let books = Books::of(ctx)?;
         let token = match &after {
             // A position is a cursor too, so that a feed can be picked up where a page ended and the other way round.
-            Some(text) if books.tokens().position(&Position(text.clone())).is_some() => after.clone(),
+            Some(text) if books.tokens().position(&Position(text.clone())).is_some() => {
+                after.clone()
+            }
             _ => page::asked(None, after)?.after,
         };
         let asked = page::asked(first, None)?;
@@ -172,13 +196,18 @@ impl LogQueries {
                     let sentence = format!("`{}` is no node id such as account:alice", id.as_str());
                     return Err(errors::refused("ID_INVALID", sentence));
                 };
-                books.stream_events(kind, key, from, asked.first + 1).await?
+                books
+                    .stream_events(kind, key, from, asked.first + 1)
+                    .await?
             }
         };
         let tokens = books.tokens();
         let mut page = Connection::new(from > 0, found.len() > asked.first);
         for event in found.into_iter().take(asked.first) {
-            page.edges.push(Edge::new(OpaqueCursor(tokens.token(event.position).0), Fact::new(event)));
+            page.edges.push(Edge::new(
+                OpaqueCursor(tokens.token(event.position).0),
+                Fact::new(event),
+            ));
         }
         Ok(page)
     }
@@ -201,7 +230,13 @@ impl LogSubscriptions {
             Some(token) => books.position(&token)?,
             None => *head.borrow_and_update(),
         };
-        let start = Feed { books, head, at: from, ready: Vec::new().into_iter(), failed: false };
+        let start = Feed {
+            books,
+            head,
+            at: from,
+            ready: Vec::new().into_iter(),
+            failed: false,
+        };
         Ok(futures_util::stream::unfold(start, |mut feed| async move {
             let fact = feed.next().await?;
             Some((fact, feed))

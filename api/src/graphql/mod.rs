@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use async_graphql::{Context, ID, Interface, MergedObject, MergedSubscription, Object, Result, SDLExportOptions};
+use async_graphql::{
+    Context, ID, Interface, MergedObject, MergedSubscription, Object, Result, SDLExportOptions,
+};
 use async_graphql::{Schema as Built, SimpleObject};
 
 use crate::limits;
@@ -25,7 +27,7 @@ mod subscriptions;
 
 use books::Books;
 
-pub type Schema = Built<Query, Mutation, Subscription>;
+pub type Schema = Built<Query, Mutation, Feed>;
 
 #[derive(MergedObject, Default)]
 pub struct Query(
@@ -48,11 +50,12 @@ pub struct Mutation(
     subscriptions::SubscriptionMutations,
 );
 
+/// The root of GraphQL subscriptions; the type `Subscription` is what a customer has.
 #[derive(MergedSubscription, Default)]
-pub struct Subscription(log::LogSubscriptions);
+pub struct Feed(log::LogSubscriptions);
 
-fn builder() -> async_graphql::SchemaBuilder<Query, Mutation, Subscription> {
-    Built::build(Query::default(), Mutation::default(), Subscription::default())
+fn builder() -> async_graphql::SchemaBuilder<Query, Mutation, Feed> {
+    Built::build(Query::default(), Mutation::default(), Feed::default())
         .limit_complexity(limits::COMPLEXITY)
         .limit_recursive_depth(limits::PARSER_DEPTH)
         .limit_directives(limits::DIRECTIVES)
@@ -66,7 +69,10 @@ pub fn schema(office: Arc<Office>) -> Schema {
 
 /// The schema definition, sorted, as committed in `api/schema.graphql`.
 pub fn sdl() -> String {
-    let options = SDLExportOptions::new().sorted_fields().sorted_arguments().sorted_enum_items();
+    let options = SDLExportOptions::new()
+        .sorted_fields()
+        .sorted_arguments()
+        .sorted_enum_items();
     builder().finish().sdl_with_options(options)
 }
 
@@ -79,18 +85,28 @@ impl ViewerQueries {
     async fn viewer(&self, ctx: &Context<'_>) -> Result<Viewer> {
         let books = Books::of(ctx)?;
         let caller = books.caller();
-        Ok(Viewer { tenant: caller.tenant.clone(), scope: caller.scope.to_string(), actor: caller.actor.clone() })
+        Ok(Viewer {
+            tenant: caller.tenant.clone(),
+            scope: caller.scope.to_string(),
+            actor: caller.actor.clone(),
+        })
     }
 
     /// Anything with a node id; none if there is no such thing.
     async fn node(&self, ctx: &Context<'_>, id: ID) -> Result<Option<Node>> {
-        let Some((kind, key)) = ids::split(&id) else { return Ok(None) };
+        let Some((kind, key)) = ids::split(&id) else {
+            return Ok(None);
+        };
         Ok(match kind {
-            "account" => accounts::Account::find(ctx, key, None).await?.map(Node::from),
+            "account" => accounts::Account::find(ctx, key, None)
+                .await?
+                .map(Node::from),
             "bill-run" => bill_runs::BillRun::find(ctx, key)?.map(Node::from),
             "entity" => accounts::LegalEntity::find(ctx, key)?.map(Node::from),
             "invoice" => invoices::Invoice::now(ctx, key)?.map(Node::from),
-            "subscription" => subscriptions::Subscription::find(ctx, key, None).await?.map(Node::from),
+            "subscription" => subscriptions::Subscription::find(ctx, key, None)
+                .await?
+                .map(Node::from),
             _ => None,
         })
     }

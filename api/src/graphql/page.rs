@@ -27,10 +27,16 @@ pub fn asked(first: Option<i32>, after: Option<String>) -> Result<Asked> {
     let after = match after {
         None => None,
         Some(text) => Some(decode(&text).ok_or_else(|| {
-            errors::refused("CURSOR_INVALID", format!("`{text}` is no cursor of this server"))
+            errors::refused(
+                "CURSOR_INVALID",
+                format!("`{text}` is no cursor of this server"),
+            )
         })?),
     };
-    Ok(Asked { after, first: usize::try_from(first).unwrap_or_default() })
+    Ok(Asked {
+        after,
+        first: usize::try_from(first).unwrap_or_default(),
+    })
 }
 
 fn decode(text: &str) -> Option<String> {
@@ -41,29 +47,38 @@ fn decode(text: &str) -> Option<String> {
 /// What a field with pages costs: its children, once per row.
 pub fn cost(first: Option<i32>, child: usize) -> usize {
     let rows = first.unwrap_or(limits::PAGE_DEFAULT).clamp(1, limits::PAGE);
-    usize::try_from(rows).unwrap_or(1).saturating_mul(child).saturating_add(1)
+    usize::try_from(rows)
+        .unwrap_or(1)
+        .saturating_mul(child)
+        .saturating_add(1)
 }
 
 /// A page of rows that are in order of their keys and begin after `asked.after`. One row more than `asked.first`
 /// tells that there is a next page.
-pub fn page<T: OutputType>(asked: &Asked, rows: impl IntoIterator<Item = (String, T)>) -> Connection<Cursor, T> {
+pub fn page<T: OutputType>(
+    asked: &Asked,
+    rows: impl IntoIterator<Item = (String, T)>,
+) -> Connection<Cursor, T> {
     let mut rows = rows.into_iter();
     let mut page = Connection::new(asked.after.is_some(), false);
     page.edges.extend(
-        rows.by_ref().take(asked.first).map(|(key, row)| Edge::new(OpaqueCursor(key), row)),
+        rows.by_ref()
+            .take(asked.first)
+            .map(|(key, row)| Edge::new(OpaqueCursor(key), row)),
     );
     page.has_next_page = rows.next().is_some();
     page
 }
 
 /// A page of rows sorted by a key of their own: for short lists that are at hand as a whole.
-pub fn sorted<T: OutputType>(
-    asked: &Asked,
-    mut rows: Vec<(String, T)>,
-) -> Connection<Cursor, T> {
+pub fn sorted<T: OutputType>(asked: &Asked, mut rows: Vec<(String, T)>) -> Connection<Cursor, T> {
     rows.sort_by(|a, b| a.0.cmp(&b.0));
     let after = asked.after.clone();
-    page(asked, rows.into_iter().filter(move |(key, _)| after.as_ref().is_none_or(|after| key > after)))
+    page(
+        asked,
+        rows.into_iter()
+            .filter(move |(key, _)| after.as_ref().is_none_or(|after| key > after)),
+    )
 }
 
 #[cfg(test)]
@@ -71,14 +86,19 @@ mod tests {
     use super::*;
 
     fn rows(keys: &[&str]) -> Vec<(String, String)> {
-        keys.iter().map(|key| ((*key).to_owned(), (*key).to_owned())).collect()
+        keys.iter()
+            .map(|key| ((*key).to_owned(), (*key).to_owned()))
+            .collect()
     }
 
     #[test]
     fn pages_follow_each_other_without_gap_or_repeat() {
         let all = rows(&["c", "a", "e", "b", "d"]);
         let mut seen = Vec::new();
-        let mut asked = Asked { after: None, first: 2 };
+        let mut asked = Asked {
+            after: None,
+            first: 2,
+        };
         loop {
             let page = sorted(&asked, all.clone());
             seen.extend(page.edges.iter().map(|edge| edge.node.clone()));
@@ -93,7 +113,10 @@ mod tests {
     #[test]
     fn a_page_of_more_than_the_limit_is_refused() {
         assert!(asked(Some(500), None).is_ok());
-        assert_eq!(asked(Some(501), None).unwrap_err().message, "a page has 0 to 500 rows, asked for 501");
+        assert_eq!(
+            asked(Some(501), None).unwrap_err().message,
+            "a page has 0 to 500 rows, asked for 501"
+        );
         assert!(asked(Some(-1), None).is_err());
         assert!(asked(None, Some("no cursor".to_owned())).is_err());
     }

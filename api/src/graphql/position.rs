@@ -33,7 +33,12 @@ impl Tokens {
         if text.len() != 2 * (8 + CHECK) || !text.is_ascii() {
             return None;
         }
-        let digits = |at: usize| token.0.get(2 * at..2 * at + 2).and_then(|pair| u8::from_str_radix(pair, 16).ok());
+        let digits = |at: usize| {
+            token
+                .0
+                .get(2 * at..2 * at + 2)
+                .and_then(|pair| u8::from_str_radix(pair, 16).ok())
+        };
         let mut hidden = [0_u8; 8];
         for (at, byte) in hidden.iter_mut().enumerate() {
             *byte = digits(at)?;
@@ -82,7 +87,10 @@ impl Tokens {
 
 fn halves(value: u64) -> (u32, u32) {
     let [a, b, c, d, e, f, g, h] = value.to_be_bytes();
-    (u32::from_be_bytes([a, b, c, d]), u32::from_be_bytes([e, f, g, h]))
+    (
+        u32::from_be_bytes([a, b, c, d]),
+        u32::from_be_bytes([e, f, g, h]),
+    )
 }
 
 fn join(left: u32, right: u32) -> u64 {

@@ -16,8 +16,10 @@ fn text<T: InputType>(
         Value::String(text) => parse(&text).map_err(|rejection| {
             InputValueError::custom(rejection.message).with_extension("code", rejection.code)
         }),
-        other => Err(InputValueError::custom(format!("{other} must be written as a string, such as {example}"))
-            .with_extension("code", "NOT_A_STRING")),
+        other => Err(InputValueError::custom(format!(
+            "{other} must be written as a string, such as {example}"
+        ))
+        .with_extension("code", "NOT_A_STRING")),
     }
 }
 
@@ -58,7 +60,9 @@ pub struct Date(pub kernel::Date);
 #[Scalar(name = "Date")]
 impl ScalarType for Date {
     fn parse(value: Value) -> InputValueResult<Self> {
-        text(value, "\"2026-03-31\"", |text| kernel::calendar::parse_date(text).map(Date))
+        text(value, "\"2026-03-31\"", |text| {
+            kernel::calendar::parse_date(text).map(Date)
+        })
     }
 
     fn to_value(&self) -> Value {
@@ -73,7 +77,9 @@ pub struct Instant(pub kernel::Instant);
 #[Scalar(name = "Instant")]
 impl ScalarType for Instant {
     fn parse(value: Value) -> InputValueResult<Self> {
-        text(value, "\"2026-03-31T22:00:00Z\"", |text| text.parse().map(Instant))
+        text(value, "\"2026-03-31T22:00:00Z\"", |text| {
+            text.parse().map(Instant)
+        })
     }
 
     fn to_value(&self) -> Value {
@@ -88,7 +94,9 @@ pub struct Position(pub String);
 #[Scalar(name = "Position")]
 impl ScalarType for Position {
     fn parse(value: Value) -> InputValueResult<Self> {
-        text(value, "the position a mutation answered with", |text| Ok(Position(text.to_owned())))
+        text(value, "the position a mutation answered with", |text| {
+            Ok(Position(text.to_owned()))
+        })
     }
 
     fn to_value(&self) -> Value {

@@ -27,20 +27,41 @@ pub struct Subscription {
 }
 
 impl Subscription {
-    pub async fn find(ctx: &Context<'_>, key: &str, as_of: Option<AsOf>) -> Result<Option<Subscription>> {
+    pub async fn find(
+        ctx: &Context<'_>,
+        key: &str,
+        as_of: Option<AsOf>,
+    ) -> Result<Option<Subscription>> {
         let books = Books::of(ctx)?;
         let cut = books.cut(as_of).await?;
         let state = books.find_at::<domain::Subscription>(key, &cut).await?;
-        Ok(state.map(|state| Subscription { key: key.to_owned(), state, cut }))
+        Ok(state.map(|state| Subscription {
+            key: key.to_owned(),
+            state,
+            cut,
+        }))
     }
 
     /// Subscriptions of an account with their sort keys.
     pub fn of_account(ctx: &Context<'_>, account: &str) -> Result<Vec<(String, Subscription)>> {
         let books = Books::of(ctx)?;
-        let keys = books.index(|index| index.subscriptions_of.get(account).cloned().unwrap_or_default());
+        let keys = books.index(|index| {
+            index
+                .subscriptions_of
+                .get(account)
+                .cloned()
+                .unwrap_or_default()
+        });
         let rows = keys.into_iter().filter_map(|key| {
             let state = books.find::<domain::Subscription>(&key)?;
-            Some((key.clone(), Subscription { key, state, cut: Cut::now() }))
+            Some((
+                key.clone(),
+                Subscription {
+                    key,
+                    state,
+                    cut: Cut::now(),
+                },
+            ))
         });
         Ok(rows.collect())
     }
@@ -96,12 +117,20 @@ impl Subscription {
     /// The term in force today, or on the effective date that was asked for.
     async fn current(&self, ctx: &Context<'_>) -> Result<Option<Term>> {
         let day = self.day(ctx)?;
-        Ok(self.state().term_on(day).map(|(i, term)| Term::new(self.state(), i, term)))
+        Ok(self
+            .state()
+            .term_on(day)
+            .map(|(i, term)| Term::new(self.state(), i, term)))
     }
 
     /// All terms, following each other without gap.
     async fn terms(&self) -> Vec<Term> {
-        self.state().terms.iter().enumerate().map(|(i, term)| Term::new(self.state(), i, term)).collect()
+        self.state()
+            .terms
+            .iter()
+            .enumerate()
+            .map(|(i, term)| Term::new(self.state(), i, term))
+            .collect()
     }
 
     async fn pauses(&self) -> Vec<Pause> {
@@ -198,7 +227,10 @@ impl EffectiveInput {
             (When::Immediate, None) => Ok(command::Effective::Immediate),
             (When::EndOfPeriod, None) => Ok(command::Effective::EndOfPeriod),
             (When::On, Some(date)) => Ok(command::Effective::On(date.0)),
-            (When::On, None) => Err(errors::refused("DATE_MISSING", "a change `ON` a date needs the date")),
+            (When::On, None) => Err(errors::refused(
+                "DATE_MISSING",
+                "a change `ON` a date needs the date",
+            )),
             (_, Some(date)) => Err(errors::refused(
                 "DATE_UNEXPECTED",
                 format!("the date {} belongs to a change `ON` a date only", date.0),
@@ -217,7 +249,10 @@ pub struct OverrideInput {
 }
 
 fn overrides(inputs: Vec<OverrideInput>) -> BTreeMap<String, kernel::Decimal> {
-    inputs.into_iter().map(|input| (input.charge, input.price.0)).collect()
+    inputs
+        .into_iter()
+        .map(|input| (input.charge, input.price.0))
+        .collect()
 }
 
 #[derive(InputObject)]
@@ -272,9 +307,17 @@ pub struct SubscriptionPayload {
     receipt: Receipt,
 }
 
-async fn done(ctx: &Context<'_>, idempotency_key: &str, key: &str, command: Command) -> Result<SubscriptionPayload> {
+async fn done(
+    ctx: &Context<'_>,
+    idempotency_key: &str,
+    key: &str,
+    command: Command,
+) -> Result<SubscriptionPayload> {
     let receipt = desk::hand_in(ctx, Scope::Operate, idempotency_key, command).await?;
-    Ok(SubscriptionPayload { subscription: Subscription::find(ctx, key, None).await?, receipt })
+    Ok(SubscriptionPayload {
+        subscription: Subscription::find(ctx, key, None).await?,
+        receipt,
+    })
 }
 
 #[derive(Default)]
@@ -283,7 +326,12 @@ pub struct SubscriptionQueries;
 #[Object]
 impl SubscriptionQueries {
     /// A subscription, now or as of some time; none if there is no such subscription.
-    async fn subscription(&self, ctx: &Context<'_>, id: ID, as_of: Option<AsOf>) -> Result<Option<Subscription>> {
+    async fn subscription(
+        &self,
+        ctx: &Context<'_>,
+        id: ID,
+        as_of: Option<AsOf>,
+    ) -> Result<Option<Subscription>> {
         Subscription::find(ctx, &ids::key("subscription", &id), as_of).await
     }
 
@@ -297,7 +345,16 @@ impl SubscriptionQueries {
     ) -> Result<Connection<Cursor, Subscription>> {
         let asked = page::asked(first, after)?;
         let rows = Books::of(ctx)?.page::<domain::Subscription>(&asked);
-        let row = |(key, state): (String, _)| (key.clone(), Subscription { key, state, cut: Cut::now() });
+        let row = |(key, state): (String, _)| {
+            (
+                key.clone(),
+                Subscription {
+                    key,
+                    state,
+                    cut: Cut::now(),
+                },
+            )
+        };
         Ok(page::page(&asked, rows.into_iter().map(row)))
     }
 }
@@ -325,7 +382,11 @@ impl SubscriptionMutations {
             billing_day: input.billing_day,
             overrides: overrides(input.overrides),
             trial: input.trial,
-            access: input.access.iter().map(|access| books.lookup(access)).collect(),
+            access: input
+                .access
+                .iter()
+                .map(|access| books.lookup(access))
+                .collect(),
         }));
         done(ctx, &idempotency_key, &key, command).await
     }
@@ -361,7 +422,11 @@ impl SubscriptionMutations {
     ) -> Result<SubscriptionPayload> {
         let subscription = ids::key("subscription", &id);
         let from = from.map(|date| date.0);
-        let command = Command::PauseSubscription { subscription: subscription.clone(), reason, from };
+        let command = Command::PauseSubscription {
+            subscription: subscription.clone(),
+            reason,
+            from,
+        };
         done(ctx, &idempotency_key, &subscription, command).await
     }
 
@@ -376,7 +441,11 @@ impl SubscriptionMutations {
     ) -> Result<SubscriptionPayload> {
         let subscription = ids::key("subscription", &id);
         let on = on.map(|date| date.0);
-        let command = Command::ResumeSubscription { subscription: subscription.clone(), reason, on };
+        let command = Command::ResumeSubscription {
+            subscription: subscription.clone(),
+            reason,
+            on,
+        };
         done(ctx, &idempotency_key, &subscription, command).await
     }
 

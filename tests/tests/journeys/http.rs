@@ -26,7 +26,10 @@ pub struct Answer {
 
 impl Answer {
     pub fn header(&self, name: &str) -> Option<&str> {
-        let found = self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
+        let found = self
+            .headers
+            .iter()
+            .find(|(key, _)| key.eq_ignore_ascii_case(name));
         found.map(|(_, value)| value.as_str())
     }
 
@@ -44,33 +47,66 @@ pub struct Client {
 
 impl Client {
     pub fn new(address: SocketAddr, key: Option<&str>) -> Client {
-        Client { address, key: key.map(str::to_owned) }
+        Client {
+            address,
+            key: key.map(str::to_owned),
+        }
     }
 
     /// Sends one request with exactly these headers, beside `Host`, `Connection` and `Content-Length`.
-    pub async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
-        tokio::time::timeout(PATIENCE, self.exchange(method, path, headers, body)).await.expect("the server answers")
+    pub async fn send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Answer {
+        tokio::time::timeout(PATIENCE, self.exchange(method, path, headers, body))
+            .await
+            .expect("the server answers")
     }
 
-    async fn exchange(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
-        let mut stream = TcpStream::connect(self.address).await.expect("the server listens");
-        let mut head = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\nContent-Length: {}\r\n", body.len());
-        if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
+    async fn exchange(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Answer {
+        let mut stream = TcpStream::connect(self.address)
+            .await
+            .expect("the server listens");
+        let mut head = format!(
+            "{method} {path} HTTP/1.1\r\nConnection: close\r\nContent-Length: {}\r\n",
+            body.len()
+        );
+        if !headers
+            .iter()
+            .any(|(name, _)| name.eq_ignore_ascii_case("host"))
+        {
             head.push_str(&format!("Host: {}\r\n", self.address));
         }
         for (name, value) in headers {
             head.push_str(&format!("{name}: {value}\r\n"));
         }
         head.push_str("\r\n");
-        stream.write_all(head.as_bytes()).await.expect("the head is sent");
+        stream
+            .write_all(head.as_bytes())
+            .await
+            .expect("the head is sent");
         // A server may answer and close before it has read a body that it refuses.
         stream.write_all(body).await.ok();
         let mut bytes = Vec::new();
         stream.read_to_end(&mut bytes).await.ok();
         let text = String::from_utf8(bytes).expect("answers are utf-8");
-        let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer: {text}"));
+        let (head, body) = text
+            .split_once("\r\n\r\n")
+            .unwrap_or_else(|| panic!("no answer: {text}"));
         let mut lines = head.lines();
-        let status = lines.next().and_then(|line| line.split(' ').nth(1)).and_then(|code| code.parse().ok());
+        let status = lines
+            .next()
+            .and_then(|line| line.split(' ').nth(1))
+            .and_then(|code| code.parse().ok());
         Answer {
             status: status.expect("a status line"),
             headers: lines
@@ -89,7 +125,8 @@ impl Client {
         if let Some(bearer) = &bearer {
             headers.push(("Authorization", bearer));
         }
-        self.send("POST", "/graphql", &headers, body.as_bytes()).await
+        self.send("POST", "/graphql", &headers, body.as_bytes())
+            .await
     }
 
     /// Posts an operation that must succeed; returns its `data`.
@@ -102,29 +139,41 @@ impl Client {
     /// Posts an operation that must fail; returns its first error.
     pub async fn error(&self, query: &str, variables: Value) -> Value {
         let mut json = self.post(query, variables).await.json();
-        assert!(json["errors"][0].is_object(), "{query} was not refused\n{json:#}");
+        assert!(
+            json["errors"][0].is_object(),
+            "{query} was not refused\n{json:#}"
+        );
         json["errors"][0].take()
     }
 
     /// Opens a websocket, greets, and subscribes.
     pub async fn subscribe(&self, query: &str) -> Subscription {
-        let mut request =
-            format!("ws://{}/graphql/ws", self.address).into_client_request().expect("a plain address");
-        request
-            .headers_mut()
-            .insert("Sec-WebSocket-Protocol", "graphql-transport-ws".parse().expect("a plain header"));
-        let stream = TcpStream::connect(self.address).await.expect("the server listens");
-        let (socket, _) =
-            tokio_tungstenite::client_async(request, stream).await.expect("the websocket is accepted");
+        let mut request = format!("ws://{}/graphql/ws", self.address)
+            .into_client_request()
+            .expect("a plain address");
+        request.headers_mut().insert(
+            "Sec-WebSocket-Protocol",
+            "graphql-transport-ws".parse().expect("a plain header"),
+        );
+        let stream = TcpStream::connect(self.address)
+            .await
+            .expect("the server listens");
+        let (socket, _) = tokio_tungstenite::client_async(request, stream)
+            .await
+            .expect("the websocket is accepted");
         let mut subscription = Subscription { socket };
         let payload = match &self.key {
             Some(key) => json!({ "Authorization": format!("Bearer {key}") }),
             None => json!({}),
         };
-        subscription.say(json!({ "type": "connection_init", "payload": payload })).await;
+        subscription
+            .say(json!({ "type": "connection_init", "payload": payload }))
+            .await;
         let greeting = subscription.hear().await;
         assert_eq!(greeting["type"], "connection_ack", "{greeting}");
-        subscription.say(json!({ "type": "subscribe", "id": "1", "payload": { "query": query } })).await;
+        subscription
+            .say(json!({ "type": "subscribe", "id": "1", "payload": { "query": query } }))
+            .await;
         subscription
     }
 }
@@ -136,15 +185,27 @@ pub struct Subscription {
 
 impl Subscription {
     async fn say(&mut self, message: Value) {
-        self.socket.send(Message::text(message.to_string())).await.expect("the websocket is open");
+        self.socket
+            .send(Message::text(message.to_string()))
+            .await
+            .expect("the websocket is open");
     }
 
     async fn hear(&mut self) -> Value {
         loop {
-            let message = tokio::time::timeout(PATIENCE, self.socket.next()).await.expect("the server speaks");
-            match message.expect("the websocket is open").expect("a whole message") {
-                Message::Text(text) => return serde_json::from_str(&text).expect("messages are JSON"),
-                Message::Close(frame) => return json!({ "type": "close", "reason": format!("{frame:?}") }),
+            let message = tokio::time::timeout(PATIENCE, self.socket.next())
+                .await
+                .expect("the server speaks");
+            match message
+                .expect("the websocket is open")
+                .expect("a whole message")
+            {
+                Message::Text(text) => {
+                    return serde_json::from_str(&text).expect("messages are JSON");
+                }
+                Message::Close(frame) => {
+                    return json!({ "type": "close", "reason": format!("{frame:?}") });
+                }
                 _ => {}
             }
         }

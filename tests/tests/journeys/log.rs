@@ -12,12 +12,16 @@ async fn the_log_can_be_read_page_by_page_without_gap_or_repeat() {
     shop::bill(&shop.acme, "march").await;
     let query = r#"query($first: Int, $after: String) { events(first: $first, after: $after) {
         edges { cursor node { type subject } } pageInfo { hasNextPage endCursor } } }"#;
-    let all = shop.acme.data(query, json!({ "first": 500 })).await["events"].take();
+    let all = shop.acme.data(query, json!({ "first": 100 })).await["events"].take();
     let all = all["edges"].as_array().expect("edges").clone();
     assert!(all.len() > 6, "{all:?}");
     let (mut pages, mut after) = (Vec::new(), json!(null));
     loop {
-        let page = shop.acme.data(query, json!({ "first": 3, "after": after })).await["events"].take();
+        let page = shop
+            .acme
+            .data(query, json!({ "first": 3, "after": after }))
+            .await["events"]
+            .take();
         pages.extend(page["edges"].as_array().expect("edges").clone());
         if page["pageInfo"]["hasNextPage"] == false {
             break;
@@ -37,27 +41,63 @@ async fn one_thing_has_its_own_stream_with_its_data_opened() {
     assert_eq!(fact["type"], "account.opened");
     assert_eq!(fact["actor"], "key:test");
     assert_eq!(fact["command"], "a");
-    assert_eq!(fact["data"]["terms"]["contact"]["name"], "Alice Example", "{fact:#}");
+    assert_eq!(
+        fact["data"]["terms"]["contact"]["name"], "Alice Example",
+        "{fact:#}"
+    );
 }
 
 #[tokio::test]
 async fn a_subscriber_hears_of_its_own_tenant_only_and_misses_nothing() {
     let shop = shop::open("2026-03-01T08:00:00Z").await;
     shop::furnish(&shop.acme).await;
-    let past = shop.acme.data("{ events(first: 500) { edges { node { type } } } }", json!({})).await;
-    let past: Vec<_> = past["events"]["edges"].as_array().expect("edges").iter().map(|edge| edge["node"].clone()).collect();
+    let past = shop
+        .acme
+        .data(
+            "{ events(first: 100) { edges { node { type } } } }",
+            json!({}),
+        )
+        .await;
+    let past: Vec<_> = past["events"]["edges"]
+        .as_array()
+        .expect("edges")
+        .iter()
+        .map(|edge| edge["node"].clone())
+        .collect();
 
-    let start = shop.acme.data("{ events(first: 1) { edges { node { position } } } }", json!({})).await;
-    let start = start["events"]["edges"][0]["node"]["position"].as_str().expect("a position").to_owned();
-    let mut feed = shop.acme.subscribe(&format!(r#"subscription {{ events(after: "{start}") {{ type }} }}"#)).await;
+    let start = shop
+        .acme
+        .data(
+            "{ events(first: 1) { edges { node { position } } } }",
+            json!({}),
+        )
+        .await;
+    let start = start["events"]["edges"][0]["node"]["position"]
+        .as_str()
+        .expect("a position")
+        .to_owned();
+    let mut feed = shop
+        .acme
+        .subscribe(&format!(
+            r#"subscription {{ events(after: "{start}") {{ type }} }}"#
+        ))
+        .await;
     for fact in past.iter().skip(1) {
-        assert_eq!(&feed.next().await["events"], fact, "the past comes first, in order");
+        assert_eq!(
+            &feed.next().await["events"],
+            fact,
+            "the past comes first, in order"
+        );
     }
     // While the feed waits, another tenant and then this one write.
     shop::furnish(&shop.rival).await;
     let billed = shop::bill(&shop.acme, "march").await;
     assert_eq!(billed["invoices"].as_array().map(Vec::len), Some(1));
-    assert_eq!(feed.next().await["events"]["type"], "bill-run.started", "nothing of the other tenant in between");
+    assert_eq!(
+        feed.next().await["events"]["type"],
+        "bill-run.started",
+        "nothing of the other tenant in between"
+    );
 }
 
 #[tokio::test]

@@ -41,13 +41,20 @@ pub async fn open(now: &str) -> Shop {
     let folder = tempfile::tempdir().expect("a folder for the keys");
     let mut keys = Keys::load(folder.path()).expect("no keys yet");
     let mut key = |tenant, scope| keys.add(tenant, scope, "test").expect("a key");
-    let (admin, read, rival) =
-        (key("acme", Scope::Admin), key("acme", Scope::Read), key("rival", Scope::Admin));
+    let (admin, read, rival) = (
+        key("acme", Scope::Admin),
+        key("acme", Scope::Read),
+        key("rival", Scope::Admin),
+    );
     let address = "127.0.0.1:0".parse().expect("an address");
     let listener = server::bind(address, &keys).await.expect("a free port");
     let address = listener.local_addr().expect("an address");
     let (stop, stopped) = watch::channel(false);
-    tokio::spawn(server::serve(listener, edge(Arc::clone(&office), keys), stopped));
+    tokio::spawn(server::serve(
+        listener,
+        edge(Arc::clone(&office), keys),
+        stopped,
+    ));
     Shop {
         clock,
         office,

@@ -21,7 +21,10 @@ async fn an_id_of_another_tenant_is_unknown() {
     for (field, nothing) in theirs.as_object().expect("fields") {
         let empty = nothing.is_null() || *nothing == json!([]) || nothing["edges"] == json!([]);
         assert!(empty, "rival sees {field}: {nothing}");
-        assert_ne!(&own[field], nothing, "{field} must show something to its owner");
+        assert_ne!(
+            &own[field], nothing,
+            "{field} must show something to its owner"
+        );
     }
 }
 
@@ -34,9 +37,18 @@ async fn a_mutation_cannot_reach_into_another_tenant() {
         r#"addCharge(idempotencyKey: "x", input: { id: "c", account: "alice", text: "t", amount: "1.00 EUR" })"#,
         r#"terminateSubscription(idempotencyKey: "x", input: { id: "s1" })"#,
     ] {
-        let error = shop.rival.error(&format!("mutation {{ {mutation} {{ receipt {{ position }} }} }}"), json!({})).await;
+        let error = shop
+            .rival
+            .error(
+                &format!("mutation {{ {mutation} {{ receipt {{ position }} }} }}"),
+                json!({}),
+            )
+            .await;
         let code = error["extensions"]["code"].as_str().unwrap_or_default();
-        assert!(["NOT_FOUND", "ACCOUNT_UNKNOWN", "SUBSCRIPTION_UNKNOWN"].contains(&code), "{mutation}: {error}");
+        assert!(
+            ["NOT_FOUND", "ACCOUNT_UNKNOWN", "SUBSCRIPTION_UNKNOWN"].contains(&code),
+            "{mutation}: {error}"
+        );
     }
 }
 
@@ -47,7 +59,10 @@ async fn idempotency_keys_ids_and_numbers_of_two_tenants_do_not_meet() {
     shop::furnish(&shop.rival).await;
     let ours = shop::bill(&shop.acme, "march").await;
     let theirs = shop::bill(&shop.rival, "march").await;
-    assert_eq!(ours["invoices"], theirs["invoices"], "both begin their own series");
+    assert_eq!(
+        ours["invoices"], theirs["invoices"],
+        "both begin their own series"
+    );
     assert_ne!(ours["receipt"]["position"], theirs["receipt"]["position"]);
 }
 
@@ -57,7 +72,8 @@ async fn a_position_of_another_tenant_is_no_position() {
     shop::furnish(&shop.acme).await;
     shop::furnish(&shop.rival).await;
     let position = shop::bill(&shop.acme, "march").await["receipt"]["position"].take();
-    let query = r#"query($after: String) { events(first: 1, after: $after) { edges { node { type } } } }"#;
+    let query =
+        r#"query($after: String) { events(first: 1, after: $after) { edges { node { type } } } }"#;
     shop.acme.data(query, json!({ "after": position })).await;
     let error = shop.rival.error(query, json!({ "after": position })).await;
     assert_eq!(error["extensions"]["code"], "CURSOR_INVALID");
@@ -67,7 +83,9 @@ async fn a_position_of_another_tenant_is_no_position() {
 async fn a_key_does_only_what_its_scope_allows() {
     let shop = shop::open("2026-03-01T08:00:00Z").await;
     shop::furnish(&shop.acme).await;
-    shop.reader.data(r#"{ account(id: "alice") { key } }"#, json!({})).await;
+    shop.reader
+        .data(r#"{ account(id: "alice") { key } }"#, json!({}))
+        .await;
     let error = shop
         .reader
         .error(
@@ -87,5 +105,8 @@ async fn a_key_does_only_what_its_scope_allows() {
     assert_eq!(dry["extensions"]["code"], "SCOPE_TOO_SMALL");
     let answer = shop.stranger.post("{ viewer { tenant } }", json!({})).await;
     assert_eq!(answer.status, 401);
-    assert_eq!(answer.json()["errors"][0]["extensions"]["code"], "API_KEY_MISSING");
+    assert_eq!(
+        answer.json()["errors"][0]["extensions"]["code"],
+        "API_KEY_MISSING"
+    );
 }
