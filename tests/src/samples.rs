@@ -8,6 +8,7 @@ mod cash;
 mod journal;
 mod parties;
 mod subscriptions;
+mod usage;
 
 use indelible_domain::Event;
 use indelible_domain::kernel::{Currency, Date, Days, Decimal, Exact, Instant, Money, Personal};
@@ -17,6 +18,7 @@ pub fn all() -> Vec<Event> {
     [
         parties::events(),
         subscriptions::events(),
+        usage::events(),
         billing::events(),
         cash::events(),
         journal::events(),
@@ -52,7 +54,6 @@ fn days(from: &str, until: &str) -> Days {
 }
 
 /// An instant like `2026-10-01T07:30:00Z`.
-#[allow(dead_code)]
 fn instant(text: &str) -> Instant {
     text.parse().expect("a sample's instant")
 }

@@ -1,0 +1,226 @@
+//! Batches, what each of their records cost, and the wallets that paid for some.
+
+use super::{currency, date, days, decimal, instant, money, ratio, sealed};
+use indelible_domain::command::UsageCounts;
+use indelible_domain::mediation::batch::{
+    self, Conflict, Continued, Held, Listed, Received, Refused, Replaced, Settled, Superseded,
+    Unreadable,
+};
+use indelible_domain::mediation::{Key, UsageRecord};
+use indelible_domain::usage::{
+    self, Basis, Corrected, Correction, Meter, Part, Payer, Rated, RatedRecord, Reversed,
+};
+use indelible_domain::wallets::{self, Burnt, Emptied, Grant, Opened, ToppedUp};
+use indelible_domain::{Event, Rejection};
+
+pub(super) fn events() -> Vec<Event> {
+    [usage(), batches(), wallets()].concat()
+}
+
+fn batch() -> String {
+    "calls-2026-10-01".to_string()
+}
+
+fn key(n: u8) -> Key {
+    [n; 16]
+}
+
+fn usage() -> Vec<Event> {
+    let basis = || Basis {
+        engine: "rating-1".to_string(),
+        tzdb: "bundled-2026e".to_string(),
+        offer: "mobile-m".to_string(),
+        version: 3,
+    };
+    let meter = || Meter {
+        period: Some(days("2026-10-01", "2026-11-01")),
+        records: 2,
+        quantity: decimal("101.5"),
+        amount: ratio(81, 20),
+        burnt: ratio(1, 3),
+        units: ratio(203, 2),
+        free: ratio(250, 1),
+    };
+    let events: Vec<usage::Event> = vec![
+        Rated {
+            batch: batch(),
+            source: "switch-1".to_string(),
+            basis: basis(),
+            records: vec![rated(1, Payer::Invoice), rated(2, Payer::Wallet(parts()))],
+            meter: meter(),
+        }
+        .into(),
+        Corrected {
+            batch: batch(),
+            source: "switch-1".to_string(),
+            basis: basis(),
+            corrections: vec![
+                Correction {
+                    key: key(1),
+                    was: Reversed {
+                        units: ratio(61, 60),
+                        amount: ratio(61, 1200),
+                    },
+                    now: Some(rated(1, Payer::Invoice)),
+                    returned: vec![],
+                },
+                Correction {
+                    key: key(2),
+                    was: Reversed {
+                        units: ratio(1, 1),
+                        amount: ratio(1, 20),
+                    },
+                    now: None,
+                    returned: parts(),
+                },
+            ],
+            meter: meter(),
+        }
+        .into(),
+    ];
+    events.into_iter().map(Event::Usage).collect()
+}
+
+fn rated(n: u8, payer: Payer) -> RatedRecord {
+    RatedRecord {
+        line: u64::from(n) + 1,
+        key: key(n),
+        content: key(n + 100),
+        at: instant("2026-10-01T07:30:00Z"),
+        quantity: decimal("61"),
+        units: ratio(61, 60),
+        amount: ratio(61, 1200),
+        payer,
+        attributes: [("direction".to_string(), "mo".to_string())].into(),
+        amount_carried: Some(decimal("0.02")),
+        raw: Some(sealed()),
+    }
+}
+
+fn parts() -> Vec<Part> {
+    vec![Part {
+        wallet: "alice-prepaid".to_string(),
+        grant: "top-up-1".to_string(),
+        amount: ratio(1, 20),
+    }]
+}
+
+fn batches() -> Vec<Event> {
+    let events: Vec<batch::Event> = vec![
+        Received {
+            source: "switch-1".to_string(),
+            format: "calls".to_string(),
+            name: "voice-calls.csv".to_string(),
+            digest: [0xCD; 32],
+            counts: UsageCounts {
+                received: 9,
+                accepted: 6,
+                duplicates: 1,
+                conflicts: 1,
+                unreadable: 1,
+                rated: 3,
+                pending: 1,
+                rejected: 1,
+                superseded: 1,
+            },
+            listed: listed(),
+        }
+        .into(),
+        Continued { listed: listed() }.into(),
+        Settled {
+            rated: vec![key(3)],
+            rejected: vec![refused()],
+        }
+        .into(),
+        Superseded {
+            by: "calls-2026-10-02".to_string(),
+            rated: vec![key(1)],
+            pending: vec![key(2)],
+            rejected: vec![key(4)],
+        }
+        .into(),
+    ];
+    events.into_iter().map(Event::Batch).collect()
+}
+
+fn listed() -> Listed {
+    Listed {
+        unreadable: vec![Unreadable {
+            line: 4,
+            code: "BAD_NUMBER".to_string(),
+            reason: "seconds is \"x\", which is no count of seconds".to_string(),
+        }],
+        duplicates: vec![5],
+        conflicts: vec![Conflict {
+            line: 6,
+            key: key(6),
+            batch: "calls-2026-09-30".to_string(),
+        }],
+        pending: vec![Held {
+            record: record(7),
+            reason: Rejection::new("SUBSCRIPTION_UNKNOWN", "no subscription has this access"),
+        }],
+        rejected: vec![refused()],
+        superseded: vec![Replaced {
+            line: 8,
+            key: key(8),
+            by: 9,
+        }],
+    }
+}
+
+fn refused() -> Refused {
+    Refused {
+        record: record(4),
+        reason: Rejection::new("WALLET_INSUFFICIENT", "the wallets hold 0.01 EUR"),
+    }
+}
+
+fn record(n: u8) -> UsageRecord {
+    UsageRecord {
+        line: u64::from(n),
+        key: key(n),
+        content: key(n + 100),
+        corrects: true,
+        metric: "voice".to_string(),
+        access: "9c56cc51b374c3ba189210d5b6d4bf57".to_string(),
+        at: instant("2026-10-01T07:30:00.123456Z"),
+        quantity: decimal("61"),
+        amount: Some(decimal("-0.02")),
+        attributes: [("direction".to_string(), "mo".to_string())].into(),
+        raw: Some(sealed()),
+    }
+}
+
+fn wallets() -> Vec<Event> {
+    let events: Vec<wallets::Event> = vec![
+        Opened {
+            account: "alice".to_string(),
+            currency: currency("EUR"),
+            priority: 2,
+        }
+        .into(),
+        ToppedUp {
+            grant: Grant {
+                id: "top-up-1".to_string(),
+                amount: money("50.00 EUR"),
+                remaining: ratio(50, 1),
+                expires: Some(date("2027-10-01")),
+                at: instant("2026-10-01T00:00:00Z"),
+            },
+        }
+        .into(),
+        Burnt {
+            batch: batch(),
+            parts: vec![("top-up-1".to_string(), ratio(1, 20))],
+            amount: ratio(1, 20),
+            posted: money("0.05 EUR"),
+        }
+        .into(),
+        Emptied {
+            on: date("2026-10-31"),
+        }
+        .into(),
+    ];
+    events.into_iter().map(Event::Wallet).collect()
+}
