@@ -17,6 +17,32 @@ pub struct Seen {
     pub meter: Option<Arc<str>>,
 }
 
+/// Usage records by key. Shown in the order of the keys, so that two equal states look equal (`Ledger::verify_state`).
+#[derive(Clone, Default)]
+pub struct SeenKeys(HashMap<Key, Seen>);
+
+impl std::ops::Deref for SeenKeys {
+    type Target = HashMap<Key, Seen>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl std::ops::DerefMut for SeenKeys {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.0
+    }
+}
+
+impl std::fmt::Debug for SeenKeys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut keys: Vec<_> = self.0.iter().collect();
+        keys.sort_unstable_by_key(|(key, _)| *key);
+        f.debug_map().entries(keys).finish()
+    }
+}
+
 #[derive(Clone, Debug, Default)]
 pub struct Index {
     pub subscriptions_of: BTreeMap<Id, BTreeSet<Id>>,
@@ -29,7 +55,7 @@ pub struct Index {
     pub access: BTreeMap<String, Vec<Id>>,
     pub wallets_of: BTreeMap<Id, BTreeSet<Id>>,
     /// Every accepted usage record by its key: the memory across files, channels and restarts.
-    pub seen: HashMap<Key, Seen>,
+    pub seen: SeenKeys,
     /// Batches with records that wait for an access; may name batches whose records wait no longer.
     pub waiting: BTreeMap<String, BTreeSet<Id>>,
 }
