@@ -5,9 +5,10 @@ use std::sync::Arc;
 use indelible_domain::accounts::AccountTerms;
 use indelible_domain::audit::audit;
 use indelible_domain::invoices::{Invoice, Kind, Stage};
-use indelible_domain::kernel::{Currency, Date, Instant, Money, Rejection};
+use indelible_domain::kernel::{Currency, Date, Exact, Instant, Money, Rejection};
 use indelible_domain::receivables::Receivables;
 use indelible_domain::subscriptions::Subscription;
+use indelible_domain::wallets::Wallet;
 use indelible_domain::world::{Noun, Tenant};
 use indelible_domain::{Command, Outcome};
 use indelible_store::ledger::{BillRunRequest, Ledger, Refused, Request};
@@ -219,8 +220,11 @@ impl Books {
             .unwrap_or(none))
     }
 
-    pub(super) fn wallet_balance(&self, _wallet: &str, _now: Instant) -> Result<Money, Rejection> {
-        Err(Rejection::new("LATER", "wallet"))
+    /// Exact: what is burnt at rating is not rounded.
+    pub(super) fn wallet_balance(&self, id: &str, now: Instant) -> Result<Exact, Rejection> {
+        let wallet = self.find::<Wallet>(id)?;
+        let today = self.account(&wallet.account)?.zone.date(now);
+        Ok(wallet.balance(today))
     }
 
     pub(super) fn dunning_level(&self, _account: &str) -> Result<Option<String>, Rejection> {

@@ -3,7 +3,7 @@
 use chrono::NaiveDate;
 use indelible_domain::charges::What;
 use indelible_domain::invoices::Line;
-use indelible_domain::kernel::{Currency, Decimal, Money, Rejection};
+use indelible_domain::kernel::{Currency, Decimal, Exact, Money, Rejection};
 use indelible_domain::subscriptions::Stage;
 use rust_decimal::RoundingStrategy;
 
@@ -60,7 +60,9 @@ fn rows(story: &mut Story, expect: &Expect) -> Result<Vec<Row>, Rejection> {
         )]),
         Expect::Wallet { wallet, amount } => {
             let held = story.books.wallet_balance(wallet, story.now())?;
-            Ok(vec![money_row(format!("wallet {wallet}"), *amount, held)])
+            let same = held == Exact::from(Decimal::new(*amount));
+            let held = if same { amount.to_string() } else { held.to_decimal(12) };
+            Ok(vec![Row::new(format!("wallet {wallet}"), amount, held)])
         }
         Expect::Dunning { account, level } => {
             let actual = story.books.dunning_level(account)?;
