@@ -117,6 +117,11 @@ pub enum Command {
         invoice: Id,
         reason: String,
     },
+    /// What was written off of an invoice is owed again.
+    ReverseWriteOff {
+        invoice: Id,
+        reason: String,
+    },
 
     /// Account credit without a payment; pays finalised invoices oldest first.
     GrantCredit {

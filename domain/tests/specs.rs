@@ -2,6 +2,8 @@
 
 #[path = "specs/book.rs"]
 mod book;
+#[path = "specs/dunning.rs"]
+mod dunning;
 #[path = "specs/journal.rs"]
 mod journal;
 #[path = "specs/receivables.rs"]

@@ -97,6 +97,9 @@ fn handle(session: &mut Session<'_>, command: Command) -> Result<Outcome, Reject
         Command::WriteOffInvoice { invoice, reason } => {
             payments::write_off(session, &invoice, reason)
         }
+        Command::ReverseWriteOff { invoice, reason } => {
+            payments::reverse_write_off(session, &invoice, reason)
+        }
         Command::GrantCredit {
             account,
             credit,

@@ -113,6 +113,22 @@ pub(super) fn write_off(
     Ok(Outcome::of("invoice", invoice))
 }
 
+pub(super) fn reverse_write_off(
+    session: &mut Session<'_>,
+    invoice: &str,
+    reason: String,
+) -> Result<Outcome, Rejection> {
+    let account = session.get::<Invoice>(invoice)?.document.account.clone();
+    session.decide::<Receivables>(
+        &account,
+        receivables::Command::ReverseWriteOff {
+            invoice: invoice.to_string(),
+            reason,
+        },
+    )?;
+    Ok(Outcome::of("invoice", invoice))
+}
+
 /// Today in the zone of the payment's account.
 fn today(session: &Session<'_>, payment: &str) -> Result<Date, Rejection> {
     let Some(account) = session

@@ -25,5 +25,6 @@ fn react(session: &mut Session<'_>, fact: &Staged) -> Result<(), Rejection> {
     crate::operations::usage::react(session, fact)?;
     crate::receivables::react(session, fact)?;
     crate::journal::react(session, fact)?;
+    crate::dunning::react(session, fact)?;
     Ok(())
 }
