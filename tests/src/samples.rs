@@ -5,6 +5,7 @@
 
 mod billing;
 mod cash;
+mod dunning;
 mod journal;
 mod parties;
 mod subscriptions;
@@ -21,6 +22,7 @@ pub fn all() -> Vec<Event> {
         usage::events(),
         billing::events(),
         cash::events(),
+        dunning::events(),
         journal::events(),
     ]
     .concat()
