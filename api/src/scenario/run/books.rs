@@ -227,8 +227,19 @@ impl Books {
         Ok(wallet.balance(today))
     }
 
-    pub(super) fn dunning_level(&self, _account: &str) -> Result<Option<String>, Rejection> {
-        Err(Rejection::new("LATER", "dunning"))
+    /// The highest level reached; nothing while all is clear.
+    pub(super) fn dunning_level(&self, account: &str) -> Result<Option<String>, Rejection> {
+        self.account(account)?;
+        let level = |tenant: &Tenant| {
+            tenant
+                .tables
+                .dunning
+                .get(account)?
+                .state
+                .level()
+                .map(str::to_owned)
+        };
+        Ok(self.read(level))
     }
 
     pub(super) fn mrr(

@@ -61,7 +61,11 @@ fn rows(story: &mut Story, expect: &Expect) -> Result<Vec<Row>, Rejection> {
         Expect::Wallet { wallet, amount } => {
             let held = story.books.wallet_balance(wallet, story.now())?;
             let same = held == Exact::from(Decimal::new(*amount));
-            let held = if same { amount.to_string() } else { held.to_decimal(12) };
+            let held = if same {
+                amount.to_string()
+            } else {
+                held.to_decimal(12)
+            };
             Ok(vec![Row::new(format!("wallet {wallet}"), amount, held)])
         }
         Expect::Dunning { account, level } => {
