@@ -4,7 +4,15 @@
 mod book;
 #[path = "specs/dunning.rs"]
 mod dunning;
+#[path = "specs/catalogs.rs"]
+mod catalogs;
+#[path = "specs/ingest.rs"]
+mod ingest;
 #[path = "specs/journal.rs"]
 mod journal;
+#[path = "specs/prices.rs"]
+mod prices;
+#[path = "specs/purses.rs"]
+mod purses;
 #[path = "specs/receivables.rs"]
 mod receivables;

@@ -1,0 +1,681 @@
+//! Batches of usage: what is accepted, what waits, what is refused, and that nothing disappears.
+
+use crate::book::{Book, d};
+use indelible_domain::catalog;
+use indelible_domain::command::{Effective, StartSubscription};
+use indelible_domain::kernel::{Decimal, Zone};
+use indelible_domain::mediation::{Batch, Event as BatchEvent, Intake, Received, UsageRecord};
+use indelible_domain::subscriptions::Unused;
+use indelible_domain::usage::{self, Event as UsageEvent, Meter};
+use indelible_domain::{Command, Event, Outcome};
+use std::collections::BTreeMap;
+
+pub const OFFER: &str = r#"
+[[offer]]
+code = "line"
+name = "Line"
+currency = "USD"
+[[offer.usage]]
+code = "peak"
+name = "Peak"
+metric = "energy"
+unit = "kWh"
+every = "1 month"
+align = "calendar"
+price = { per_unit = "0.30" }
+[[offer.usage.when]]
+days = ["mon", "tue", "wed", "thu", "fri"]
+from = "07:00"
+until = "23:00"
+[[offer.usage]]
+code = "off-peak"
+name = "Off-peak"
+metric = "energy"
+unit = "kWh"
+every = "1 month"
+align = "calendar"
+price = { per_unit = "0.20" }
+[[offer.usage]]
+code = "voice"
+name = "Voice"
+metric = "voice"
+unit = "minute"
+per = "60"
+allowance = "10"
+every = "1 month"
+align = "calendar"
+price = { graduated = [{ up_to = "10", unit = "0.10" }, { unit = "0.05" }] }
+where = { direction = "mo" }
+[[offer.usage]]
+code = "resale"
+name = "Resale"
+metric = "cloud"
+unit = "line"
+every = "1 month"
+align = "calendar"
+price = { dynamic = { multiplier = "1.15" } }
+"#;
+
+/// A seller, alice in Berlin, and her line since 1 May 2012.
+pub fn book(offer: &str) -> Book {
+    let mut book = Book::new();
+    book.open("berta", |terms| {
+        terms.zone = "Europe/Berlin".parse::<Zone>().expect("a zone")
+    });
+    book.ask(Command::ApplyCatalog {
+        offers: catalog::parse(offer).expect("reads"),
+    })
+    .expect("applies");
+    start(&mut book, "line-1", "2012-05-01", "no-1");
+    book
+}
+
+pub fn start(book: &mut Book, id: &str, from: &str, access: &str) {
+    let start = StartSubscription {
+        subscription: id.into(),
+        account: "berta".into(),
+        offer: "line".into(),
+        quantity: Decimal::ONE,
+        from: Some(d(from)),
+        billing_day: None,
+        overrides: BTreeMap::new(),
+        trial: true,
+        access: vec![access.into()],
+    };
+    book.ask(Command::StartSubscription(Box::new(start)))
+        .expect("starts");
+}
+
+/// A record with a key and content of its own, from a short sentence: `key metric at quantity`.
+pub fn record(text: &str) -> UsageRecord {
+    let parts: Vec<&str> = text.split(' ').collect();
+    let short = |s: &str| {
+        <[u8; 16]>::try_from(&blake3::hash(s.as_bytes()).as_bytes()[..16]).expect("16 bytes")
+    };
+    UsageRecord {
+        line: 0,
+        key: short(parts[0]),
+        content: short(text),
+        corrects: false,
+        metric: parts[1].into(),
+        access: "no-1".into(),
+        at: parts[2].parse().expect("an instant"),
+        quantity: parts[3].parse().expect("a number"),
+        amount: None,
+        attributes: BTreeMap::from([("direction".to_string(), "mo".to_string())]),
+        raw: None,
+    }
+}
+
+pub fn send(book: &mut Book, batch: &str, records: Vec<UsageRecord>) -> Outcome {
+    book.ask(intake(batch, records))
+        .expect("the batch is taken")
+}
+
+fn intake(batch: &str, records: Vec<UsageRecord>) -> Command {
+    let number = |(i, r): (usize, UsageRecord)| {
+        Received::Record(UsageRecord {
+            line: i as u64 + 1,
+            ..r
+        })
+    };
+    Command::IngestUsage(Box::new(Intake {
+        batch: batch.into(),
+        source: "test".into(),
+        format: "records".into(),
+        name: "test.csv".into(),
+        lines: records.into_iter().enumerate().map(number).collect(),
+    }))
+}
+
+/// received = accepted + duplicates + conflicts + unreadable | accepted = rated + pending + rejected + superseded.
+fn shown(c: indelible_domain::command::UsageCounts) -> String {
+    assert_eq!(
+        c.received,
+        c.accepted + c.duplicates + c.conflicts + c.unreadable,
+        "{c:?}"
+    );
+    assert_eq!(
+        c.accepted,
+        c.rated + c.pending + c.rejected + c.superseded,
+        "{c:?}"
+    );
+    format!(
+        "{} = {} + {} + {} + {} | {} + {} + {} + {}",
+        c.received,
+        c.accepted,
+        c.duplicates,
+        c.conflicts,
+        c.unreadable,
+        c.rated,
+        c.pending,
+        c.rejected,
+        c.superseded
+    )
+}
+
+fn counts(outcome: &Outcome) -> String {
+    shown(outcome.usage.expect("counts"))
+}
+
+/// Counts of a batch as they are now.
+fn batch(book: &Book, id: &str) -> String {
+    shown(book.tenant().tables.batches[id].state.counts)
+}
+
+pub fn meter(book: &Book, id: &str) -> Meter {
+    book.tenant()
+        .tables
+        .usage
+        .get(id)
+        .map(|e| e.state.meter.clone())
+        .unwrap_or_default()
+}
+
+fn metered(book: &Book, id: &str) -> String {
+    let m = meter(book, id);
+    format!("{} records, {}, {}", m.records, m.quantity, m.amount)
+}
+
+/// Reasons of the rejected and waiting records of every batch, in order.
+fn reasons(book: &Book) -> Vec<String> {
+    let mut out = vec![];
+    for (_, event) in &book.log {
+        let listed = match event {
+            Event::Batch(BatchEvent::Received(e)) => &e.listed,
+            Event::Batch(BatchEvent::Continued(e)) => &e.listed,
+            _ => continue,
+        };
+        out.extend(listed.pending.iter().map(|h| h.reason.code.clone()));
+        out.extend(listed.rejected.iter().map(|r| r.reason.code.clone()));
+    }
+    out
+}
+
+#[test]
+fn a_record_is_rated_by_the_first_charge_whose_filter_and_local_time_hold() {
+    let mut book = book(OFFER);
+    let outcome = send(
+        &mut book,
+        "b1",
+        vec![
+            // Berlin is two hours ahead of UTC in May: 06:59, 07:00, 22:59, 23:00 local on a Monday, then a Saturday.
+            record("k1 energy 2012-05-07T04:59:00Z 1"),
+            record("k2 energy 2012-05-07T05:00:00Z 10"),
+            record("k3 energy 2012-05-07T20:59:59Z 10"),
+            record("k4 energy 2012-05-07T21:00:00Z 1"),
+            record("k5 energy 2012-05-12T10:00:00Z 1"),
+        ],
+    );
+    assert_eq!(counts(&outcome), "5 = 5 + 0 + 0 + 0 | 5 + 0 + 0 + 0");
+    assert_eq!(metered(&book, "line-1/peak/2012-05-01"), "2 records, 20, 6");
+    assert_eq!(
+        metered(&book, "line-1/off-peak/2012-05-01"),
+        "3 records, 3, 0.6"
+    );
+}
+
+#[test]
+fn the_event_date_in_the_accounts_zone_chooses_the_period() {
+    let mut book = book(OFFER);
+    send(
+        &mut book,
+        "b1",
+        vec![
+            record("k1 energy 2012-05-31T21:59:59Z 1"),
+            record("k2 energy 2012-05-31T22:00:00Z 1"),
+        ],
+    );
+    assert_eq!(
+        metered(&book, "line-1/off-peak/2012-05-01"),
+        "1 records, 1, 0.2"
+    );
+    assert_eq!(
+        metered(&book, "line-1/off-peak/2012-06-01"),
+        "1 records, 1, 0.2"
+    );
+}
+
+#[test]
+fn records_of_a_period_sum_to_the_model_after_the_allowance() {
+    let mut book = book(OFFER);
+    // 25 minutes: 10 free, 10 at 0.10, 5 at 0.05 = 1.25.
+    send(
+        &mut book,
+        "b1",
+        vec![
+            record("k1 voice 2012-05-02T10:00:00Z 590"),
+            record("k2 voice 2012-05-03T10:00:00Z 30"),
+        ],
+    );
+    send(
+        &mut book,
+        "b2",
+        vec![record("k3 voice 2012-05-02T11:00:00Z 880")],
+    );
+    assert_eq!(
+        metered(&book, "line-1/voice/2012-05-01"),
+        "3 records, 25, 1.25"
+    );
+    let amounts: Vec<String> = book
+        .log
+        .iter()
+        .filter_map(|(_, e)| {
+            if let Event::Usage(UsageEvent::Rated(e)) = e {
+                Some(e)
+            } else {
+                None
+            }
+        })
+        .flat_map(|e| e.records.iter().map(|r| r.amount.to_string()))
+        .collect();
+    assert_eq!(amounts, ["0", "0.033333333333", "1.216666666667"]);
+}
+
+#[test]
+fn the_same_record_counts_once_across_lines_and_batches_and_another_content_conflicts() {
+    let mut book = book(OFFER);
+    let call = || record("k1 voice 2012-05-02T10:00:00Z 600");
+    let first = send(
+        &mut book,
+        "b1",
+        vec![call(), call(), record("k1 voice 2012-05-02T10:00:00Z 601")],
+    );
+    assert_eq!(counts(&first), "3 = 1 + 1 + 1 + 0 | 1 + 0 + 0 + 0");
+    let second = send(
+        &mut book,
+        "b2",
+        vec![call(), record("k1 voice 2012-05-02T10:00:00Z 602")],
+    );
+    assert_eq!(counts(&second), "2 = 0 + 1 + 1 + 0 | 0 + 0 + 0 + 0");
+    assert_eq!(meter(&book, "line-1/voice/2012-05-01").records, 1);
+}
+
+#[test]
+fn the_same_batch_again_answers_the_same_and_other_content_under_its_id_is_refused() {
+    let mut book = book(OFFER);
+    let lines = || vec![record("k1 voice 2012-05-02T10:00:00Z 600")];
+    let first = send(&mut book, "b1", lines());
+    let log = book.log.len();
+    assert_eq!(send(&mut book, "b1", lines()).usage, first.usage);
+    assert_eq!(book.log.len(), log);
+    assert_eq!(
+        book.refused(intake(
+            "b1",
+            vec![record("k2 voice 2012-05-02T10:00:00Z 600")]
+        )),
+        "BATCH_EXISTS"
+    );
+}
+
+#[test]
+fn what_cannot_be_rated_is_rejected_with_its_reason_and_leaves_no_trace() {
+    let mut book = book(OFFER);
+    book.ask(Command::PauseSubscription {
+        subscription: "line-1".into(),
+        reason: "lost".into(),
+        from: Some(d("2012-05-10")),
+    })
+    .expect("pauses");
+    book.ask(Command::ResumeSubscription {
+        subscription: "line-1".into(),
+        reason: "lost".into(),
+        on: Some(d("2012-05-12")),
+    })
+    .expect("resumes");
+    let end = Command::TerminateSubscription {
+        subscription: "line-1".into(),
+        effective: Effective::On(d("2012-06-01")),
+        unused: Unused::None,
+    };
+    book.ask(end).expect("ends");
+    let mut incoming = record("k5 voice 2012-05-05T10:00:00Z 60");
+    incoming.attributes.clear();
+    let outcome = send(
+        &mut book,
+        "b1",
+        vec![
+            record("k1 voice 2012-04-30T10:00:00Z 60"),
+            record("k2 voice 2012-06-01T10:00:00Z 60"),
+            record("k3 voice 2012-05-10T10:00:00Z 60"),
+            record("k4 water 2012-05-05T10:00:00Z 60"),
+            incoming,
+            record("k6 cloud 2012-05-05T10:00:00Z 1"),
+        ],
+    );
+    assert_eq!(counts(&outcome), "6 = 6 + 0 + 0 + 0 | 0 + 0 + 6 + 0");
+    assert_eq!(
+        reasons(&book),
+        [
+            "SUBSCRIPTION_NOT_ACTIVE",
+            "SUBSCRIPTION_TERMINATED",
+            "SUBSCRIPTION_PAUSED",
+            "NO_MATCHING_CHARGE",
+            "NO_MATCHING_CHARGE",
+            "PRICE_MISSING"
+        ]
+    );
+    assert!(book.tenant().tables.usage.is_empty());
+}
+
+#[test]
+fn a_record_of_an_unknown_number_waits_and_is_rated_when_its_subscription_starts() {
+    let mut book = book(OFFER);
+    let of = |text: &str| UsageRecord {
+        access: "no-2".into(),
+        ..record(text)
+    };
+    let outcome = send(
+        &mut book,
+        "b1",
+        vec![
+            of("k1 energy 2012-05-05T10:00:00Z 5"),
+            of("k2 energy 2012-05-20T10:00:00Z 5"),
+            of("k3 water 2012-05-20T10:00:00Z 5"),
+        ],
+    );
+    assert_eq!(counts(&outcome), "3 = 3 + 0 + 0 + 0 | 0 + 3 + 0 + 0");
+    assert_eq!(reasons(&book), ["ACCESS_UNKNOWN"; 3]);
+    assert_eq!(
+        counts(&send(
+            &mut book,
+            "b2",
+            vec![of("k1 energy 2012-05-05T10:00:00Z 5")]
+        )),
+        "1 = 0 + 1 + 0 + 0 | 0 + 0 + 0 + 0"
+    );
+    start(&mut book, "line-2", "2012-05-10", "no-2");
+    // Usage from before the start goes on waiting; water has no price.
+    assert_eq!(batch(&book, "b1"), "3 = 3 + 0 + 0 + 0 | 1 + 1 + 1 + 0");
+    assert_eq!(meter(&book, "line-2/off-peak/2012-05-10").records, 1);
+    start(&mut book, "line-3", "2012-05-01", "no-2");
+    assert_eq!(batch(&book, "b1"), "3 = 3 + 0 + 0 + 0 | 2 + 0 + 1 + 0");
+    assert_eq!(meter(&book, "line-3/off-peak/2012-05-01").records, 1);
+}
+
+#[test]
+fn a_number_that_moved_is_rated_by_the_subscription_that_runs_on_the_day() {
+    let mut book = book(OFFER);
+    let end = Command::TerminateSubscription {
+        subscription: "line-1".into(),
+        effective: Effective::On(d("2012-05-10")),
+        unused: Unused::None,
+    };
+    book.ask(end).expect("ends");
+    start(&mut book, "line-2", "2012-05-12", "no-1");
+    let outcome = send(
+        &mut book,
+        "b1",
+        vec![
+            record("k1 energy 2012-05-09T10:00:00Z 1"),
+            record("k2 energy 2012-05-11T10:00:00Z 1"),
+            record("k3 energy 2012-05-14T10:00:00Z 1"),
+        ],
+    );
+    assert_eq!(counts(&outcome), "3 = 3 + 0 + 0 + 0 | 2 + 0 + 1 + 0");
+    assert_eq!(reasons(&book), ["SUBSCRIPTION_NOT_ACTIVE"]);
+    assert_eq!(
+        (
+            meter(&book, "line-1/peak/2012-05-01").records,
+            meter(&book, "line-2/peak/2012-05-12").records
+        ),
+        (1, 1)
+    );
+}
+
+#[test]
+fn a_record_may_name_its_subscription() {
+    let mut book = book(OFFER);
+    send(
+        &mut book,
+        "b1",
+        vec![UsageRecord {
+            access: "subscription:line-1".into(),
+            ..record("k1 energy 2012-05-09T10:00:00Z 1")
+        }],
+    );
+    assert_eq!(meter(&book, "line-1/peak/2012-05-01").records, 1);
+}
+
+fn correction(text: &str) -> UsageRecord {
+    UsageRecord {
+        corrects: true,
+        ..record(text)
+    }
+}
+
+#[test]
+fn a_correction_supersedes_the_earlier_record_and_moves_the_meter_by_the_exact_difference() {
+    let mut book = book(OFFER);
+    send(
+        &mut book,
+        "b1",
+        vec![
+            record("k1 voice 2012-05-02T10:00:00Z 900"),
+            record("k2 voice 2012-05-03T10:00:00Z 600"),
+        ],
+    );
+    assert_eq!(
+        metered(&book, "line-1/voice/2012-05-01"),
+        "2 records, 25, 1.25"
+    );
+    let outcome = send(
+        &mut book,
+        "b2",
+        vec![correction("k1 voice 2012-05-02T10:00:00Z 300")],
+    );
+    assert_eq!(counts(&outcome), "1 = 1 + 0 + 0 + 0 | 1 + 0 + 0 + 0");
+    assert_eq!(batch(&book, "b1"), "2 = 2 + 0 + 0 + 0 | 1 + 0 + 0 + 1");
+    assert_eq!(
+        metered(&book, "line-1/voice/2012-05-01"),
+        "2 records, 15, 0.5"
+    );
+    let Some((_, Event::Usage(UsageEvent::Corrected(e)))) = book
+        .log
+        .iter()
+        .find(|(_, e)| matches!(e, Event::Usage(UsageEvent::Corrected(_))))
+    else {
+        panic!("nothing was corrected");
+    };
+    let c = &e.corrections[0];
+    let now = c.now.as_ref().expect("it stays on the charge");
+    assert_eq!(
+        (c.was.amount.to_string(), now.amount.to_string()),
+        ("0.5".to_string(), "-0.25".to_string())
+    );
+    // Again, and in the same batch twice: the last one holds.
+    let third = send(
+        &mut book,
+        "b3",
+        vec![
+            correction("k1 voice 2012-05-02T10:00:00Z 300"),
+            correction("k1 voice 2012-05-02T10:00:00Z 60"),
+            correction("k1 voice 2012-05-02T10:00:00Z 1200"),
+        ],
+    );
+    assert_eq!(counts(&third), "3 = 2 + 1 + 0 + 0 | 1 + 0 + 0 + 1");
+    assert_eq!(
+        metered(&book, "line-1/voice/2012-05-01"),
+        "2 records, 30, 1.5"
+    );
+}
+
+#[test]
+fn a_correction_within_its_batch_leaves_one_record() {
+    let mut book = book(OFFER);
+    let outcome = send(
+        &mut book,
+        "b1",
+        vec![
+            record("k1 voice 2012-05-02T10:00:00Z 900"),
+            correction("k1 voice 2012-05-02T10:00:00Z 1500"),
+        ],
+    );
+    assert_eq!(counts(&outcome), "2 = 2 + 0 + 0 + 0 | 1 + 0 + 0 + 1");
+    assert_eq!(
+        metered(&book, "line-1/voice/2012-05-01"),
+        "1 records, 25, 1.25"
+    );
+    let kept: Vec<_> = book.tenant().tables.usage["line-1/voice/2012-05-01"]
+        .state
+        .kept()
+        .map(|k| k.amount.to_string())
+        .collect();
+    assert_eq!(kept, ["1.25"]);
+}
+
+#[test]
+fn a_correction_that_belongs_to_another_charge_leaves_the_first() {
+    let mut book = book(OFFER);
+    send(
+        &mut book,
+        "b1",
+        vec![record("k1 energy 2012-05-07T10:00:00Z 5")],
+    );
+    send(
+        &mut book,
+        "b2",
+        vec![correction("k1 energy 2012-05-12T10:00:00Z 5")],
+    );
+    assert_eq!(metered(&book, "line-1/peak/2012-05-01"), "0 records, 0, 0");
+    assert_eq!(
+        metered(&book, "line-1/off-peak/2012-05-01"),
+        "1 records, 5, 1"
+    );
+    // A correction that no charge prices is rejected, and the record it would replace stands.
+    let outcome = send(
+        &mut book,
+        "b3",
+        vec![correction("k1 water 2012-05-12T10:00:00Z 5")],
+    );
+    assert_eq!(counts(&outcome), "1 = 1 + 0 + 0 + 0 | 0 + 0 + 1 + 0");
+    assert_eq!(
+        metered(&book, "line-1/off-peak/2012-05-01"),
+        "1 records, 5, 1"
+    );
+    assert_eq!(batch(&book, "b2"), "1 = 1 + 0 + 0 + 0 | 1 + 0 + 0 + 0");
+}
+
+#[test]
+fn a_correction_of_a_waiting_record_is_the_one_that_counts() {
+    let mut book = book(OFFER);
+    let of = |text: &str| UsageRecord {
+        access: "no-2".into(),
+        ..record(text)
+    };
+    send(
+        &mut book,
+        "b1",
+        vec![of("k1 energy 2012-05-05T10:00:00Z 5")],
+    );
+    send(
+        &mut book,
+        "b2",
+        vec![correction("k1 energy 2012-05-05T10:00:00Z 7")],
+    );
+    assert_eq!(batch(&book, "b1"), "1 = 1 + 0 + 0 + 0 | 0 + 0 + 0 + 1");
+    start(&mut book, "line-2", "2012-05-01", "no-2");
+    assert_eq!(
+        metered(&book, "line-1/off-peak/2012-05-01"),
+        "1 records, 7, 1.4"
+    );
+    assert!(
+        !book
+            .tenant()
+            .tables
+            .usage
+            .contains_key("line-2/off-peak/2012-05-01")
+    );
+}
+
+#[test]
+fn a_peak_and_an_ordered_price_are_counted_anew_when_a_record_is_corrected() {
+    let offer = OFFER.replace(
+        "price = { per_unit = \"0.20\" }",
+        "aggregate = \"max\"\nprice = { per_unit = \"0.20\" }",
+    );
+    let mut book = book(&offer);
+    send(
+        &mut book,
+        "b1",
+        vec![
+            record("k1 energy 2012-05-05T10:00:00Z 9"),
+            record("k2 energy 2012-05-06T10:00:00Z 4"),
+        ],
+    );
+    assert_eq!(
+        metered(&book, "line-1/off-peak/2012-05-01"),
+        "2 records, 9, 1.8"
+    );
+    send(
+        &mut book,
+        "b2",
+        vec![correction("k1 energy 2012-05-05T10:00:00Z 3")],
+    );
+    assert_eq!(
+        metered(&book, "line-1/off-peak/2012-05-01"),
+        "2 records, 4, 0.8"
+    );
+}
+
+#[test]
+fn a_batch_larger_than_a_commit_is_refused_before_anything_is_read_from_it() {
+    let mut book = book(OFFER);
+    let records = (0..10_001)
+        .map(|i| record(&format!("k{i} energy 2012-05-05T10:00:00Z 1")))
+        .collect();
+    assert_eq!(book.refused(intake("b1", records)), "BATCH_TOO_LARGE");
+}
+
+#[test]
+fn a_large_batch_becomes_events_that_can_each_be_stored() {
+    let mut book = book(OFFER);
+    let records = (0..10_000).map(|i| {
+        record(&format!(
+            "k{i:05} {} 2012-05-05T10:00:00Z 1",
+            if i % 2 == 0 { "energy" } else { "water" }
+        ))
+    });
+    let outcome = send(&mut book, "b1", records.collect());
+    assert_eq!(
+        counts(&outcome),
+        "10000 = 10000 + 0 + 0 + 0 | 5000 + 0 + 5000 + 0"
+    );
+    for (_, event) in &book.log {
+        assert!(event.encode().expect("it can be stored").len() < 2 * 1024 * 1024);
+    }
+    assert_eq!(reasons(&book).len(), 5000);
+}
+
+#[test]
+fn what_a_replay_folds_is_what_the_commands_made() {
+    let mut book = book(OFFER);
+    send(
+        &mut book,
+        "b1",
+        vec![
+            record("k1 voice 2012-05-02T10:00:00Z 900"),
+            record("k2 water 2012-05-03T10:00:00Z 600"),
+        ],
+    );
+    send(
+        &mut book,
+        "b2",
+        vec![correction("k1 voice 2012-05-02T10:00:00Z 300")],
+    );
+    let live = &book.tenant().tables.usage["line-1/voice/2012-05-01"].state;
+    let mut replayed = usage::Metered::default();
+    let mut batches: BTreeMap<String, Batch> = BTreeMap::new();
+    for (id, event) in &book.log {
+        let (name, schema) = event.event_type();
+        let stored = Event::decode(name, schema, &event.encode().expect("writes")).expect("reads");
+        use indelible_domain::kernel::Decider;
+        match &stored {
+            Event::Usage(e) => usage::Metered::evolve(&mut replayed, e),
+            Event::Batch(e) => Batch::evolve(batches.entry(id.clone()).or_default(), e),
+            _ => {}
+        }
+    }
+    assert_eq!(&replayed, live);
+    assert_eq!(batches["b1"], book.tenant().tables.batches["b1"].state);
+}
