@@ -157,7 +157,10 @@ impl World {
 
     /// Takes over what a session staged, once its commit has its place in the log.
     pub fn absorb(&mut self, tenant: &str, staged: Tables, events: &[crate::session::Staged]) {
-        self.tenants.entry(tenant.to_string()).or_default().absorb(staged, events);
+        self.tenants
+            .entry(tenant.to_string())
+            .or_default()
+            .absorb(staged, events);
     }
 }
 

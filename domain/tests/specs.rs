@@ -2,10 +2,10 @@
 
 #[path = "specs/book.rs"]
 mod book;
-#[path = "specs/dunning.rs"]
-mod dunning;
 #[path = "specs/catalogs.rs"]
 mod catalogs;
+#[path = "specs/dunning.rs"]
+mod dunning;
 #[path = "specs/ingest.rs"]
 mod ingest;
 #[path = "specs/journal.rs"]
