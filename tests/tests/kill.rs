@@ -39,7 +39,9 @@ impl Server {
             .find_map(|line| {
                 let line = line.ok()?;
                 let at = line.find("http://127.0.0.1:")? + "http://".len();
-                let end = line[at..].find(|c: char| c != '.' && c != ':' && !c.is_ascii_digit()).map_or(line.len(), |n| at + n);
+                let end = line[at..]
+                    .find(|c: char| c != '.' && c != ':' && !c.is_ascii_digit())
+                    .map_or(line.len(), |n| at + n);
                 Some(line[at..end].to_string())
             })
             .expect("the server says where it listens");
@@ -80,12 +82,14 @@ struct Sent {
 }
 
 const ENTITY: &str = "mutation($k:String!,$i:LegalEntityInput!){setLegalEntity(idempotencyKey:$k,input:$i){receipt{replayed}}}";
-const CATALOG: &str = "mutation($k:String!,$i:String!){applyCatalog(idempotencyKey:$k,toml:$i){receipt{replayed}}}";
+const CATALOG: &str =
+    "mutation($k:String!,$i:String!){applyCatalog(idempotencyKey:$k,toml:$i){receipt{replayed}}}";
 const ACCOUNT: &str = "mutation($k:String!,$i:OpenAccountInput!){openAccount(idempotencyKey:$k,input:$i){receipt{replayed}}}";
 const START: &str = "mutation($k:String!,$i:StartSubscriptionInput!){startSubscription(idempotencyKey:$k,input:$i){receipt{replayed}}}";
 const CHARGE: &str = "mutation($k:String!,$i:AddChargeInput!){addCharge(idempotencyKey:$k,input:$i){receipt{replayed}}}";
 const INGEST: &str = "mutation($k:String!,$i:IngestUsageInput!){ingestUsage(idempotencyKey:$k,input:$i){receipt{replayed}}}";
-const BILL: &str = "mutation($k:String!,$i:RunBillInput!){runBill(idempotencyKey:$k,input:$i){receipt{replayed}}}";
+const BILL: &str =
+    "mutation($k:String!,$i:RunBillInput!){runBill(idempotencyKey:$k,input:$i){receipt{replayed}}}";
 const PAY: &str = "mutation($k:String!,$i:RecordPaymentInput!){recordPayment(idempotencyKey:$k,input:$i){receipt{replayed}}}";
 
 const OFFERS: &str = r#"
@@ -117,14 +121,26 @@ fn setup() -> Vec<Sent> {
             query: ENTITY,
             variables: json!({ "k": "entity", "i": { "id": "main", "name": "Main", "country": "DE", "currency": "EUR", "zone": "Europe/Berlin" } }),
         },
-        Sent { key: "catalog".into(), query: CATALOG, variables: json!({ "k": "catalog", "i": OFFERS }) },
+        Sent {
+            key: "catalog".into(),
+            query: CATALOG,
+            variables: json!({ "k": "catalog", "i": OFFERS }),
+        },
     ];
     for n in 0..8 {
         let key = format!("account-{n}");
-        all.push(Sent { query: ACCOUNT, variables: json!({ "k": key, "i": { "id": format!("a{n}"), "entity": "main" } }), key });
+        all.push(Sent {
+            query: ACCOUNT,
+            variables: json!({ "k": key, "i": { "id": format!("a{n}"), "entity": "main" } }),
+            key,
+        });
         let key = format!("start-{n}");
         let input = json!({ "id": format!("s{n}"), "account": format!("a{n}"), "offer": "line", "from": "2026-01-01", "access": [format!("49170000{n}")] });
-        all.push(Sent { query: START, variables: json!({ "k": key, "i": input }), key });
+        all.push(Sent {
+            query: START,
+            variables: json!({ "k": key, "i": input }),
+            key,
+        });
     }
     all
 }
@@ -135,9 +151,18 @@ fn work(client: u64, n: u64) -> Sent {
     let account = format!("a{}", (client + n) % 8);
     let month = 2 + (n / 12) % 10;
     let (query, input) = match n % 6 {
-        0 => (CHARGE, json!({ "id": key, "account": account, "text": "extra", "amount": "1.23 EUR", "on": "2026-01-15" })),
-        1 => (BILL, json!({ "id": key, "asOf": format!("2026-{month:02}-01") })),
-        2 => (PAY, json!({ "id": key, "account": account, "amount": "5.00 EUR", "method": "transfer" })),
+        0 => (
+            CHARGE,
+            json!({ "id": key, "account": account, "text": "extra", "amount": "1.23 EUR", "on": "2026-01-15" }),
+        ),
+        1 => (
+            BILL,
+            json!({ "id": key, "asOf": format!("2026-{month:02}-01") }),
+        ),
+        2 => (
+            PAY,
+            json!({ "id": key, "account": account, "amount": "5.00 EUR", "method": "transfer" }),
+        ),
         _ => {
             let records: Vec<Value> = (0..20)
                 .map(|r| json!({
@@ -145,10 +170,17 @@ fn work(client: u64, n: u64) -> Sent {
                     "at": format!("2026-{month:02}-{:02}T10:00:00Z", 1 + r), "quantity": format!("{}", 30 + r),
                 }))
                 .collect();
-            (INGEST, json!({ "batch": key, "source": "kill", "records": records }))
+            (
+                INGEST,
+                json!({ "batch": key, "source": "kill", "records": records }),
+            )
         }
     };
-    Sent { variables: json!({ "k": key, "i": input }), key, query }
+    Sent {
+        variables: json!({ "k": key, "i": input }),
+        key,
+        query,
+    }
 }
 
 /// What the clients know: the only truth the log is judged by.
@@ -162,8 +194,16 @@ struct Known {
 fn send(address: &str, sent: &Sent, known: &Mutex<Known>) -> bool {
     match ask(address, sent.query, &sent.variables) {
         Some(answer) => {
-            assert!(answer.get("errors").is_none(), "{} was refused: {answer}", sent.key);
-            known.lock().expect("lock").acknowledged.insert(sent.key.clone());
+            assert!(
+                answer.get("errors").is_none(),
+                "{} was refused: {answer}",
+                sent.key
+            );
+            known
+                .lock()
+                .expect("lock")
+                .acknowledged
+                .insert(sent.key.clone());
             true
         }
         None => {
@@ -183,10 +223,15 @@ fn thirty_kills_lose_nothing_that_was_acknowledged_and_bill_nothing_twice() {
     let mut interrupted = 0;
     let mut server = Server::start(&data);
     for sent in setup() {
-        assert!(send(&server.address, &sent, &known), "the set-up is answered");
+        assert!(
+            send(&server.address, &sent, &known),
+            "the set-up is answered"
+        );
     }
     for kill in 0..KILLS {
-        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        random = random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         let answers_before_kill = 3 + (random >> 33) % 25;
         let answered = (Mutex::new(0_u64), Condvar::new());
         let stop = AtomicBool::new(false);
@@ -207,7 +252,10 @@ fn thirty_kills_lose_nothing_that_was_acknowledged_and_bill_nothing_twice() {
                 });
             }
             let waiting = answered.0.lock().expect("lock");
-            let waiting = answered.1.wait_while(waiting, |n| *n < answers_before_kill).expect("lock");
+            let waiting = answered
+                .1
+                .wait_while(waiting, |n| *n < answers_before_kill)
+                .expect("lock");
             drop(waiting);
             // The clients go on sending: the kill falls among commands that are not answered yet.
             server.child.kill().expect("kill -9");
@@ -218,11 +266,21 @@ fn thirty_kills_lose_nothing_that_was_acknowledged_and_bill_nothing_twice() {
         let unanswered = std::mem::take(&mut known.lock().expect("lock").unanswered);
         interrupted += unanswered.len() as u64;
         for sent in &unanswered {
-            assert!(send(&server.address, sent, &known), "kill {kill}: {} is answered when sent again", sent.key);
+            assert!(
+                send(&server.address, sent, &known),
+                "kill {kill}: {} is answered when sent again",
+                sent.key
+            );
         }
     }
-    println!("{KILLS} kills, {interrupted} commands interrupted, {} acknowledged", known.lock().expect("lock").acknowledged.len());
-    assert!(interrupted >= INTERRUPTED_MIN, "only {interrupted} unanswered commands were interrupted: the test did not test");
+    println!(
+        "{KILLS} kills, {interrupted} commands interrupted, {} acknowledged",
+        known.lock().expect("lock").acknowledged.len()
+    );
+    assert!(
+        interrupted >= INTERRUPTED_MIN,
+        "only {interrupted} unanswered commands were interrupted: the test did not test"
+    );
     server.kill();
 
     let verify = Command::new(env!("CARGO_BIN_EXE_indelible-under-test"))
@@ -230,7 +288,12 @@ fn thirty_kills_lose_nothing_that_was_acknowledged_and_bill_nothing_twice() {
         .arg(&data)
         .output()
         .expect("verify runs");
-    assert!(verify.status.success(), "verify: {}{}", String::from_utf8_lossy(&verify.stdout), String::from_utf8_lossy(&verify.stderr));
+    assert!(
+        verify.status.success(),
+        "verify: {}{}",
+        String::from_utf8_lossy(&verify.stdout),
+        String::from_utf8_lossy(&verify.stderr)
+    );
 
     let store = SledStore::open(&data).expect("the log opens");
     let mut times: BTreeMap<String, BTreeSet<i64>> = BTreeMap::new();
@@ -243,7 +306,10 @@ fn thirty_kills_lose_nothing_that_was_acknowledged_and_bill_nothing_twice() {
         let mut before: Option<String> = None;
         for event in events {
             if let Some(id) = &event.command_id {
-                times.entry(id.clone()).or_default().insert(event.recorded_at);
+                times
+                    .entry(id.clone())
+                    .or_default()
+                    .insert(event.recorded_at);
                 if before.as_ref() != Some(id) {
                     *commits.entry(id.clone()).or_default() += 1;
                 }
@@ -252,9 +318,16 @@ fn thirty_kills_lose_nothing_that_was_acknowledged_and_bill_nothing_twice() {
         }
     }
     for key in &known.lock().expect("lock").acknowledged {
-        let empty_run = store.receipt("default", key).expect("receipts read").is_none();
+        let empty_run = store
+            .receipt("default", key)
+            .expect("receipts read")
+            .is_none();
         assert!(!empty_run, "{key} was acknowledged and is not in the log");
         assert_eq!(commits.get(key), Some(&1), "{key} stands in the log once");
-        assert_eq!(times.get(key).map(BTreeSet::len), Some(1), "{key} was committed once");
+        assert_eq!(
+            times.get(key).map(BTreeSet::len),
+            Some(1),
+            "{key} was committed once"
+        );
     }
 }

@@ -12,7 +12,8 @@ use indelible_domain::kernel::{Date, Decimal, Exact, Instant, Money, Zone};
 use indelible_domain::mediation::{Intake, Received, UsageRecord};
 use indelible_domain::subscriptions::Unused;
 use indelible_domain::{Command, catalog};
-use indelible_store::{BillRunRequest, Ledger, MemoryStore, Request};
+use indelible_store::ledger::BillRunRequest;
+use indelible_store::{Ledger, MemoryStore, Request};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -300,11 +301,19 @@ impl History {
 
     fn run(&mut self) {
         self.runs += 1;
-        let request = BillRunRequest::new("t", &format!("run{}", self.runs), self.now());
-        let report = self
-            .ledger
-            .run_bill(request, &mut |_, _| {})
-            .expect("bills");
+        let ask = BillRunRequest {
+            tenant: "t".into(),
+            run: format!("run{}", self.runs),
+            as_of: None,
+            accounts: vec![],
+            draft: false,
+            command_id: None,
+            input_hash: [0; 32],
+            actor: "test".into(),
+            correlation: String::new(),
+            now: self.now(),
+        };
+        let report = self.ledger.run_bill(&ask, &mut |_, _| {}).expect("bills");
         assert!(report.run.failed.is_empty(), "{:?}", report.run.failed);
     }
 
@@ -415,6 +424,7 @@ fn seeds() -> Vec<u64> {
 
 #[test]
 fn random_histories_keep_every_sum_and_bill_every_day_once() {
+    let (mut fees, mut credits, mut usage) = (0, 0, 0);
     for seed in seeds() {
         println!("seed {seed}");
         let mut history = History::new(seed);
@@ -438,6 +448,16 @@ fn random_histories_keep_every_sum_and_bill_every_day_once() {
         }
         history.today = add_days(history.today, 1);
         history.bill();
+        history.ledger.read("t", |tenant| {
+            for item in tenant.tables.charges.values().flat_map(|c| &c.state.items) {
+                match &item.what {
+                    What::Recurring { .. } => fees += 1,
+                    What::Credit { .. } => credits += 1,
+                    What::Usage { .. } => usage += 1,
+                    _ => {}
+                }
+            }
+        });
         for subscription in history.subscriptions.clone() {
             let (expected, lines) = history.oracle(&subscription);
             let billed = history.billed_fees(&subscription);
@@ -454,4 +474,10 @@ fn random_histories_keep_every_sum_and_bill_every_day_once() {
             );
         }
     }
+    println!("{fees} fees, {credits} credits, {usage} usage lines");
+    let alone = std::env::var("INDELIBLE_SEED").is_ok();
+    assert!(
+        alone || (fees > 500 && credits > 50 && usage > 100),
+        "the histories were too tame to show anything"
+    );
 }
