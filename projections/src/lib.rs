@@ -1,1 +1,33 @@
+//! Read models: answers that are folded from the log, kept ready, and can be thrown away and made again.
+//!
+//! - One file per question (`<noun>/<question>.rs`) and one line in `registry.rs`: `docs/recipes/add-a-read-model.md`.
+//! - Rows and the position they are folded to are written in one atomic batch: after a crash a read model goes on
+//!   exactly where its rows are.
+//! - A [`Snapshot`] belongs to one tenant and one position: everything read through it fits together.
 
+pub mod accounts;
+pub mod billing;
+pub mod invoices;
+pub mod payments;
+pub mod receivables;
+pub mod subscriptions;
+
+mod error;
+mod parts;
+mod projection;
+mod registry;
+mod rows;
+mod runner;
+mod sets;
+mod shelf;
+mod sled_shelf;
+mod snapshot;
+mod views;
+
+pub use error::ViewError;
+pub use projection::{Page, Projection};
+pub use registry::names;
+pub use rows::Rows;
+pub use shelf::{MemoryShelf, Shelf};
+pub use snapshot::{Dump, Snapshot};
+pub use views::{Progress, Views};

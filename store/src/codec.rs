@@ -27,7 +27,7 @@ pub(crate) fn encode(tenant: &str, staged: &Staged) -> Result<NewEvent, StoreErr
 /// A stored event of any version ever shipped, as the current one.
 ///
 /// Errors: CORRUPT when its type is unknown or its bytes are not those of its type.
-pub(crate) fn decode(stored: StoredEvent) -> Result<Recorded<Event>, StoreError> {
+pub fn decode(stored: StoredEvent) -> Result<Recorded<Event>, StoreError> {
     let event = Event::decode(&stored.event_type, stored.schema, &stored.payload)
         .map_err(|e| StoreError::corrupt(stored.position, e.to_string()))?;
     Ok(Recorded {

@@ -23,6 +23,7 @@ mod queue;
 mod sled_store;
 mod writer;
 
+pub use codec::decode;
 pub use error::StoreError;
 pub use event_store::{
     Appended, CommandRecord, Commit, EventStore, MAX_EVENTS, MAX_ID_BYTES, MAX_PAYLOAD_BYTES,

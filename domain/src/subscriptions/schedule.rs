@@ -16,6 +16,14 @@ pub struct Segment<'a> {
     pub period: Days,
 }
 
+/// Days on which a recurring charge runs without a break.
+#[derive(Clone, Debug)]
+pub struct Running<'a> {
+    pub term: &'a Term,
+    pub charge: &'a Recurring,
+    pub days: Days,
+}
+
 /// One period of a usage charge, cut by the term.
 #[derive(Clone, Debug)]
 pub struct UsagePeriod<'a> {
@@ -52,6 +60,24 @@ pub fn segments(sub: &Subscription, through: Date) -> Vec<Segment<'_>> {
                     from = until;
                 }
             }
+        }
+    }
+    out
+}
+
+/// When each recurring charge runs: within its term, after the trial, within its phase, and not paused.
+pub fn running(sub: &Subscription) -> Vec<Running<'_>> {
+    let mut out = Vec::new();
+    let pauses = sub.pause_days();
+    for (i, term) in sub.terms.iter().enumerate() {
+        for charge in &term.offer.recurring {
+            let window = charge_window(sub, term, charge).overlap(sub.term_days(i));
+            let pieces = window.without_all(&pauses).into_iter();
+            out.extend(pieces.filter(|days| !days.is_empty()).map(|days| Running {
+                term,
+                charge,
+                days,
+            }));
         }
     }
     out

@@ -1,0 +1,3 @@
+//! Read models about bill runs.
+
+pub mod runs;

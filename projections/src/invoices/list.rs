@@ -1,0 +1,134 @@
+//! Invoices and credit notes without their lines, in the order they came to be.
+
+use indelible_domain::invoices::{Document, Event as Fact, Kind};
+use indelible_domain::kernel::{Currency, Date, Id, Money};
+use indelible_domain::{Event, Recorded};
+use serde::{Deserialize, Serialize};
+
+use crate::{Page, Projection, Rows, Snapshot, ViewError};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    Draft,
+    Finalised,
+    Void,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Invoice {
+    pub invoice: Id,
+    pub account: Id,
+    pub entity: Id,
+    pub kind: Kind,
+    pub stage: Stage,
+    /// Empty for a draft.
+    pub number: String,
+    pub as_of: Date,
+    pub issued: Option<Date>,
+    pub due: Option<Date>,
+    pub currency: Currency,
+    pub lines: u64,
+    pub net: Money,
+    pub tax: Money,
+    pub total: Money,
+    /// What credit notes took off it, tax included.
+    pub credited: Money,
+    pub corrects: Option<Id>,
+    pub run: Option<Id>,
+    /// Where it came to be in the log.
+    pub position: u64,
+}
+
+/// See [`Invoice`]. Rows: `i/invoice`; `o/position` its id; `a/account/position` its id.
+pub struct Invoices;
+
+fn key(invoice: &str) -> String {
+    format!("i/{invoice}")
+}
+
+impl Projection for Invoices {
+    const NAME: &'static str = "invoices/list";
+    const VERSION: u32 = 1;
+
+    fn fold(rows: &mut Rows<'_>, recorded: &Recorded<Event>) -> Result<(), ViewError> {
+        let Event::Invoice(fact) = &recorded.event else {
+            return Ok(());
+        };
+        match fact {
+            Fact::Drafted(e) => {
+                let row = of(recorded, &e.document, rows)?;
+                rows.put(&key(&recorded.id), &row)
+            }
+            Fact::Finalised(e) => {
+                let row = Invoice {
+                    stage: Stage::Finalised,
+                    number: e.number.clone(),
+                    issued: Some(e.issued),
+                    due: Some(e.due),
+                    ..of(recorded, &e.document, rows)?
+                };
+                rows.put(&key(&recorded.id), &row)
+            }
+            Fact::Voided(_) => rows.change(&key(&recorded.id), |row: &mut Invoice| {
+                row.stage = Stage::Void;
+            }),
+            Fact::CreditNoted(e) => rows.change(&key(&recorded.id), |row: &mut Invoice| {
+                for part in &e.parts {
+                    row.credited = row.credited.plus(part.net).plus(part.tax);
+                }
+            }),
+        }
+    }
+}
+
+fn of(
+    recorded: &Recorded<Event>,
+    document: &Document,
+    rows: &mut Rows<'_>,
+) -> Result<Invoice, ViewError> {
+    let before = rows.get::<Invoice>(&key(&recorded.id))?;
+    let position = before.map_or(recorded.position, |b| b.position);
+    rows.put(&format!("o/{position:020}"), &recorded.id)?;
+    rows.put(
+        &format!("a/{}/{position:020}", document.account),
+        &recorded.id,
+    )?;
+    Ok(Invoice {
+        invoice: recorded.id.clone(),
+        account: document.account.clone(),
+        entity: document.entity.clone(),
+        kind: document.kind,
+        stage: Stage::Draft,
+        number: String::new(),
+        as_of: document.as_of,
+        issued: None,
+        due: None,
+        currency: document.currency,
+        lines: document.lines.len() as u64,
+        net: document.net,
+        tax: document.tax,
+        total: document.total,
+        credited: Money::zero(document.currency),
+        corrects: document.corrects.clone(),
+        run: document.run.clone(),
+        position,
+    })
+}
+
+/// One document.
+pub fn get(snapshot: &Snapshot<'_>, invoice: &str) -> Result<Option<Invoice>, ViewError> {
+    snapshot.get::<Invoices, _>(&key(invoice))
+}
+
+/// Documents of one account, or of all, in the order they came to be.
+pub fn page(
+    snapshot: &Snapshot<'_>,
+    account: Option<&str>,
+    after: Option<&str>,
+    limit: usize,
+) -> Result<Page<Invoice>, ViewError> {
+    let prefix = account.map_or("o/".to_string(), |account| format!("a/{account}/"));
+    let found = snapshot.page::<Invoices, Id>(&prefix, after, limit)?;
+    found.look_up(|id| get(snapshot, id))
+}

@@ -1,0 +1,3 @@
+//! Read models about documents.
+
+pub mod list;

@@ -1,0 +1,3 @@
+//! Read models about payments.
+
+pub mod list;

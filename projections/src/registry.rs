@@ -1,0 +1,38 @@
+//! Every read model: one line each.
+
+use crate::projection::Registered;
+use crate::{ViewError, accounts, billing, invoices, payments, receivables, subscriptions};
+
+pub(crate) const ALL: &[Registered] = &[
+    Registered::of::<accounts::balances::Balances>(),
+    Registered::of::<billing::runs::Runs>(),
+    Registered::of::<invoices::list::Invoices>(),
+    Registered::of::<payments::list::Payments>(),
+    Registered::of::<receivables::aging::Agings>(),
+    Registered::of::<receivables::open_items::OpenItems>(),
+    Registered::of::<subscriptions::list::Subscriptions>(),
+    Registered::of::<subscriptions::mrr::Mrr>(),
+];
+
+/// The names of all read models.
+pub fn names() -> Vec<&'static str> {
+    ALL.iter().map(|r| r.name).collect()
+}
+
+/// The read models of these names; all of them for none.
+pub(crate) fn named(names: &[String]) -> Result<Vec<Registered>, ViewError> {
+    if names.is_empty() {
+        return Ok(ALL.to_vec());
+    }
+    let find = |name: &String| {
+        let known = || self::names().join(", ");
+        ALL.iter()
+            .find(|r| r.name == name)
+            .copied()
+            .ok_or_else(|| ViewError::Unknown {
+                name: name.clone(),
+                known: known(),
+            })
+    };
+    names.iter().map(find).collect()
+}

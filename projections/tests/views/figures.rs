@@ -1,0 +1,311 @@
+//! What the read models say about a known half year.
+
+use std::sync::Arc;
+
+use indelible_domain::invoices::Kind as Document;
+use indelible_domain::kernel::{Currency, Exact, Money};
+use indelible_domain::payments::Stage;
+use indelible_projections::subscriptions::mrr::{self, Kind, Stretch};
+use indelible_projections::subscriptions::{self, churn};
+use indelible_projections::{Snapshot, Views, accounts, billing, invoices, payments, receivables};
+
+use crate::script::{Business, TENANT, day, eur};
+
+fn half_a_year(look: impl FnOnce(&Snapshot<'_>)) {
+    let business = Business::new();
+    business.half_a_year();
+    let views = Views::in_memory(Arc::clone(business.ledger.store())).expect("opens");
+    look(&views.of(TENANT));
+}
+
+fn euro() -> Currency {
+    "EUR".parse().expect("a currency")
+}
+
+fn exact(num: i128, den: i128) -> Exact {
+    Exact::ratio(num, den).expect("a fraction")
+}
+
+/// 149.95 a year.
+fn yearly() -> Exact {
+    exact(14_995, 1_200)
+}
+
+#[test]
+fn mrr_is_the_price_per_month_and_trials_and_pauses_count_nothing() {
+    half_a_year(|s| {
+        let on = |date| mrr::on(s, euro(), day(date)).expect("a figure");
+        assert_eq!(on("2025-12-31"), Exact::ZERO);
+        assert_eq!(on("2026-01-01"), exact(30, 1));
+        // Bob's trial ends on the 23rd.
+        assert_eq!(on("2026-01-23"), exact(30, 1));
+        assert_eq!(on("2026-01-24"), exact(30, 1).plus(yearly()).expect("fits"));
+        assert_eq!(on("2026-04-01"), exact(50, 1).plus(yearly()).expect("fits"));
+        assert_eq!(on("2026-05-10"), exact(30, 1));
+        assert_eq!(mrr::currencies(s).expect("readable"), [euro()]);
+    });
+}
+
+#[test]
+fn opening_and_movements_make_the_closing_of_every_month_also_of_quiet_ones() {
+    half_a_year(|s| {
+        let months =
+            mrr::by_month(s, euro(), day("2025-12-05"), day("2026-07-01")).expect("figures");
+        assert_eq!(months.len(), 8);
+        let mut level = Exact::ZERO;
+        for month in &months {
+            assert_eq!(month.opening, level);
+            let net = month.moves.net().expect("fits");
+            assert_eq!(month.closing, level.plus(net).expect("fits"));
+            level = month.closing;
+        }
+        let of = |n: usize| -> &Stretch { &months[n] };
+        assert_eq!(of(0).closing, Exact::ZERO);
+        assert_eq!((of(1).moves.new_count, of(1).accounts_closing), (2, 2));
+        assert_eq!(of(2).moves.expansion, exact(20, 1));
+        assert_eq!(of(2).moves.new, exact(10, 1));
+        assert_eq!(of(3).moves.churn, exact(10, 1));
+        assert_eq!(of(4).moves.contraction, exact(30, 1));
+        assert_eq!(of(5).moves.reactivation, exact(10, 1));
+        assert_eq!(of(5).moves.churn, yearly());
+        assert_eq!((of(7).opening, of(7).closing), (exact(30, 1), exact(30, 1)));
+        assert_eq!(of(7).arr().expect("fits"), exact(360, 1));
+    });
+}
+
+#[test]
+fn days_of_a_month_add_up_to_the_month() {
+    half_a_year(|s| {
+        let days = mrr::by_day(s, euro(), day("2026-05-01"), day("2026-05-31")).expect("figures");
+        let month =
+            mrr::by_month(s, euro(), day("2026-05-01"), day("2026-05-31")).expect("figures");
+        assert_eq!(days.len(), 31);
+        assert_eq!(days[0].opening, month[0].opening);
+        assert_eq!(days[30].closing, month[0].closing);
+    });
+}
+
+#[test]
+fn a_change_recorded_later_moves_the_figures_of_its_own_day() {
+    let business = Business::new();
+    business.open();
+    business.account("alice", "2026-01-01");
+    business.start("alice", "seats", "3", "2026-01-01");
+    business.quantity("alice.seats", "5", "2026-06-01");
+    // Replaces what was planned for June.
+    business.quantity("alice.seats", "4", "2026-03-01");
+    let views = Views::in_memory(Arc::clone(business.ledger.store())).expect("opens");
+    let s = views.of(TENANT);
+    let moves = mrr::movements_between(&s, euro(), day("2026-01-01"), day("2027-01-01"));
+    let moves: Vec<_> = moves
+        .expect("readable")
+        .into_iter()
+        .map(|m| (m.on, m.kind))
+        .collect();
+    assert_eq!(
+        moves,
+        [
+            (day("2026-01-01"), Kind::New),
+            (day("2026-03-01"), Kind::Expansion)
+        ]
+    );
+}
+
+#[test]
+fn churn_counts_accounts_and_revenue_lost_against_the_opening() {
+    half_a_year(|s| {
+        let months =
+            churn::by_month(s, euro(), day("2026-01-01"), day("2026-05-01")).expect("figures");
+        assert_eq!(months[0].logo, None);
+        let march = &months[2];
+        assert_eq!((march.accounts, march.accounts_lost), (3, 1));
+        assert_eq!(march.logo, Some(exact(1, 3)));
+        let may = &months[4];
+        assert_eq!((may.accounts, may.accounts_lost), (2, 1));
+        let opening = exact(20, 1).plus(yearly()).expect("fits");
+        let share = |part: Exact| {
+            let inverse = Exact::ratio(opening.denominator(), opening.numerator());
+            Some(part.times(inverse.expect("not zero")).expect("fits"))
+        };
+        assert_eq!(may.gross_revenue, share(yearly()));
+        assert_eq!(
+            may.net_revenue,
+            share(yearly().minus(exact(10, 1)).expect("fits"))
+        );
+    });
+}
+
+#[test]
+fn aging_sums_to_the_open_balance_today_and_on_every_earlier_day() {
+    half_a_year(|s| {
+        let mut overdue = 0;
+        for date in [
+            "2026-01-31",
+            "2026-02-15",
+            "2026-03-05",
+            "2026-04-20",
+            "2026-06-01",
+            "2026-12-31",
+        ] {
+            for aging in receivables::aging::all(s, day(date)).expect("readable") {
+                let parts = [
+                    aging.not_due,
+                    aging.days_1_to_30,
+                    aging.days_31_to_60,
+                    aging.days_61_to_90,
+                    aging.over_90,
+                ];
+                assert_eq!(Money::sum(euro(), parts), aging.open);
+                overdue += u32::from(aging.overdue().is_positive());
+            }
+        }
+        assert!(overdue > 0, "the script leaves something unpaid");
+        for (_, balance) in accounts::balances::page(s, None, 10)
+            .expect("readable")
+            .rows
+        {
+            let aging = receivables::aging::of_account(s, &balance.account, day("2026-12-31"));
+            let aging = aging.expect("readable").expect("a known account");
+            assert_eq!(
+                (aging.open, aging.unapplied),
+                (balance.open, balance.unapplied)
+            );
+        }
+    });
+}
+
+#[test]
+fn an_earlier_day_is_answered_as_it_was_known_then() {
+    half_a_year(|s| {
+        let open = |date| {
+            let aging = receivables::aging::of_account(s, "alice", day(date));
+            aging.expect("readable").expect("a known account").open
+        };
+        assert_eq!(open("2026-01-30"), eur("0"));
+        assert_eq!(open("2026-01-31"), eur("30"));
+        assert_eq!(open("2026-02-01"), eur("0"));
+    });
+}
+
+#[test]
+fn open_items_are_what_makes_the_open_balance() {
+    half_a_year(|s| {
+        let items = receivables::open_items::page(s, None, None, 100).expect("readable");
+        assert!(!items.more && !items.rows.is_empty());
+        for (_, balance) in accounts::balances::page(s, None, 10)
+            .expect("readable")
+            .rows
+        {
+            let own = items
+                .rows
+                .iter()
+                .filter(|(_, i)| i.account == balance.account);
+            assert_eq!(Money::sum(euro(), own.map(|(_, i)| i.open)), balance.open);
+        }
+    });
+}
+
+#[test]
+fn pages_follow_each_other_without_gap_or_repetition() {
+    half_a_year(|s| {
+        let all = invoices::list::page(s, None, None, 100).expect("readable");
+        let mut paged = vec![];
+        let mut after: Option<String> = None;
+        loop {
+            let page = invoices::list::page(s, None, after.as_deref(), 2).expect("readable");
+            after = page.rows.last().map(|(key, _)| key.clone());
+            paged.extend(page.rows);
+            if !page.more {
+                break;
+            }
+        }
+        assert_eq!(paged, all.rows);
+        assert!(all.rows.iter().any(|(_, i)| i.kind == Document::CreditNote));
+        let own = invoices::list::page(s, Some("alice"), None, 100).expect("readable");
+        assert!(own.rows.iter().all(|(_, i)| i.account == "alice"));
+    });
+}
+
+#[test]
+fn runs_tell_what_they_made() {
+    half_a_year(|s| {
+        let runs = billing::runs::page(s, None, 10).expect("readable").rows;
+        assert_eq!(runs.len(), 4);
+        for (_, run) in &runs {
+            assert!(run.completed && run.done == run.accounts);
+        }
+        let january = &runs[0].1;
+        let made = invoices::list::page(s, None, None, 100)
+            .expect("readable")
+            .rows;
+        let own = made
+            .iter()
+            .filter(|(_, i)| i.run.as_ref() == Some(&january.run));
+        assert_eq!(
+            january.totals,
+            [Money::sum(euro(), own.map(|(_, i)| i.total))]
+        );
+    });
+}
+
+#[test]
+fn payments_show_their_fate() {
+    half_a_year(|s| {
+        let stage = |id| {
+            let payment = payments::list::get(s, id)
+                .expect("readable")
+                .expect("known");
+            (payment.stage, payment.refunded)
+        };
+        assert_eq!(stage("p-1"), (Stage::Settled, eur("12.50")));
+        assert_eq!(stage("p-2"), (Stage::Settled, eur("0")));
+        assert_eq!(stage("p-3"), (Stage::Failed, eur("0")));
+    });
+}
+
+#[test]
+fn a_subscription_shows_its_terms_and_its_stage_on_a_day() {
+    half_a_year(|s| {
+        use indelible_domain::subscriptions::Stage;
+        let get = |id| {
+            subscriptions::list::get(s, id)
+                .expect("readable")
+                .expect("known")
+        };
+        assert_eq!(get("alice.seats").terms.len(), 3);
+        assert_eq!(get("carol.seats").stage(day("2026-04-01")), Stage::Paused);
+        assert_eq!(get("carol.seats").stage(day("2026-05-01")), Stage::Active);
+        assert_eq!(
+            get("bob.yearly").stage(day("2026-05-10")),
+            Stage::Terminated
+        );
+        let own = subscriptions::list::page(s, Some("bob"), None, 10).expect("readable");
+        assert_eq!(own.rows.len(), 1);
+    });
+}
+
+#[test]
+fn another_tenant_sees_nothing() {
+    let business = Business::new();
+    business.half_a_year();
+    let views = Views::in_memory(Arc::clone(business.ledger.store())).expect("opens");
+    for tenant in ["", "tt", "u"] {
+        let s = views.of(tenant);
+        assert_eq!(
+            accounts::balances::get(&s, "alice").expect("readable"),
+            None
+        );
+        assert!(
+            invoices::list::page(&s, None, None, 10)
+                .expect("readable")
+                .rows
+                .is_empty()
+        );
+        assert!(
+            receivables::aging::all(&s, day("2026-06-01"))
+                .expect("readable")
+                .is_empty()
+        );
+        assert!(mrr::currencies(&s).expect("readable").is_empty());
+    }
+}

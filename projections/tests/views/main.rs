@@ -1,0 +1,5 @@
+//! Read models over logs that commands made.
+
+mod figures;
+mod machinery;
+mod script;
