@@ -9,7 +9,7 @@ use rust_decimal::RoundingStrategy;
 
 use super::super::ast::{self, Counter, Expect, InvoiceState, SubscriptionState};
 use super::draw::{Row, compare};
-use super::steps::Story;
+use super::story::Story;
 
 /// Nothing, or the difference drawn.
 pub(super) fn check(story: &mut Story, expect: &Expect) -> Result<(), String> {

@@ -8,6 +8,7 @@ mod check;
 mod draw;
 mod setting;
 mod steps;
+mod story;
 
 use std::fmt;
 use std::fs;
@@ -15,7 +16,7 @@ use std::path::{Path, PathBuf};
 
 use super::ast::{Kind, Scenario};
 use super::parse::parse;
-use steps::Story;
+use story::Story;
 
 /// What came of one file.
 #[derive(Debug, Clone, PartialEq, Eq)]
