@@ -48,6 +48,11 @@ impl<'w> Session<'w> {
         &self.base.index
     }
 
+    /// What was to be done, and when, before this command.
+    pub fn agenda(&self) -> &'w crate::processes::agenda::Agenda {
+        &self.base.agenda
+    }
+
     /// An aggregate with what this session has already decided, or nothing if it has no events.
     pub fn find<N: Noun>(&self, id: &str) -> Option<&Entry<N::State>> {
         N::table(&self.over)

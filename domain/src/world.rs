@@ -5,6 +5,7 @@
 use crate::index::Index;
 use crate::kernel::event::CodecError;
 use crate::kernel::{Decider, Id, Recorded};
+use crate::processes::agenda::Agenda;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -120,11 +121,12 @@ nouns! {
     Journal in journals: journal::Journal, kind "journal", event crate::journal::Event;
 }
 
-/// One tenant: its aggregates and the indexes over them.
+/// One tenant: its aggregates, the indexes over them, and what is to be done for them.
 #[derive(Clone, Debug, Default)]
 pub struct Tenant {
     pub tables: Tables,
     pub index: Index,
+    pub agenda: Agenda,
 }
 
 /// Every tenant. Nothing is reachable without naming one.
@@ -153,6 +155,9 @@ impl World {
             .tables
             .evolve(&recorded.id, recorded.version, &recorded.event);
         tenant.index.apply(&recorded.id, &recorded.event);
+        tenant
+            .agenda
+            .apply(&tenant.tables, &tenant.index, &recorded.id, &recorded.event);
     }
 
     /// Takes over what a session staged, once its commit has its place in the log.
@@ -170,6 +175,8 @@ impl Tenant {
         self.tables.absorb(staged);
         for staged in events {
             self.index.apply(&staged.id, &staged.event);
+            self.agenda
+                .apply(&self.tables, &self.index, &staged.id, &staged.event);
         }
     }
 }

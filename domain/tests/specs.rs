@@ -1,5 +1,7 @@
 //! The rules of each noun as given / when / then, spoken through commands.
 
+#[path = "specs/agenda.rs"]
+mod agenda;
 #[path = "specs/book.rs"]
 mod book;
 #[path = "specs/catalogs.rs"]
@@ -16,3 +18,5 @@ mod prices;
 mod purses;
 #[path = "specs/receivables.rs"]
 mod receivables;
+#[path = "specs/whatever_happens.rs"]
+mod whatever_happens;

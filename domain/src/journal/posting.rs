@@ -7,6 +7,7 @@ use crate::kernel::{Date, Id, Money, Rejection};
 use crate::operations::{account_terms, entity_terms};
 use crate::receivables::{Event as Receivable, Reversal, Source};
 use crate::session::{Session, Staged};
+use crate::wallets::{self, Wallet};
 use crate::world::Event;
 
 /// The legal entity and the entry of a fact that moves value; none for all others.
@@ -14,6 +15,7 @@ pub fn entry(session: &Session<'_>, fact: &Staged) -> Result<Option<(Id, Entry)>
     match &fact.event {
         Event::Invoice(event) => document(session, fact, event),
         Event::Receivable(event) => receivable(session, fact, event),
+        Event::Wallet(event) => wallet(session, fact, event),
         _ => Ok(None),
     }
 }
@@ -188,5 +190,37 @@ fn receivable(
     let entity = account_terms(session, &fact.id)?.entity;
     let on = session.today(&entity_terms(session, &entity)?.zone);
     let entry = Entry::balanced(on, &fact.id, format!("receivable/{}", fact.id), text, lines)?;
+    Ok(Some((entity, entry)))
+}
+
+/// Money in a wallet is owed to the customer until it is burnt.
+fn wallet(
+    session: &Session<'_>,
+    fact: &Staged,
+    event: &wallets::Event,
+) -> Result<Option<(Id, Entry)>, Rejection> {
+    let (text, from, to, amount) = match event {
+        wallets::Event::ToppedUp(e) => (
+            format!("top-up {}", e.grant.id),
+            Ledger::Cash,
+            Ledger::WalletLiability,
+            e.grant.amount,
+        ),
+        wallets::Event::Burnt(e) => (
+            "usage paid from the wallet".to_string(),
+            Ledger::WalletLiability,
+            Ledger::UsageRevenue,
+            e.posted,
+        ),
+        wallets::Event::Opened(_) | wallets::Event::Emptied(_) => return Ok(None),
+    };
+    if amount.is_zero() {
+        return Ok(None);
+    }
+    let account = session.get::<Wallet>(&fact.id)?.account.clone();
+    let entity = account_terms(session, &account)?.entity;
+    let on = session.today(&entity_terms(session, &entity)?.zone);
+    let lines = vec![Line::debit(from, amount), Line::credit(to, amount)];
+    let entry = Entry::balanced(on, &account, format!("wallet/{}", fact.id), text, lines)?;
     Ok(Some((entity, entry)))
 }

@@ -2,20 +2,21 @@
 
 use super::catalog::MAIN;
 use super::{account_terms, entity_terms};
-use crate::accounts::{Account, AccountTerms};
+use crate::accounts::AccountTerms;
 use crate::charges::due::{self, Basis, Due};
 use crate::charges::{self, Charges, Item, What};
 use crate::command::Outcome;
 use crate::entities::EntityTerms;
 use crate::invoices::{self, Document, Invoice, Line, Series, Stage, compose, series};
 use crate::kernel::{Date, Id, Rejection, calendar::add_days, check_id, event};
+use crate::processes::agenda::Timer;
 use crate::runs::{self, BillRun};
 use crate::session::Session;
 use crate::subscriptions::Subscription;
 use crate::taxes::{Question, TaxTable};
 use crate::usage::{Meter, Metered};
 use chrono::Datelike;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) fn start_run(
     session: &mut Session<'_>,
@@ -26,12 +27,13 @@ pub(super) fn start_run(
 ) -> Result<Outcome, Rejection> {
     check_id("bill run", run)?;
     let mut payers = Vec::new();
+    let mut last_day = as_of;
     let named = if accounts.is_empty() {
-        session.ids::<Account>("")
+        last_day = last_day.or_else(|| session.agenda().last_today(session.now()));
+        waiting(session, last_day)?.into_iter().collect()
     } else {
         accounts
     };
-    let mut last_day = as_of;
     for account in named {
         let terms = account_terms(session, &account)?;
         let payer = terms.payer(&account).to_string();
@@ -55,6 +57,30 @@ pub(super) fn start_run(
         left: left + 1,
         ..Outcome::of("bill-run", run)
     })
+}
+
+/// Accounts for which the agenda has something to bill by a day, with everybody on the same invoice, in order: nobody
+/// else is looked at.
+fn waiting(session: &Session<'_>, day: Option<Date>) -> Result<BTreeSet<Id>, Rejection> {
+    let mut accounts = BTreeSet::new();
+    for (_, timer) in day.iter().flat_map(|day| session.agenda().through(*day)) {
+        let Timer::Bill { account } = timer else {
+            continue;
+        };
+        let terms = account_terms(session, account)?;
+        let payer = terms.payer(account).to_string();
+        accounts.extend(
+            session
+                .index()
+                .paid_by
+                .get(&payer)
+                .into_iter()
+                .flatten()
+                .cloned(),
+        );
+        accounts.insert(payer);
+    }
+    Ok(accounts)
 }
 
 pub(super) fn step_run(session: &mut Session<'_>, run: &str) -> Result<Outcome, Rejection> {

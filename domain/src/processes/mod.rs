@@ -3,6 +3,8 @@
 //! Every process is a pure function of one staged fact and the session. They run until nothing new follows
 //! (docs/decisions/0003-one-command-one-commit.md). Timers are `agenda`.
 
+pub mod agenda;
+
 use crate::kernel::Rejection;
 use crate::session::{Session, Staged};
 

@@ -19,6 +19,12 @@ pub fn audit(tenant: &Tenant, broken: &mut Vec<String>) {
     }
     books(tenant, Ledger::Receivable, &open, broken);
     books(tenant, Ledger::CustomerCredit, &credit, broken);
+    let mut prepaid: BTreeMap<Currency, i128> = BTreeMap::new();
+    for wallet in tenant.tables.wallets.values().map(|w| &w.state) {
+        let paid_in = Money::sum(wallet.currency, wallet.grants.iter().map(|g| g.amount));
+        *prepaid.entry(wallet.currency).or_default() -= paid_in.minor - wallet.posted.minor;
+    }
+    books(tenant, Ledger::WalletLiability, &prepaid, broken);
     let mut moved: BTreeMap<Currency, i128> = BTreeMap::new();
     for balance in journal::trial_balance(&tenant.tables) {
         *moved.entry(balance.debit.currency).or_default() += balance.net().minor;

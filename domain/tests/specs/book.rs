@@ -63,7 +63,6 @@ impl Book {
         .expect("account opens");
     }
 
-    #[allow(dead_code)]
     pub fn on(&mut self, date: &str) -> &mut Book {
         self.today = d(date);
         self

@@ -1,0 +1,262 @@
+//! The agenda: what will have to be done for an account, and on which day, in the order of days.
+//!
+//! Derived from the log like every index. It may name a day too early (then nothing is found to do), never too late:
+//!
+//! - `Bill`: the first day on which something of the account may be due. A finalised document covers everything up to
+//!   its day, so the next one follows from the contracts; every fact that could make something due earlier moves it there.
+//! - `Dun`: the day the next dunning level is reached.
+
+use crate::charges::{self, Charges, due};
+use crate::command::Command;
+use crate::index::Index;
+use crate::kernel::{Date, Id, Instant, Zone, calendar::add_days};
+use crate::world::{Event, Tables, Tenant};
+use crate::{accounts, dunning, entities, invoices, subscriptions, usage};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Something to do for an account.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Timer {
+    /// Something the account used may be due; whoever pays for it is to be billed.
+    Bill { account: Id },
+    /// A dunning level is reached.
+    Dun { account: Id },
+}
+
+impl Timer {
+    pub fn account(&self) -> &str {
+        match self {
+            Timer::Bill { account } | Timer::Dun { account } => account,
+        }
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Agenda {
+    days: BTreeMap<Timer, Date>,
+    by_day: BTreeSet<(Date, Timer)>,
+    zone_of: BTreeMap<Id, Zone>,
+    zones: BTreeMap<Zone, usize>,
+}
+
+impl Agenda {
+    /// Timers up to and including a day, in order; no other timer is looked at.
+    pub fn through(&self, day: Date) -> impl Iterator<Item = &(Date, Timer)> {
+        self.by_day.iter().take_while(move |(on, _)| *on <= day)
+    }
+
+    /// The day of a timer.
+    pub fn day(&self, timer: &Timer) -> Option<Date> {
+        self.days.get(timer).copied()
+    }
+
+    /// The latest business date that any account has at an instant.
+    pub fn last_today(&self, now: Instant) -> Option<Date> {
+        self.zones.keys().map(|zone| zone.date(now)).max()
+    }
+
+    /// Advances by one event. `tables` and `index` hold it already, and perhaps later ones of the same commit.
+    pub fn apply(&mut self, tables: &Tables, index: &Index, id: &str, event: &Event) {
+        match event {
+            Event::Account(accounts::Event::Opened(e)) => self.account(tables, id, &e.terms.zone),
+            Event::Account(accounts::Event::Changed(e)) => self.account(tables, id, &e.terms.zone),
+            Event::Subscription(e) => {
+                if let Some(sub) = tables.subscriptions.get(id) {
+                    self.bill_by(&sub.state.account, affected_from(e));
+                }
+            }
+            Event::Charge(charges::Event::Added(e)) => self.owner_bill_by(tables, id, e.pending.on),
+            Event::Charge(charges::Event::Released(_)) => self.owner_bill_by(tables, id, Date::MIN),
+            Event::Usage(usage::Event::Rated(e)) => self.used(tables, id, &e.meter),
+            Event::Usage(usage::Event::Corrected(e)) => self.used(tables, id, &e.meter),
+            Event::Invoice(invoices::Event::Finalised(e)) if e.document.corrects.is_none() => {
+                self.billed(tables, index, &e.document.account, e.document.as_of);
+            }
+            Event::Receivable(_) | Event::Dunning(_) => self.dun(tables, id),
+            Event::DunningPolicy(_) | Event::Entity(entities::Event::Changed(_)) => {
+                for account in tables.receivables.keys() {
+                    self.dun(tables, account);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn set(&mut self, timer: Timer, day: Option<Date>) {
+        if let Some(before) = self.days.remove(&timer) {
+            self.by_day.remove(&(before, timer.clone()));
+        }
+        if let Some(day) = day {
+            self.by_day.insert((day, timer.clone()));
+            self.days.insert(timer, day);
+        }
+    }
+
+    fn account(&mut self, tables: &Tables, id: &str, zone: &Zone) {
+        if let Some(before) = self.zone_of.insert(id.to_string(), zone.clone())
+            && let Some(count) = self.zones.get_mut(&before)
+        {
+            *count -= 1;
+            if *count == 0 {
+                self.zones.remove(&before);
+            }
+        }
+        *self.zones.entry(zone.clone()).or_default() += 1;
+        self.dun(tables, id);
+    }
+
+    /// Something may be due on `day`, if nothing is earlier.
+    fn bill_by(&mut self, account: &str, day: Date) {
+        let timer = Timer::Bill {
+            account: account.to_string(),
+        };
+        let day = self.day(&timer).map_or(day, |before| before.min(day));
+        self.set(timer, Some(day));
+    }
+
+    /// The same for a stream of charges: a subscription's or an account's.
+    fn owner_bill_by(&mut self, tables: &Tables, owner: &str, day: Date) {
+        if let Some(sub) = tables.subscriptions.get(owner) {
+            self.bill_by(&sub.state.account, day);
+        }
+        if tables.accounts.contains_key(owner) {
+            self.bill_by(owner, day);
+        }
+    }
+
+    /// Usage is due when its period has ended, be it long ago; what wallets paid is not.
+    fn used(&mut self, tables: &Tables, meter_id: &str, meter: &usage::Meter) {
+        let subscription = meter_id.split('/').next().unwrap_or(meter_id);
+        let prepaid = meter.amount.is_zero() && !meter.burnt.is_zero();
+        if let (Some(sub), Some(period), false) = (
+            tables.subscriptions.get(subscription),
+            meter.period,
+            prepaid,
+        ) {
+            self.bill_by(&sub.state.account, period.until);
+        }
+    }
+
+    /// Everything up to `as_of` is billed for an account and those it pays for.
+    fn billed(&mut self, tables: &Tables, index: &Index, payer: &str, as_of: Date) {
+        let children = index
+            .paid_by
+            .get(payer)
+            .into_iter()
+            .flatten()
+            .map(String::as_str);
+        for account in std::iter::once(payer).chain(children) {
+            let next = next_bill(tables, index, account, as_of);
+            self.set(
+                Timer::Bill {
+                    account: account.to_string(),
+                },
+                next,
+            );
+        }
+    }
+
+    fn dun(&mut self, tables: &Tables, account: &str) {
+        self.set(
+            Timer::Dun {
+                account: account.to_string(),
+            },
+            next_dun(tables, account),
+        );
+    }
+}
+
+/// The first day whose charges a fact can change.
+fn affected_from(event: &subscriptions::Event) -> Date {
+    match event {
+        subscriptions::Event::Started(e) => e.term.from,
+        subscriptions::Event::Changed(e) => e.term.from,
+        subscriptions::Event::Paused(e) => e.from,
+        subscriptions::Event::Resumed(e) => e.on,
+        subscriptions::Event::Terminated(e) => e.end.on,
+    }
+}
+
+fn next_bill(tables: &Tables, index: &Index, account: &str, after: Date) -> Option<Date> {
+    let none = Charges::default();
+    let charges = |owner: &str| tables.charges.get(owner).map(|e| &e.state);
+    let subscriptions = index
+        .subscriptions_of
+        .get(account)
+        .into_iter()
+        .flatten()
+        .filter_map(|id| {
+            let sub = &tables.subscriptions.get(id)?.state;
+            let next = due::next_date(sub, charges(id).unwrap_or(&none), after);
+            // A phase may begin after the days that were looked at: then every run looks again.
+            let later = sub.end.is_none()
+                && sub
+                    .terms
+                    .iter()
+                    .any(|t| t.offer.recurring.iter().any(|c| c.after.is_some()));
+            next.or_else(|| later.then(|| add_days(after, 1)))
+        });
+    let own = charges(account)
+        .unwrap_or(&none)
+        .pending
+        .iter()
+        .map(|p| p.on)
+        .filter(|on| *on > after);
+    subscriptions.chain(own).min()
+}
+
+fn next_dun(tables: &Tables, account: &str) -> Option<Date> {
+    let owed = &tables.receivables.get(account)?.state;
+    let terms = &tables.accounts.get(account)?.state.terms;
+    let entity = &tables.entities.get(&terms.entity)?.state.terms;
+    let policy = tables
+        .dunning_policies
+        .get(dunning::policy_of(terms, entity)?)?;
+    let case = tables
+        .dunning
+        .get(account)
+        .map(|e| e.state.clone())
+        .unwrap_or_default();
+    dunning::next(&policy.state.levels, &case, owed).map(|(_, on)| on)
+}
+
+/// Timers whose day has come for their account, in order.
+pub fn due(tenant: &Tenant, now: Instant) -> Vec<(Date, Timer)> {
+    let agenda = &tenant.agenda;
+    let Some(last) = agenda.last_today(now) else {
+        return vec![];
+    };
+    let reached = |(on, timer): &&(Date, Timer)| {
+        agenda
+            .zone_of
+            .get(timer.account())
+            .is_some_and(|zone| *on <= zone.date(now))
+    };
+    agenda.through(last).filter(reached).cloned().collect()
+}
+
+/// The commands that the agenda asks for at an instant, each with its command id: what:subject:day:state.
+///
+/// Billing is asked for by a bill run, not here. The state (versions of the streams it depends on) is part of the id,
+/// so that a level that comes back on the same day is not taken for the one that was done.
+pub fn tick_commands(tenant: &Tenant, now: Instant) -> Vec<(String, Command)> {
+    let dun = due(tenant, now)
+        .into_iter()
+        .filter_map(|(on, timer)| match timer {
+            Timer::Dun { account } => Some((on, account)),
+            Timer::Bill { .. } => None,
+        });
+    dun.map(|(on, account)| {
+        let case = tenant.tables.dunning.get(&account).map_or(0, |e| e.version);
+        let owed = tenant
+            .tables
+            .receivables
+            .get(&account)
+            .map_or(0, |e| e.version);
+        (
+            format!("dun:{account}:{on}:{case}.{owed}"),
+            Command::DunAccount { account },
+        )
+    })
+    .collect()
+}
