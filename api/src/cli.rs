@@ -8,9 +8,11 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+mod bill;
 mod keys;
 mod progress;
-pub mod serve;
+pub mod scenario;
+mod serve;
 mod verify;
 
 const EXIT_CODES: &str = "Exit codes:\n  0  done\n  1  refused, or an expectation failed\n  2  wrong usage\n  3  the log or a file could not be used";
@@ -60,6 +62,15 @@ enum Command {
     /// Serve GraphQL, its console, health and metrics.
     #[command(after_help = serve::EXAMPLE)]
     Serve(serve::Arguments),
+    /// Bill everything that is due.
+    #[command(after_help = bill::EXAMPLE)]
+    Bill(bill::Arguments),
+    /// Run scenario files on a ledger in memory.
+    #[command(after_help = scenario::EXAMPLE)]
+    Scenario(scenario::Arguments),
+    /// Measure, with conditions and checks.
+    #[command(subcommand, after_help = crate::bench::EXAMPLE)]
+    Bench(crate::bench::Command),
     /// Check the whole log: checksums, hashes, order.
     #[command(after_help = verify::EXAMPLE)]
     Verify(verify::Arguments),
@@ -92,6 +103,9 @@ pub fn run() -> ExitCode {
             Ok(())
         }
         Command::Keys(command) => keys::run(command),
+        Command::Bill(arguments) => bill::run(arguments),
+        Command::Scenario(arguments) => scenario::run(arguments),
+        Command::Bench(command) => crate::bench::run(command),
         Command::Serve(arguments) => serve::run(arguments),
         Command::Verify(arguments) => verify::run(arguments),
     };

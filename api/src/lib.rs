@@ -4,6 +4,7 @@
 //! money belongs in the domain crate.
 
 pub mod auth;
+pub mod bench;
 pub mod catalog_file;
 pub mod cli;
 pub mod clock;

@@ -31,11 +31,18 @@ pub fn run(options: &Options) -> Result<Value, Failure> {
     let per_client = (options.events / options.clients / options.batch).max(1);
     let start = Instant::now();
     let results: Vec<Result<Vec<_>, StoreError>> = std::thread::scope(|scope| {
-        let clients: Vec<_> = (0..options.clients).map(|c| scope.spawn({
-            let store = &store;
-            move || client(store, c, per_client, options)
-        })).collect();
-        clients.into_iter().map(|c| c.join().unwrap_or_else(|_| Ok(vec![]))).collect()
+        let clients: Vec<_> = (0..options.clients)
+            .map(|c| {
+                scope.spawn({
+                    let store = &store;
+                    move || client(store, c, per_client, options)
+                })
+            })
+            .collect();
+        clients
+            .into_iter()
+            .map(|c| c.join().unwrap_or_else(|_| Ok(vec![])))
+            .collect()
     });
     let took = since(start);
     let mut each = Vec::new();
@@ -46,7 +53,10 @@ pub fn run(options: &Options) -> Result<Value, Failure> {
     let stats = store.stats();
     let verified = store.verify(&mut |_, _| {}).map_err(Failure::store)?;
     if verified.events != events {
-        return Err(Failure::refused(format!("the log holds {} events, {events} were acknowledged", verified.events)));
+        return Err(Failure::refused(format!(
+            "the log holds {} events, {events} were acknowledged",
+            verified.events
+        )));
     }
     Ok(json!({
         "bench": "append",
@@ -63,9 +73,17 @@ pub fn run(options: &Options) -> Result<Value, Failure> {
     }))
 }
 
-fn client(store: &SledStore, number: u64, commits: u64, options: &Options) -> Result<Vec<std::time::Duration>, StoreError> {
+fn client(
+    store: &SledStore,
+    number: u64,
+    commits: u64,
+    options: &Options,
+) -> Result<Vec<std::time::Duration>, StoreError> {
     let stream = StreamKey::new("bench", "bench", &format!("client-{number}"));
-    let payload = vec![u8::try_from(number % 251).unwrap_or(0); usize::try_from(options.bytes).unwrap_or(120)];
+    let payload = vec![
+        u8::try_from(number % 251).unwrap_or(0);
+        usize::try_from(options.bytes).unwrap_or(120)
+    ];
     let mut waits = Vec::new();
     for commit in 0..commits {
         let events = (0..options.batch)

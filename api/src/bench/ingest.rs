@@ -5,12 +5,12 @@ use crate::cli::Failure;
 use clap::Args;
 use indelible_domain::accounts::AccountTerms;
 use indelible_domain::audit::audit;
+use indelible_domain::catalog;
 use indelible_domain::command::{Command, StartSubscription};
 use indelible_domain::entities::EntityTerms;
 use indelible_domain::kernel::{Decimal, Exact, Instant};
 use indelible_domain::mediation::formats::{self, Format};
 use indelible_domain::mediation::{Intake, Received, access_hash, record_from};
-use indelible_domain::catalog;
 use indelible_store::{EventStore, Keyring, Ledger, Request, SledStore};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -66,16 +66,25 @@ pub struct Filled {
 pub fn run(options: &Options) -> Result<Value, Failure> {
     let filled = fill(options)?;
     let rated = filled.ledger.read(TENANT, |tenant| {
-        tenant.tables.usage.values().try_fold(Exact::ZERO, |sum, m| sum.plus(m.state.meter.amount))
+        tenant
+            .tables
+            .usage
+            .values()
+            .try_fold(Exact::ZERO, |sum, m| sum.plus(m.state.meter.amount))
     });
     let rated = rated.map_err(Failure::refused)?;
     // The independent sum: all seconds × 0.05 EUR ÷ 60.
     let expected = Exact::ratio(filled.seconds * 5, 6_000).map_err(Failure::refused)?;
     if rated != expected {
-        return Err(Failure::refused(format!("rated {rated} EUR, an independent sum says {expected} EUR")));
+        return Err(Failure::refused(format!(
+            "rated {rated} EUR, an independent sum says {expected} EUR"
+        )));
     }
     let broken = filled.ledger.read(TENANT, audit);
-    let verified = filled.store.verify(&mut |_, _| {}).map_err(Failure::store)?;
+    let verified = filled
+        .store
+        .verify(&mut |_, _| {})
+        .map_err(Failure::store)?;
     if !broken.is_empty() {
         return Err(Failure::refused(broken.join("; ")));
     }
@@ -110,7 +119,8 @@ pub fn fill(options: &Options) -> Result<Filled, Failure> {
     let start = Clock::now();
     for (n, bytes) in batches.iter().enumerate() {
         let begun = Clock::now();
-        let lines = formats::read(Format::Records, bytes).map_err(|e| Failure::refused(e.reason))?;
+        let lines =
+            formats::read(Format::Records, bytes).map_err(|e| Failure::refused(e.reason))?;
         let lines: Vec<Received> = lines
             .into_iter()
             .map(|line| match line.reading {
@@ -119,17 +129,36 @@ pub fn fill(options: &Options) -> Result<Filled, Failure> {
                     record.line = line.number;
                     Received::Record(record)
                 }
-                Err(e) => Received::Unreadable { line: line.number, code: e.code.to_string(), reason: e.reason },
+                Err(e) => Received::Unreadable {
+                    line: line.number,
+                    code: e.code.to_string(),
+                    reason: e.reason,
+                },
             })
             .collect();
         reading += since(begun);
         received += lines.len() as u64;
         let batch = format!("b{n}");
-        let intake = Intake { batch, source: "bench".into(), format: "records".into(), name: "bench".into(), lines };
+        let intake = Intake {
+            batch,
+            source: "bench".into(),
+            format: "records".into(),
+            name: "bench".into(),
+            lines,
+        };
         ask(&ledger, Command::IngestUsage(Box::new(intake)))?;
         waits.push(since(begun));
     }
-    Ok(Filled { took: since(start), scratch, store, ledger, reading, waits, seconds, received })
+    Ok(Filled {
+        took: since(start),
+        scratch,
+        store,
+        ledger,
+        reading,
+        waits,
+        seconds,
+        received,
+    })
 }
 
 /// 1 January 2026, 12:00 UTC.
@@ -137,17 +166,50 @@ const NOON: i64 = 1_767_268_800_000_000;
 
 fn ask(ledger: &Ledger, command: Command) -> Result<(), Failure> {
     let request = Request::new(TENANT, "bench", Instant(NOON), command);
-    ledger.execute(request).map(|_| ()).map_err(|refused| Failure::refused(refused.message()))
+    ledger
+        .execute(request)
+        .map(|_| ())
+        .map_err(|refused| Failure::refused(refused.message()))
 }
 
-fn set_up(ledger: &Ledger, subscriptions: u64, hash: &impl Fn(&[u8]) -> [u8; 32]) -> Result<(), Failure> {
+fn set_up(
+    ledger: &Ledger,
+    subscriptions: u64,
+    hash: &impl Fn(&[u8]) -> [u8; 32],
+) -> Result<(), Failure> {
     let currency = "EUR".parse().map_err(Failure::refused)?;
-    let terms = EntityTerms { name: "Bench".into(), country: "DE".into(), currency, ..EntityTerms::default() };
-    ask(ledger, Command::OpenEntity { entity: "main".into(), terms })?;
-    ask(ledger, Command::ApplyCatalog { offers: catalog::parse(CATALOG).map_err(Failure::refused)? })?;
+    let terms = EntityTerms {
+        name: "Bench".into(),
+        country: "DE".into(),
+        currency,
+        ..EntityTerms::default()
+    };
+    ask(
+        ledger,
+        Command::OpenEntity {
+            entity: "main".into(),
+            terms,
+        },
+    )?;
+    ask(
+        ledger,
+        Command::ApplyCatalog {
+            offers: catalog::parse(CATALOG).map_err(Failure::refused)?,
+        },
+    )?;
     for n in 0..subscriptions {
-        let terms = AccountTerms { entity: "main".into(), currency, ..AccountTerms::default() };
-        ask(ledger, Command::OpenAccount { account: format!("a{n}"), terms })?;
+        let terms = AccountTerms {
+            entity: "main".into(),
+            currency,
+            ..AccountTerms::default()
+        };
+        ask(
+            ledger,
+            Command::OpenAccount {
+                account: format!("a{n}"),
+                terms,
+            },
+        )?;
         let start = StartSubscription {
             subscription: format!("s{n}"),
             account: format!("a{n}"),
@@ -177,7 +239,11 @@ fn generate(options: &Options) -> (Vec<Vec<u8>>, i128) {
             let at = Instant(NOON + i64::try_from(record % 2_000_000).unwrap_or(0) * 1_000_000);
             let subscriber = record % options.subscriptions;
             let _ = writeln!(text, "r{record},voice,n{subscriber},{at},{quantity}");
-            seconds += if record == next { i128::from(quantity) } else { 0 };
+            seconds += if record == next {
+                i128::from(quantity)
+            } else {
+                0
+            };
             next += 1;
         }
         batches.push(text.into_bytes());

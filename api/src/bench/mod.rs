@@ -17,10 +17,14 @@ pub const EXAMPLE: &str = "Example:\n  indelible bench append --clients 64 --eve
 #[derive(Subcommand)]
 pub enum Command {
     /// Durable appends to the log: waiting clients, events per commit.
-    #[command(after_help = "Example:\n  indelible bench append --clients 64 --batch 1 --events 20000")]
+    #[command(
+        after_help = "Example:\n  indelible bench append --clients 64 --batch 1 --events 20000"
+    )]
     Append(append::Options),
     /// Usage from bytes to durable charges.
-    #[command(after_help = "Example:\n  indelible bench ingest --records 200000 --subscriptions 1000")]
+    #[command(
+        after_help = "Example:\n  indelible bench ingest --records 200000 --subscriptions 1000"
+    )]
     Ingest(ingest::Options),
 }
 
@@ -85,7 +89,10 @@ fn per_second(count: u64, took: Duration) -> u64 {
 /// Percentiles of single waits, in microseconds.
 fn waits(mut each: Vec<Duration>) -> Value {
     each.sort();
-    let at = |per_mille: usize| each.get((each.len().saturating_sub(1)) * per_mille / 1000).map_or(0, Duration::as_micros);
+    let at = |per_mille: usize| {
+        each.get((each.len().saturating_sub(1)) * per_mille / 1000)
+            .map_or(0, Duration::as_micros)
+    };
     json!({ "p50_us": at(500), "p99_us": at(990), "max_us": at(1000) })
 }
 

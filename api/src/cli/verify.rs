@@ -1,13 +1,17 @@
 //! `indelible verify`: the whole chain of the log, and the state that is made of it.
 
 use clap::Args;
-use indelible_store::{EventStore, SledStore};
+use std::sync::Arc;
+
+use indelible_domain::audit::audit;
+use indelible_store::{EventStore, Ledger, SledStore};
 
 use super::{Data, Failure, progress};
 
 pub const EXAMPLE: &str = "Example:\n  indelible verify --data ./indelible-data --json\n\n\
-    Reads every block: checksums, the chain of hashes, positions and versions without gaps. Keep the head hash \
-    elsewhere to notice a log that was cut short.";
+    Reads every block: checksums, the chain of hashes, positions and versions without gaps. Then folds all facts and \
+    audits every tenant: sums of documents, numbers without gaps, no day billed twice, journal and open items. Keep \
+    the head hash elsewhere to notice a log that was cut short.";
 
 #[derive(Args)]
 pub struct Arguments {
@@ -27,11 +31,22 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
             dir.display()
         )));
     }
-    let store = SledStore::open(dir).map_err(Failure::store)?;
+    let store = Arc::new(SledStore::open(dir).map_err(Failure::store)?);
     let bar = progress::bar("events");
     let verified = store.verify(&mut |position, head| progress::show(&bar, position, head));
     bar.finish_and_clear();
     let verified = verified.map_err(Failure::store)?;
+    let ledger = Ledger::open(store.clone()).map_err(Failure::store)?;
+    let tenants = ledger.tenants();
+    let broken: Vec<String> = tenants
+        .iter()
+        .flat_map(|name| {
+            let found = ledger.read(name, audit);
+            found
+                .into_iter()
+                .map(move |what| format!("tenant {name}: {what}"))
+        })
+        .collect();
     let hash: String = verified
         .head_hash
         .iter()
@@ -43,6 +58,8 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
             "events": verified.events,
             "head": verified.head,
             "head_hash": hash,
+            "tenants": tenants.len(),
+            "broken": broken,
         });
         println!("{report}");
     } else {
@@ -51,6 +68,20 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
             verified.events, verified.blocks
         );
         println!("head {} {hash}", verified.head);
+        println!(
+            "{} tenants audited, {} broken invariants",
+            tenants.len(),
+            broken.len()
+        );
     }
-    Ok(())
+    for what in &broken {
+        eprintln!("indelible: {what}");
+    }
+    if broken.is_empty() {
+        Ok(())
+    } else {
+        Err(Failure::refused(
+            "the log is whole, but what it says does not hold together",
+        ))
+    }
 }
