@@ -62,6 +62,26 @@ fn the_cases_cover_what_the_engine_promises() {
 }
 
 #[test]
+fn every_scenario_comes_out_as_it_says() {
+    let outcomes: Vec<_> = files()
+        .iter()
+        .map(|path| scenario::run_file(path))
+        .collect();
+    let failed: Vec<String> = outcomes
+        .iter()
+        .filter(|o| !o.passed())
+        .map(ToString::to_string)
+        .collect();
+    assert!(
+        failed.is_empty(),
+        "{} of {} scenarios differ\n\n{}",
+        failed.len(),
+        outcomes.len(),
+        failed.join("\n\n")
+    );
+}
+
+#[test]
 fn the_example_of_the_documentation_is_one_of_the_scenarios() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let page =

@@ -1,6 +1,7 @@
 //! The ledger a scenario runs on: the real one, in memory, for one tenant, with a clock that only the story moves.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use indelible_domain::accounts::AccountTerms;
 use indelible_domain::audit::audit;
@@ -11,15 +12,21 @@ use indelible_domain::subscriptions::Subscription;
 use indelible_domain::wallets::Wallet;
 use indelible_domain::world::{Noun, Tenant};
 use indelible_domain::{Command, Outcome};
+use indelible_projections::subscriptions::mrr;
+use indelible_projections::{ViewError, Views};
 use indelible_store::ledger::{BillRunRequest, Ledger, Refused, Request};
 use indelible_store::{EventStore, MemoryStore};
 
 use super::super::ast::InvoiceState;
 
 const TENANT: &str = "scenario";
+/// Far more than folding a scenario's few facts ever takes.
+const CATCH_UP: Duration = Duration::from_secs(60);
 
 pub(super) struct Books {
     ledger: Ledger,
+    /// Opened when something is first asked of them.
+    views: OnceLock<Views>,
 }
 
 impl Books {
@@ -27,7 +34,10 @@ impl Books {
         let store: Arc<dyn EventStore> = Arc::new(MemoryStore::new());
         let ledger =
             Ledger::open(store).map_err(|error| Rejection::new(error.code(), error.to_string()))?;
-        Ok(Books { ledger })
+        Ok(Books {
+            ledger,
+            views: OnceLock::new(),
+        })
     }
 
     pub(super) fn execute(&self, now: Instant, command: Command) -> Result<Outcome, Rejection> {
@@ -242,13 +252,19 @@ impl Books {
         Ok(self.read(level))
     }
 
-    pub(super) fn mrr(
-        &self,
-        _currency: Currency,
-        _now: Instant,
-        _on: Option<Date>,
-    ) -> Result<rust_decimal::Decimal, Rejection> {
-        Err(Rejection::new("LATER", "mrr"))
+    /// Asked of the read model that answers it everywhere else.
+    pub(super) fn mrr(&self, currency: Currency, day: Date) -> Result<Exact, Rejection> {
+        let failed = |error: ViewError| Rejection::new(error.code(), error.to_string());
+        let store = self.ledger.store();
+        let views = match self.views.get() {
+            Some(views) => views,
+            None => {
+                let views = Views::in_memory(Arc::clone(store)).map_err(failed)?;
+                self.views.get_or_init(|| views)
+            }
+        };
+        views.wait_for(store.head(), CATCH_UP).map_err(failed)?;
+        mrr::on(&views.of(TENANT), currency, day).map_err(failed)
     }
 }
 

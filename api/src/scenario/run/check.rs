@@ -5,7 +5,6 @@ use indelible_domain::charges::What;
 use indelible_domain::invoices::Line;
 use indelible_domain::kernel::{Currency, Decimal, Exact, Money, Rejection};
 use indelible_domain::subscriptions::Stage;
-use rust_decimal::RoundingStrategy;
 
 use super::super::ast::{self, Counter, Expect, InvoiceState, SubscriptionState};
 use super::draw::{Row, compare};
@@ -192,23 +191,24 @@ fn label(from: NaiveDate, until: Option<NaiveDate>) -> String {
     until.map_or_else(|| from.to_string(), |until| format!("[{from}, {until})"))
 }
 
+/// Compared at the number of decimals that the file writes.
 fn mrr_rows(
     story: &Story,
     currency: &str,
     expected: rust_decimal::Decimal,
     on: Option<NaiveDate>,
 ) -> Result<Vec<Row>, Rejection> {
-    let exact = story.books.mrr(currency.parse()?, story.now(), on)?;
-    let rounded =
-        exact.round_dp_with_strategy(expected.scale(), RoundingStrategy::MidpointAwayFromZero);
-    let places = expected.scale() as usize;
+    let day = on.unwrap_or_else(|| story.day());
+    let exact = story.books.mrr(currency.parse()?, day)?;
+    let actual = exact.to_decimal(expected.scale());
+    let because = format!("exactly {}", exact.to_decimal(12));
     Ok(vec![
         Row::new(
-            format!("mrr {currency}"),
-            expected,
-            format!("{rounded:.places$}"),
+            format!("mrr {currency} on {day}"),
+            expected.normalize(),
+            actual,
         )
-        .because(format!("exactly {exact}")),
+        .because(because),
     ])
 }
 

@@ -135,6 +135,11 @@ impl Story {
         instant(&self.zone, self.clock)
     }
 
+    /// Today where the first entity is.
+    pub(super) fn day(&self) -> Date {
+        self.clock.date()
+    }
+
     /// Today's business date of an account.
     pub(super) fn today(&self, account: &str) -> Result<Date, Rejection> {
         Ok(self.books.account(account)?.zone.date(self.now()))
