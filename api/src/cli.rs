@@ -11,7 +11,8 @@ use clap::{Args, Parser, Subcommand};
 mod bill;
 mod keys;
 mod progress;
-pub mod scenario;
+pub mod rebuild;
+mod scenario;
 mod serve;
 mod verify;
 
@@ -65,6 +66,9 @@ enum Command {
     /// Bill everything that is due.
     #[command(after_help = bill::EXAMPLE)]
     Bill(bill::Arguments),
+    /// Make read models again from the log.
+    #[command(after_help = rebuild::EXAMPLE)]
+    Rebuild(rebuild::Arguments),
     /// Run scenario files on a ledger in memory.
     #[command(after_help = scenario::EXAMPLE)]
     Scenario(scenario::Arguments),
@@ -104,6 +108,7 @@ pub fn run() -> ExitCode {
         }
         Command::Keys(command) => keys::run(command),
         Command::Bill(arguments) => bill::run(arguments),
+        Command::Rebuild(arguments) => rebuild::run(arguments),
         Command::Scenario(arguments) => scenario::run(arguments),
         Command::Bench(command) => crate::bench::run(command),
         Command::Serve(arguments) => serve::run(arguments),

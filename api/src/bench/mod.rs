@@ -5,6 +5,7 @@
 
 mod append;
 mod ingest;
+mod rebuild;
 
 use crate::cli::Failure;
 use clap::{Args, Subcommand};
@@ -26,6 +27,9 @@ pub enum Command {
         after_help = "Example:\n  indelible bench ingest --records 200000 --subscriptions 1000"
     )]
     Ingest(ingest::Options),
+    /// All read models made again, over a log of usage.
+    #[command(after_help = "Example:\n  indelible bench rebuild --records 200000")]
+    Rebuild(ingest::Options),
 }
 
 /// Where to write while measuring.
@@ -65,6 +69,7 @@ pub fn run(command: Command) -> Result<(), Failure> {
     let report = match command {
         Command::Append(options) => append::run(&options)?,
         Command::Ingest(options) => ingest::run(&options)?,
+        Command::Rebuild(options) => rebuild::run(&options)?,
     };
     println!("{report:#}");
     Ok(())

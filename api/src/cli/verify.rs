@@ -4,14 +4,15 @@ use clap::Args;
 use std::sync::Arc;
 
 use indelible_domain::audit::audit;
+use indelible_projections::Views;
 use indelible_store::{EventStore, Ledger, SledStore};
 
 use super::{Data, Failure, progress};
 
 pub const EXAMPLE: &str = "Example:\n  indelible verify --data ./indelible-data --json\n\n\
     Reads every block: checksums, the chain of hashes, positions and versions without gaps. Then folds all facts and \
-    audits every tenant: sums of documents, numbers without gaps, no day billed twice, journal and open items. Keep \
-    the head hash elsewhere to notice a log that was cut short.";
+    audits every tenant: sums of documents, numbers without gaps, no day billed twice, journal and open items; and \
+    compares every read model with a rebuild. Keep the head hash elsewhere to notice a log that was cut short.";
 
 #[derive(Args)]
 pub struct Arguments {
@@ -38,7 +39,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let verified = verified.map_err(Failure::store)?;
     let ledger = Ledger::open(store.clone()).map_err(Failure::store)?;
     let tenants = ledger.tenants();
-    let broken: Vec<String> = tenants
+    let mut broken: Vec<String> = tenants
         .iter()
         .flat_map(|name| {
             let found = ledger.read(name, audit);
@@ -47,6 +48,11 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
                 .map(move |what| format!("tenant {name}: {what}"))
         })
         .collect();
+    let views = Views::open(store.clone(), dir, &mut |_| {}).map_err(Failure::store)?;
+    let differing = views.verify(&mut |p| progress::show(&bar, p.done, p.of));
+    for name in differing.map_err(Failure::store)? {
+        broken.push(format!("read model {name} differs from a rebuild"));
+    }
     let hash: String = verified
         .head_hash
         .iter()
