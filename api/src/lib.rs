@@ -11,6 +11,7 @@ pub mod clock;
 pub mod console;
 pub mod demo;
 pub mod graphql;
+pub mod ingest;
 pub mod limits;
 pub mod logging;
 pub mod metrics;

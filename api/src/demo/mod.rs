@@ -1,5 +1,61 @@
-//! `indelible demo`.
+//! `indelible demo`: three businesses, six months, one command (docs/contexts/demo.md).
+//!
+//! The supplied files are ingested untouched and checked; then their records, shifted and repeated, are rated, billed,
+//! paid and dunned day by day through the same commands as everything else. Same seed, same figures.
 
+mod businesses;
+mod check;
+mod desk;
+mod figures;
 pub mod generator;
+mod payers;
 mod random;
 mod sample;
+mod story;
+mod tables;
+
+use chrono::NaiveDate;
+use indelible_domain::kernel::Rejection;
+use indelible_store::{Refused, StoreError};
+
+pub use check::Agreed;
+pub use figures::Figures;
+pub use story::{Plan, play};
+pub use tables::print;
+
+/// Tenant of the three businesses.
+pub const TENANT: &str = "default";
+
+/// Why the demo ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum DemoError {
+    #[error(transparent)]
+    Pattern(#[from] generator::PatternError),
+    #[error(transparent)]
+    Ingest(#[from] crate::ingest::IngestError),
+    #[error("the price list cannot be used: {0}")]
+    Catalog(Rejection),
+    #[error("{what} was refused on {on}: {refused}")]
+    Refused { on: NaiveDate, what: String, refused: Refused },
+    /// A figure of the untouched files is not what it must be.
+    #[error("{what}: {found} was found, {expected} is expected")]
+    Figure { what: String, found: String, expected: String },
+    #[error("{0}")]
+    Unexpected(String),
+    #[error("the demo is broken: {0}")]
+    Broken(String),
+    #[error("the log could not be used")]
+    Store(#[from] StoreError),
+    #[error("a read model could not be used")]
+    View(#[from] indelible_projections::ViewError),
+}
+
+impl DemoError {
+    fn arithmetic(rejection: Rejection) -> DemoError {
+        DemoError::Broken(rejection.to_string())
+    }
+}
+
+fn next_day(date: NaiveDate) -> NaiveDate {
+    date.succ_opt().unwrap_or(date)
+}
