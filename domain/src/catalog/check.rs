@@ -190,7 +190,11 @@ fn usage(charge: &Usage, problems: &mut Problems) {
     for (n, window) in charge.when.iter().enumerate() {
         when(n + 1, window, problems);
     }
-    price(&charge.price, problems);
+    // The seller pays for what the customer delivers, such as solar feed-in.
+    match charge.price {
+        Price::PerUnit(unit) if charge.pay == Pay::Invoice => problems.price("price", unit.max(unit.negated())),
+        _ => price(&charge.price, problems),
+    }
 }
 
 fn when(n: usize, window: &Window, problems: &mut Problems) {

@@ -202,6 +202,14 @@ pub enum Price {
     Dynamic(Dynamic),
 }
 
+impl Price {
+    /// A price per unit below zero: the seller pays for what the customer delivers. Of every other model an amount
+    /// below zero over a period is zero (policy 16).
+    pub fn pays_the_customer(&self) -> bool {
+        matches!(self, Price::PerUnit(unit) if unit.is_negative())
+    }
+}
+
 /// Started packages of `size` units at `price`, after `free` units.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -394,8 +394,12 @@ fn usage<'a>(
         let base = rating::price::amount(&charge.price, Decimal::ZERO)?;
         // Less than nothing over a period is nothing, flat fees included (policy 16).
         let exact = base
-            .plus(meter.map_or(Exact::ZERO, |m| m.amount))?
-            .max(Exact::ZERO);
+            .plus(meter.map_or(Exact::ZERO, |m| m.amount))?;
+        let exact = if charge.price.pays_the_customer() {
+            exact
+        } else {
+            exact.max(Exact::ZERO)
+        };
         let total = basis.round(exact)?;
         let billed = Money::sum(
             basis.currency,

@@ -9,5 +9,5 @@ pub use batch::{
     Batch, Command, Conflict, Continued, Event, Held, Listed, Refused, Replaced, Settled,
     Superseded, Unreadable,
 };
-pub use intake::{Intake, Key, Received, UsageRecord};
+pub use intake::{BATCH_BYTES_MAX, Intake, Key, LINES_MAX, Received, UsageRecord};
 pub use sealing::{access_hash, record_from};

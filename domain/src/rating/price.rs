@@ -7,11 +7,16 @@ use crate::catalog::{Package, Percentage, Price, Tier, Usage};
 use crate::kernel::{Decimal, Exact, Rejection};
 
 /// The exact amount of `quantity` units under `price`, from nothing: tiers filled from the first, flat fees included.
-/// Below zero it is zero (policy 16). Of a percentage or a dynamic price only zero units have an amount.
+/// Below zero it is zero (policy 16), except that a price per unit below zero pays for what the customer delivers.
+/// Of a percentage or a dynamic price only zero units have an amount.
 pub fn amount(price: &Price, quantity: impl Into<Exact>) -> Result<Exact, Rejection> {
     let quantity = quantity.into();
     let amount = match price {
         Price::Flat(amount) => (*amount).into(),
+        // No units below zero here: taking back what was delivered cannot cost more than it brought.
+        Price::PerUnit(unit) if price.pays_the_customer() => {
+            return Exact::from(*unit).times(quantity.max(Exact::ZERO));
+        }
         Price::PerUnit(unit) => Exact::from(*unit).times(quantity)?,
         Price::Package(package) => packages(package, quantity)?,
         Price::Graduated(tiers) => {
@@ -164,4 +169,17 @@ fn blocks(units: Exact, block: Option<Decimal>) -> Result<Exact, Rejection> {
 pub fn divide(units: Exact, by: Decimal) -> Result<Exact, Rejection> {
     let by = Exact::from(by);
     units.share(by.denominator(), by.numerator())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_price_below_zero_pays_for_what_the_customer_delivers_and_never_charges_for_it() {
+        let feed_in = Price::PerUnit("-0.05".parse().expect("a decimal"));
+        let of = |kwh: i128| amount(&feed_in, Exact::from(kwh)).map(|a| a.to_decimal(2));
+        assert_eq!(of(600), Ok("-30".to_string()));
+        assert_eq!(of(-600), Ok("0".to_string()));
+    }
 }
