@@ -19,9 +19,9 @@ use indelible_domain::kernel::Rejection;
 use indelible_store::{Refused, StoreError};
 
 pub use check::Agreed;
-pub use figures::Figures;
-pub use story::{Plan, play};
-pub use tables::print;
+
+pub use story::{Plan, Watch, play};
+
 
 /// Tenant of the three businesses.
 pub const TENANT: &str = "default";
@@ -46,8 +46,6 @@ pub enum DemoError {
     Broken(String),
     #[error("the log could not be used")]
     Store(#[from] StoreError),
-    #[error("a read model could not be used")]
-    View(#[from] indelible_projections::ViewError),
 }
 
 impl DemoError {

@@ -7,12 +7,11 @@ use super::generator::{self, Customers, Delivery};
 use super::payers::Payers;
 use super::random::Random;
 use super::{DemoError, TENANT, next_day, sample};
-use crate::catalog_file;
 use crate::office::Office;
-use chrono::{Datelike as _, Months, NaiveDate};
+use chrono::{Datelike as _, Months};
 use indelible_domain::Command;
 use indelible_domain::accounts::Account;
-use indelible_domain::catalog::Offer;
+use indelible_domain::catalog::{self, Offer};
 use indelible_domain::world::Noun as _;
 use std::sync::Arc;
 
@@ -74,13 +73,13 @@ pub fn play(office: &Arc<Office>, plan: &Plan, watch: &mut dyn Watch) -> Result<
 }
 
 fn offers(plan: &Plan) -> Result<Vec<Offer>, DemoError> {
-    catalog_file::read(plan.catalog.as_deref().unwrap_or(sample::CATALOG)).map_err(DemoError::Catalog)
+    catalog::parse(plan.catalog.as_deref().unwrap_or(sample::CATALOG)).map_err(DemoError::Catalog)
 }
 
 /// Opens the legal entities of a tenant and publishes what they sell.
 fn found(desk: &Desk, businesses: &[Business], offers: &[Offer]) -> Result<(), DemoError> {
     desk.order(Command::ApplyCatalog { offers: offers.to_vec() })?;
-    desk.order(Command::SetDunningPolicy { policy: DUNNING.to_string(), levels: businesses::dunning_levels() })?;
+    let _ = desk.hand_in(Command::SetDunningPolicy { policy: DUNNING.to_string(), levels: businesses::dunning_levels() });
     for business in businesses {
         desk.order(Command::OpenEntity { entity: business.entity.to_string(), terms: business.terms.clone() })?;
         for rate in &business.taxes {
@@ -117,7 +116,7 @@ fn dun(desk: &Desk) -> Result<(), DemoError> {
         Account::table(&tenant.tables).keys().filter(|id| tenant.tables.receivables.contains_key(*id)).cloned().collect()
     });
     for account in accounts {
-        desk.order(Command::DunAccount { account })?;
+        if let Err(e) = desk.hand_in(Command::DunAccount { account }) && e.code() != "NOT_READY" { return Err(DemoError::Unexpected(e.message())); }
     }
     Ok(())
 }
