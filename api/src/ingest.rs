@@ -5,7 +5,9 @@
 
 use indelible_domain::kernel::Personal;
 use indelible_domain::mediation::formats::{self, Format, Line, Unreadable};
-use indelible_domain::mediation::{BATCH_BYTES_MAX, Intake, LINES_MAX, Received, UsageRecord, access_hash, record_from};
+use indelible_domain::mediation::{
+    BATCH_BYTES_MAX, Intake, LINES_MAX, Received, UsageRecord, access_hash, record_from,
+};
 use indelible_store::{Keyring, KeyringError};
 
 /// Stored bytes of a line besides its text and attributes, roughly and never too little.
@@ -16,7 +18,11 @@ const LINE_BYTES: usize = 600;
 pub enum IngestError {
     /// Nothing in it can be understood.
     #[error("{name} cannot be read as {format}: {source}", format = .format.name())]
-    Unreadable { name: String, format: Format, source: Unreadable },
+    Unreadable {
+        name: String,
+        format: Format,
+        source: Unreadable,
+    },
     #[error("personal data could not be sealed")]
     Seal(#[from] KeyringError),
 }
@@ -45,7 +51,11 @@ pub struct Origin<'a> {
 }
 
 /// A file as batches of at most [`LINES_MAX`] records, in file order.
-pub fn intakes(keyring: &Keyring, origin: &Origin<'_>, bytes: &[u8]) -> Result<Vec<Intake>, IngestError> {
+pub fn intakes(
+    keyring: &Keyring,
+    origin: &Origin<'_>,
+    bytes: &[u8],
+) -> Result<Vec<Intake>, IngestError> {
     let lines = formats::read(origin.format, bytes).map_err(|source| IngestError::Unreadable {
         name: origin.name.to_string(),
         format: origin.format,
@@ -55,7 +65,11 @@ pub fn intakes(keyring: &Keyring, origin: &Origin<'_>, bytes: &[u8]) -> Result<V
     let mut room = 0;
     for line in lines {
         let size = size(&line);
-        if batches.last().is_none_or(|batch| batch.lines.len() == LINES_MAX) || size > room {
+        if batches
+            .last()
+            .is_none_or(|batch| batch.lines.len() == LINES_MAX)
+            || size > room
+        {
             batches.push(empty(origin, batches.len() + 1));
             room = BATCH_BYTES_MAX;
         }
@@ -88,7 +102,12 @@ fn empty(origin: &Origin<'_>, number: usize) -> Intake {
 }
 
 fn size(line: &Line) -> usize {
-    let attributes = line.reading.as_ref().map_or(0, |r| r.attributes.iter().map(|(k, v)| 16 + k.len() + v.len()).sum());
+    let attributes = line.reading.as_ref().map_or(0, |r| {
+        r.attributes
+            .iter()
+            .map(|(k, v)| 16 + k.len() + v.len())
+            .sum()
+    });
     LINE_BYTES + line.raw.len() + attributes
 }
 
@@ -96,13 +115,27 @@ fn receive(keyring: &Keyring, origin: &Origin<'_>, line: Line) -> Result<Receive
     let reading = match line.reading {
         Ok(reading) => reading,
         Err(fault) => {
-            return Ok(Received::Unreadable { line: line.number, code: fault.code.to_string(), reason: fault.reason });
+            return Ok(Received::Unreadable {
+                line: line.number,
+                code: fault.code.to_string(),
+                reason: fault.reason,
+            });
         }
     };
-    let record = record_from(&reading, origin.source, |bytes| keyring.lookup_hash(origin.tenant, bytes));
-    let sealed = keyring.seal(origin.tenant, &format!("usage:{}", record.access), line.raw.as_bytes())?;
+    let record = record_from(&reading, origin.source, |bytes| {
+        keyring.lookup_hash(origin.tenant, bytes)
+    });
+    let sealed = keyring.seal(
+        origin.tenant,
+        &format!("usage:{}", record.access),
+        line.raw.as_bytes(),
+    )?;
     let raw = Personal::sealed(sealed.key_id, sealed.nonce, sealed.ciphertext);
-    Ok(Received::Record(UsageRecord { line: line.number, raw: Some(raw), ..record }))
+    Ok(Received::Record(UsageRecord {
+        line: line.number,
+        raw: Some(raw),
+        ..record
+    }))
 }
 
 #[cfg(test)]
@@ -110,11 +143,19 @@ mod tests {
     use super::*;
 
     fn origin() -> Origin<'static> {
-        Origin { tenant: "t", source: "switch", format: Format::Calls, name: "calls.csv", batch: "b" }
+        Origin {
+            tenant: "t",
+            source: "switch",
+            format: Format::Calls,
+            name: "calls.csv",
+            batch: "b",
+        }
     }
 
     fn calls(count: usize) -> Vec<u8> {
-        let rows: String = (0..count).map(|n| format!("r{n};491700000001;2026-10-01T00:00:00+00:00;60\n")).collect();
+        let rows: String = (0..count)
+            .map(|n| format!("r{n};491700000001;2026-10-01T00:00:00+00:00;60\n"))
+            .collect();
         format!("record_id;msisdn;start;seconds\n{rows}").into_bytes()
     }
 
@@ -123,7 +164,10 @@ mod tests {
         let keyring = Keyring::in_memory(1);
         let batches = intakes(&keyring, &origin(), &calls(LINES_MAX + 1)).expect("calls");
         assert!(batches.iter().all(|b| b.check().is_ok()));
-        assert_eq!(batches.iter().map(|b| b.lines.len()).sum::<usize>(), LINES_MAX + 1);
+        assert_eq!(
+            batches.iter().map(|b| b.lines.len()).sum::<usize>(),
+            LINES_MAX + 1
+        );
         assert_eq!(batches[1].batch, "b-2");
     }
 
@@ -138,7 +182,9 @@ mod tests {
     fn the_hash_of_a_number_finds_the_record_with_that_number() {
         let keyring = Keyring::in_memory(1);
         let batches = intakes(&keyring, &origin(), &calls(1)).expect("calls");
-        let Received::Record(record) = &batches[0].lines[0] else { panic!("the line is readable") };
+        let Received::Record(record) = &batches[0].lines[0] else {
+            panic!("the line is readable")
+        };
         assert_eq!(record.access, access(&keyring, "t", "491700000001"));
     }
 }

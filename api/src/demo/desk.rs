@@ -6,9 +6,9 @@ use indelible_domain::command::StartSubscription;
 use indelible_domain::kernel::{Decimal, Instant, Personal, Zone};
 use indelible_domain::mediation::formats::Format;
 use indelible_domain::runs::BillRun;
+use indelible_domain::world::Tenant;
 use indelible_domain::{Command, Outcome};
 use indelible_store::ledger::BillRunRequest;
-use indelible_domain::world::Tenant;
 use indelible_store::{Refused, Request, Sealed};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -30,7 +30,11 @@ pub struct Desk {
 impl Desk {
     /// A desk that opens on `today`.
     pub fn new(office: Arc<Office>, tenant: &'static str, today: NaiveDate) -> Desk {
-        let desk = Desk { office, tenant, today };
+        let desk = Desk {
+            office,
+            tenant,
+            today,
+        };
         desk.office.clock.move_to(desk.now());
         desk
     }
@@ -57,18 +61,29 @@ impl Desk {
     /// A command of the story; the story expects it to be accepted.
     pub fn order(&self, command: Command) -> Result<Outcome, DemoError> {
         let what = kind(&command);
-        self.hand_in(command).map_err(|refused| DemoError::Refused { on: self.today, what, refused })
+        self.hand_in(command).map_err(|refused| DemoError::Refused {
+            on: self.today,
+            what,
+            refused,
+        })
     }
 
     /// A command that may be refused.
     pub fn hand_in(&self, command: Command) -> Result<Outcome, Refused> {
         let request = Request::new(self.tenant, "demo", self.now(), command);
-        self.office.ledger.execute(request).map(|receipt| receipt.outcome)
+        self.office
+            .ledger
+            .execute(request)
+            .map(|receipt| receipt.outcome)
     }
 
     pub fn step(&self, step: &Step) -> Result<(), DemoError> {
         match step {
-            Step::Open { account, terms, name } => self.open(account, terms, name),
+            Step::Open {
+                account,
+                terms,
+                name,
+            } => self.open(account, terms, name),
             Step::Subscribe(contract) => self.subscribe(contract, self.today),
             Step::Do(command) => self.order(command.as_ref().clone()).map(drop),
         }
@@ -80,19 +95,37 @@ impl Desk {
             email: format!("{account}@example.com"),
             ..Contact::default()
         };
-        let terms = AccountTerms { contact: Some(self.seal(account, &contact)?), ..terms.clone() };
-        self.order(Command::OpenAccount { account: account.to_string(), terms }).map(drop)
+        let terms = AccountTerms {
+            contact: Some(self.seal(account, &contact)?),
+            ..terms.clone()
+        };
+        self.order(Command::OpenAccount {
+            account: account.to_string(),
+            terms,
+        })
+        .map(drop)
     }
 
     fn seal(&self, account: &str, contact: &Contact) -> Result<Personal<Contact>, DemoError> {
         let bytes = serde_json::to_vec(contact).map_err(|e| DemoError::Broken(e.to_string()))?;
-        let Sealed { key_id, nonce, ciphertext } =
-            self.office.keyring.seal(self.tenant, account, &bytes).map_err(ingest::IngestError::from)?;
+        let Sealed {
+            key_id,
+            nonce,
+            ciphertext,
+        } = self
+            .office
+            .keyring
+            .seal(self.tenant, account, &bytes)
+            .map_err(ingest::IngestError::from)?;
         Ok(Personal::sealed(key_id, nonce, ciphertext))
     }
 
     pub fn subscribe(&self, contract: &Contract, from: NaiveDate) -> Result<(), DemoError> {
-        let access = contract.access.iter().map(|a| ingest::access(&self.office.keyring, self.tenant, a)).collect();
+        let access = contract
+            .access
+            .iter()
+            .map(|a| ingest::access(&self.office.keyring, self.tenant, a))
+            .collect();
         let start = StartSubscription {
             subscription: contract.subscription.clone(),
             account: contract.account.clone(),
@@ -104,12 +137,25 @@ impl Desk {
             trial: true,
             access,
         };
-        self.order(Command::StartSubscription(Box::new(start))).map(drop)
+        self.order(Command::StartSubscription(Box::new(start)))
+            .map(drop)
     }
 
     /// A file of usage, in as many commits as it takes.
-    pub fn ingest(&self, source: &str, format: Format, name: &str, bytes: &[u8]) -> Result<(), DemoError> {
-        let origin = Origin { tenant: self.tenant, source, format, name, batch: name };
+    pub fn ingest(
+        &self,
+        source: &str,
+        format: Format,
+        name: &str,
+        bytes: &[u8],
+    ) -> Result<(), DemoError> {
+        let origin = Origin {
+            tenant: self.tenant,
+            source,
+            format,
+            name,
+            batch: name,
+        };
         for intake in ingest::intakes(&self.office.keyring, &origin, bytes)? {
             self.order(Command::IngestUsage(Box::new(intake)))?;
         }
@@ -130,12 +176,22 @@ impl Desk {
             correlation: String::new(),
             now: self.now(),
         };
-        let refused = |refused| DemoError::Refused { on: self.today, what: "bill run".to_string(), refused };
-        let run = self.office.ledger.run_bill(&ask, &mut |_, _| {}).map_err(refused)?.run;
+        let refused = |refused| DemoError::Refused {
+            on: self.today,
+            what: "bill run".to_string(),
+            refused,
+        };
+        let run = self
+            .office
+            .ledger
+            .run_bill(&ask, &mut |_, _| {})
+            .map_err(refused)?
+            .run;
         match run.failed.first() {
-            Some((account, code, reason)) => {
-                Err(DemoError::Unexpected(format!("account {account} could not be billed on {}: {code}: {reason}", self.today)))
-            }
+            Some((account, code, reason)) => Err(DemoError::Unexpected(format!(
+                "account {account} could not be billed on {}: {code}: {reason}",
+                self.today
+            ))),
             None => Ok(run),
         }
     }
@@ -144,5 +200,8 @@ impl Desk {
 /// The name of a command, for messages.
 fn kind(command: &Command) -> String {
     let text = format!("{command:?}");
-    text.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default().to_string()
+    text.split(|c: char| !c.is_ascii_alphanumeric())
+        .next()
+        .unwrap_or_default()
+        .to_string()
 }

@@ -6,13 +6,11 @@
 mod businesses;
 mod check;
 mod desk;
-mod figures;
 pub mod generator;
 mod payers;
 mod random;
 mod sample;
 mod story;
-mod tables;
 
 use chrono::NaiveDate;
 use indelible_domain::kernel::Rejection;
@@ -21,7 +19,6 @@ use indelible_store::{Refused, StoreError};
 pub use check::Agreed;
 
 pub use story::{Plan, Watch, play};
-
 
 /// Tenant of the three businesses.
 pub const TENANT: &str = "default";
@@ -36,10 +33,18 @@ pub enum DemoError {
     #[error("the price list cannot be used: {0}")]
     Catalog(Rejection),
     #[error("{what} was refused on {on}: {refused}")]
-    Refused { on: NaiveDate, what: String, refused: Refused },
+    Refused {
+        on: NaiveDate,
+        what: String,
+        refused: Refused,
+    },
     /// A figure of the untouched files is not what it must be.
     #[error("{what}: {found} was found, {expected} is expected")]
-    Figure { what: String, found: String, expected: String },
+    Figure {
+        what: String,
+        found: String,
+        expected: String,
+    },
     #[error("{0}")]
     Unexpected(String),
     #[error("the demo is broken: {0}")]

@@ -18,15 +18,38 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug)]
 enum Move {
     /// Whatever is open of the invoice then.
-    Pay { account: String, invoice: String, payment: String, method: Method },
+    Pay {
+        account: String,
+        invoice: String,
+        payment: String,
+        method: Method,
+    },
     /// Pays an invoice that is paid already.
-    PayAgain { account: String, payment: String, amount: Money },
-    Settle { payment: String },
+    PayAgain {
+        account: String,
+        payment: String,
+        amount: Money,
+    },
+    Settle {
+        payment: String,
+    },
     /// The bank sends it back; it is asked for again three days later.
-    Return { account: String, invoice: String, payment: String },
-    Refund { payment: String },
-    Credit { invoice: String, amount: Money },
-    VoidAndBillAgain { account: String, invoice: String },
+    Return {
+        account: String,
+        invoice: String,
+        payment: String,
+    },
+    Refund {
+        payment: String,
+    },
+    Credit {
+        invoice: String,
+        amount: Money,
+    },
+    VoidAndBillAgain {
+        account: String,
+        invoice: String,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,7 +77,10 @@ struct Letter {
 
 impl Payers {
     pub fn new(random: Random) -> Payers {
-        Payers { random, plan: BTreeMap::new() }
+        Payers {
+            random,
+            plan: BTreeMap::new(),
+        }
     }
 
     /// Customers read the invoices issued today and decide when to pay.
@@ -68,11 +94,23 @@ impl Payers {
     fn decide(&mut self, letter: Letter, today: NaiveDate) {
         // Drawn for everybody, so that a named exception moves nobody else.
         let (mood, when) = (self.random.below(100), self.random.below(6));
-        let Letter { account, invoice, due, open } = letter;
+        let Letter {
+            account,
+            invoice,
+            due,
+            open,
+        } = letter;
         let payment = format!("pay-{invoice}");
-        let pay = |method| Move::Pay { account: account.clone(), invoice: invoice.clone(), payment: payment.clone(), method };
+        let pay = |method| Move::Pay {
+            account: account.clone(),
+            invoice: invoice.clone(),
+            payment: payment.clone(),
+            method,
+        };
         let month = today.format("%Y-%m").to_string();
-        let is = |name: String, months: &[&str]| account == name && (months.is_empty() || months.contains(&month.as_str()));
+        let is = |name: String, months: &[&str]| {
+            account == name && (months.is_empty() || months.contains(&month.as_str()))
+        };
         if account == mobile::account(7) && month.as_str() >= "2026-12" {
             return;
         }
@@ -93,14 +131,36 @@ impl Payers {
         }
         if is(energy::account(3), &["2027-01"]) {
             let amount = Money::new(1000, open.currency);
-            self.put(after(today, 5), Move::Credit { invoice: invoice.clone(), amount });
+            self.put(
+                after(today, 5),
+                Move::Credit {
+                    invoice: invoice.clone(),
+                    amount,
+                },
+            );
         }
         if is(mobile::account(15), &["2026-12"]) {
-            self.put(after(due, 1), Move::PayAgain { account: account.clone(), payment: format!("{payment}-again"), amount: open });
-            self.put(after(due, 5), Move::Refund { payment: format!("{payment}-again") });
+            self.put(
+                after(due, 1),
+                Move::PayAgain {
+                    account: account.clone(),
+                    payment: format!("{payment}-again"),
+                    amount: open,
+                },
+            );
+            self.put(
+                after(due, 5),
+                Move::Refund {
+                    payment: format!("{payment}-again"),
+                },
+            );
             return self.put(due, pay(Method::Transfer));
         }
-        let early = |days: u32| due.checked_sub_days(Days::new(u64::from(days))).unwrap_or(due).max(today);
+        let early = |days: u32| {
+            due.checked_sub_days(Days::new(u64::from(days)))
+                .unwrap_or(due)
+                .max(today)
+        };
         match mood {
             0..40 => self.put(early(when), pay(Method::Transfer)),
             40..80 => self.put(early(3), pay(Method::DirectDebit)),
@@ -117,7 +177,11 @@ impl Payers {
 
     /// Does what is planned up to today.
     pub fn act(&mut self, desk: &Desk) -> Result<(), DemoError> {
-        while let Some(day) = self.plan.first_entry().filter(|day| *day.key() <= desk.today()) {
+        while let Some(day) = self
+            .plan
+            .first_entry()
+            .filter(|day| *day.key() <= desk.today())
+        {
             for what in day.remove() {
                 self.one(desk, what)?;
             }
@@ -128,42 +192,96 @@ impl Payers {
     fn one(&mut self, desk: &Desk, what: Move) -> Result<(), DemoError> {
         let later = |days| after(desk.today(), days);
         match what {
-            Move::Pay { account, invoice, payment, method } => {
-                let Some(amount) = open_of(desk, &account, &invoice) else { return Ok(()) };
+            Move::Pay {
+                account,
+                invoice,
+                payment,
+                method,
+            } => {
+                let Some(amount) = open_of(desk, &account, &invoice) else {
+                    return Ok(());
+                };
                 self.record(desk, &account, Some(&invoice), &payment, amount, method)?;
                 match method {
                     Method::Transfer => {}
                     Method::DirectDebit => self.put(later(2), Move::Settle { payment }),
-                    Method::Bouncing => self.put(later(2), Move::Return { account, invoice, payment }),
+                    Method::Bouncing => self.put(
+                        later(2),
+                        Move::Return {
+                            account,
+                            invoice,
+                            payment,
+                        },
+                    ),
                 }
             }
-            Move::PayAgain { account, payment, amount } => {
+            Move::PayAgain {
+                account,
+                payment,
+                amount,
+            } => {
                 self.record(desk, &account, None, &payment, amount, Method::Transfer)?;
             }
             Move::Settle { payment } => {
                 desk.order(Command::SettlePayment { payment })?;
             }
-            Move::Return { account, invoice, payment } => {
+            Move::Return {
+                account,
+                invoice,
+                payment,
+            } => {
                 let reason = "insufficient funds".to_string();
-                desk.order(Command::FailPayment { payment: payment.clone(), kind: FailureKind::Soft, reason })?;
+                desk.order(Command::FailPayment {
+                    payment: payment.clone(),
+                    kind: FailureKind::Soft,
+                    reason,
+                })?;
                 let payment = format!("{payment}-again");
-                self.put(later(3), Move::Pay { account, invoice, payment, method: Method::DirectDebit });
+                self.put(
+                    later(3),
+                    Move::Pay {
+                        account,
+                        invoice,
+                        payment,
+                        method: Method::DirectDebit,
+                    },
+                );
             }
             Move::Refund { payment } => {
                 let reason = "paid twice".to_string();
-                desk.order(Command::RefundPayment { payment, amount: None, reason })?;
+                desk.order(Command::RefundPayment {
+                    payment,
+                    amount: None,
+                    reason,
+                })?;
             }
             Move::Credit { invoice, amount } => {
                 let note = format!("credit-{invoice}");
                 let reason = "outage of 27 December".to_string();
-                desk.order(Command::CreditInvoice { note, invoice, parts: vec![(1, Some(amount))], reason })?;
+                desk.order(Command::CreditInvoice {
+                    note,
+                    invoice,
+                    parts: vec![(1, Some(amount))],
+                    reason,
+                })?;
             }
             Move::VoidAndBillAgain { account, invoice } => {
-                desk.order(Command::VoidInvoice { invoice: invoice.clone(), reason: "wrong purchase order number".to_string() })?;
+                desk.order(Command::VoidInvoice {
+                    invoice: invoice.clone(),
+                    reason: "wrong purchase order number".to_string(),
+                })?;
                 let run = format!("{}-again", desk.today().format("%Y-%m"));
                 desk.bill(&run, vec![account.clone()])?;
                 let replaced = format!("{run}.{account}");
-                self.put(later(20), Move::Pay { account, payment: format!("pay-{replaced}"), invoice: replaced, method: Method::Transfer });
+                self.put(
+                    later(20),
+                    Move::Pay {
+                        account,
+                        payment: format!("pay-{replaced}"),
+                        invoice: replaced,
+                        method: Method::Transfer,
+                    },
+                );
             }
         }
         Ok(())
@@ -195,7 +313,8 @@ impl Payers {
 }
 
 fn after(date: NaiveDate, days: u32) -> NaiveDate {
-    date.checked_add_days(Days::new(u64::from(days))).unwrap_or(date)
+    date.checked_add_days(Days::new(u64::from(days)))
+        .unwrap_or(date)
 }
 
 /// Invoices issued on a day with something to pay, by account.
@@ -204,7 +323,12 @@ fn letters(desk: &Desk, issued: NaiveDate) -> Vec<Letter> {
         let mut letters = Vec::new();
         for (account, entry) in Receivables::table(&tenant.tables) {
             for item in entry.state.open_items().filter(|i| i.issued == issued) {
-                letters.push(Letter { account: account.clone(), invoice: item.invoice.clone(), due: item.due, open: item.open });
+                letters.push(Letter {
+                    account: account.clone(),
+                    invoice: item.invoice.clone(),
+                    due: item.due,
+                    open: item.open,
+                });
             }
         }
         letters

@@ -32,12 +32,22 @@ pub trait Watch {
 }
 
 /// Plays the whole story on an empty office. The answer is the figures of the untouched files.
-pub fn play(office: &Arc<Office>, plan: &Plan, watch: &mut dyn Watch) -> Result<Vec<Agreed>, DemoError> {
+pub fn play(
+    office: &Arc<Office>,
+    plan: &Plan,
+    watch: &mut dyn Watch,
+) -> Result<Vec<Agreed>, DemoError> {
     let first = businesses::opening();
-    let last = first.checked_add_months(Months::new(plan.months)).unwrap_or(first);
+    let last = first
+        .checked_add_months(Months::new(plan.months))
+        .unwrap_or(first);
     let days = u64::try_from((last - first).num_days()).unwrap_or(0);
     let offers = offers(plan)?;
-    let businesses = [mobile::business(), cloud::business(&generator::sub_accounts()?), energy::business()];
+    let businesses = [
+        mobile::business(),
+        cloud::business(&generator::sub_accounts()?),
+        energy::business(),
+    ];
 
     watch.at(0, days, "the supplied files, untouched");
     let desk = Desk::new(Arc::clone(office), check::TENANT, first);
@@ -47,7 +57,10 @@ pub fn play(office: &Arc<Office>, plan: &Plan, watch: &mut dyn Watch) -> Result<
 
     let mut desk = Desk::new(Arc::clone(office), TENANT, first);
     found(&desk, &businesses, &offers)?;
-    let customers = Customers { reachable: &mobile::reachable, sites: &energy::sites() };
+    let customers = Customers {
+        reachable: &mobile::reachable,
+        sites: &energy::sites(),
+    };
     let deliveries = generator::deliveries(plan.seed, first, plan.months, &customers)?;
     let mut deliveries = deliveries.into_iter().peekable();
     let mut payers = Payers::new(Random::new(plan.seed, "payments"));
@@ -57,7 +70,14 @@ pub fn play(office: &Arc<Office>, plan: &Plan, watch: &mut dyn Watch) -> Result<
         watch.at(done, days, &today.format("%-d %B %Y").to_string());
         desk.move_to(today);
         steps(&desk, &businesses)?;
-        while let Some(Delivery { source, format, name, bytes, .. }) = deliveries.next_if(|d| d.on <= today) {
+        while let Some(Delivery {
+            source,
+            format,
+            name,
+            bytes,
+            ..
+        }) = deliveries.next_if(|d| d.on <= today)
+        {
             desk.ingest(source, format, &name, &bytes)?;
         }
         payers.act(&desk)?;
@@ -78,10 +98,18 @@ fn offers(plan: &Plan) -> Result<Vec<Offer>, DemoError> {
 
 /// Opens the legal entities of a tenant and publishes what they sell.
 fn found(desk: &Desk, businesses: &[Business], offers: &[Offer]) -> Result<(), DemoError> {
-    desk.order(Command::ApplyCatalog { offers: offers.to_vec() })?;
-    let _ = desk.hand_in(Command::SetDunningPolicy { policy: DUNNING.to_string(), levels: businesses::dunning_levels() });
+    desk.order(Command::ApplyCatalog {
+        offers: offers.to_vec(),
+    })?;
+    desk.order(Command::SetDunningPolicy {
+        policy: DUNNING.to_string(),
+        levels: businesses::dunning_levels(),
+    })?;
     for business in businesses {
-        desk.order(Command::OpenEntity { entity: business.entity.to_string(), terms: business.terms.clone() })?;
+        desk.order(Command::OpenEntity {
+            entity: business.entity.to_string(),
+            terms: business.terms.clone(),
+        })?;
         for rate in &business.taxes {
             desk.order(Command::SetTaxRate(rate.clone()))?;
         }
@@ -92,10 +120,18 @@ fn found(desk: &Desk, businesses: &[Business], offers: &[Offer]) -> Result<(), D
 /// One account of each business, for the untouched files.
 fn open_accounts(desk: &Desk, businesses: &[Business]) -> Result<(), DemoError> {
     for business in businesses {
-        let open = business.steps.iter().map(|(_, step)| step).find(|step| matches!(step, businesses::Step::Open { .. }));
+        let open = business
+            .steps
+            .iter()
+            .map(|(_, step)| step)
+            .find(|step| matches!(step, businesses::Step::Open { .. }));
         if let Some(businesses::Step::Open { terms, .. }) = open {
             let account = format!("{}-1", business.entity);
-            desk.step(&businesses::Step::Open { account, terms: terms.clone(), name: "Sample".to_string() })?;
+            desk.step(&businesses::Step::Open {
+                account,
+                terms: terms.clone(),
+                name: "Sample".to_string(),
+            })?;
         }
     }
     Ok(())
@@ -103,7 +139,10 @@ fn open_accounts(desk: &Desk, businesses: &[Business]) -> Result<(), DemoError> 
 
 /// What the customers of all businesses do today.
 fn steps(desk: &Desk, businesses: &[Business]) -> Result<(), DemoError> {
-    let today = businesses.iter().flat_map(|b| &b.steps).filter(|(on, _)| *on == desk.today());
+    let today = businesses
+        .iter()
+        .flat_map(|b| &b.steps)
+        .filter(|(on, _)| *on == desk.today());
     for (_, step) in today {
         desk.step(step)?;
     }
@@ -113,10 +152,14 @@ fn steps(desk: &Desk, businesses: &[Business]) -> Result<(), DemoError> {
 /// Dunning looks at every account that owes something, every day.
 fn dun(desk: &Desk) -> Result<(), DemoError> {
     let accounts: Vec<String> = desk.read(|tenant| {
-        Account::table(&tenant.tables).keys().filter(|id| tenant.tables.receivables.contains_key(*id)).cloned().collect()
+        Account::table(&tenant.tables)
+            .keys()
+            .filter(|id| tenant.tables.receivables.contains_key(*id))
+            .cloned()
+            .collect()
     });
     for account in accounts {
-        if let Err(e) = desk.hand_in(Command::DunAccount { account }) && e.code() != "NOT_READY" { return Err(DemoError::Unexpected(e.message())); }
+        desk.order(Command::DunAccount { account })?;
     }
     Ok(())
 }

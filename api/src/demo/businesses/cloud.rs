@@ -27,11 +27,25 @@ pub fn account(n: usize) -> String {
 pub fn business(sub_accounts: &BTreeSet<String>) -> Business {
     let mut steps = Vec::new();
     for n in 1..=CUSTOMERS {
-        const KIND: [&str; 6] = ["Analytics", "Robotics", "Logistics", "Media", "Health", "Games"];
+        const KIND: [&str; 6] = [
+            "Analytics",
+            "Robotics",
+            "Logistics",
+            "Media",
+            "Health",
+            "Games",
+        ];
         const PLACE: [&str; 4] = ["Hudson", "Mohawk", "Seneca", "Oneida"];
         let name = format!("{} {} LLC", PLACE[n % PLACE.len()], KIND[n % KIND.len()]);
         let account = account(n);
-        steps.push((opening(), Step::Open { account, terms: Box::new(SELLER.customer(ENTITY)), name }));
+        steps.push((
+            opening(),
+            Step::Open {
+                account,
+                terms: Box::new(SELLER.customer(ENTITY)),
+                name,
+            },
+        ));
     }
     let mut dealt = BTreeMap::new();
     for (i, sub_account) in sub_accounts.iter().enumerate() {
@@ -57,7 +71,12 @@ pub fn business(sub_accounts: &BTreeSet<String>) -> Business {
         unused: Unused::CreditProrata,
     };
     steps.push((day(2027, 1, 1), act(gives_up)));
-    Business { entity: ENTITY, terms: SELLER.terms(), taxes: Vec::new(), steps: in_order(steps) }
+    Business {
+        entity: ENTITY,
+        terms: SELLER.terms(),
+        taxes: Vec::new(),
+        steps: in_order(steps),
+    }
 }
 
 fn subscription(customer: usize, count: i32) -> String {

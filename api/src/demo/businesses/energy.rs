@@ -30,7 +30,11 @@ pub fn account(n: usize) -> String {
 }
 
 pub fn sites() -> Vec<Site> {
-    let site = |(n, (nmi, _, like)): (usize, &(&str, &str, Like))| Site { nmi: (*nmi).to_string(), like: *like, from: joined(n + 1) };
+    let site = |(n, (nmi, _, like)): (usize, &(&str, &str, Like))| Site {
+        nmi: (*nmi).to_string(),
+        like: *like,
+        from: joined(n + 1),
+    };
     CUSTOMERS.iter().enumerate().map(site).collect()
 }
 
@@ -39,19 +43,39 @@ pub fn business() -> Business {
     for (i, (nmi, name, like)) in CUSTOMERS.iter().enumerate() {
         let n = i + 1;
         let terms = Box::new(SELLER.customer(ENTITY));
-        steps.push((joined(n), Step::Open { account: account(n), terms, name: (*name).to_string() }));
+        steps.push((
+            joined(n),
+            Step::Open {
+                account: account(n),
+                terms,
+                name: (*name).to_string(),
+            },
+        ));
         let contract = Contract {
             subscription: format!("energy-{n}-supply"),
             account: account(n),
-            offer: if *like == Like::Plant { "energy-business" } else { "energy-home" },
+            offer: if *like == Like::Plant {
+                "energy-business"
+            } else {
+                "energy-home"
+            },
             quantity: 1,
             access: vec![(*nmi).to_string()],
         };
         steps.push((joined(n), Step::Subscribe(contract)));
     }
-    Business { entity: ENTITY, terms: SELLER.terms(), taxes: vec![SELLER.tax("GST", "0.10")], steps: in_order(steps) }
+    Business {
+        entity: ENTITY,
+        terms: SELLER.terms(),
+        taxes: vec![SELLER.tax("GST", "0.10")],
+        steps: in_order(steps),
+    }
 }
 
 fn joined(customer: usize) -> NaiveDate {
-    if customer == 6 { day(2026, 12, 7) } else { opening() }
+    if customer == 6 {
+        day(2026, 12, 7)
+    } else {
+        opening()
+    }
 }

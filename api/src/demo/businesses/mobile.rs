@@ -33,7 +33,12 @@ pub fn business() -> Business {
         steps.extend(joins(n).into_iter().map(|step| (joined(n), step)));
     }
     steps.extend(changes());
-    Business { entity: ENTITY, terms: SELLER.terms(), taxes: vec![SELLER.tax("VAT", "0.19")], steps: in_order(steps) }
+    Business {
+        entity: ENTITY,
+        terms: SELLER.terms(),
+        taxes: vec![SELLER.tax("VAT", "0.19")],
+        steps: in_order(steps),
+    }
 }
 
 pub fn account(n: u32) -> String {
@@ -50,8 +55,13 @@ fn msisdn(n: u32) -> String {
 
 /// Whether a number can make calls on a day; calls of others are what the generator calls strangers.
 pub fn reachable(number: &str, on: NaiveDate) -> bool {
-    let n: Option<u32> = number.strip_prefix("4917000000").and_then(|n| n.parse().ok());
-    n.is_some_and(|n| joined(n) <= on && left(n).is_none_or(|left| on < left || (n == RETURNING && on >= returned())))
+    let n: Option<u32> = number
+        .strip_prefix("4917000000")
+        .and_then(|n| n.parse().ok());
+    n.is_some_and(|n| {
+        joined(n) <= on
+            && left(n).is_none_or(|left| on < left || (n == RETURNING && on >= returned()))
+    })
 }
 
 fn joined(n: u32) -> NaiveDate {
@@ -88,14 +98,27 @@ fn offer(n: u32) -> &'static str {
 fn joins(n: u32) -> Vec<Step> {
     let own = SELLER.customer(ENTITY);
     let terms = match n {
-        n if n == PARENT + 1 || n == PARENT + 2 => AccountTerms { payer: Some(account(PARENT)), ..own },
+        n if n == PARENT + 1 || n == PARENT + 2 => AccountTerms {
+            payer: Some(account(PARENT)),
+            ..own
+        },
         _ => own,
     };
-    const FIRST: [&str; 10] = ["Anna", "Bela", "Cem", "Dana", "Emil", "Finja", "Goran", "Hanna", "Ivo", "Jule"];
+    const FIRST: [&str; 10] = [
+        "Anna", "Bela", "Cem", "Dana", "Emil", "Finja", "Goran", "Hanna", "Ivo", "Jule",
+    ];
     let holder = name(&FIRST, n as usize);
-    let mut steps = vec![Step::Open { account: account(n), terms: Box::new(terms), name: holder }];
+    let mut steps = vec![Step::Open {
+        account: account(n),
+        terms: Box::new(terms),
+        name: holder,
+    }];
     if n == PREPAID {
-        steps.push(act(Command::OpenWallet { wallet: wallet(), account: account(n), priority: 1 }));
+        steps.push(act(Command::OpenWallet {
+            wallet: wallet(),
+            account: account(n),
+            priority: 1,
+        }));
         steps.push(top_up("first", 1000));
     }
     steps.push(Step::Subscribe(Contract {
@@ -114,7 +137,12 @@ fn wallet() -> String {
 
 fn top_up(grant: &str, cents: i128) -> Step {
     let grant = format!("{}-{grant}", wallet());
-    act(Command::TopUpWallet { wallet: wallet(), grant, amount: Money::new(cents, currency("EUR")), expires: None })
+    act(Command::TopUpWallet {
+        wallet: wallet(),
+        grant,
+        amount: Money::new(cents, currency("EUR")),
+        expires: None,
+    })
 }
 
 /// Everything after joining.
@@ -134,8 +162,16 @@ fn changes() -> Vec<(NaiveDate, Step)> {
         quantity: 1,
         access: vec![msisdn(RETURNING)],
     });
-    let pauses = Command::PauseSubscription { subscription: subscription(22), reason: "abroad".to_string(), from: None };
-    let resumes = Command::ResumeSubscription { subscription: subscription(22), reason: "abroad".to_string(), on: None };
+    let pauses = Command::PauseSubscription {
+        subscription: subscription(22),
+        reason: "abroad".to_string(),
+        from: None,
+    };
+    let resumes = Command::ResumeSubscription {
+        subscription: subscription(22),
+        reason: "abroad".to_string(),
+        on: None,
+    };
     let goodwill = Command::AddCharge {
         account: account(8),
         charge: "sim-swap".to_string(),
@@ -145,16 +181,28 @@ fn changes() -> Vec<(NaiveDate, Step)> {
         tax_class: "standard".to_string(),
     };
     let mut steps = vec![
-        (day(2026, 10, 20), change(25, "mobile-l", Effective::Immediate)),
-        (day(2026, 11, 16), change(20, "mobile-l", Effective::Immediate)),
+        (
+            day(2026, 10, 20),
+            change(25, "mobile-l", Effective::Immediate),
+        ),
+        (
+            day(2026, 11, 16),
+            change(20, "mobile-l", Effective::Immediate),
+        ),
         (day(2026, 11, 19), act(goodwill)),
         // The wallet ran empty before: calls in between were rejected.
         (day(2026, 12, 8), top_up("second", 1500)),
         (day(2026, 12, 10), act(pauses)),
-        (day(2027, 1, 11), change(21, "mobile-m", Effective::EndOfPeriod)),
+        (
+            day(2027, 1, 11),
+            change(21, "mobile-m", Effective::EndOfPeriod),
+        ),
         (day(2027, 1, 15), act(resumes)),
         (returned(), comes_back),
-        (day(2027, 2, 10), change(33, "mobile-l", Effective::Immediate)),
+        (
+            day(2027, 2, 10),
+            change(33, "mobile-l", Effective::Immediate),
+        ),
         (day(2027, 3, 1), top_up("third", 1500)),
     ];
     steps.extend((0..NUMBERS).filter_map(|n| left(n).map(|on| ends(n, on))));

@@ -29,7 +29,11 @@ pub struct Business {
 /// Something that happens on a day.
 #[derive(Clone, Debug)]
 pub enum Step {
-    Open { account: String, terms: Box<AccountTerms>, name: String },
+    Open {
+        account: String,
+        terms: Box<AccountTerms>,
+        name: String,
+    },
     Subscribe(Contract),
     /// Anything that holds no personal data.
     Do(Box<Command>),
@@ -48,7 +52,12 @@ pub struct Contract {
 
 /// A reminder, a fee, suspension, and after two months the end of hope.
 pub fn dunning_levels() -> Vec<DunningLevel> {
-    let level = |name: &str, after_days, actions| DunningLevel { name: name.to_string(), after_days, minimum: None, actions };
+    let level = |name: &str, after_days, actions| DunningLevel {
+        name: name.to_string(),
+        after_days,
+        minimum: None,
+        actions,
+    };
     vec![
         level("reminder", 7, vec![DunningAction::Remind]),
         level("late-fee", 14, vec![DunningAction::Fee(Decimal::from(5))]),
@@ -136,9 +145,15 @@ fn act(command: Command) -> Step {
 
 /// Invented people and companies.
 fn name(list: &[&str], n: usize) -> String {
-    const FAMILY: [&str; 12] = ["Albers", "Brandt", "Conrad", "Dietrich", "Engel", "Falk", "Gruber", "Hartung", "Ihde", "Jansen", "Krause", "Lorenz"];
+    const FAMILY: [&str; 12] = [
+        "Albers", "Brandt", "Conrad", "Dietrich", "Engel", "Falk", "Gruber", "Hartung", "Ihde",
+        "Jansen", "Krause", "Lorenz",
+    ];
     match list.get(n % list.len().max(1)) {
-        Some(first) => format!("{first} {}", FAMILY[(n / list.len().max(1) + n) % FAMILY.len()]),
+        Some(first) => format!(
+            "{first} {}",
+            FAMILY[(n / list.len().max(1) + n) % FAMILY.len()]
+        ),
         None => format!("Customer {n}"),
     }
 }
