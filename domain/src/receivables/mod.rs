@@ -11,6 +11,7 @@
 pub mod audit;
 mod decide;
 mod react;
+mod work;
 
 use crate::events;
 use crate::kernel::{Currency, Date, Id, Money};
