@@ -679,3 +679,95 @@ fn what_a_replay_folds_is_what_the_commands_made() {
     assert_eq!(&replayed, live);
     assert_eq!(batches["b1"], book.tenant().tables.batches["b1"].state);
 }
+
+#[test]
+fn late_usage_of_a_billed_period_is_billed_as_the_difference() {
+    let mut book = book(OFFER);
+    let bill = |book: &mut Book, run: &str, as_of: &str| {
+        let from = book.log.len();
+        book.ask(Command::StartBillRun {
+            run: run.into(),
+            as_of: Some(d(as_of)),
+            accounts: vec![],
+            draft: false,
+        })
+        .expect("a run");
+        while book
+            .ask(Command::StepBillRun { run: run.into() })
+            .expect("a step")
+            .left
+            > 0
+        {}
+        let mut lines = vec![];
+        for (_, event) in &book.log[from..] {
+            if let Event::Invoice(indelible_domain::invoices::Event::Finalised(e)) = event {
+                lines.extend(
+                    e.document
+                        .lines
+                        .iter()
+                        .map(|l| format!("{} {}", l.what.charge(), l.net.amount())),
+                );
+            }
+        }
+        lines
+    };
+    send(
+        &mut book,
+        "b1",
+        vec![record("k1 energy 2012-05-05T10:00:00Z 3.125")],
+    );
+    book.on("2012-06-01");
+    // 0.625 is a tie: away from zero.
+    assert_eq!(bill(&mut book, "r1", "2012-06-01"), ["off-peak 0.63"]);
+    send(
+        &mut book,
+        "b2",
+        vec![record("k2 energy 2012-05-06T10:00:00Z 0.01")],
+    );
+    assert_eq!(bill(&mut book, "r2", "2012-06-02"), [] as [&str; 0]);
+    send(
+        &mut book,
+        "b3",
+        vec![record("k3 energy 2012-05-06T11:00:00Z 1")],
+    );
+    // 4.135 × 0.20 = 0.827, of which 0.63 was billed.
+    assert_eq!(bill(&mut book, "r3", "2012-06-03"), ["off-peak 0.20"]);
+}
+
+#[test]
+fn a_reading_becomes_a_record_without_what_identifies_a_person() {
+    use indelible_domain::mediation::formats::{Format, read};
+    use indelible_domain::mediation::{access_hash, record_from};
+    let hash = |bytes: &[u8]| *blake3::keyed_hash(&[7; 32], bytes).as_bytes();
+    let text = "key,metric,access,at,quantity,direction\nk1,voice,491700001,2012-05-02T10:00:00Z,60,mo\nk1,voice,491700001,2012-05-02T10:00:00Z,60.0,mo\nk1,voice,491700001,2012-05-02T10:00:00Z,61,mo\n";
+    let lines = read(Format::Records, text.as_bytes()).expect("reads");
+    let records: Vec<UsageRecord> = lines
+        .iter()
+        .map(|l| record_from(l.reading.as_ref().expect("a reading"), "switch-1", hash))
+        .collect();
+    let [first, same, other] = &records[..] else {
+        panic!("three records")
+    };
+    assert_eq!(first.access, access_hash("491700001", hash));
+    assert_eq!(
+        (
+            first.access.len(),
+            access_hash("subscription:line-1", hash).as_str()
+        ),
+        (32, "subscription:line-1")
+    );
+    assert_eq!(
+        (first.key, first.content),
+        (same.key, same.content),
+        "60 and 60.0 are one number"
+    );
+    assert_eq!(first.key, other.key);
+    assert_ne!(first.content, other.content);
+    let elsewhere = record_from(
+        lines[0].reading.as_ref().expect("a reading"),
+        "switch-2",
+        hash,
+    );
+    assert_ne!(first.key, elsewhere.key, "a key belongs to its source");
+    assert!(!format!("{first:?}").contains("491700001"));
+}

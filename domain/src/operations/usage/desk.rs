@@ -136,10 +136,13 @@ impl<'s, 'w> Desk<'s, 'w> {
         })
     }
 
-    fn accept(&mut self, record: UsageRecord, earlier: Option<Standing>) {
+    fn accept(&mut self, mut record: UsageRecord, earlier: Option<Standing>) {
         self.counts.accepted += 1;
         let (key, content, line) = (record.key, record.content, record.line);
-        let rated = self.rate(&record, earlier.as_ref().and_then(|e| e.meter.as_deref()));
+        let rated = self.rate(
+            &mut record,
+            earlier.as_ref().and_then(|e| e.meter.as_deref()),
+        );
         let stands = |meter| Standing {
             content,
             batch: self.batch.to_string(),
@@ -204,8 +207,8 @@ impl<'s, 'w> Desk<'s, 'w> {
     }
 
     /// Rates a record that waited, if it can be now; otherwise it goes on waiting, or is rejected for another reason.
-    pub fn release(&mut self, record: UsageRecord) {
-        match self.rate(&record, None) {
+    pub fn release(&mut self, mut record: UsageRecord) {
+        match self.rate(&mut record, None) {
             Ok(_) => self.released.push(record.key),
             // Usage from before the start may belong to a subscription that is still to come.
             Err(reason)
@@ -218,7 +221,7 @@ impl<'s, 'w> Desk<'s, 'w> {
     }
 
     /// Rates a record, in place of one that counts on `earlier`; the answer is the meter. Refused, nothing of it stays.
-    fn rate(&mut self, record: &UsageRecord, earlier: Option<&str>) -> Result<Id, Rejection> {
+    fn rate(&mut self, record: &mut UsageRecord, earlier: Option<&str>) -> Result<Id, Rejection> {
         let (id, sub, zone) = self.subscription(record)?;
         let place = rating::place(sub, zone, record)?;
         let meter = usage::id(id, &place.charge.code, place.days.from);
@@ -246,7 +249,7 @@ impl<'s, 'w> Desk<'s, 'w> {
     /// A correction that belongs to another charge: leaves one meter, enters the other, or neither.
     fn relocate(
         &mut self,
-        record: &UsageRecord,
+        record: &mut UsageRecord,
         place: Place<'s>,
         account: &'s str,
         from: &str,

@@ -55,7 +55,7 @@ impl<'s> Working<'s> {
     /// Rates a record that was not here before.
     pub fn add(
         &mut self,
-        record: &UsageRecord,
+        record: &mut UsageRecord,
         place: Place<'s>,
         purse: &mut Purse,
     ) -> Result<(), Rejection> {
@@ -81,7 +81,7 @@ impl<'s> Working<'s> {
     /// Replaces a record that is here by its correction; its charge moves by the exact difference (policy 18).
     pub fn correct(
         &mut self,
-        record: &UsageRecord,
+        record: &mut UsageRecord,
         place: Place<'s>,
         purse: &mut Purse,
     ) -> Result<(), Rejection> {
@@ -267,7 +267,7 @@ impl<'s> Working<'s> {
     }
 }
 
-fn rated(record: &UsageRecord, used: Use, amount: Exact, payer: Payer) -> RatedRecord {
+fn rated(record: &mut UsageRecord, used: Use, amount: Exact, payer: Payer) -> RatedRecord {
     RatedRecord {
         line: record.line,
         key: record.key,
@@ -277,8 +277,9 @@ fn rated(record: &UsageRecord, used: Use, amount: Exact, payer: Payer) -> RatedR
         units: used.units,
         amount,
         payer,
-        attributes: record.attributes.clone(),
+        // Rated last of all: whoever keeps a refused record still has it whole.
+        attributes: std::mem::take(&mut record.attributes),
         amount_carried: record.amount,
-        raw: record.raw.clone(),
+        raw: record.raw.take(),
     }
 }
