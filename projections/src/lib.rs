@@ -7,10 +7,14 @@
 
 pub mod accounts;
 pub mod billing;
+pub mod dunning;
+pub mod finance;
 pub mod invoices;
 pub mod payments;
 pub mod receivables;
 pub mod subscriptions;
+pub mod usage;
+pub mod wallets;
 
 mod error;
 mod parts;

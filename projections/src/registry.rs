@@ -1,17 +1,24 @@
 //! Every read model: one line each.
 
 use crate::projection::Registered;
-use crate::{ViewError, accounts, billing, invoices, payments, receivables, subscriptions};
+use crate::{
+    ViewError, accounts, billing, dunning, finance, invoices, payments, receivables, subscriptions,
+    usage, wallets,
+};
 
 pub(crate) const ALL: &[Registered] = &[
     Registered::of::<accounts::balances::Balances>(),
     Registered::of::<billing::runs::Runs>(),
+    Registered::of::<dunning::board::Board>(),
+    Registered::of::<finance::trial_balance::TrialBalance>(),
     Registered::of::<invoices::list::Invoices>(),
     Registered::of::<payments::list::Payments>(),
     Registered::of::<receivables::aging::Agings>(),
     Registered::of::<receivables::open_items::OpenItems>(),
     Registered::of::<subscriptions::list::Subscriptions>(),
     Registered::of::<subscriptions::mrr::Mrr>(),
+    Registered::of::<usage::completeness::Completeness>(),
+    Registered::of::<wallets::list::Wallets>(),
 ];
 
 /// The names of all read models.

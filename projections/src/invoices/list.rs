@@ -1,7 +1,7 @@
 //! Invoices and credit notes without their lines, in the order they came to be.
 
 use indelible_domain::invoices::{Document, Event as Fact, Kind};
-use indelible_domain::kernel::{Currency, Date, Id, Money};
+use indelible_domain::kernel::{Currency, Date, Grid, Id, Money, Span};
 use indelible_domain::{Event, Recorded};
 use serde::{Deserialize, Serialize};
 
@@ -40,7 +40,21 @@ pub struct Invoice {
     pub position: u64,
 }
 
-/// See [`Invoice`]. Rows: `i/invoice`; `o/position` its id; `a/account/position` its id.
+/// What was issued in one month and one currency; void documents do not count.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Month {
+    /// First day of the month of issue.
+    pub month: Date,
+    pub invoices: u64,
+    pub credit_notes: u64,
+    pub net: Money,
+    pub tax: Money,
+    /// Credit notes count below zero.
+    pub total: Money,
+}
+
+/// See [`Invoice`]. Rows: `i/invoice`; `o/position` its id; `a/account/position` its id; `m/currency/month` a
+/// [`Month`].
 pub struct Invoices;
 
 fn key(invoice: &str) -> String {
@@ -68,11 +82,17 @@ impl Projection for Invoices {
                     due: Some(e.due),
                     ..of(recorded, &e.document, rows)?
                 };
+                issue(rows, &row, true)?;
                 rows.put(&key(&recorded.id), &row)
             }
-            Fact::Voided(_) => rows.change(&key(&recorded.id), |row: &mut Invoice| {
+            Fact::Voided(_) => {
+                let Some(mut row) = rows.get::<Invoice>(&key(&recorded.id))? else {
+                    return Ok(());
+                };
+                issue(rows, &row, false)?;
                 row.stage = Stage::Void;
-            }),
+                rows.put(&key(&recorded.id), &row)
+            }
             Fact::CreditNoted(e) => rows.change(&key(&recorded.id), |row: &mut Invoice| {
                 for part in &e.parts {
                     row.credited = row.credited.plus(part.net).plus(part.tax);
@@ -114,6 +134,52 @@ fn of(
         run: document.run.clone(),
         position,
     })
+}
+
+/// Counts a finalised document in its month, or takes it out again.
+fn issue(rows: &mut Rows<'_>, row: &Invoice, count: bool) -> Result<(), ViewError> {
+    let Some(issued) = row.issued else {
+        return Ok(());
+    };
+    let first = Grid::calendar(issued, Span::months(1)).period(issued).from;
+    let key = format!("m/{}/{first}", row.currency);
+    let none = Money::zero(row.currency);
+    let month = rows.get::<Month>(&key)?.unwrap_or(Month {
+        month: first,
+        invoices: 0,
+        credit_notes: 0,
+        net: none,
+        tax: none,
+        total: none,
+    });
+    let times = |n: u64, of: Kind| match (row.kind == of, count) {
+        (false, _) => n,
+        (true, true) => n + 1,
+        (true, false) => n.saturating_sub(1),
+    };
+    let amount = |sum: Money, part: Money| match count {
+        true => sum.plus(part),
+        false => sum.minus(part),
+    };
+    let month = Month {
+        month: first,
+        invoices: times(month.invoices, Kind::Invoice),
+        credit_notes: times(month.credit_notes, Kind::CreditNote),
+        net: amount(month.net, row.net),
+        tax: amount(month.tax, row.tax),
+        total: amount(month.total, row.total),
+    };
+    rows.put(&key, &month)
+}
+
+/// What was issued, by currency and month; months without documents are left out.
+pub fn months(snapshot: &Snapshot<'_>) -> Result<Vec<Month>, ViewError> {
+    let mut found = Vec::new();
+    snapshot.each::<Invoices, Month>("m/", "m0", &mut |_, month| {
+        found.push(month);
+        Ok(true)
+    })?;
+    Ok(found)
 }
 
 /// One document.

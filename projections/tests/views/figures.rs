@@ -7,7 +7,10 @@ use indelible_domain::kernel::{Currency, Exact, Money};
 use indelible_domain::payments::Stage;
 use indelible_projections::subscriptions::mrr::{self, Kind, Stretch};
 use indelible_projections::subscriptions::{self, churn};
-use indelible_projections::{Snapshot, Views, accounts, billing, invoices, payments, receivables};
+use indelible_projections::{
+    Snapshot, Views, accounts, billing, dunning, finance, invoices, payments, receivables, usage,
+    wallets,
+};
 
 use crate::script::{Business, TENANT, day, eur};
 
@@ -68,8 +71,11 @@ fn opening_and_movements_make_the_closing_of_every_month_also_of_quiet_ones() {
         assert_eq!(of(4).moves.contraction, exact(30, 1));
         assert_eq!(of(5).moves.reactivation, exact(10, 1));
         assert_eq!(of(5).moves.churn, yearly());
-        assert_eq!((of(7).opening, of(7).closing), (exact(30, 1), exact(30, 1)));
-        assert_eq!(of(7).arr().expect("fits"), exact(360, 1));
+        assert_eq!((of(7).opening, of(7).closing), (exact(40, 1), exact(40, 1)));
+        // Erin is suspended for some days of July, then pays.
+        assert_eq!(of(7).moves.churn, exact(10, 1));
+        assert_eq!(of(7).moves.reactivation, exact(10, 1));
+        assert_eq!(of(7).arr().expect("fits"), exact(480, 1));
     });
 }
 
@@ -230,7 +236,7 @@ fn pages_follow_each_other_without_gap_or_repetition() {
 fn runs_tell_what_they_made() {
     half_a_year(|s| {
         let runs = billing::runs::page(s, None, 10).expect("readable").rows;
-        assert_eq!(runs.len(), 4);
+        assert_eq!(runs.len(), 5);
         for (_, run) in &runs {
             assert!(run.completed && run.done == run.accounts);
         }
@@ -281,6 +287,155 @@ fn a_subscription_shows_its_terms_and_its_stage_on_a_day() {
         );
         let own = subscriptions::list::page(s, Some("bob"), None, 10).expect("readable");
         assert_eq!(own.rows.len(), 1);
+    });
+}
+
+#[test]
+fn every_usage_record_ends_somewhere_with_a_reason() {
+    half_a_year(|s| {
+        let all = usage::completeness::total(s).expect("readable");
+        assert_eq!((all.received, all.accepted), (7, 4));
+        assert_eq!((all.duplicates, all.conflicts, all.unreadable), (1, 1, 1));
+        assert_eq!(
+            (all.rated, all.pending, all.rejected, all.superseded),
+            (2, 1, 1, 0)
+        );
+        assert_eq!(
+            usage::completeness::of_source(s, "switch").expect("readable"),
+            all
+        );
+        let lines = usage::completeness::lines(s, "b-1", None, 100)
+            .expect("readable")
+            .rows;
+        let fates: Vec<_> = lines.iter().map(|(_, l)| (l.line, l.fate.name())).collect();
+        assert_eq!(
+            fates,
+            [
+                (2, "duplicate"),
+                (3, "conflict"),
+                (4, "pending"),
+                (5, "rejected"),
+                (6, "unreadable")
+            ]
+        );
+        assert!(
+            lines
+                .iter()
+                .all(|(_, l)| !l.code.is_empty() && !l.reason.is_empty())
+        );
+        let reasons = usage::completeness::reasons(s).expect("readable");
+        assert_eq!(reasons.iter().map(|r| r.lines).sum::<u64>(), 5);
+        let batches = usage::completeness::page(s, None, 10)
+            .expect("readable")
+            .rows;
+        assert_eq!(batches.len(), 2);
+    });
+}
+
+#[test]
+fn a_wallet_shows_what_is_left_of_each_grant() {
+    half_a_year(|s| {
+        let wallet = wallets::list::get(s, "dora.w")
+            .expect("readable")
+            .expect("known");
+        // Ten minutes at 0.50 took all of it.
+        assert_eq!(wallet.burnt, exact(5, 1));
+        assert_eq!(
+            wallet.balance(day("2026-06-10")).expect("a sum"),
+            Exact::ZERO
+        );
+        assert!(wallet.emptied_on.is_some());
+        let own = wallets::list::page(s, Some("dora"), None, 10)
+            .expect("readable")
+            .rows;
+        assert_eq!(own.len(), 1);
+    });
+}
+
+#[test]
+fn the_dunning_board_shows_each_step_and_the_recovery() {
+    half_a_year(|s| {
+        use indelible_projections::dunning::board::Kind::*;
+        let steps = dunning::board::steps(s, Some("erin"), None, 100)
+            .expect("readable")
+            .rows;
+        let kinds: Vec<_> = steps.iter().map(|(_, step)| step.kind).collect();
+        assert_eq!(
+            kinds,
+            [
+                LevelReached,
+                Reminded,
+                LevelReached,
+                FeeCharged,
+                Suspended,
+                Cleared
+            ]
+        );
+        let case = dunning::board::get(s, "erin")
+            .expect("readable")
+            .expect("known");
+        assert!(!case.open && case.suspended.is_empty());
+        assert_eq!(
+            (case.level.as_deref(), case.fees),
+            (Some("second"), Some(eur("4.50")))
+        );
+        let open = dunning::board::page(s, true, None, 10)
+            .expect("readable")
+            .rows;
+        assert!(open.is_empty());
+        // The refund of an old invoice made Alice's debt late again; nothing was done about it yet.
+        let all = dunning::board::page(s, false, None, 10)
+            .expect("readable")
+            .rows;
+        assert_eq!(all.len(), 2);
+        let counts = dunning::board::counts(s).expect("readable");
+        assert_eq!(counts.iter().map(|c| c.times).sum::<u64>(), 7);
+    });
+}
+
+#[test]
+fn debits_equal_credits_and_the_receivable_account_is_what_accounts_owe() {
+    half_a_year(|s| {
+        use indelible_domain::journal::Ledger;
+        let books = finance::trial_balance::between(s, None, None, None).expect("readable");
+        let sum = |side: fn(&finance::trial_balance::Line) -> Money| {
+            Money::sum(euro(), books.iter().map(side))
+        };
+        assert_eq!(sum(|l| l.debit), sum(|l| l.credit));
+        let of = |account| {
+            let line = books.iter().find(|l| l.account == account);
+            line.map_or(eur("0"), |l| l.net())
+        };
+        let accounts = accounts::balances::page(s, None, 100)
+            .expect("readable")
+            .rows;
+        let open = Money::sum(euro(), accounts.iter().map(|(_, b)| b.open));
+        let credit = Money::sum(euro(), accounts.iter().map(|(_, b)| b.unapplied));
+        assert_eq!(of(Ledger::Receivable), open);
+        assert_eq!(of(Ledger::CustomerCredit), credit.negated());
+        let early = finance::trial_balance::between(s, Some("acme"), None, Some(day("2026-02-01")));
+        let late = finance::trial_balance::between(s, Some("acme"), Some(day("2026-02-01")), None);
+        let cash = |lines: Vec<finance::trial_balance::Line>| {
+            let cash = lines.into_iter().find(|l| l.account == Ledger::Cash);
+            cash.map_or(eur("0"), |l| l.net())
+        };
+        let parts = cash(early.expect("readable")).plus(cash(late.expect("readable")));
+        assert_eq!(parts, of(Ledger::Cash));
+    });
+}
+
+#[test]
+fn documents_are_counted_in_the_month_of_their_issue() {
+    half_a_year(|s| {
+        let months = invoices::list::months(s).expect("readable");
+        let all = invoices::list::page(s, None, None, 100)
+            .expect("readable")
+            .rows;
+        let total = Money::sum(euro(), all.iter().map(|(_, i)| i.total));
+        assert_eq!(Money::sum(euro(), months.iter().map(|m| m.total)), total);
+        let documents: u64 = months.iter().map(|m| m.invoices + m.credit_notes).sum();
+        assert_eq!(documents, all.len() as u64);
+        assert_eq!(months[0].month, day("2026-01-01"));
     });
 }
 

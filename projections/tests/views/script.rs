@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use indelible_domain::Command;
 use indelible_domain::accounts::AccountTerms;
-use indelible_domain::catalog::{Offer, Price, Recurring};
+use indelible_domain::catalog::{Offer, Pay, Price, Recurring, Usage};
 use indelible_domain::command::{
-    ChangeSubscription, Effective, FailureKind, RecordPayment, StartSubscription,
+    ChangeSubscription, DunningAction, DunningLevel, Effective, FailureKind, RecordPayment,
+    StartSubscription,
 };
 use indelible_domain::entities::EntityTerms;
 use indelible_domain::kernel::{Date, Decimal, Instant, Money, Zone};
+use indelible_domain::mediation::{Intake, Received, UsageRecord};
 use indelible_domain::subscriptions::Unused;
 use indelible_store::ledger::BillRunRequest;
 use indelible_store::{EventStore, Ledger, MemoryStore, Request};
@@ -68,11 +70,16 @@ impl Business {
     }
 
     pub fn account(&self, id: &str, date: &str) {
+        self.account_on(id, date, None);
+    }
+
+    fn account_on(&self, id: &str, date: &str, policy: Option<&str>) {
         let terms = AccountTerms {
             entity: "acme".into(),
             currency: "EUR".parse().expect("a currency"),
             zone: Zone::default(),
             payment_days: Some(14),
+            dunning_policy: policy.map(str::to_string),
             ..AccountTerms::default()
         };
         let account = id.into();
@@ -182,6 +189,110 @@ impl Business {
         );
     }
 
+    /// A prepaid account whose wallet pays for its calls, and a batch with a line of every fate.
+    pub fn calls(&self) {
+        let mut prepaid = offer("prepaid", Price::Flat(Decimal::ZERO), "1 month");
+        prepaid.usage = vec![Usage {
+            code: "calls".into(),
+            name: "Calls".into(),
+            metric: "calls".into(),
+            unit: "min".into(),
+            per: None,
+            aggregate: Default::default(),
+            allowance: None,
+            price: Price::PerUnit(decimal("0.50")),
+            every: "1 month".parse().expect("a span"),
+            align: Default::default(),
+            pay: Pay::Wallet,
+            filter: Default::default(),
+            when: vec![],
+            tax_class: "standard".into(),
+        }];
+        let offers = vec![prepaid];
+        self.on("2026-06-01", Command::ApplyCatalog { offers });
+        self.account("dora", "2026-06-01");
+        self.start("dora", "prepaid", "1", "2026-06-01");
+        self.on(
+            "2026-06-01",
+            Command::OpenWallet {
+                wallet: "dora.w".into(),
+                account: "dora".into(),
+                priority: 1,
+            },
+        );
+        self.on(
+            "2026-06-01",
+            Command::TopUpWallet {
+                wallet: "dora.w".into(),
+                grant: "g-1".into(),
+                amount: eur("5"),
+                expires: None,
+            },
+        );
+        let known = "subscription:dora.prepaid";
+        self.ingest(
+            "b-1",
+            vec![
+                record(1, 1, 1, known, "4"),
+                record(2, 1, 1, known, "4"),
+                record(3, 1, 2, known, "5"),
+                record(4, 2, 1, "nobody", "1"),
+                record(5, 3, 1, known, "100"),
+                Received::Unreadable {
+                    line: 6,
+                    code: "NUMBER_INVALID".into(),
+                    reason: "the quantity is no number".into(),
+                },
+            ],
+        );
+        self.ingest("b-2", vec![record(1, 4, 1, known, "6")]);
+    }
+
+    pub fn ingest(&self, batch: &str, lines: Vec<Received>) {
+        let intake = Intake {
+            batch: batch.into(),
+            source: "switch".into(),
+            format: "records".into(),
+            name: format!("{batch}.csv"),
+            lines,
+        };
+        self.on("2026-06-10", Command::IngestUsage(Box::new(intake)));
+    }
+
+    /// Alice does not pay April's invoice: reminder, fee, suspension, recovery.
+    pub fn dunning(&self) {
+        let level = |name: &str, after_days, actions| DunningLevel {
+            name: name.into(),
+            after_days,
+            minimum: None,
+            actions,
+        };
+        self.on(
+            "2026-06-12",
+            Command::SetDunningPolicy {
+                policy: "strict".into(),
+                levels: vec![
+                    level("first", 3, vec![DunningAction::Remind]),
+                    level(
+                        "second",
+                        10,
+                        vec![DunningAction::Fee(decimal("4.50")), DunningAction::Suspend],
+                    ),
+                ],
+            },
+        );
+        self.account_on("erin", "2026-06-12", Some("strict"));
+        self.start("erin", "seats", "1", "2026-06-12");
+        self.bill("2026-06-12");
+        let dun = |date| {
+            let account = "erin".into();
+            self.on(date, Command::DunAccount { account });
+        };
+        dun("2026-06-30");
+        dun("2026-07-06");
+        self.pay("p-4", "erin", eur("10"), "2026-07-08");
+    }
+
     /// Half a year with upgrades, a pause, a loss, a return, payments of every fate.
     pub fn half_a_year(&self) {
         self.open();
@@ -221,7 +332,26 @@ impl Business {
                 reason: "goodwill".into(),
             },
         );
+        self.calls();
+        self.dunning();
     }
+}
+
+/// A call with a key and a content told apart by one number each.
+fn record(line: u64, key: u8, content: u8, access: &str, minutes: &str) -> Received {
+    Received::Record(UsageRecord {
+        line,
+        key: [key; 16],
+        content: [content; 16],
+        corrects: false,
+        metric: "calls".into(),
+        access: access.into(),
+        at: noon("2026-06-05"),
+        quantity: decimal(minutes),
+        amount: None,
+        attributes: Default::default(),
+        raw: None,
+    })
 }
 
 fn decimal(text: &str) -> Decimal {

@@ -1,0 +1,3 @@
+//! Read models about dunning.
+
+pub mod board;

@@ -1,0 +1,3 @@
+//! Read models about the books.
+
+pub mod trial_balance;

@@ -1,0 +1,3 @@
+//! Read models about usage.
+
+pub mod completeness;

@@ -1,0 +1,3 @@
+//! Read models about wallets.
+
+pub mod list;
