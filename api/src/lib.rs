@@ -5,7 +5,6 @@
 
 pub mod auth;
 pub mod bench;
-pub mod catalog_file;
 pub mod cli;
 pub mod clock;
 pub mod console;

@@ -3,7 +3,7 @@
 use crate::kernel::Id;
 use crate::mediation::{Held, Key, Listed};
 use crate::world::Event;
-use crate::{accounts, invoices, mediation, subscriptions, usage, wallets};
+use crate::{accounts, invoices, mediation, payments, subscriptions, usage, wallets};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -51,6 +51,8 @@ pub struct Index {
     payer_of: BTreeMap<Id, Id>,
     /// Documents of an account, in the order they came to be.
     pub invoices_of: BTreeMap<Id, Vec<Id>>,
+    /// Payments of an account, in the order they were recorded.
+    pub payments_of: BTreeMap<Id, Vec<Id>>,
     /// Subscriptions by what finds them in usage records.
     pub access: BTreeMap<String, Vec<Id>>,
     pub wallets_of: BTreeMap<Id, BTreeSet<Id>>,
@@ -79,6 +81,10 @@ impl Index {
             }
             Event::Invoice(invoices::Event::Drafted(e)) => self.invoice(id, &e.document.account),
             Event::Invoice(invoices::Event::Finalised(e)) => self.invoice(id, &e.document.account),
+            Event::Payment(payments::Event::Recorded(e)) => {
+                let payments = self.payments_of.entry(e.account.clone()).or_default();
+                payments.push(id.to_string());
+            }
             Event::Wallet(wallets::Event::Opened(e)) => {
                 self.wallets_of
                     .entry(e.account.clone())

@@ -9,10 +9,14 @@ use indelible_domain::command::Command;
 use indelible_domain::kernel::{Currency, Rounding as DomainRounding, Zone};
 use indelible_domain::{entities, world::Entry};
 
-use super::books::{AsOf, Books, Cut};
+use super::books::{AsOf, Books};
+use super::charges::PendingCharge;
 use super::desk::{self, Receipt};
+use super::invoices::Invoice;
 use super::page::{self, Cursor};
+use super::payments::{Balance, Payment};
 use super::subscriptions::Subscription;
+use super::wallets::Wallet;
 use super::{errors, ids};
 use crate::auth::Scope;
 
@@ -20,7 +24,6 @@ use crate::auth::Scope;
 pub struct Account {
     key: String,
     state: Arc<Entry<domain::Account>>,
-    cut: Cut,
 }
 
 impl Account {
@@ -32,12 +35,17 @@ impl Account {
     ) -> Result<Option<Account>> {
         let books = Books::of(ctx)?;
         let cut = books.cut(as_of).await?;
-        let state = books.find_at::<domain::Account>(key, &cut).await?;
+        let state = books
+            .find_at::<domain::Account>(key, &cut, Some(books.zone(key)))
+            .await?;
         Ok(state.map(|state| Account {
             key: key.to_owned(),
             state,
-            cut,
         }))
+    }
+
+    pub fn currency_code(&self) -> Currency {
+        self.state.state.terms.currency
     }
 
     /// The account, which must exist because a fact names it.
@@ -131,6 +139,45 @@ impl Account {
             &asked,
             Subscription::of_account(ctx, &self.key)?,
         ))
+    }
+
+    /// Documents in the order they came to be.
+    #[graphql(complexity = "page::cost(first, child_complexity)")]
+    async fn invoices(
+        &self,
+        ctx: &Context<'_>,
+        first: Option<i32>,
+        after: Option<String>,
+    ) -> Result<Connection<Cursor, Invoice>> {
+        let asked = page::asked(first, after)?;
+        Ok(page::sorted(&asked, Invoice::of_account(ctx, &self.key)?))
+    }
+
+    /// Payments in the order they were recorded.
+    #[graphql(complexity = "page::cost(first, child_complexity)")]
+    async fn payments(
+        &self,
+        ctx: &Context<'_>,
+        first: Option<i32>,
+        after: Option<String>,
+    ) -> Result<Connection<Cursor, Payment>> {
+        let asked = page::asked(first, after)?;
+        Ok(page::sorted(&asked, Payment::of_account(ctx, &self.key)?))
+    }
+
+    /// Prepaid wallets, first the one that is burnt first.
+    async fn wallets(&self, ctx: &Context<'_>) -> Result<Vec<Wallet>> {
+        Wallet::of_account(ctx, &self.key)
+    }
+
+    /// Charges that wait for the next invoice.
+    async fn pending_charges(&self, ctx: &Context<'_>) -> Result<Vec<PendingCharge>> {
+        PendingCharge::of_account(ctx, &self.key)
+    }
+
+    /// What it owes and has to its credit.
+    async fn balance(&self, ctx: &Context<'_>) -> Result<Balance> {
+        Balance::find(ctx, &self.key, None).await
     }
 }
 
@@ -346,16 +393,8 @@ impl AccountQueries {
         let rows = Books::of(ctx)?.page::<domain::Account>(&asked);
         Ok(page::page(
             &asked,
-            rows.into_iter().map(|(key, state)| {
-                (
-                    key.clone(),
-                    Account {
-                        key,
-                        state,
-                        cut: Cut::now(),
-                    },
-                )
-            }),
+            rows.into_iter()
+                .map(|(key, state)| (key.clone(), Account { key, state })),
         ))
     }
 

@@ -92,23 +92,66 @@ impl Books {
         self.live(|tenant| N::table(&tenant.tables).get(key).cloned())
     }
 
-    /// A thing as it was at the cut, folded from its own stream.
-    pub async fn find_at<N>(&self, key: &str, cut: &Cut) -> Result<Option<Arc<Entry<N::State>>>>
+    /// A thing as it was at the cut, folded from its own stream. `zone` tells the business date of facts that carry
+    /// none of their own: the day they were recorded. None: the effective date cuts no facts off.
+    pub async fn find_at<N>(
+        &self,
+        key: &str,
+        cut: &Cut,
+        zone: Option<kernel::Zone>,
+    ) -> Result<Option<Arc<Entry<N::State>>>>
     where
         N: Noun,
         N::State: Send + Sync + 'static,
     {
-        if cut.known.is_none() {
+        let until = cut.effective.zip(zone);
+        if cut.known.is_none() && until.is_none() {
             return Ok(self.find::<N>(key));
         }
         let (tenant, key, known) = (self.tenant().to_owned(), key.to_owned(), cut.known);
         self.blocking(move |office| {
-            let events = office.ledger.stream(&tenant, N::KIND, &key, known)?;
             let mut past = World::default();
-            events.iter().for_each(|event| past.apply(event));
+            for event in office.ledger.stream(&tenant, N::KIND, &key, known)? {
+                let day = until
+                    .as_ref()
+                    .map(|(until, zone)| (zone.date(event.meta.recorded_at), *until));
+                if day.is_none_or(|(on, until)| on <= until) {
+                    past.apply(&event);
+                }
+            }
             Ok(N::table(&past.tenant(&tenant).tables).get(&key).cloned())
         })
         .await
+    }
+
+    /// The zone of an account, as it is now.
+    pub fn zone(&self, account: &str) -> kernel::Zone {
+        let account = self.find::<indelible_domain::accounts::Account>(account);
+        account
+            .map(|account| account.state.terms.zone.clone())
+            .unwrap_or_default()
+    }
+
+    /// The zone that dates a document: that of its legal entity.
+    pub fn document_zone(&self, invoice: &str) -> Option<kernel::Zone> {
+        let entity = self
+            .find::<indelible_domain::invoices::Invoice>(invoice)?
+            .state
+            .document
+            .entity
+            .clone();
+        Some(
+            self.find::<indelible_domain::entities::LegalEntity>(&entity)?
+                .state
+                .terms
+                .zone
+                .clone(),
+        )
+    }
+
+    /// Today in the zone of an account.
+    pub fn today(&self, account: &str) -> kernel::Date {
+        self.zone(account).date(self.now())
     }
 
     /// One page of things in the order of their keys, and one more to tell whether there is a next page.
@@ -185,9 +228,20 @@ impl Books {
 
     /// Seals personal data of a subject; only the keyring can open it.
     pub fn seal<T: Serialize>(&self, subject: &str, plain: &T) -> Result<Personal<T>> {
-        let bytes = serde_json::to_vec(plain).map_err(|error| {
+        let text = serde_json::to_string(plain).map_err(|error| {
             errors::broken("SEAL_FAILED", "personal data could not be written", &error)
         })?;
+        let Personal {
+            key_id,
+            nonce,
+            ciphertext,
+            ..
+        } = self.seal_text(subject, &text)?;
+        Ok(Personal::sealed(key_id, nonce, ciphertext))
+    }
+
+    /// Seals a text of a subject as it is.
+    pub fn seal_text(&self, subject: &str, text: &str) -> Result<Personal<String>> {
         let Sealed {
             key_id,
             nonce,
@@ -195,23 +249,28 @@ impl Books {
         } = self
             .office
             .keyring
-            .seal(self.tenant(), subject, &bytes)
+            .seal(self.tenant(), subject, text.as_bytes())
             .map_err(|error| {
                 errors::broken(error.code(), "personal data could not be sealed", &error)
             })?;
         Ok(Personal::sealed(key_id, nonce, ciphertext))
     }
 
-    /// Opens personal data; none if its key was destroyed.
-    pub fn unseal<T: DeserializeOwned>(&self, sealed: &Personal<T>) -> Result<Option<T>> {
+    /// Opens a sealed text; none if its key was destroyed.
+    pub fn unseal_text(&self, sealed: &Personal<String>) -> Result<Option<String>> {
+        Ok(self
+            .opened(sealed)?
+            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+    }
+
+    fn opened<T>(&self, sealed: &Personal<T>) -> Result<Option<Vec<u8>>> {
         let Personal {
             key_id,
             nonce,
             ciphertext,
             ..
         } = sealed.clone();
-        let opened = self
-            .office
+        self.office
             .keyring
             .unseal(&Sealed {
                 key_id,
@@ -220,20 +279,25 @@ impl Books {
             })
             .map_err(|error| {
                 errors::broken(error.code(), "personal data could not be opened", &error)
-            })?;
+            })
+    }
+
+    /// The tenant's keyed hash.
+    pub fn keyed_hash(&self, bytes: &[u8]) -> [u8; 32] {
+        self.office.keyring.lookup_hash(self.tenant(), bytes)
+    }
+
+    /// Opens personal data; none if its key was destroyed.
+    pub fn unseal<T: DeserializeOwned>(&self, sealed: &Personal<T>) -> Result<Option<T>> {
         let read = |bytes: Vec<u8>| serde_json::from_slice(&bytes);
-        opened.map(read).transpose().map_err(|error| {
+        self.opened(sealed)?.map(read).transpose().map_err(|error| {
             errors::broken("UNSEAL_FAILED", "personal data could not be read", &error)
         })
     }
 
     /// The keyed hash by which a number, meter or resource is found in usage records.
     pub fn lookup(&self, access: &str) -> String {
-        let hash = self
-            .office
-            .keyring
-            .lookup_hash(self.tenant(), access.as_bytes());
-        hash.iter().map(|byte| format!("{byte:02x}")).collect()
+        crate::ingest::access(&self.office.keyring, self.tenant(), access)
     }
 
     /// Tokens of the tenant's positions.

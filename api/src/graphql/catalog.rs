@@ -223,7 +223,7 @@ impl CatalogMutations {
         idempotency_key: String,
         toml: String,
     ) -> Result<CatalogPayload> {
-        let offers = crate::catalog_file::read(&toml).map_err(errors::rejected)?;
+        let offers = domain::parse(&toml).map_err(errors::rejected)?;
         let codes: Vec<String> = offers.iter().map(|offer| offer.code.clone()).collect();
         let receipt = desk::hand_in(
             ctx,

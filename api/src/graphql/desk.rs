@@ -15,8 +15,8 @@ use indelible_domain::operations;
 use indelible_domain::runs::BillRun;
 use indelible_domain::session::{Session, Staged};
 use indelible_domain::world::{Entry, Noun, Tenant};
-use indelible_store::ledger::BillRunRequest;
-use indelible_store::{Refused, Request};
+
+use indelible_store::{BillRunRequest, Refused, Request};
 
 use super::books::Books;
 use super::log::Fact;
@@ -36,25 +36,40 @@ pub struct Receipt {
     wrote: Wrote,
 }
 
+#[derive(Clone, Copy, Debug)]
+struct Commit {
+    position: u64,
+    events: u64,
+}
+
 /// Where the facts of a command are.
 #[derive(Clone, Debug)]
 enum Wrote {
-    /// The last `events` facts up to a position.
-    Commit { position: u64, events: u64 },
+    /// For each commit, the last `events` facts up to `position`.
+    Commits(Vec<Commit>),
     /// A bill run: many commits, told by the stream of the run.
     Run { position: u64, run: String },
     /// Nowhere: a dry run.
     Nothing(Vec<Staged>),
 }
 
+impl Receipt {
+    pub fn outcome(&self) -> &Outcome {
+        &self.outcome
+    }
+}
+
 #[Object]
 impl Receipt {
     /// Hand it to a query as `minPosition` to be sure that it sees this command; none for a dry run.
     async fn position(&self, ctx: &Context<'_>) -> Result<Option<Position>> {
-        let (Wrote::Commit { position, .. } | Wrote::Run { position, .. }) = &self.wrote else {
-            return Ok(None);
+        let position = match &self.wrote {
+            Wrote::Commits(commits) => commits.iter().map(|commit| commit.position).max(),
+            Wrote::Run { position, .. } => Some(*position),
+            Wrote::Nothing(_) => None,
         };
-        Ok(Some(Books::of(ctx)?.tokens().token(*position)))
+        let books = Books::of(ctx)?;
+        Ok(position.map(|position| books.tokens().token(position)))
     }
 
     /// The key was used before with the same arguments: this is the first answer, and nothing was done again.
@@ -92,9 +107,14 @@ impl Receipt {
                     .map(|staged| Fact::tried(staged.clone(), &self.tenant))
                     .collect());
             }
-            Wrote::Commit { position, events } => {
-                let most = usize::try_from(*events).unwrap_or(MOST).min(MOST);
-                books.events(position.saturating_sub(*events), most).await?
+            Wrote::Commits(commits) => {
+                let mut found = Vec::new();
+                for Commit { position, events } in commits {
+                    let room = MOST.saturating_sub(found.len());
+                    let most = usize::try_from(*events).unwrap_or(MOST).min(room);
+                    found.extend(books.events(position.saturating_sub(*events), most).await?);
+                }
+                found
             }
             Wrote::Run { run, .. } => books.stream_events(BillRun::KIND, run, 0, MOST).await?,
         };
@@ -190,6 +210,45 @@ pub async fn hand_in(
     require(&books, scope)?;
     let hash = input_hash(ctx)?;
     execute(&books, checked(key)?, hash, command).await
+}
+
+/// Runs commands one after the other, each under an id of its own below the key. The same call after a crash goes on
+/// with the command that is missing.
+pub async fn hand_in_all(
+    ctx: &Context<'_>,
+    scope: Scope,
+    key: &str,
+    commands: Vec<Command>,
+) -> Result<Receipt> {
+    let books = Books::of(ctx)?;
+    require(&books, scope)?;
+    let (hash, key) = (input_hash(ctx)?, checked(key)?);
+    let mut sum: Option<Receipt> = None;
+    for (command, number) in commands.into_iter().zip(1..) {
+        // A control character, which no client's key has.
+        let id = if number == 1 {
+            key.clone()
+        } else {
+            format!("{key}\u{1f}{number}")
+        };
+        let next = execute(&books, id, hash, command).await?;
+        sum = Some(match sum {
+            None => next,
+            Some(sum) => Receipt {
+                tenant: sum.tenant,
+                replayed: sum.replayed && next.replayed,
+                outcome: super::usage::add(sum.outcome, next.outcome),
+                wrote: match (sum.wrote, next.wrote) {
+                    (Wrote::Commits(mut all), Wrote::Commits(next)) => {
+                        all.extend(next);
+                        Wrote::Commits(all)
+                    }
+                    (wrote, _) => wrote,
+                },
+            },
+        });
+    }
+    sum.ok_or_else(|| errors::refused("NOTHING_TO_DO", "there was nothing to do"))
 }
 
 /// Runs one command, or only tries it.
@@ -381,7 +440,7 @@ async fn execute(
         outcome,
         replayed,
     } = done.map_err(refused)?;
-    let wrote = Wrote::Commit { position, events };
+    let wrote = Wrote::Commits(vec![Commit { position, events }]);
     Ok(Receipt {
         tenant: books.tenant().to_owned(),
         replayed,
@@ -400,9 +459,9 @@ fn refused(refused: Refused) -> async_graphql::Error {
 }
 
 fn checked(key: &str) -> Result<String> {
-    if key.is_empty() || key.len() > KEY_BYTES {
+    if key.is_empty() || key.len() > KEY_BYTES || key.chars().any(char::is_control) {
         let sentence = format!(
-            "an idempotency key has 1 to {KEY_BYTES} bytes, this one has {}",
+            "an idempotency key has 1 to {KEY_BYTES} bytes and no control characters, this one has {} bytes",
             key.len()
         );
         return Err(errors::refused("IDEMPOTENCY_KEY_INVALID", sentence));

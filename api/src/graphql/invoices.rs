@@ -4,8 +4,11 @@ use std::sync::Arc;
 
 use async_graphql::connection::Connection;
 use async_graphql::{Context, Enum, ID, InputObject, Object, Result, SimpleObject};
+use indelible_domain::charges::What;
 use indelible_domain::command::Command;
 use indelible_domain::invoices as domain;
+use indelible_domain::kernel;
+use indelible_domain::receivables::Receivables;
 use indelible_domain::world::Entry;
 
 use super::accounts::{Account, LegalEntity};
@@ -14,8 +17,10 @@ use super::books::{AsOf, Books, Cut};
 use super::charges::LineKind;
 use super::desk::{self, Receipt};
 use super::page::{self, Cursor};
+use super::payments::Applied;
 use super::scalars::{Date, Decimal, Money};
 use super::subscriptions::Subscription;
+use super::usage::Charge;
 use super::{errors, ids};
 use crate::auth::Scope;
 
@@ -37,7 +42,9 @@ impl Invoice {
     ) -> Result<Option<Invoice>> {
         let books = Books::of(ctx)?;
         let cut = books.cut(as_of).await?;
-        let state = books.find_at::<domain::Invoice>(key, &cut).await?;
+        let state = books
+            .find_at::<domain::Invoice>(key, &cut, books.document_zone(key))
+            .await?;
         Ok(state.map(|state| Invoice {
             key: key.to_owned(),
             state,
@@ -79,6 +86,11 @@ impl Invoice {
             ))
         });
         Ok(rows.collect())
+    }
+
+    /// The zone that dates what is applied to it: that of its account.
+    fn zone(&self, ctx: &Context<'_>) -> Result<Option<kernel::Zone>> {
+        Ok(Some(Books::of(ctx)?.zone(&self.document().account)))
     }
 
     fn document(&self) -> &domain::Document {
@@ -156,6 +168,32 @@ impl Invoice {
         Money(self.document().total)
     }
 
+    /// What is still to pay; zero for a draft, a credit note and a void document.
+    async fn open(&self, ctx: &Context<'_>) -> Result<Money> {
+        let document = self.document();
+        let owed = Books::of(ctx)?
+            .find_at::<Receivables>(&document.account, &self.cut, self.zone(ctx)?)
+            .await?;
+        let item = owed.as_ref().and_then(|owed| owed.state.item(&self.key));
+        Ok(Money(
+            item.map_or(kernel::Money::zero(document.currency), |item| item.open),
+        ))
+    }
+
+    /// Payments, credit notes and credit applied to it.
+    async fn applied(&self, ctx: &Context<'_>) -> Result<Vec<Applied>> {
+        let account = &self.document().account;
+        let owed = Books::of(ctx)?
+            .find_at::<Receivables>(account, &self.cut, self.zone(ctx)?)
+            .await?;
+        let applied = owed
+            .iter()
+            .flat_map(|owed| owed.state.applied_to(&self.key));
+        Ok(applied
+            .map(|(source, part)| Applied::new(source, part))
+            .collect())
+    }
+
     /// What its credit notes have left of the total.
     async fn left_after_credit_notes(&self) -> Money {
         Money(self.state.state.left())
@@ -182,7 +220,6 @@ impl Invoice {
         let asked = page::asked(first, after)?;
         let rows = self.document().lines.iter().map(|line| {
             let row = InvoiceLine {
-                invoice: self.key.clone(),
                 state: Arc::clone(&self.state),
                 line: line.clone(),
             };
@@ -264,7 +301,6 @@ pub enum DocumentStage {
 
 /// One line of a document.
 pub struct InvoiceLine {
-    pub invoice: String,
     state: Arc<Entry<domain::Invoice>>,
     pub line: domain::Line,
 }
@@ -343,6 +379,24 @@ impl InvoiceLine {
     async fn explain(&self) -> &str {
         &self.line.explain
     }
+
+    /// For usage: what each record cost, as it stands after every correction, in the order of the usage.
+    #[graphql(complexity = "page::cost(first, child_complexity)")]
+    async fn charges(
+        &self,
+        ctx: &Context<'_>,
+        first: Option<i32>,
+        after: Option<String>,
+    ) -> Result<Connection<Cursor, Charge>> {
+        let asked = page::asked(first, after)?;
+        let rows = match (&self.line.subscription, &self.line.what) {
+            (Some(subscription), What::Usage { charge, days }) => {
+                Charge::of_period(ctx, subscription, charge, days.from).await?
+            }
+            _ => vec![],
+        };
+        Ok(page::sorted(&asked, rows))
+    }
 }
 
 /// Part of an invoice line to give back.
@@ -407,6 +461,36 @@ impl InvoiceQueries {
         as_of: Option<AsOf>,
     ) -> Result<Option<Invoice>> {
         Invoice::find(ctx, &ids::key("invoice", &id), as_of).await
+    }
+
+    /// Documents in the order of their keys; those of an account in the order they came to be.
+    #[graphql(complexity = "page::cost(first, child_complexity)")]
+    async fn invoices(
+        &self,
+        ctx: &Context<'_>,
+        account: Option<ID>,
+        first: Option<i32>,
+        after: Option<String>,
+    ) -> Result<Connection<Cursor, Invoice>> {
+        let asked = page::asked(first, after)?;
+        if let Some(account) = account {
+            return Ok(page::sorted(
+                &asked,
+                Invoice::of_account(ctx, &ids::key("account", &account))?,
+            ));
+        }
+        let rows = Books::of(ctx)?.page::<domain::Invoice>(&asked);
+        let row = |(key, state): (String, _)| {
+            (
+                key.clone(),
+                Invoice {
+                    key,
+                    state,
+                    cut: Cut::now(),
+                },
+            )
+        };
+        Ok(page::page(&asked, rows.into_iter().map(row)))
     }
 }
 

@@ -136,9 +136,11 @@ impl Fact {
 fn open(books: &Books, value: &mut Value) {
     if let Some(sealed) = sealed(value) {
         let opened = books.office().keyring.unseal(&sealed).ok().flatten();
-        *value = opened
-            .and_then(|bytes| serde_json::from_slice(&bytes).ok())
-            .unwrap_or(Value::Null);
+        *value = opened.map_or(Value::Null, |bytes| {
+            // What was sealed is an object or a plain text, such as a line of a file.
+            let object = serde_json::from_slice(&bytes).ok().filter(Value::is_object);
+            object.unwrap_or_else(|| Value::String(String::from_utf8_lossy(&bytes).into_owned()))
+        });
         return;
     }
     match value {

@@ -21,9 +21,12 @@ mod ids;
 mod invoices;
 mod log;
 mod page;
+mod payments;
 mod position;
 mod scalars;
 mod subscriptions;
+mod usage;
+mod wallets;
 
 use books::Books;
 
@@ -37,7 +40,10 @@ pub struct Query(
     catalog::CatalogQueries,
     invoices::InvoiceQueries,
     log::LogQueries,
+    payments::PaymentQueries,
     subscriptions::SubscriptionQueries,
+    usage::UsageQueries,
+    wallets::WalletQueries,
 );
 
 #[derive(MergedObject, Default)]
@@ -47,7 +53,10 @@ pub struct Mutation(
     catalog::CatalogMutations,
     charges::ChargeMutations,
     invoices::InvoiceMutations,
+    payments::PaymentMutations,
     subscriptions::SubscriptionMutations,
+    usage::UsageMutations,
+    wallets::WalletMutations,
 );
 
 /// The root of GraphQL subscriptions; the type `Subscription` is what a customer has.
@@ -107,6 +116,9 @@ impl ViewerQueries {
             "subscription" => subscriptions::Subscription::find(ctx, key, None)
                 .await?
                 .map(Node::from),
+            "batch" => usage::Batch::find(ctx, key)?.map(Node::from),
+            "payment" => payments::Payment::find(ctx, key)?.map(Node::from),
+            "wallet" => wallets::Wallet::find(ctx, key)?.map(Node::from),
             _ => None,
         })
     }
@@ -120,7 +132,10 @@ pub enum Node {
     BillRun(bill_runs::BillRun),
     LegalEntity(accounts::LegalEntity),
     Invoice(invoices::Invoice),
+    Payment(payments::Payment),
     Subscription(subscriptions::Subscription),
+    UsageBatch(usage::Batch),
+    Wallet(wallets::Wallet),
 }
 
 /// The tenant and scope of the key that was sent.

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use async_graphql::connection::Connection;
 use async_graphql::{Context, Enum, ID, InputObject, Object, Result, SimpleObject};
 use indelible_domain::command::{self, Command};
+use indelible_domain::kernel;
 use indelible_domain::subscriptions as domain;
 use indelible_domain::world::Entry;
-use indelible_domain::{accounts, kernel};
 
 use super::accounts::Account;
 use super::books::{AsOf, Books, Cut};
@@ -34,7 +34,9 @@ impl Subscription {
     ) -> Result<Option<Subscription>> {
         let books = Books::of(ctx)?;
         let cut = books.cut(as_of).await?;
-        let state = books.find_at::<domain::Subscription>(key, &cut).await?;
+        let state = books
+            .find_at::<domain::Subscription>(key, &cut, None)
+            .await?;
         Ok(state.map(|state| Subscription {
             key: key.to_owned(),
             state,
@@ -76,11 +78,7 @@ impl Subscription {
         if let Some(date) = self.cut.effective {
             return Ok(date);
         }
-        let zone = books
-            .find::<accounts::Account>(&self.state().account)
-            .map(|account| account.state.terms.zone.clone())
-            .unwrap_or_default();
-        Ok(zone.date(books.now()))
+        Ok(books.today(&self.state().account))
     }
 }
 

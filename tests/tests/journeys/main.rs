@@ -4,5 +4,7 @@ mod billing;
 mod edge;
 mod http;
 mod log;
+mod money;
 mod shop;
 mod tenants;
+mod usage;

@@ -1,0 +1,467 @@
+//! Payments, and what an account owes: open items, applied money, unapplied credit.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, Enum, ID, InputObject, Object, Result, SimpleObject};
+use indelible_domain::command::{self, Command};
+use indelible_domain::kernel;
+use indelible_domain::payments as domain;
+use indelible_domain::receivables::{Application, Fund, Receivables, Source};
+use indelible_domain::world::Entry;
+
+use super::accounts::Account;
+use super::books::{AsOf, Books};
+use super::desk::{self, Receipt};
+use super::ids;
+use super::invoices::Invoice;
+use super::scalars::{Date, Money};
+use crate::auth::Scope;
+
+/// A payment: pending or received, then perhaps given back in parts.
+pub struct Payment {
+    key: String,
+    state: Arc<Entry<domain::Payment>>,
+}
+
+impl Payment {
+    pub fn find(ctx: &Context<'_>, key: &str) -> Result<Option<Payment>> {
+        let state = Books::of(ctx)?.find::<domain::Payment>(key);
+        Ok(state.map(|state| Payment {
+            key: key.to_owned(),
+            state,
+        }))
+    }
+
+    /// Payments of an account with their sort keys: the order in which they were recorded.
+    pub fn of_account(ctx: &Context<'_>, account: &str) -> Result<Vec<(String, Payment)>> {
+        let books = Books::of(ctx)?;
+        let keys = books.index(|index| index.payments_of.get(account).cloned().unwrap_or_default());
+        let rows = keys.into_iter().enumerate().filter_map(|(n, key)| {
+            let state = books.find::<domain::Payment>(&key)?;
+            Some((format!("{n:012}"), Payment { key, state }))
+        });
+        Ok(rows.collect())
+    }
+}
+
+#[Object]
+impl Payment {
+    pub async fn id(&self) -> ID {
+        ids::node("payment", &self.key)
+    }
+
+    /// The id without its kind.
+    async fn key(&self) -> &str {
+        &self.key
+    }
+
+    async fn account(&self, ctx: &Context<'_>) -> Result<Account> {
+        Account::named(ctx, &self.state.state.account).await
+    }
+
+    async fn stage(&self) -> PaymentStage {
+        match self.state.state.stage {
+            domain::Stage::Absent | domain::Stage::Pending => PaymentStage::Pending,
+            domain::Stage::Settled => PaymentStage::Settled,
+            domain::Stage::Failed => PaymentStage::Failed,
+            domain::Stage::Returned => PaymentStage::Returned,
+        }
+    }
+
+    async fn amount(&self) -> Money {
+        Money(self.state.state.amount)
+    }
+
+    /// card, direct-debit, transfer, cash, …
+    async fn method(&self) -> &str {
+        &self.state.state.method
+    }
+
+    async fn refunded(&self) -> Money {
+        Money(self.state.state.refunded)
+    }
+
+    async fn charged_back(&self) -> Money {
+        Money(self.state.state.charged_back)
+    }
+
+    /// Invoices it was applied to.
+    async fn applied(&self, ctx: &Context<'_>) -> Result<Vec<Applied>> {
+        let source = Source::Payment(self.key.clone());
+        let fund = fund(ctx, &self.state.state.account, &source)?;
+        Ok(fund
+            .map(|fund| {
+                fund.applied
+                    .iter()
+                    .map(|part| Applied::new(&source, part))
+                    .collect()
+            })
+            .unwrap_or_default())
+    }
+
+    /// What of it is account credit that no invoice has used.
+    async fn unapplied(&self, ctx: &Context<'_>) -> Result<Money> {
+        let source = Source::Payment(self.key.clone());
+        let fund = fund(ctx, &self.state.state.account, &source)?;
+        let none = kernel::Money::zero(self.state.state.amount.currency);
+        Ok(Money(fund.map_or(none, |fund| fund.unapplied)))
+    }
+}
+
+fn fund(ctx: &Context<'_>, account: &str, source: &Source) -> Result<Option<Fund>> {
+    let books = Books::of(ctx)?;
+    let owed = books.find::<Receivables>(account);
+    Ok(owed.and_then(|owed| owed.state.fund(source).cloned()))
+}
+
+#[derive(Clone, Copy, Enum, PartialEq, Eq)]
+pub enum PaymentStage {
+    /// Asked of a provider, not here yet.
+    Pending,
+    Settled,
+    Failed,
+    /// All of it was refunded or charged back.
+    Returned,
+}
+
+#[derive(Clone, Copy, Enum, PartialEq, Eq)]
+#[graphql(remote = "command::FailureKind")]
+pub enum FailureKind {
+    /// May succeed when tried again.
+    Soft,
+    /// Will not.
+    Hard,
+}
+
+/// Money of one source on one invoice.
+#[derive(SimpleObject)]
+#[graphql(complex)]
+pub struct Applied {
+    #[graphql(skip)]
+    key: String,
+    #[graphql(skip)]
+    from: Source,
+    amount: Money,
+    /// It was account credit before.
+    as_credit: bool,
+}
+
+impl Applied {
+    pub fn new(source: &Source, part: &Application) -> Applied {
+        let Application {
+            invoice,
+            amount,
+            as_credit,
+        } = part.clone();
+        Applied {
+            key: invoice,
+            from: source.clone(),
+            amount: Money(amount),
+            as_credit,
+        }
+    }
+}
+
+#[async_graphql::ComplexObject]
+impl Applied {
+    async fn invoice(&self, ctx: &Context<'_>) -> Result<Option<Invoice>> {
+        Invoice::now(ctx, &self.key)
+    }
+
+    /// Node id of the payment, credit note or credit that it came from.
+    async fn source(&self) -> ID {
+        match &self.from {
+            Source::Payment(key) => ids::node("payment", key),
+            Source::Note(key) => ids::node("invoice", key),
+            Source::Grant(key) => ids::node("credit", key),
+        }
+    }
+}
+
+/// What an account owes and has to its credit.
+pub struct Balance {
+    account: String,
+    state: Receivables,
+}
+
+impl Balance {
+    /// The balance of an account, now or as of some time; an account without facts owes nothing.
+    pub async fn find(ctx: &Context<'_>, account: &str, as_of: Option<AsOf>) -> Result<Balance> {
+        let books = Books::of(ctx)?;
+        let terms = Account::named(ctx, account).await?;
+        let cut = books.cut(as_of).await?;
+        let owed = books
+            .find_at::<Receivables>(account, &cut, Some(books.zone(account)))
+            .await?;
+        let none = || Receivables {
+            currency: terms.currency_code(),
+            ..Receivables::default()
+        };
+        Ok(Balance {
+            account: account.to_owned(),
+            state: owed.map_or_else(none, |owed| owed.state.clone()),
+        })
+    }
+}
+
+#[Object]
+impl Balance {
+    async fn account(&self, ctx: &Context<'_>) -> Result<Account> {
+        Account::named(ctx, &self.account).await
+    }
+
+    /// Open amounts less unapplied credit; below zero when the account is in credit.
+    async fn balance(&self) -> Money {
+        Money(self.state.balance())
+    }
+
+    /// Sum of what is open of its invoices.
+    async fn open(&self) -> Money {
+        Money(self.state.open())
+    }
+
+    /// Credit that no invoice has used.
+    async fn unapplied(&self) -> Money {
+        Money(self.state.unapplied())
+    }
+
+    /// Invoices with something to pay, oldest due date first.
+    async fn open_items(&self) -> Vec<OpenItem> {
+        self.state.open_items().map(OpenItem::new).collect()
+    }
+}
+
+/// An invoice with something to pay.
+#[derive(SimpleObject)]
+#[graphql(complex)]
+pub struct OpenItem {
+    #[graphql(skip)]
+    key: String,
+    number: String,
+    issued: Date,
+    due: Date,
+    total: Money,
+    open: Money,
+    #[graphql(skip)]
+    pending: Option<String>,
+}
+
+impl OpenItem {
+    fn new(item: &indelible_domain::receivables::Item) -> OpenItem {
+        OpenItem {
+            key: item.invoice.clone(),
+            number: item.number.clone(),
+            issued: Date(item.issued),
+            due: Date(item.due),
+            total: Money(item.total),
+            open: Money(item.open),
+            pending: item.pending.clone(),
+        }
+    }
+}
+
+#[async_graphql::ComplexObject]
+impl OpenItem {
+    async fn invoice(&self, ctx: &Context<'_>) -> Result<Option<Invoice>> {
+        Invoice::now(ctx, &self.key)
+    }
+
+    /// The payment asked of a provider that has not come yet.
+    async fn pending(&self, ctx: &Context<'_>) -> Result<Option<Payment>> {
+        match &self.pending {
+            Some(payment) => Payment::find(ctx, payment),
+            None => Ok(None),
+        }
+    }
+}
+
+#[derive(InputObject)]
+pub struct RecordPaymentInput {
+    /// Chosen by you.
+    id: ID,
+    account: ID,
+    amount: Money,
+    /// Applied to this invoice; none: oldest due date first.
+    invoice: Option<ID>,
+    /// card, direct-debit, transfer, cash, …
+    #[graphql(default_with = "\"transfer\".to_owned()")]
+    method: String,
+    /// True: asked of a provider, money not here yet. False: received.
+    #[graphql(default)]
+    pending: bool,
+}
+
+#[derive(InputObject)]
+pub struct GrantCreditInput {
+    /// Chosen by you.
+    id: ID,
+    account: ID,
+    amount: Money,
+    reason: String,
+}
+
+#[derive(SimpleObject)]
+pub struct PaymentPayload {
+    payment: Option<Payment>,
+    receipt: Receipt,
+}
+
+#[derive(SimpleObject)]
+pub struct CreditPayload {
+    balance: Balance,
+    receipt: Receipt,
+}
+
+async fn done(
+    ctx: &Context<'_>,
+    idempotency_key: &str,
+    payment: &str,
+    command: Command,
+) -> Result<PaymentPayload> {
+    let receipt = desk::hand_in(ctx, Scope::Operate, idempotency_key, command).await?;
+    Ok(PaymentPayload {
+        payment: Payment::find(ctx, payment)?,
+        receipt,
+    })
+}
+
+#[derive(Default)]
+pub struct PaymentQueries;
+
+#[Object]
+impl PaymentQueries {
+    async fn payment(&self, ctx: &Context<'_>, id: ID) -> Result<Option<Payment>> {
+        Payment::find(ctx, &ids::key("payment", &id))
+    }
+
+    /// What an account owes, now or as of some time.
+    async fn balance(
+        &self,
+        ctx: &Context<'_>,
+        account: ID,
+        as_of: Option<AsOf>,
+    ) -> Result<Balance> {
+        Balance::find(ctx, &ids::key("account", &account), as_of).await
+    }
+}
+
+#[derive(Default)]
+pub struct PaymentMutations;
+
+#[Object]
+impl PaymentMutations {
+    /// Records money that came, or that was asked of a provider. What it leaves over becomes account credit.
+    async fn record_payment(
+        &self,
+        ctx: &Context<'_>,
+        idempotency_key: String,
+        input: RecordPaymentInput,
+    ) -> Result<PaymentPayload> {
+        let payment = ids::key("payment", &input.id);
+        let command = Command::RecordPayment(command::RecordPayment {
+            payment: payment.clone(),
+            account: ids::key("account", &input.account),
+            amount: input.amount.0,
+            invoice: input.invoice.map(|invoice| ids::key("invoice", &invoice)),
+            method: input.method,
+            pending: input.pending,
+        });
+        done(ctx, &idempotency_key, &payment, command).await
+    }
+
+    /// The money of a pending payment came.
+    async fn settle_payment(
+        &self,
+        ctx: &Context<'_>,
+        idempotency_key: String,
+        id: ID,
+    ) -> Result<PaymentPayload> {
+        let payment = ids::key("payment", &id);
+        done(
+            ctx,
+            &idempotency_key,
+            &payment,
+            Command::SettlePayment {
+                payment: payment.clone(),
+            },
+        )
+        .await
+    }
+
+    /// The money of a pending payment will not come.
+    async fn fail_payment(
+        &self,
+        ctx: &Context<'_>,
+        idempotency_key: String,
+        id: ID,
+        kind: FailureKind,
+        reason: String,
+    ) -> Result<PaymentPayload> {
+        let payment = ids::key("payment", &id);
+        let command = Command::FailPayment {
+            payment: payment.clone(),
+            kind: kind.into(),
+            reason,
+        };
+        done(ctx, &idempotency_key, &payment, command).await
+    }
+
+    /// Gives money of a settled payment back; no amount: all that is left of it.
+    async fn refund_payment(
+        &self,
+        ctx: &Context<'_>,
+        idempotency_key: String,
+        id: ID,
+        amount: Option<Money>,
+        reason: String,
+    ) -> Result<PaymentPayload> {
+        let payment = ids::key("payment", &id);
+        let amount = amount.map(|amount| amount.0);
+        let command = Command::RefundPayment {
+            payment: payment.clone(),
+            amount,
+            reason,
+        };
+        done(ctx, &idempotency_key, &payment, command).await
+    }
+
+    /// The payer's bank took money of a settled payment back; no amount: all that is left of it.
+    async fn charge_back_payment(
+        &self,
+        ctx: &Context<'_>,
+        idempotency_key: String,
+        id: ID,
+        amount: Option<Money>,
+        reason: String,
+    ) -> Result<PaymentPayload> {
+        let payment = ids::key("payment", &id);
+        let amount = amount.map(|amount| amount.0);
+        let command = Command::ChargeBackPayment {
+            payment: payment.clone(),
+            amount,
+            reason,
+        };
+        done(ctx, &idempotency_key, &payment, command).await
+    }
+
+    /// Gives an account credit without a payment; it pays finalised invoices, oldest due date first.
+    async fn grant_credit(
+        &self,
+        ctx: &Context<'_>,
+        idempotency_key: String,
+        input: GrantCreditInput,
+    ) -> Result<CreditPayload> {
+        let account = ids::key("account", &input.account);
+        let command = Command::GrantCredit {
+            account: account.clone(),
+            credit: ids::key("credit", &input.id),
+            amount: input.amount.0,
+            reason: input.reason,
+        };
+        let receipt = desk::hand_in(ctx, Scope::Operate, &idempotency_key, command).await?;
+        Ok(CreditPayload {
+            balance: Balance::find(ctx, &account, None).await?,
+            receipt,
+        })
+    }
+}
