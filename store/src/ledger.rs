@@ -9,6 +9,7 @@
 mod answer;
 mod history;
 mod runs;
+mod timers;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -21,6 +22,7 @@ use indelible_domain::{Outcome, Rejection, Session, Staged, World, operations, w
 pub use answer::{DryRun, Receipt, Refused, Request};
 pub use history::StateCheck;
 pub use runs::{BillRunRequest, RunReport};
+pub use timers::Tick;
 
 use crate::{CommandRecord, Commit, EventStore, StoreError, Ticket, codec};
 use answer::Flight;

@@ -6,7 +6,7 @@ use std::thread;
 
 use indelible_domain::accounts::{Account, AccountTerms};
 use indelible_domain::catalog::{Offer, Price, Recurring};
-use indelible_domain::command::StartSubscription;
+use indelible_domain::command::{DunningAction, DunningLevel, StartSubscription};
 use indelible_domain::entities::EntityTerms;
 use indelible_domain::kernel::{Date, Decimal, Instant, Zone};
 use indelible_domain::{Command, Event};
@@ -295,6 +295,56 @@ fn a_bill_run_bills_each_account_once_and_tells_its_progress() {
         .run_bill(&bill("jan-again", "t"), &mut |_, _| {})
         .expect("nothing left");
     assert!(second.run.billed.is_empty());
+}
+
+#[test]
+fn a_tick_does_what_is_due_once_however_often_it_comes() {
+    let ledger = memory();
+    a_small_business(&ledger, "t");
+    let remind = DunningLevel {
+        name: "first".into(),
+        after_days: 3,
+        minimum: None,
+        actions: vec![DunningAction::Remind],
+    };
+    let policy = Command::SetDunningPolicy {
+        policy: "p".into(),
+        levels: vec![remind],
+    };
+    ledger.execute(ask("t", policy)).expect("accepted");
+    for account in ["alice", "bob"] {
+        let Command::OpenAccount { terms, .. } = open_account(account) else {
+            unreachable!("built above")
+        };
+        let terms = AccountTerms {
+            payment_days: Some(10),
+            dunning_policy: Some("p".into()),
+            ..terms
+        };
+        let change = Command::ChangeAccount {
+            account: account.into(),
+            terms,
+        };
+        ledger.execute(ask("t", change)).expect("accepted");
+    }
+    ledger
+        .run_bill(&bill("jan", "t"), &mut |_, _| {})
+        .expect("billed");
+    let tick = |time| ledger.tick("t", at(time)).expect("ticks");
+    // Issued on the 1st, due on the 11th, reminded on the 14th.
+    assert_eq!(tick("2026-01-13T12:00:00Z").done, 0);
+    let late = tick("2026-01-20T12:00:00Z");
+    assert_eq!((late.done, late.refused.len()), (2, 0));
+    assert_eq!(late.position, ledger.store().head());
+    assert_eq!(tick("2026-01-20T12:00:00Z").done, 0);
+    assert_eq!(tick("2026-01-21T12:00:00Z").done, 0);
+    assert!(
+        ledger
+            .verify_state()
+            .expect("the log reads")
+            .differing
+            .is_empty()
+    );
 }
 
 #[test]
