@@ -30,11 +30,11 @@ impl Server {
         let mut child = Command::new(env!("CARGO_BIN_EXE_indelible-under-test"))
             .args(["serve", "--listen", "127.0.0.1:0", "--data"])
             .arg(data)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
             .spawn()
             .expect("the server starts");
-        let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
+        let mut lines = BufReader::new(child.stderr.take().expect("piped")).lines();
         let address = lines
             .find_map(|line| {
                 let line = line.ok()?;
