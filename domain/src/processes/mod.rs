@@ -7,6 +7,7 @@ pub mod agenda;
 
 use crate::kernel::Rejection;
 use crate::session::{Session, Staged};
+use crate::world::Event;
 
 /// More consequences than any command has; a loop between processes is a broken invariant.
 const STEPS_MAX: usize = 100_000;
@@ -14,12 +15,21 @@ const STEPS_MAX: usize = 100_000;
 /// Lets every process react to every fact staged so far, and to what that adds.
 pub fn settle(session: &mut Session<'_>) -> Result<(), Rejection> {
     let mut next = 0;
-    while let Some(fact) = session.events().get(next).cloned() {
+    while let Some(fact) = session.events().get(next) {
         assert!(next < STEPS_MAX, "processes keep reacting to each other");
-        react(session, &fact)?;
+        if has_followers(&fact.event) {
+            let fact = fact.clone();
+            react(session, &fact)?;
+        }
         next += 1;
     }
     Ok(())
+}
+
+/// Facts of usage are large and nothing follows from them here: what they cost is billed by their period's meter, and
+/// what they burnt is a fact of the wallet. They are not copied for processes that would look away.
+fn has_followers(event: &Event) -> bool {
+    !matches!(event, Event::Usage(_) | Event::Batch(_))
 }
 
 /// One line per process.
