@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::{Data, Failure, progress};
 
-pub const EXAMPLE: &str = "Example:\n  indelible rebuild mrr aging\n  indelible rebuild\n\n\
+pub const EXAMPLE: &str = "Example:\n  indelible rebuild subscriptions/mrr receivables/aging\n  indelible rebuild\n\n\
     The rows that queries read are replaced when the new ones are complete. The log is only read.";
 
 #[derive(Args)]
