@@ -2,4 +2,5 @@
 
 mod figures;
 mod machinery;
+mod revenue;
 mod script;

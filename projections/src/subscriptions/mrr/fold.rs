@@ -1,0 +1,241 @@
+//! How subscriptions make an account's level, and the level its movements.
+
+use std::collections::BTreeMap;
+
+use indelible_domain::kernel::calendar::LAST_DATE;
+use indelible_domain::kernel::{Currency, Date, Decider, Exact, Id};
+use indelible_domain::subscriptions::schedule::{self, Running};
+use indelible_domain::subscriptions::{self, Subscription, Term};
+use indelible_domain::{Event, Recorded, Rejection, rating};
+use serde::{Deserialize, Serialize};
+
+use super::{Kind, Movement, Moves};
+use crate::{Projection, Rows, ViewError};
+
+/// Rows: `s/subscription` its recurring terms and what of them is counted; `k/account` the changes of its level by
+/// day; `m/currency/day/account` a [`Movement`]; `d/currency/day` the [`Moves`] of all accounts; `x/subscription` the
+/// id of one whose amount is too large or too fine for the sums.
+pub struct Mrr;
+
+/// The changes of an amount by day; days on which nothing changes are not kept, so that equal levels have equal rows.
+type Changes = BTreeMap<Date, Exact>;
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Counted {
+    terms: Subscription,
+    /// What of it is in the account's level.
+    changes: Changes,
+}
+
+impl Projection for Mrr {
+    const NAME: &'static str = "subscriptions/mrr";
+    const VERSION: u32 = 2;
+
+    fn fold(rows: &mut Rows<'_>, recorded: &Recorded<Event>) -> Result<(), ViewError> {
+        let Event::Subscription(fact) = &recorded.event else {
+            return Ok(());
+        };
+        let key = format!("s/{}", recorded.id);
+        let mut row: Counted = rows.get(&key)?.unwrap_or_default();
+        Subscription::evolve(&mut row.terms, &recurring_only(fact));
+        let account = row.terms.account.clone();
+        let currency = currency(&row.terms);
+        let apart = format!("x/{}", recorded.id);
+        let wanted = changes(&row.terms);
+        let plan = match wanted {
+            Ok(new) => shift(rows, &account, currency, &row.changes, &new)?.map(|plan| (plan, new)),
+            Err(rejection) => Err(rejection),
+        };
+        match plan {
+            Ok((plan, new)) => {
+                plan.write(rows, &account, currency)?;
+                row.changes = new;
+                rows.remove(&apart)?;
+            }
+            // One contract with an amount that no sum can hold must not stop the figures of all others.
+            Err(_) => {
+                let none = Changes::new();
+                if let Ok(plan) = shift(rows, &account, currency, &row.changes, &none)? {
+                    plan.write(rows, &account, currency)?;
+                    row.changes = none;
+                }
+                rows.put(&apart, &recorded.id)?;
+            }
+        }
+        rows.put(&key, &row)
+    }
+}
+
+fn currency(sub: &Subscription) -> Currency {
+    let term = sub.terms.first();
+    term.map_or(Currency::default(), |t| t.offer.currency)
+}
+
+/// The fact without what recurring revenue does not need, to keep rows small.
+fn recurring_only(fact: &subscriptions::Event) -> subscriptions::Event {
+    let strip = |term: &mut Term| {
+        term.offer.one_off.clear();
+        term.offer.usage.clear();
+    };
+    let mut fact = fact.clone();
+    match &mut fact {
+        subscriptions::Event::Started(e) => {
+            strip(&mut e.term);
+            e.access.clear();
+        }
+        subscriptions::Event::Changed(e) => strip(&mut e.term),
+        _ => {}
+    }
+    fact
+}
+
+/// By how much a subscription's monthly amount changes on which day.
+fn changes(sub: &Subscription) -> Result<Changes, Rejection> {
+    let mut changes = Changes::new();
+    for running in schedule::running(sub) {
+        let monthly = monthly(&running)?;
+        add(&mut changes, running.days.from, monthly)?;
+        if running.days.until < LAST_DATE {
+            add(&mut changes, running.days.until, monthly.negated())?;
+        }
+    }
+    Ok(changes)
+}
+
+fn add(changes: &mut Changes, on: Date, by: Exact) -> Result<(), Rejection> {
+    let sum = changes.get(&on).copied().unwrap_or_default().plus(by)?;
+    if sum.is_zero() {
+        changes.remove(&on);
+    } else {
+        changes.insert(on, sum);
+    }
+    Ok(())
+}
+
+/// A charge's amount per month: its price divided by the months of its period, without tax.
+fn monthly(running: &Running<'_>) -> Result<Exact, Rejection> {
+    let full = rating::price::amount(&running.charge.price, running.term.quantity)?;
+    match running.charge.every.in_months() {
+        (0, _) => Ok(Exact::ZERO),
+        (months, of) => full.share(of, months),
+    }
+}
+
+/// What a change of an account's level does to the rows, worked out before any row is touched.
+struct Plan {
+    level: Changes,
+    gone: Vec<Movement>,
+    come: Vec<Movement>,
+    days: BTreeMap<Date, Moves>,
+}
+
+impl Plan {
+    fn write(self, rows: &mut Rows<'_>, account: &Id, currency: Currency) -> Result<(), ViewError> {
+        for movement in &self.gone {
+            rows.remove(&movement_key(currency, movement))?;
+        }
+        for movement in &self.come {
+            rows.put(&movement_key(currency, movement), movement)?;
+        }
+        for (on, moves) in &self.days {
+            let key = day_key(currency, *on);
+            match *moves == Moves::default() {
+                true => rows.remove(&key)?,
+                false => rows.put(&key, moves)?,
+            }
+        }
+        rows.put(&level_key(account), &self.level)
+    }
+}
+
+/// Moves an account's level from one set of changes of a subscription to another. The inner error is a sum that does
+/// not fit.
+fn shift(
+    rows: &mut Rows<'_>,
+    account: &Id,
+    currency: Currency,
+    old: &Changes,
+    new: &Changes,
+) -> Result<Result<Plan, Rejection>, ViewError> {
+    let before = rows
+        .get::<Changes>(&level_key(account))?
+        .unwrap_or_default();
+    let planned = || -> Result<Plan, Rejection> {
+        let mut level = before.clone();
+        for (on, by) in old {
+            add(&mut level, *on, by.negated())?;
+        }
+        for (on, by) in new {
+            add(&mut level, *on, *by)?;
+        }
+        let (was, is) = (movements(account, &before)?, movements(account, &level)?);
+        let only = |these: &[Movement], not: &[Movement]| -> Vec<Movement> {
+            these.iter().filter(|m| !not.contains(m)).cloned().collect()
+        };
+        Ok(Plan {
+            gone: only(&was, &is),
+            come: only(&is, &was),
+            level,
+            days: BTreeMap::new(),
+        })
+    };
+    let mut plan = match planned() {
+        Ok(plan) => plan,
+        Err(rejection) => return Ok(Err(rejection)),
+    };
+    let touched = plan.gone.iter().chain(&plan.come).map(|m| m.on);
+    let touched: Vec<Date> = touched.collect();
+    for on in touched {
+        let moves = rows.get::<Moves>(&day_key(currency, on))?;
+        plan.days.insert(on, moves.unwrap_or_default());
+    }
+    let counted = || -> Result<Plan, Rejection> {
+        for movement in &plan.gone {
+            plan.days
+                .entry(movement.on)
+                .or_default()
+                .take_out(movement)?;
+        }
+        for movement in &plan.come {
+            plan.days.entry(movement.on).or_default().put_in(movement)?;
+        }
+        Ok(plan)
+    };
+    Ok(counted())
+}
+
+fn movements(account: &Id, level: &Changes) -> Result<Vec<Movement>, Rejection> {
+    let mut found = Vec::with_capacity(level.len());
+    let mut before = Exact::ZERO;
+    for (on, by) in level {
+        let after = before.plus(*by)?;
+        let kind = match () {
+            () if before.is_zero() && found.is_empty() => Kind::New,
+            () if before.is_zero() => Kind::Reactivation,
+            () if after.is_zero() => Kind::Churn,
+            () if by.is_negative() => Kind::Contraction,
+            () => Kind::Expansion,
+        };
+        found.push(Movement {
+            account: account.clone(),
+            on: *on,
+            kind,
+            before,
+            after,
+        });
+        before = after;
+    }
+    Ok(found)
+}
+
+fn level_key(account: &str) -> String {
+    format!("k/{account}")
+}
+
+fn day_key(currency: Currency, on: Date) -> String {
+    format!("d/{currency}/{on}")
+}
+
+fn movement_key(currency: Currency, movement: &Movement) -> String {
+    format!("m/{currency}/{}/{}", movement.on, movement.account)
+}
