@@ -6,19 +6,26 @@
 mod businesses;
 mod check;
 mod desk;
+mod figures;
 pub mod generator;
+mod invariants;
 mod payers;
 mod random;
 mod sample;
 mod story;
+mod tables;
 
 use chrono::NaiveDate;
 use indelible_domain::kernel::Rejection;
+use indelible_projections::ViewError;
 use indelible_store::{Refused, StoreError};
 
 pub use check::Agreed;
 
+pub use figures::Figures;
+pub use invariants::hold;
 pub use story::{Plan, Watch, play};
+pub use tables::text;
 
 /// Tenant of the three businesses.
 pub const TENANT: &str = "default";
@@ -51,6 +58,8 @@ pub enum DemoError {
     Broken(String),
     #[error("the log could not be used")]
     Store(#[from] StoreError),
+    #[error("a read model could not be used")]
+    View(#[from] ViewError),
 }
 
 impl DemoError {
