@@ -9,6 +9,8 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 mod bill;
+mod demo;
+mod ingest;
 mod keys;
 mod progress;
 pub mod rebuild;
@@ -60,9 +62,15 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Play three businesses for six months, show what came of it, and serve it.
+    #[command(after_help = demo::EXAMPLE)]
+    Demo(demo::Arguments),
     /// Serve GraphQL, its console, health and metrics.
     #[command(after_help = serve::EXAMPLE)]
     Serve(serve::Arguments),
+    /// Ingest a file of usage.
+    #[command(after_help = ingest::EXAMPLE)]
+    Ingest(ingest::Arguments),
     /// Bill everything that is due.
     #[command(after_help = bill::EXAMPLE)]
     Bill(bill::Arguments),
@@ -107,6 +115,8 @@ pub fn run() -> ExitCode {
             Ok(())
         }
         Command::Keys(command) => keys::run(command),
+        Command::Demo(arguments) => demo::run(arguments),
+        Command::Ingest(arguments) => ingest::run(arguments),
         Command::Bill(arguments) => bill::run(arguments),
         Command::Rebuild(arguments) => rebuild::run(arguments),
         Command::Scenario(arguments) => scenario::run(arguments),

@@ -15,7 +15,10 @@ use indelible_projections::receivables::aging::Aging;
 use indelible_projections::subscriptions::churn::Churn;
 use indelible_projections::subscriptions::mrr::Stretch;
 use indelible_projections::usage::completeness::Reason;
-use indelible_projections::{Snapshot, Views, accounts, dunning, finance, invoices, payments, receivables, subscriptions, usage};
+use indelible_projections::{
+    Snapshot, Views, accounts, dunning, finance, invoices, payments, receivables, subscriptions,
+    usage,
+};
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -94,7 +97,10 @@ impl Figures {
     /// The object of `--json`.
     pub fn json(&self) -> Value {
         let each = |f: &dyn Fn(&Recurring) -> Value| -> BTreeMap<String, Value> {
-            self.recurring.iter().map(|(currency, r)| (currency.to_string(), f(r))).collect()
+            self.recurring
+                .iter()
+                .map(|(currency, r)| (currency.to_string(), f(r)))
+                .collect()
         };
         json!({
             "aging": self.aging.iter().map(aging).collect::<Vec<_>>(),
@@ -121,11 +127,22 @@ impl Figures {
     fn invoices(&self) -> Value {
         let mut totals: BTreeMap<Currency, Money> = BTreeMap::new();
         for month in &self.months {
-            let total = totals.entry(month.total.currency).or_insert(Money::zero(month.total.currency));
+            let total = totals
+                .entry(month.total.currency)
+                .or_insert(Money::zero(month.total.currency));
             *total = total.plus(month.total);
         }
-        let of = |kind| self.documents.iter().filter(|d| d.kind == kind && !d.number.is_empty()).count();
-        let voided = self.documents.iter().filter(|d| d.stage == invoices::list::Stage::Void).count();
+        let of = |kind| {
+            self.documents
+                .iter()
+                .filter(|d| d.kind == kind && !d.number.is_empty())
+                .count()
+        };
+        let voided = self
+            .documents
+            .iter()
+            .filter(|d| d.stage == invoices::list::Stage::Void)
+            .count();
         json!({
             "count": of(Document::Invoice),
             "credit_notes": of(Document::CreditNote),
@@ -136,9 +153,18 @@ impl Figures {
 
     fn payments(&self) -> Value {
         let mut received: BTreeMap<Currency, Money> = BTreeMap::new();
-        for payment in self.payments.iter().filter(|p| matches!(p.stage, Stage::Settled | Stage::Returned)) {
-            let left = payment.amount.minus(payment.refunded).minus(payment.charged_back);
-            let sum = received.entry(left.currency).or_insert(Money::zero(left.currency));
+        for payment in self
+            .payments
+            .iter()
+            .filter(|p| matches!(p.stage, Stage::Settled | Stage::Returned))
+        {
+            let left = payment
+                .amount
+                .minus(payment.refunded)
+                .minus(payment.charged_back);
+            let sum = received
+                .entry(left.currency)
+                .or_insert(Money::zero(left.currency));
             *sum = sum.plus(left);
         }
         let of = |stage| self.payments.iter().filter(|p| p.stage == stage).count();
@@ -154,7 +180,11 @@ impl Figures {
 }
 
 impl Recurring {
-    fn read(rows: &Snapshot<'_>, currency: Currency, today: NaiveDate) -> Result<Recurring, DemoError> {
+    fn read(
+        rows: &Snapshot<'_>,
+        currency: Currency,
+        today: NaiveDate,
+    ) -> Result<Recurring, DemoError> {
         // What starts on the last day is the next month's: the six months end before it.
         let last = today.pred_opt().unwrap_or(today);
         let mrr = subscriptions::mrr::on(rows, currency, last)?;
@@ -195,7 +225,10 @@ pub fn last_full_month(today: NaiveDate) -> NaiveDate {
 
 /// All rows of a read model, page by page.
 fn all<T: Clone>(
-    mut page: impl FnMut(Option<&str>) -> Result<indelible_projections::Page<T>, indelible_projections::ViewError>,
+    mut page: impl FnMut(
+        Option<&str>,
+    )
+        -> Result<indelible_projections::Page<T>, indelible_projections::ViewError>,
 ) -> Result<Vec<T>, DemoError> {
     let mut found = Vec::new();
     let mut after: Option<String> = None;
@@ -246,7 +279,17 @@ fn churn(churn: &Churn) -> Value {
 }
 
 fn counts(counts: &UsageCounts) -> impl Serialize + use<> {
-    let UsageCounts { received, accepted, duplicates, conflicts, unreadable, rated, pending, rejected, superseded } = *counts;
+    let UsageCounts {
+        received,
+        accepted,
+        duplicates,
+        conflicts,
+        unreadable,
+        rated,
+        pending,
+        rejected,
+        superseded,
+    } = *counts;
     json!({
         "accepted": accepted,
         "conflicts": conflicts,

@@ -30,6 +30,22 @@ pub use tables::text;
 /// Tenant of the three businesses.
 pub const TENANT: &str = "default";
 
+/// Queries to try on the demo's books, each with what it shows.
+pub const QUERIES: [(&str, &str); 3] = [
+    (
+        "an invoice, down to the raw lines behind each amount",
+        r#"{ invoice(id: "invoice:2026-11.energy-1") { number total explain lines(first: 5) { nodes { text net explain charges(first: 2) { nodes { explain record { raw } } } } } } }"#,
+    ),
+    (
+        "what a late payer owed in December, and what was done about it",
+        r#"{ balance(account: "account:mobile-11", asOf: { known: "2026-12-05T00:00:00Z" }) { open openItems { due open } } events(stream: "dunning:mobile-11", first: 20) { nodes { recordedAt summary } } }"#,
+    ),
+    (
+        "a file of calls: what was repeated, contradictory, unreadable or of nobody",
+        r#"{ usageBatch(id: "batch:switch-2026-10-05.csv") { name counts { received rated duplicates conflicts unreadable pending } problems(first: 5) { nodes { line outcome reason } } } }"#,
+    ),
+];
+
 /// Why the demo ended early.
 #[derive(Debug, thiserror::Error)]
 pub enum DemoError {

@@ -10,9 +10,7 @@ use super::{DemoError, TENANT, next_day, sample};
 use crate::office::Office;
 use chrono::{Datelike as _, Months};
 use indelible_domain::Command;
-use indelible_domain::accounts::Account;
 use indelible_domain::catalog::{self, Offer};
-use indelible_domain::world::Noun as _;
 use std::sync::Arc;
 
 /// What is to be played.
@@ -81,7 +79,7 @@ pub fn play(
             desk.ingest(source, format, &name, &bytes)?;
         }
         payers.act(&desk)?;
-        dun(&desk)?;
+        tick(&desk)?;
         if today.day() == 1 {
             desk.bill(&today.format("%Y-%m").to_string(), Vec::new())?;
             payers.read_letters(&desk);
@@ -149,17 +147,19 @@ fn steps(desk: &Desk, businesses: &[Business]) -> Result<(), DemoError> {
     Ok(())
 }
 
-/// Dunning looks at every account that owes something, every day.
-fn dun(desk: &Desk) -> Result<(), DemoError> {
-    let accounts: Vec<String> = desk.read(|tenant| {
-        Account::table(&tenant.tables)
-            .keys()
-            .filter(|id| tenant.tables.receivables.contains_key(*id))
-            .cloned()
-            .collect()
-    });
-    for account in accounts {
-        desk.order(Command::DunAccount { account })?;
+/// What falls due by the clock: reminders, fees, suspensions, write-offs.
+fn tick(desk: &Desk) -> Result<(), DemoError> {
+    let done = desk.office.ledger.tick(desk.tenant, desk.now());
+    let refused = |refused| DemoError::Refused {
+        on: desk.today(),
+        what: "tick".to_string(),
+        refused,
+    };
+    match done.map_err(refused)?.refused.first() {
+        Some((id, why)) => Err(DemoError::Unexpected(format!(
+            "{id} was refused on {}: {why}",
+            desk.today()
+        ))),
+        None => Ok(()),
     }
-    Ok(())
 }

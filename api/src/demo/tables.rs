@@ -14,9 +14,21 @@ const ROWS: usize = 12;
 /// All tables, in the order in which money moves.
 pub fn text(office: &Office, figures: &Figures) -> String {
     let mut out = String::new();
-    section(&mut out, "The supplied files, untouched: figures that agree with those others computed", &checked(figures));
-    section(&mut out, "Usage: what became of every line received", &usage(figures));
-    section(&mut out, "Why lines were not simply rated", &reasons(figures));
+    section(
+        &mut out,
+        "The supplied files, untouched: figures that agree with those others computed",
+        &checked(figures),
+    );
+    section(
+        &mut out,
+        "Usage: what became of every line received",
+        &usage(figures),
+    );
+    section(
+        &mut out,
+        "Why lines were not simply rated",
+        &reasons(figures),
+    );
     section(&mut out, "Invoices by month", &invoices(figures));
     if let Some((title, table, totals)) = one_invoice(office, figures) {
         section(&mut out, &title, &table);
@@ -25,11 +37,23 @@ pub fn text(office: &Office, figures: &Figures) -> String {
     let (table, more) = balances(figures);
     section(&mut out, "Balances: accounts that owe most", &table);
     let _ = writeln!(out, "{more}");
-    section(&mut out, &format!("Aging on {}", figures.today), &aging(figures));
-    section(&mut out, "Monthly recurring revenue and its movements", &mrr(figures));
+    section(
+        &mut out,
+        &format!("Aging on {}", figures.today),
+        &aging(figures),
+    );
+    section(
+        &mut out,
+        "Monthly recurring revenue and its movements",
+        &mrr(figures),
+    );
     section(&mut out, "Churn", &churn(figures));
     section(&mut out, "Dunning: steps taken", &steps(figures));
-    section(&mut out, "Dunning board: cases that are open", &board(figures));
+    section(
+        &mut out,
+        "Dunning board: cases that are open",
+        &board(figures),
+    );
     section(&mut out, "Trial balance", &trial_balance(figures));
     let _ = writeln!(out, "\nHeld at the end of {} events:", figures.events);
     for sentence in &figures.invariants {
@@ -45,7 +69,7 @@ fn section(out: &mut String, title: &str, table: &Table) {
 /// A table whose columns from `numbers` on are aligned to the right.
 fn table(header: &[&str], numbers: usize) -> Table {
     let mut table = Table::new();
-    table.load_preset(presets::UTF8_FULL_CONDENSED);
+    table.load_style(presets::UTF8_FULL_CONDENSED);
     table.set_content_arrangement(ContentArrangement::Disabled);
     table.set_header(header.to_vec());
     for column in table.column_iter_mut().skip(numbers) {
@@ -65,12 +89,35 @@ fn checked(figures: &Figures) -> Table {
 fn usage(figures: &Figures) -> Table {
     let c = &figures.usage;
     let mut table = table(
-        &["received", "accepted", "duplicates", "conflicts", "unreadable", "", "rated", "pending", "rejected", "superseded"],
+        &[
+            "received",
+            "accepted",
+            "duplicates",
+            "conflicts",
+            "unreadable",
+            "",
+            "rated",
+            "pending",
+            "rejected",
+            "superseded",
+        ],
         0,
     );
     let n = |n: u64| n.to_string();
-    let row = [n(c.received), n(c.accepted), n(c.duplicates), n(c.conflicts), n(c.unreadable)];
-    let accepted = [String::new(), n(c.rated), n(c.pending), n(c.rejected), n(c.superseded)];
+    let row = [
+        n(c.received),
+        n(c.accepted),
+        n(c.duplicates),
+        n(c.conflicts),
+        n(c.unreadable),
+    ];
+    let accepted = [
+        String::new(),
+        n(c.rated),
+        n(c.pending),
+        n(c.rejected),
+        n(c.superseded),
+    ];
     table.add_row(row.into_iter().chain(accepted));
     table
 }
@@ -78,13 +125,28 @@ fn usage(figures: &Figures) -> Table {
 fn reasons(figures: &Figures) -> Table {
     let mut table = table(&["fate", "reason", "lines"], 2);
     for reason in &figures.reasons {
-        table.add_row([reason.fate.name().to_string(), reason.code.clone(), reason.lines.to_string()]);
+        table.add_row([
+            reason.fate.name().to_string(),
+            reason.code.clone(),
+            reason.lines.to_string(),
+        ]);
     }
     table
 }
 
 fn invoices(figures: &Figures) -> Table {
-    let mut table = table(&["month", "invoices", "credit notes", "net", "tax", "total", "currency"], 1);
+    let mut table = table(
+        &[
+            "month",
+            "invoices",
+            "credit notes",
+            "net",
+            "tax",
+            "total",
+            "currency",
+        ],
+        1,
+    );
     let mut months: Vec<_> = figures.months.iter().collect();
     months.sort_by_key(|m| (m.month, m.total.currency));
     for month in months {
@@ -104,11 +166,23 @@ fn invoices(figures: &Figures) -> Table {
 /// The newest invoice of the house with solar panels: peak, off-peak, feed-in and tax.
 fn one_invoice(office: &Office, figures: &Figures) -> Option<(String, Table, String)> {
     let account = energy::account(1);
-    let newest = figures.documents.iter().rev().find(|d| d.account == account)?;
-    let invoice: Invoice =
-        office.ledger.read(TENANT, |tenant| tenant.tables.invoices.get(&newest.invoice).map(|entry| entry.state.clone()))?;
+    let newest = figures
+        .documents
+        .iter()
+        .rev()
+        .find(|d| d.account == account)?;
+    let invoice: Invoice = office.ledger.read(TENANT, |tenant| {
+        tenant
+            .tables
+            .invoices
+            .get(&newest.invoice)
+            .map(|entry| entry.state.clone())
+    })?;
     let document = &invoice.document;
-    let mut table = table(&["line", "text and arithmetic", "quantity", "net", "tax"], 2);
+    let mut table = table(
+        &["line", "text and arithmetic", "quantity", "net", "tax"],
+        2,
+    );
     for line in &document.lines {
         table.add_row([
             line.no.to_string(),
@@ -119,10 +193,31 @@ fn one_invoice(office: &Office, figures: &Figures) -> Option<(String, Table, Str
         ]);
     }
     let day = |d: Option<chrono::NaiveDate>| d.map(|d| d.to_string()).unwrap_or_default();
-    let title = format!("Invoice {} to {account}, issued {}, due {}", invoice.number, day(invoice.issued), day(invoice.due));
-    let taxes: Vec<String> =
-        document.taxes.iter().map(|t| format!("{} {} % of {} = {}", t.tax.name, percent(Exact::from(t.tax.rate)), t.net, t.amount)).collect();
-    let totals = format!("net {}, {}, total {}", document.net, taxes.join(", "), document.total);
+    let title = format!(
+        "Invoice {} to {account}, issued {}, due {}",
+        invoice.number,
+        day(invoice.issued),
+        day(invoice.due)
+    );
+    let taxes: Vec<String> = document
+        .taxes
+        .iter()
+        .map(|t| {
+            format!(
+                "{} {} % of {} = {}",
+                t.tax.name,
+                percent(Exact::from(t.tax.rate)),
+                t.net,
+                t.amount
+            )
+        })
+        .collect();
+    let totals = format!(
+        "net {}, {}, total {}",
+        document.net,
+        taxes.join(", "),
+        document.total
+    );
     Some((title, table, totals))
 }
 
@@ -146,9 +241,16 @@ fn wrapped(text: &str, width: usize) -> String {
 }
 
 fn balances(figures: &Figures) -> (Table, String) {
-    let mut rows: Vec<_> = figures.balances.iter().filter(|b| !b.balance().is_zero()).collect();
+    let mut rows: Vec<_> = figures
+        .balances
+        .iter()
+        .filter(|b| !b.balance().is_zero())
+        .collect();
     rows.sort_by_key(|b| (std::cmp::Reverse(b.balance().minor), b.account.clone()));
-    let mut table = table(&["account", "open", "unapplied credit", "balance", "currency"], 1);
+    let mut table = table(
+        &["account", "open", "unapplied credit", "balance", "currency"],
+        1,
+    );
     for balance in rows.iter().take(ROWS) {
         table.add_row([
             balance.account.clone(),
@@ -159,39 +261,105 @@ fn balances(figures: &Figures) -> (Table, String) {
         ]);
     }
     let more = rows.len().saturating_sub(ROWS);
-    (table, format!("{more} more accounts have a balance, {} of {} are even", figures.balances.len() - rows.len(), figures.balances.len()))
+    (
+        table,
+        format!(
+            "{more} more accounts have a balance, {} of {} are even",
+            figures.balances.len() - rows.len(),
+            figures.balances.len()
+        ),
+    )
 }
 
 fn aging(figures: &Figures) -> Table {
-    let mut table = table(&["currency", "not due", "1–30 days", "31–60", "61–90", "over 90", "open", "unapplied credit"], 1);
+    let mut table = table(
+        &[
+            "currency",
+            "not due",
+            "1–30 days",
+            "31–60",
+            "61–90",
+            "over 90",
+            "open",
+            "unapplied credit",
+        ],
+        1,
+    );
     for a in &figures.aging {
-        let amounts: [Money; 7] = [a.not_due, a.days_1_to_30, a.days_31_to_60, a.days_61_to_90, a.over_90, a.open, a.unapplied];
-        table.add_row(std::iter::once(a.currency.to_string()).chain(amounts.into_iter().map(plain)));
+        let amounts: [Money; 7] = [
+            a.not_due,
+            a.days_1_to_30,
+            a.days_31_to_60,
+            a.days_61_to_90,
+            a.over_90,
+            a.open,
+            a.unapplied,
+        ];
+        table
+            .add_row(std::iter::once(a.currency.to_string()).chain(amounts.into_iter().map(plain)));
     }
     table
 }
 
 fn mrr(figures: &Figures) -> Table {
-    let header = ["month", "currency", "opening", "new", "expansion", "contraction", "churn", "reactivation", "closing", "ARR"];
+    let header = [
+        "month",
+        "currency",
+        "opening",
+        "new",
+        "expansion",
+        "contraction",
+        "churn",
+        "reactivation",
+        "closing",
+        "ARR",
+    ];
     let mut table = table(&header, 2);
     for (currency, recurring) in &figures.recurring {
         for month in &recurring.months {
             let moves = &month.moves;
             let arr = month.arr().unwrap_or(Exact::ZERO);
-            let amounts =
-                [month.opening, moves.new, moves.expansion, moves.contraction, moves.churn, moves.reactivation, month.closing, arr];
+            let amounts = [
+                month.opening,
+                moves.new,
+                moves.expansion,
+                moves.contraction,
+                moves.churn,
+                moves.reactivation,
+                month.closing,
+                arr,
+            ];
             let head = [month.from.format("%Y-%m").to_string(), currency.to_string()];
-            table.add_row(head.into_iter().chain(amounts.into_iter().map(|exact| rounded(exact, *currency))));
+            table.add_row(
+                head.into_iter()
+                    .chain(amounts.into_iter().map(|exact| rounded(exact, *currency))),
+            );
         }
     }
     table
 }
 
 fn churn(figures: &Figures) -> Table {
-    let mut table = table(&["month", "currency", "accounts", "lost", "logo churn", "gross revenue", "net revenue"], 2);
-    let share = |ratio: Option<Exact>| ratio.map_or("–".to_string(), |r| format!("{} %", percent(r)));
+    let mut table = table(
+        &[
+            "month",
+            "currency",
+            "accounts",
+            "lost",
+            "logo churn",
+            "gross revenue",
+            "net revenue",
+        ],
+        2,
+    );
+    let share =
+        |ratio: Option<Exact>| ratio.map_or("–".to_string(), |r| format!("{} %", percent(r)));
     for (currency, recurring) in &figures.recurring {
-        for churn in recurring.churn.iter().filter(|c| c.month <= last_full_month(figures.today)) {
+        for churn in recurring
+            .churn
+            .iter()
+            .filter(|c| c.month <= last_full_month(figures.today))
+        {
             table.add_row([
                 churn.month.format("%Y-%m").to_string(),
                 currency.to_string(),
@@ -207,7 +375,9 @@ fn churn(figures: &Figures) -> Table {
 }
 
 fn percent(ratio: Exact) -> String {
-    ratio.times(Exact::from(100)).map_or_else(|_| "?".to_string(), |p| p.to_decimal(2))
+    ratio
+        .times(Exact::from(100))
+        .map_or_else(|_| "?".to_string(), |p| p.to_decimal(2))
 }
 
 fn steps(figures: &Figures) -> Table {
@@ -219,7 +389,17 @@ fn steps(figures: &Figures) -> Table {
 }
 
 fn board(figures: &Figures) -> Table {
-    let mut table = table(&["account", "began", "level", "reached on", "suspended", "overdue then"], 5);
+    let mut table = table(
+        &[
+            "account",
+            "began",
+            "level",
+            "reached on",
+            "suspended",
+            "overdue then",
+        ],
+        5,
+    );
     let day = |d: Option<chrono::NaiveDate>| d.map(|d| d.to_string()).unwrap_or_default();
     for case in figures.cases.iter().filter(|c| c.open) {
         table.add_row([
@@ -237,7 +417,12 @@ fn board(figures: &Figures) -> Table {
 fn trial_balance(figures: &Figures) -> Table {
     let mut table = table(&["currency", "account", "debit", "credit"], 2);
     for line in &figures.trial_balance {
-        table.add_row([line.debit.currency.to_string(), line.account.name().to_string(), plain(line.debit), plain(line.credit)]);
+        table.add_row([
+            line.debit.currency.to_string(),
+            line.account.name().to_string(),
+            plain(line.debit),
+            plain(line.credit),
+        ]);
     }
     table
 }
