@@ -69,7 +69,7 @@ fn repeat(
         };
         outbox.put(arrives, row(call.seconds));
         if n % 400 == 123 {
-            // Four calls come again with another duration.
+            // Up to five calls come again with another duration.
             outbox.put(arrives, row(call.seconds + 30));
         }
         sent.insert(call.id, (arrives, row(call.seconds)));
