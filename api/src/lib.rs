@@ -17,3 +17,4 @@ pub mod metrics;
 pub mod office;
 pub mod scenario;
 pub mod server;
+pub mod timers;

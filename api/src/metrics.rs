@@ -21,11 +21,6 @@ pub struct Outcome {
     pub outcome: &'static str,
 }
 
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-pub struct ReadModel {
-    pub name: &'static str,
-}
-
 /// All metrics of one server.
 pub struct Metrics {
     registry: Registry,
@@ -39,8 +34,8 @@ pub struct Metrics {
     pub websockets: Gauge,
     /// Last position of the log.
     pub log_position: Gauge,
-    /// Positions a read model is behind the log.
-    pub read_model_lag: Family<ReadModel, Gauge>,
+    /// Positions the read models are behind the log.
+    pub views_lag: Gauge,
 }
 
 impl Default for Metrics {
@@ -55,7 +50,7 @@ impl Default for Metrics {
             graphql_seconds: Histogram::new(buckets),
             websockets: Gauge::default(),
             log_position: Gauge::default(),
-            read_model_lag: Family::default(),
+            views_lag: Gauge::default(),
         };
         let registry = &mut metrics.registry;
         registry.register(
@@ -84,9 +79,9 @@ impl Default for Metrics {
             metrics.log_position.clone(),
         );
         registry.register(
-            "read_model_lag",
-            "positions a read model is behind",
-            metrics.read_model_lag.clone(),
+            "views_lag",
+            "positions the read models are behind",
+            metrics.views_lag.clone(),
         );
         metrics
     }

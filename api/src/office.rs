@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use indelible_projections::{ViewError, Views};
 use indelible_store::{
     EventStore, Keyring, KeyringError, Ledger, MemoryStore, SledStore, StoreError,
 };
@@ -13,6 +14,7 @@ use crate::clock::Clock;
 /// Everything a request or a subcommand works with.
 pub struct Office {
     pub ledger: Ledger,
+    pub views: Views,
     pub keyring: Keyring,
     pub clock: Clock,
     /// Last durable position, told by the store.
@@ -24,55 +26,66 @@ pub struct Office {
 pub enum OpenError {
     #[error("the ledger of {path} cannot be opened")]
     Store { path: String, source: StoreError },
+    #[error("the read models of {path} cannot be opened")]
+    Views { path: String, source: ViewError },
     #[error("the keyring of {path} cannot be opened")]
     Keyring { path: String, source: KeyringError },
 }
 
 impl Office {
-    /// Opens the ledger of a data directory, or makes a new one if the directory is new or empty.
+    /// Opens the ledger of a data directory, or makes a new one if the directory is new or empty. Read models that
+    /// are new or have another version are made first.
     pub fn open(data: &Path, clock: Clock) -> Result<Arc<Office>, OpenError> {
-        let path = data.display().to_string();
-        let store = SledStore::open(data).map_err(|source| OpenError::Store {
-            path: path.clone(),
+        let path = || data.display().to_string();
+        let failed = |source| OpenError::Store {
+            path: path(),
             source,
-        })?;
+        };
+        let store: Arc<dyn EventStore> = Arc::new(SledStore::open(data).map_err(failed)?);
         let keyring = Keyring::open(data).map_err(|source| OpenError::Keyring {
-            path: path.clone(),
+            path: path(),
             source,
         })?;
-        Office::over(Arc::new(store), keyring, clock)
-            .map_err(|source| OpenError::Store { path, source })
+        let ledger = Ledger::open(Arc::clone(&store)).map_err(failed)?;
+        let views = Views::open(store, data, &mut |_| {}).map_err(|source| OpenError::Views {
+            path: path(),
+            source,
+        })?;
+        Ok(Office::over(ledger, views, keyring, clock))
     }
 
     /// An office whose log and keys are gone when it is dropped. The same seed gives the same keys.
-    pub fn in_memory(seed: u64, clock: Clock) -> Result<Arc<Office>, StoreError> {
-        Office::over(
-            Arc::new(MemoryStore::new()),
-            Keyring::in_memory(seed),
-            clock,
-        )
+    pub fn in_memory(seed: u64, clock: Clock) -> Result<Arc<Office>, OpenError> {
+        let path = || "memory".to_owned();
+        let store: Arc<dyn EventStore> = Arc::new(MemoryStore::new());
+        let ledger = Ledger::open(Arc::clone(&store)).map_err(|source| OpenError::Store {
+            path: path(),
+            source,
+        })?;
+        let views = Views::in_memory(store).map_err(|source| OpenError::Views {
+            path: path(),
+            source,
+        })?;
+        Ok(Office::over(ledger, views, Keyring::in_memory(seed), clock))
     }
 
-    /// An office over a store that is open already.
-    pub fn over(
-        store: Arc<dyn EventStore>,
-        keyring: Keyring,
-        clock: Clock,
-    ) -> Result<Arc<Office>, StoreError> {
-        let (told, head) = watch::channel(store.head());
-        store.on_commit(Box::new(move |head| {
+    /// An office over parts that are open already, all of one log.
+    pub fn over(ledger: Ledger, views: Views, keyring: Keyring, clock: Clock) -> Arc<Office> {
+        let (told, head) = watch::channel(ledger.store().head());
+        ledger.store().on_commit(Box::new(move |head| {
             told.send_if_modified(|known| {
                 let news = head > *known;
                 *known = head.max(*known);
                 news
             });
         }));
-        Ok(Arc::new(Office {
-            ledger: Ledger::open(store)?,
+        Arc::new(Office {
+            ledger,
+            views,
             keyring,
             clock,
             head,
-        }))
+        })
     }
 
     pub fn store(&self) -> &Arc<dyn EventStore> {

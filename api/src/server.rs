@@ -27,6 +27,7 @@ use tokio::sync::watch;
 use crate::auth::Keys;
 use crate::graphql::Schema;
 use crate::metrics::{Metrics, Outcome};
+use crate::office::Office;
 use crate::{console, limits};
 
 mod answer;
@@ -42,13 +43,33 @@ const KEEPALIVE: Duration = Duration::from_secs(30);
 
 /// What the routes share.
 pub struct Edge {
-    pub schema: Schema,
-    pub keys: Keys,
-    pub metrics: Metrics,
-    /// Brings the gauges up to date before `/metrics` is written.
-    pub observe: Box<dyn Fn(&Metrics) + Send + Sync>,
-    /// Whether the log still takes facts; the sentence says what is wrong.
-    pub health: Box<dyn Fn() -> Result<(), String> + Send + Sync>,
+    office: Arc<Office>,
+    schema: Schema,
+    keys: Keys,
+    metrics: Metrics,
+}
+
+impl Edge {
+    /// The edge over an office, for those who hold one of these keys.
+    pub fn over(office: Arc<Office>, keys: Keys) -> Arc<Edge> {
+        let schema = crate::graphql::schema(Arc::clone(&office));
+        Arc::new(Edge {
+            office,
+            schema,
+            keys,
+            metrics: Metrics::default(),
+        })
+    }
+
+    /// Brings the gauges up to date.
+    fn observe(&self) {
+        let number = |position: u64| i64::try_from(position).unwrap_or(i64::MAX);
+        let (head, seen) = (self.office.store().head(), self.office.views.position());
+        self.metrics.log_position.set(number(head));
+        self.metrics
+            .views_lag
+            .set(number(head.saturating_sub(seen)));
+    }
 }
 
 /// Why a server does not start.
@@ -285,15 +306,18 @@ async fn websocket(
 }
 
 async fn health(State(shared): State<Shared>) -> Response {
-    let (status, body) = match (shared.edge.health)() {
-        Ok(()) => (StatusCode::OK, "ok\n".to_owned()),
-        Err(sentence) => (StatusCode::SERVICE_UNAVAILABLE, format!("{sentence}\n")),
+    let (status, body) = match shared.edge.office.ledger.stopped() {
+        None => (StatusCode::OK, "ok\n".to_owned()),
+        Some(why) => {
+            let sentence = format!("the ledger takes no commands any more: {why}\n");
+            (StatusCode::SERVICE_UNAVAILABLE, sentence)
+        }
     };
     (status, body).into_response()
 }
 
 async fn metrics(State(shared): State<Shared>) -> Response {
-    (shared.edge.observe)(&shared.edge.metrics);
+    shared.edge.observe();
     let kind =
         HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
     ([(header::CONTENT_TYPE, kind)], shared.edge.metrics.page()).into_response()

@@ -4,7 +4,11 @@
 fn the_schema_is_the_committed_one() {
     let committed = include_str!("../schema.graphql");
     let built = indelible_api::graphql::sdl();
-    let differing = committed.lines().zip(built.lines()).enumerate().find(|(_, (a, b))| a != b);
+    let differing = committed
+        .lines()
+        .zip(built.lines())
+        .enumerate()
+        .find(|(_, (a, b))| a != b);
     assert!(
         committed == built,
         "the schema differs from api/schema.graphql, first in {differing:?}; if the change is meant: cargo xtask sdl"
@@ -14,17 +18,36 @@ fn the_schema_is_the_committed_one() {
 #[test]
 fn every_mutation_takes_an_idempotency_key_and_those_that_bill_can_be_tried() {
     let sdl = indelible_api::graphql::sdl();
-    let mutations = sdl.split("type Mutation {").nth(1).and_then(|rest| rest.split("\n}").next()).unwrap();
-    let fields: Vec<&str> =
-        mutations.lines().map(str::trim).filter(|line| line.contains('(') && !line.starts_with('"')).collect();
+    let mutations = sdl
+        .split("type Mutation {")
+        .nth(1)
+        .and_then(|rest| rest.split("\n}").next())
+        .unwrap();
+    let fields: Vec<&str> = mutations
+        .lines()
+        .map(str::trim)
+        .filter(|line| line.contains('(') && !line.starts_with('"'))
+        .collect();
     assert!(fields.len() > 20, "{fields:?}");
     for field in &fields {
         assert!(field.contains("idempotencyKey: String!"), "{field}");
     }
-    let billing = ["runBill", "draftInvoice", "finaliseInvoice", "voidInvoice", "creditInvoice", "addCharge"];
+    let billing = [
+        "runBill",
+        "draftInvoice",
+        "finaliseInvoice",
+        "voidInvoice",
+        "creditInvoice",
+        "addCharge",
+    ];
     for name in billing {
-        let field = fields.iter().find(|field| field.starts_with(&format!("{name}(")));
-        assert!(field.is_some_and(|field| field.contains("dryRun: Boolean!")), "{name}");
+        let field = fields
+            .iter()
+            .find(|field| field.starts_with(&format!("{name}(")));
+        assert!(
+            field.is_some_and(|field| field.contains("dryRun: Boolean!")),
+            "{name}"
+        );
     }
 }
 

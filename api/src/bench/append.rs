@@ -79,7 +79,7 @@ fn client(
     commits: u64,
     options: &Options,
 ) -> Result<Vec<std::time::Duration>, StoreError> {
-    let stream = StreamKey::new("bench", "bench", &format!("client-{number}"));
+    let stream = StreamKey::new("bench", "bench", format!("client-{number}"));
     let payload = vec![
         u8::try_from(number % 251).unwrap_or(0);
         usize::try_from(options.bytes).unwrap_or(120)

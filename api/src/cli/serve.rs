@@ -11,7 +11,7 @@ use crate::auth::Keys;
 use crate::clock::Clock;
 use crate::office::Office;
 use crate::server::{self, Edge, StartError};
-use crate::{logging, metrics};
+use crate::{logging, timers};
 
 pub const EXAMPLE: &str = "Example:\n  indelible serve --data ./indelible-data --listen 127.0.0.1:4000\n\n\
     Without API keys only loopback is served, as tenant `default` with scope admin:\n  \
@@ -58,29 +58,12 @@ pub fn listen(office: Arc<Office>, data: &Path, address: SocketAddr) -> Result<(
             "serving"
         );
         let stop = server::stop_on_signals().map_err(StartError::Serve)?;
-        server::serve(listener, edge(office, keys), stop).await
+        tokio::spawn(timers::run(Arc::clone(&office), stop.clone()));
+        server::serve(listener, Edge::over(office, keys), stop).await
     });
     tracing::info!("stopped");
     done.map_err(|error| match error {
         StartError::KeysNeeded(_) => Failure::refused(error),
         _ => Failure::store(error),
-    })
-}
-
-/// The edge over an office.
-pub fn edge(office: Arc<Office>, keys: Keys) -> Arc<Edge> {
-    let (observed, checked) = (Arc::clone(&office), Arc::clone(&office));
-    Arc::new(Edge {
-        schema: crate::graphql::schema(office),
-        keys,
-        metrics: metrics::Metrics::default(),
-        observe: Box::new(move |metrics| {
-            let head = i64::try_from(observed.store().head()).unwrap_or(i64::MAX);
-            metrics.log_position.set(head);
-        }),
-        health: Box::new(move || match checked.ledger.stopped() {
-            None => Ok(()),
-            Some(why) => Err(format!("the ledger takes no commands any more: {why}")),
-        }),
     })
 }

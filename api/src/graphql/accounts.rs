@@ -17,7 +17,7 @@ use super::page::{self, Cursor};
 use super::payments::{Balance, Payment};
 use super::subscriptions::Subscription;
 use super::wallets::Wallet;
-use super::{errors, ids};
+use super::{dunning, errors, ids};
 use crate::auth::Scope;
 
 /// A customer account: who owes, in which currency and zone, on which terms, and who pays for it.
@@ -173,6 +173,11 @@ impl Account {
     /// Charges that wait for the next invoice.
     async fn pending_charges(&self, ctx: &Context<'_>) -> Result<Vec<PendingCharge>> {
         PendingCharge::of_account(ctx, &self.key)
+    }
+
+    /// Its dunning; none while nothing was ever dunned or paused.
+    async fn dunning(&self, ctx: &Context<'_>) -> Result<Option<dunning::Case>> {
+        dunning::case(ctx, self.key.clone(), None).await
     }
 
     /// What it owes and has to its credit.

@@ -3,6 +3,7 @@
 //! Every read goes through [`Books`], which takes its tenant from authentication. No method takes a tenant.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_graphql::{Context, InputObject, Result};
 use indelible_domain::Recorded;
@@ -10,6 +11,7 @@ use indelible_domain::index::Index;
 use indelible_domain::kernel::{self, Decider, Personal};
 use indelible_domain::world::{Entry, Event, Noun, Tenant, World};
 use indelible_domain::{catalog, taxes};
+use indelible_projections::{Snapshot, ViewError};
 use indelible_store::{Sealed, StoreError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -23,6 +25,8 @@ use crate::office::Office;
 
 /// Stream id of things a tenant has one of.
 const MAIN: &str = "main";
+/// How long a query waits for the position it must see.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A past to look at. Both parts may be left out.
 #[derive(Clone, Copy, InputObject)]
@@ -224,6 +228,32 @@ impl Books {
                 .collect())
         })
         .await
+    }
+
+    /// Reads the tenant's rows of the read models, all at one position. With `min_position` they are waited for, so
+    /// that a client sees what it just did.
+    pub async fn views<T: Send + 'static>(
+        &self,
+        min_position: Option<Position>,
+        read: impl FnOnce(&Snapshot<'_>) -> std::result::Result<T, ViewError> + Send + 'static,
+    ) -> Result<T> {
+        let at_least = min_position
+            .map(|token| self.position(&token))
+            .transpose()?;
+        let (office, tenant) = (Arc::clone(&self.office), self.tenant().to_owned());
+        let read = move || {
+            if let Some(position) = at_least {
+                office.views.wait_for(position, PATIENCE)?;
+            }
+            read(&office.views.of(&tenant))
+        };
+        let found = tokio::task::spawn_blocking(read).await.map_err(|error| {
+            errors::broken("INTERNAL", "the read models could not be read", &error)
+        })?;
+        found.map_err(|error| match &error {
+            ViewError::Behind { .. } => errors::refused(error.code(), error.to_string()),
+            _ => errors::broken(error.code(), "the read models could not be read", &error),
+        })
     }
 
     /// Seals personal data of a subject; only the keyring can open it.

@@ -57,12 +57,9 @@ impl Receipt {
     pub fn outcome(&self) -> &Outcome {
         &self.outcome
     }
-}
 
-#[Object]
-impl Receipt {
-    /// Hand it to a query as `minPosition` to be sure that it sees this command; none for a dry run.
-    async fn position(&self, ctx: &Context<'_>) -> Result<Option<Position>> {
+    /// The position a query must see to see this command; none for a dry run.
+    pub fn token(&self, ctx: &Context<'_>) -> Result<Option<Position>> {
         let position = match &self.wrote {
             Wrote::Commits(commits) => commits.iter().map(|commit| commit.position).max(),
             Wrote::Run { position, .. } => Some(*position),
@@ -70,6 +67,14 @@ impl Receipt {
         };
         let books = Books::of(ctx)?;
         Ok(position.map(|position| books.tokens().token(position)))
+    }
+}
+
+#[Object]
+impl Receipt {
+    /// Hand it to a query as `minPosition` to be sure that it sees this command; none for a dry run.
+    async fn position(&self, ctx: &Context<'_>) -> Result<Option<Position>> {
+        self.token(ctx)
     }
 
     /// The key was used before with the same arguments: this is the first answer, and nothing was done again.

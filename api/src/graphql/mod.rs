@@ -16,6 +16,7 @@ mod books;
 mod catalog;
 mod charges;
 mod desk;
+mod dunning;
 mod errors;
 mod ids;
 mod invoices;
@@ -23,6 +24,7 @@ mod log;
 mod page;
 mod payments;
 mod position;
+mod reports;
 mod scalars;
 mod subscriptions;
 mod usage;
@@ -39,7 +41,12 @@ pub struct Query(
     bill_runs::BillRunQueries,
     catalog::CatalogQueries,
     invoices::InvoiceQueries,
+    dunning::DunningQueries,
     log::LogQueries,
+    reports::FinanceQueries,
+    reports::ReceivableQueries,
+    reports::RevenueQueries,
+    reports::UsageReportQueries,
     payments::PaymentQueries,
     subscriptions::SubscriptionQueries,
     usage::UsageQueries,
@@ -52,6 +59,7 @@ pub struct Mutation(
     bill_runs::BillRunMutations,
     catalog::CatalogMutations,
     charges::ChargeMutations,
+    dunning::DunningMutations,
     invoices::InvoiceMutations,
     payments::PaymentMutations,
     subscriptions::SubscriptionMutations,
@@ -117,6 +125,7 @@ impl ViewerQueries {
                 .await?
                 .map(Node::from),
             "batch" => usage::Batch::find(ctx, key)?.map(Node::from),
+            "dunning-policy" => dunning::Policy::find(ctx, key)?.map(Node::from),
             "payment" => payments::Payment::find(ctx, key)?.map(Node::from),
             "wallet" => wallets::Wallet::find(ctx, key)?.map(Node::from),
             _ => None,
@@ -130,6 +139,7 @@ impl ViewerQueries {
 pub enum Node {
     Account(accounts::Account),
     BillRun(bill_runs::BillRun),
+    DunningPolicy(dunning::Policy),
     LegalEntity(accounts::LegalEntity),
     Invoice(invoices::Invoice),
     Payment(payments::Payment),

@@ -70,6 +70,21 @@ pub fn page<T: OutputType>(
     page
 }
 
+/// A page of a read model as a connection.
+pub fn rows<R, T: OutputType>(
+    asked: &Asked,
+    rows: indelible_projections::Page<R>,
+    make: impl Fn(R) -> T,
+) -> Connection<Cursor, T> {
+    let mut page = Connection::new(asked.after.is_some(), rows.more);
+    page.edges.extend(
+        rows.rows
+            .into_iter()
+            .map(|(key, row)| Edge::new(OpaqueCursor(key), make(row))),
+    );
+    page
+}
+
 /// A page of rows sorted by a key of their own: for short lists that are at hand as a whole.
 pub fn sorted<T: OutputType>(asked: &Asked, mut rows: Vec<(String, T)>) -> Connection<Cursor, T> {
     rows.sort_by(|a, b| a.0.cmp(&b.0));

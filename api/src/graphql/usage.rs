@@ -111,7 +111,10 @@ pub struct Problem {
 }
 
 #[derive(Clone, Copy, Enum, PartialEq, Eq)]
-#[graphql(name = "UsageProblemKind")]
+#[graphql(
+    name = "UsageProblemKind",
+    remote = "indelible_projections::usage::completeness::Fate"
+)]
 pub enum ProblemKind {
     /// Nothing could be read from the line.
     Unreadable,
@@ -202,10 +205,8 @@ impl Charge {
     ) -> Result<Vec<(String, Charge)>> {
         let books = Books::of(ctx)?;
         let sold = books.find::<indelible_domain::subscriptions::Subscription>(subscription);
-        let terms = sold.iter().flat_map(|sold| &sold.state.terms);
-        let offer = terms
-            .filter(|term| term.offer.usage.iter().any(|usage| usage.code == charge))
-            .next_back();
+        let mut terms = sold.iter().flat_map(|sold| &sold.state.terms);
+        let offer = terms.rfind(|term| term.offer.usage.iter().any(|usage| usage.code == charge));
         let unit =
             offer.and_then(|term| term.offer.usage.iter().find(|usage| usage.code == charge));
         let unit = unit.map(|usage| usage.unit.clone()).unwrap_or_default();

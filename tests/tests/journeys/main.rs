@@ -5,6 +5,7 @@ mod edge;
 mod http;
 mod log;
 mod money;
+mod reports;
 mod shop;
 mod tenants;
 mod usage;

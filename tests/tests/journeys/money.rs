@@ -36,7 +36,10 @@ async fn a_payment_pays_the_oldest_invoice_and_the_rest_is_credit() {
     assert_eq!(paid["applied"][0]["source"], "payment:p1");
     assert_eq!(paid["applied"][0]["invoice"]["open"], "0.00 EUR");
     let owed = shop.acme.data(BALANCE, json!({})).await["balance"].take();
-    assert_eq!(owed, json!({ "balance": "-4.00 EUR", "open": "0.00 EUR", "unapplied": "4.00 EUR", "openItems": [] }));
+    assert_eq!(
+        owed,
+        json!({ "balance": "-4.00 EUR", "open": "0.00 EUR", "unapplied": "4.00 EUR", "openItems": [] })
+    );
 }
 
 #[tokio::test]
@@ -55,9 +58,18 @@ async fn a_pending_payment_settles_or_fails_and_a_settled_one_can_go_back() {
     let data = shop.acme.data(steps, json!({})).await;
     assert_eq!(data["failPayment"]["payment"]["stage"], "FAILED");
     assert_eq!(data["settlePayment"]["payment"]["stage"], "SETTLED");
-    assert_eq!(data["refundPayment"]["payment"], json!({ "refunded": "6.00 EUR", "stage": "SETTLED" }));
-    assert_eq!(data["chargeBackPayment"]["payment"], json!({ "chargedBack": "30.00 EUR", "stage": "RETURNED" }));
-    assert_eq!(shop.acme.data(BALANCE, json!({})).await["balance"]["balance"], "36.00 EUR");
+    assert_eq!(
+        data["refundPayment"]["payment"],
+        json!({ "refunded": "6.00 EUR", "stage": "SETTLED" })
+    );
+    assert_eq!(
+        data["chargeBackPayment"]["payment"],
+        json!({ "chargedBack": "30.00 EUR", "stage": "RETURNED" })
+    );
+    assert_eq!(
+        shop.acme.data(BALANCE, json!({})).await["balance"]["balance"],
+        "36.00 EUR"
+    );
     let error = shop
         .acme
         .error(
@@ -68,9 +80,17 @@ async fn a_pending_payment_settles_or_fails_and_a_settled_one_can_go_back() {
     assert_eq!(error["extensions"]["code"], "REFUND_TOO_LARGE");
     let payments = shop
         .acme
-        .data(r#"{ account(id: "alice") { payments { edges { node { key stage } } } } }"#, json!({}))
+        .data(
+            r#"{ account(id: "alice") { payments { edges { node { key stage } } } } }"#,
+            json!({}),
+        )
         .await;
-    assert_eq!(payments["account"]["payments"]["edges"].as_array().map(Vec::len), Some(2));
+    assert_eq!(
+        payments["account"]["payments"]["edges"]
+            .as_array()
+            .map(Vec::len),
+        Some(2)
+    );
 }
 
 #[tokio::test]
@@ -84,17 +104,39 @@ async fn a_balance_can_be_seen_as_of_a_moment_and_as_of_a_business_day() {
             json!({}),
         )
         .await;
-    let balance = async |variables| shop.acme.data(BALANCE, variables).await["balance"]["balance"].take();
+    let balance =
+        async |variables| shop.acme.data(BALANCE, variables).await["balance"]["balance"].take();
     assert_eq!(balance(json!({})).await, "26.00 EUR");
-    assert_eq!(balance(json!({ "known": "2026-03-20T23:29:59Z" })).await, "36.00 EUR");
-    assert_eq!(balance(json!({ "known": "2026-02-01T00:00:00Z" })).await, "0.00 EUR");
+    assert_eq!(
+        balance(json!({ "known": "2026-03-20T23:29:59Z" })).await,
+        "36.00 EUR"
+    );
+    assert_eq!(
+        balance(json!({ "known": "2026-02-01T00:00:00Z" })).await,
+        "0.00 EUR"
+    );
     // 23:30 UTC is half past midnight of the 21st in Berlin.
-    assert_eq!(balance(json!({ "effective": "2026-03-20" })).await, "36.00 EUR");
-    assert_eq!(balance(json!({ "effective": "2026-03-21" })).await, "26.00 EUR");
+    assert_eq!(
+        balance(json!({ "effective": "2026-03-20" })).await,
+        "36.00 EUR"
+    );
+    assert_eq!(
+        balance(json!({ "effective": "2026-03-21" })).await,
+        "26.00 EUR"
+    );
     let invoice = r#"query($effective: Date) { invoice(id: "march.alice", asOf: { effective: $effective }) { open stage } }"#;
-    let then = shop.acme.data(invoice, json!({ "effective": "2026-03-10" })).await;
-    assert_eq!(then["invoice"], json!({ "open": "36.00 EUR", "stage": "FINALISED" }));
-    let before = shop.acme.data(invoice, json!({ "effective": "2026-02-10" })).await;
+    let then = shop
+        .acme
+        .data(invoice, json!({ "effective": "2026-03-10" }))
+        .await;
+    assert_eq!(
+        then["invoice"],
+        json!({ "open": "36.00 EUR", "stage": "FINALISED" })
+    );
+    let before = shop
+        .acme
+        .data(invoice, json!({ "effective": "2026-02-10" }))
+        .await;
     assert_eq!(before["invoice"], json!(null));
 }
 
@@ -106,12 +148,24 @@ async fn a_credit_note_and_a_void_are_tried_before_they_are_done() {
         invoice { kind number net tax total corrects { key } } receipt { dryRun } } }"#;
     let tried = shop.acme.data(credit, json!({ "dry": true })).await["creditInvoice"].take();
     assert_eq!(tried["invoice"]["total"], "-12.00 EUR");
-    assert_eq!(shop.acme.data(BALANCE, json!({})).await["balance"]["balance"], "36.00 EUR");
+    assert_eq!(
+        shop.acme.data(BALANCE, json!({})).await["balance"]["balance"],
+        "36.00 EUR"
+    );
     let done = shop.acme.data(credit, json!({ "dry": false })).await["creditInvoice"].take();
-    assert_eq!(done["invoice"], tried["invoice"], "the real one is what the trial showed");
-    assert_eq!(shop.acme.data(BALANCE, json!({})).await["balance"]["balance"], "24.00 EUR");
+    assert_eq!(
+        done["invoice"], tried["invoice"],
+        "the real one is what the trial showed"
+    );
+    assert_eq!(
+        shop.acme.data(BALANCE, json!({})).await["balance"]["balance"],
+        "24.00 EUR"
+    );
     let void = r#"mutation { voidInvoice(idempotencyKey: "void", id: "march.alice", reason: "mistake") { invoice { stage } } }"#;
-    assert_eq!(shop.acme.error(void, json!({})).await["extensions"]["code"], "INVOICE_CREDITED");
+    assert_eq!(
+        shop.acme.error(void, json!({})).await["extensions"]["code"],
+        "INVOICE_CREDITED"
+    );
 }
 
 #[tokio::test]
@@ -126,7 +180,10 @@ async fn a_draft_has_no_number_until_it_is_finalised() {
         )
         .await["draftInvoice"]["invoice"]
         .take();
-    assert_eq!(draft, json!({ "stage": "DRAFT", "number": null, "total": "36.00 EUR", "open": "0.00 EUR" }));
+    assert_eq!(
+        draft,
+        json!({ "stage": "DRAFT", "number": null, "total": "36.00 EUR", "open": "0.00 EUR" })
+    );
     let done = shop
         .acme
         .data(
@@ -135,7 +192,16 @@ async fn a_draft_has_no_number_until_it_is_finalised() {
         )
         .await["finaliseInvoice"]["invoice"]
         .take();
-    assert_eq!((&done["stage"], &done["open"]), (&json!("FINALISED"), &json!("36.00 EUR")));
-    let list = shop.acme.data(r#"{ invoices(account: "alice") { edges { node { key } } } }"#, json!({})).await;
+    assert_eq!(
+        (&done["stage"], &done["open"]),
+        (&json!("FINALISED"), &json!("36.00 EUR"))
+    );
+    let list = shop
+        .acme
+        .data(
+            r#"{ invoices(account: "alice") { edges { node { key } } } }"#,
+            json!({}),
+        )
+        .await;
     assert_eq!(list["invoices"]["edges"][0]["node"]["key"], "i1");
 }

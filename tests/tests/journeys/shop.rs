@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use indelible_api::auth::{Keys, Scope};
-use indelible_api::cli::serve::edge;
 use indelible_api::clock::Clock;
 use indelible_api::office::Office;
-use indelible_api::server;
+use indelible_api::server::{self, Edge};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
@@ -52,7 +51,7 @@ pub async fn open(now: &str) -> Shop {
     let (stop, stopped) = watch::channel(false);
     tokio::spawn(server::serve(
         listener,
-        edge(Arc::clone(&office), keys),
+        Edge::over(Arc::clone(&office), keys),
         stopped,
     ));
     Shop {

@@ -19,7 +19,10 @@ const INGEST: &str = r#"mutation($batch: ID!, $file: String!) {
     } }"#;
 
 async fn ingest(shop: &shop::Shop) -> Value {
-    shop.acme.data(INGEST, json!({ "batch": "b1", "file": FILE })).await["ingestUsage"].take()
+    shop.acme
+        .data(INGEST, json!({ "batch": "b1", "file": FILE }))
+        .await["ingestUsage"]
+        .take()
 }
 
 #[tokio::test]
@@ -38,9 +41,17 @@ async fn every_line_is_counted_once_and_what_was_not_rated_says_why() {
         .as_array()
         .expect("problems")
         .iter()
-        .map(|edge| (edge["node"]["line"].as_u64().expect("a line"), edge["node"]["outcome"].as_str().expect("a kind")))
+        .map(|edge| {
+            (
+                edge["node"]["line"].as_u64().expect("a line"),
+                edge["node"]["outcome"].as_str().expect("a kind"),
+            )
+        })
         .collect();
-    assert_eq!(problems, [(4, "DUPLICATE"), (5, "PENDING"), (6, "UNREADABLE")]);
+    assert_eq!(
+        problems,
+        [(4, "DUPLICATE"), (5, "PENDING"), (6, "UNREADABLE")]
+    );
     let head = shop.office.store().head();
     let again = ingest(&shop).await;
     assert_eq!(again["receipt"]["replayed"], true);
@@ -65,19 +76,35 @@ async fn a_cent_leads_back_to_the_line_it_came_from() {
         )
         .await["invoice"]["lines"]["edges"]
         .take();
-    let usage = lines.as_array().expect("lines").iter().find(|line| line["node"]["kind"] == "USAGE").expect("a usage line");
+    let usage = lines
+        .as_array()
+        .expect("lines")
+        .iter()
+        .find(|line| line["node"]["kind"] == "USAGE")
+        .expect("a usage line");
     // 661 seconds are 661/60 minutes at 0.05: 0.550833… EUR, rounded once.
     assert_eq!(usage["node"]["net"], "0.55 EUR");
     assert_eq!(usage["node"]["exact"], "0.550833333333");
-    let charges = usage["node"]["charges"]["edges"].as_array().expect("charges");
+    let charges = usage["node"]["charges"]["edges"]
+        .as_array()
+        .expect("charges");
     assert_eq!(charges.len(), 2);
     let second = &charges[1]["node"];
-    assert_eq!(second["record"]["raw"], "c2,voice,+49 170 1,2026-03-03T10:00:00Z,61");
+    assert_eq!(
+        second["record"]["raw"],
+        "c2,voice,+49 170 1,2026-03-03T10:00:00Z,61"
+    );
     assert_eq!(second["record"]["line"], 3);
     assert_eq!(second["record"]["batch"]["key"], "b1");
-    assert_eq!((&second["offer"], &second["offerVersion"]), (&json!("basic"), &json!(1)));
+    assert_eq!(
+        (&second["offer"], &second["offerVersion"]),
+        (&json!("basic"), &json!(1))
+    );
     let sentence = second["explain"].as_str().expect("a sentence");
-    assert!(sentence.starts_with("a quantity of 61 is 1.016666666667 minute; "), "{sentence}");
+    assert!(
+        sentence.starts_with("a quantity of 61 is 1.016666666667 minute; "),
+        "{sentence}"
+    );
 }
 
 #[tokio::test]
@@ -124,7 +151,19 @@ price = { per_unit = "0.10" }
     }"#;
     let data = shop.acme.data(steps, json!({ "toml": prepaid })).await;
     assert_eq!(data["topUpWallet"]["wallet"]["balance"], "1");
-    assert_eq!(data["ingestUsage"]["counts"], json!({ "rated": 1, "rejected": 1 }));
-    let wallet = shop.acme.data(r#"{ wallet(id: "wallet:w") { balance burnt grants { remaining } } }"#, json!({})).await;
-    assert_eq!(wallet["wallet"], json!({ "balance": "0.5", "burnt": "0.5", "grants": [{ "remaining": "0.5" }] }));
+    assert_eq!(
+        data["ingestUsage"]["counts"],
+        json!({ "rated": 1, "rejected": 1 })
+    );
+    let wallet = shop
+        .acme
+        .data(
+            r#"{ wallet(id: "wallet:w") { balance burnt grants { remaining } } }"#,
+            json!({}),
+        )
+        .await;
+    assert_eq!(
+        wallet["wallet"],
+        json!({ "balance": "0.5", "burnt": "0.5", "grants": [{ "remaining": "0.5" }] })
+    );
 }

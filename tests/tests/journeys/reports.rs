@@ -1,0 +1,237 @@
+//! Dunning and the reports, after the server's own clock has done its work.
+
+use indelible_api::timers;
+use serde_json::{Value, json};
+
+use crate::shop::{self, Shop};
+
+/// Two months billed, nothing paid, and a policy with a reminder, a fee and a suspension.
+async fn overdue() -> (Shop, Value) {
+    let shop = shop::open("2026-03-01T08:00:00Z").await;
+    shop::furnish(&shop.acme).await;
+    shop.acme
+        .data(
+            r#"mutation {
+                setDunningPolicy(idempotencyKey: "dp", id: "strict", levels: [
+                    { name: "reminder", afterDays: 5, actions: [{ kind: REMIND }] }
+                    { name: "fee", afterDays: 10, actions: [{ kind: FEE, fee: "5.00" }] }
+                    { name: "stop", afterDays: 15, actions: [{ kind: SUSPEND }] }
+                ]) { policy { levels { name afterDays actions { kind fee } } } }
+                changeAccount(idempotencyKey: "da", input: { id: "alice", dunningPolicy: "strict" }) { receipt { replayed } }
+            }"#,
+            json!({}),
+        )
+        .await;
+    shop::bill(&shop.acme, "march").await;
+    // Due on 15 March; the 31st is 16 days later.
+    shop.move_to("2026-03-31T08:00:00Z");
+    timers::tick(&shop.office);
+    let position = shop
+        .acme
+        .data(
+            "{ events(first: 100) { edges { node { position } } } }",
+            json!({}),
+        )
+        .await;
+    let position = position["events"]["edges"]
+        .as_array()
+        .and_then(|edges| edges.last())
+        .expect("a fact")
+        .clone();
+    (shop, position["node"]["position"].clone())
+}
+
+#[tokio::test]
+async fn the_clock_reminds_charges_and_suspends_and_the_board_shows_it() {
+    let (shop, position) = overdue().await;
+    let board = shop
+        .acme
+        .data(
+            r#"query($p: Position) {
+                dunningBoard(first: 5, minPosition: $p) { edges { node { account { key } open level reachedOn overdue fees
+                    suspended { key stage } steps(first: 10) { edges { node { kind level on amount } } } } } }
+                dunningCounts(minPosition: $p) { kind times }
+                subscription(id: "s1") { stage pauses { reason } }
+            }"#,
+            json!({ "p": position }),
+        )
+        .await;
+    let case = &board["dunningBoard"]["edges"][0]["node"];
+    assert_eq!(case["account"]["key"], "alice");
+    assert_eq!(
+        (&case["level"], &case["reachedOn"]),
+        (&json!("stop"), &json!("2026-03-30"))
+    );
+    assert_eq!(case["overdue"], "36.00 EUR");
+    assert_eq!(case["fees"], "5.00 EUR");
+    assert_eq!(
+        case["suspended"],
+        json!([{ "key": "s1", "stage": "PAUSED" }])
+    );
+    let kinds: Vec<&str> = case["steps"]["edges"]
+        .as_array()
+        .expect("steps")
+        .iter()
+        .map(|edge| edge["node"]["kind"].as_str().expect("a kind"))
+        .collect();
+    assert_eq!(
+        kinds,
+        [
+            "LEVEL_REACHED",
+            "REMINDED",
+            "LEVEL_REACHED",
+            "FEE_CHARGED",
+            "LEVEL_REACHED",
+            "SUSPENDED"
+        ],
+        "{board:#}"
+    );
+    let head = shop.office.store().head();
+    timers::tick(&shop.office);
+    assert_eq!(
+        shop.office.store().head(),
+        head,
+        "a repeated tick does nothing again"
+    );
+}
+
+#[tokio::test]
+async fn paying_clears_the_case_and_the_subscription_runs_again() {
+    let (shop, _) = overdue().await;
+    let paid = shop
+        .acme
+        .data(
+            r#"mutation { recordPayment(idempotencyKey: "p", input: { id: "p1", account: "alice", amount: "36.00 EUR" })
+                { receipt { position } } }"#,
+            json!({}),
+        )
+        .await;
+    let seen = shop
+        .acme
+        .data(
+            r#"query($p: Position) { dunningCase(account: "alice", minPosition: $p) { open clearedOn }
+                subscription(id: "s1") { stage } }"#,
+            json!({ "p": paid["recordPayment"]["receipt"]["position"] }),
+        )
+        .await;
+    assert_eq!(
+        seen["dunningCase"],
+        json!({ "open": false, "clearedOn": "2026-03-31" })
+    );
+    assert_eq!(seen["subscription"]["stage"], "ACTIVE");
+}
+
+#[tokio::test]
+async fn the_reports_agree_with_each_other_at_a_position() {
+    let (shop, position) = overdue().await;
+    let reports = shop
+        .acme
+        .data(
+            r#"query($p: Position) {
+                balances(first: 5, minPosition: $p) { edges { node { account { key } balance open unapplied } } }
+                openItems(first: 5, minPosition: $p) { edges { node { number open due invoice { key } } } }
+                aging(day: "2026-03-31", minPosition: $p) {
+                    totals { currency notDue days1To30 days31To60 open overdue }
+                    accounts(first: 5) { edges { node { account { key } buckets { open } } } } }
+                before: aging(day: "2026-03-10", minPosition: $p) { totals { notDue days1To30 } }
+                issuedByMonth(minPosition: $p) { month invoices net tax total }
+                recurringRevenue(day: "2026-03-15", minPosition: $p) { currency mrr arr }
+                recurringRevenueByMonth(currency: "EUR", from: "2026-02-01", through: "2026-03-31", minPosition: $p)
+                    { from opening new churn contraction closing accountsClosing }
+                revenueMovements(currency: "EUR", from: "2026-03-01", until: "2026-04-01", first: 5, minPosition: $p)
+                    { edges { node { on kind before after account { key } } } }
+                churn(currency: "EUR", from: "2026-03-01", through: "2026-03-31", minPosition: $p) { month accounts logoChurn }
+                trialBalance(minPosition: $p) { account debit credit net }
+                usageCompleteness(minPosition: $p) { counts { received } reasons { code } }
+            }"#,
+            json!({ "p": position }),
+        )
+        .await;
+    assert_eq!(
+        reports["balances"]["edges"][0]["node"]["balance"],
+        "36.00 EUR"
+    );
+    assert_eq!(
+        reports["openItems"]["edges"][0]["node"]["invoice"]["key"],
+        "march.alice"
+    );
+    assert_eq!(
+        reports["aging"]["totals"],
+        json!([{ "currency": "EUR", "notDue": "0.00 EUR", "days1To30": "36.00 EUR", "days31To60": "0.00 EUR",
+                 "open": "36.00 EUR", "overdue": "36.00 EUR" }])
+    );
+    assert_eq!(
+        reports["before"]["totals"],
+        json!([{ "notDue": "36.00 EUR", "days1To30": "0.00 EUR" }])
+    );
+    assert_eq!(
+        reports["issuedByMonth"],
+        json!([{ "month": "2026-03-01", "invoices": 1, "net": "30.00 EUR", "tax": "6.00 EUR", "total": "36.00 EUR" }])
+    );
+    assert_eq!(
+        reports["recurringRevenue"],
+        json!([{ "currency": "EUR", "mrr": "30", "arr": "360" }])
+    );
+    let march = &reports["recurringRevenueByMonth"][1];
+    assert_eq!(
+        (&march["opening"], &march["new"]),
+        (&json!("0"), &json!("30"))
+    );
+    assert_eq!(
+        reports["revenueMovements"]["edges"][0]["node"]["kind"],
+        "NEW"
+    );
+    let trial = reports["trialBalance"].as_array().expect("lines");
+    let minor = |line: &Value, side: &str| -> i64 {
+        line[side]
+            .as_str()
+            .and_then(|text| text.strip_suffix(" EUR"))
+            .expect("euros")
+            .replace('.', "")
+            .parse()
+            .expect("cents")
+    };
+    let (debits, credits): (i64, i64) = trial.iter().fold((0, 0), |(d, c), line| {
+        (d + minor(line, "debit"), c + minor(line, "credit"))
+    });
+    assert_eq!((debits, credits), (3600, 3600), "{trial:?}");
+    assert_eq!(reports["usageCompleteness"]["counts"]["received"], 0);
+}
+
+#[tokio::test]
+async fn the_reports_of_another_tenant_are_empty() {
+    let (shop, _) = overdue().await;
+    let query = r#"{
+        balances { edges { node { balance } } } openItems { edges { node { number } } }
+        aging(day: "2026-03-31") { totals { open } } issuedByMonth { total } recurringRevenue(day: "2026-03-15") { mrr }
+        revenueMovements(currency: "EUR", from: "2026-03-01", until: "2026-04-01") { edges { node { kind } } }
+        trialBalance { net } dunningBoard(onlyOpen: false) { edges { node { open } } } dunningCounts { times }
+        dunningSteps { edges { node { kind } } } usageCompleteness { counts { received } }
+    }"#;
+    let theirs = shop.rival.data(query, json!({})).await;
+    for (field, value) in theirs.as_object().expect("fields") {
+        let text = value.to_string();
+        assert!(
+            !text.contains("EUR") && !text.contains("true") && !text.contains("alice"),
+            "{field}: {text}"
+        );
+    }
+    assert_eq!(theirs["dunningBoard"]["edges"], json!([]));
+}
+
+#[tokio::test]
+async fn a_report_that_would_never_end_is_refused() {
+    let shop = shop::open("2026-03-01T08:00:00Z").await;
+    let query =
+        r#"{ churn(currency: "EUR", from: "1900-01-01", through: "2026-03-31") { month } }"#;
+    assert_eq!(
+        shop.acme.error(query, json!({})).await["extensions"]["code"],
+        "RANGE_TOO_LONG"
+    );
+    let query =
+        r#"{ churn(currency: "EURO", from: "2026-01-01", through: "2026-03-31") { month } }"#;
+    assert_eq!(
+        shop.acme.error(query, json!({})).await["extensions"]["code"],
+        "CURRENCY_UNKNOWN"
+    );
+}
