@@ -7,6 +7,8 @@
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::thread;
+use std::time::Duration;
 
 use crate::ViewError;
 use crate::shelf::{Changes, Shelf, Visit};
@@ -14,6 +16,9 @@ use crate::shelf::{Changes, Shelf, Visit};
 const SEGMENT_BYTES: usize = 16 << 20;
 const CACHE_BYTES: u64 = 128 << 20;
 const FLUSH_EVERY_MS: u64 = 500;
+/// How long, and how often, to wait for sled to let go of rows that were just closed.
+const LOCK_WAIT: Duration = Duration::from_millis(20);
+const LOCK_TRIES: u32 = 250;
 /// Inside a directory of read models, so that nothing else is ever taken for one and removed.
 const DATABASE: &str = "rows";
 
@@ -47,9 +52,23 @@ fn open(path: &Path) -> Result<sled::Db, sled::Error> {
         .segment_size(SEGMENT_BYTES)
         .cache_capacity(CACHE_BYTES)
         .flush_every_ms(Some(FLUSH_EVERY_MS));
-    // sled answers some damage with a panic.
-    catch_unwind(AssertUnwindSafe(|| config.open()))
-        .unwrap_or_else(|_| Err(sled::Error::Corruption { at: None, bt: () }))
+    let mut tries = 0;
+    loop {
+        // sled answers some damage with a panic.
+        let opened = catch_unwind(AssertUnwindSafe(|| config.open()))
+            .unwrap_or(Err(sled::Error::Corruption { at: None, bt: () }));
+        match opened {
+            // The data directory is locked by the log, so this process just closed these rows: sled's threads let go
+            // of its file a moment after the last handle is dropped.
+            Err(sled::Error::Io(e))
+                if tries < LOCK_TRIES && e.to_string().contains("acquire lock") =>
+            {
+                tries += 1;
+                thread::sleep(LOCK_WAIT);
+            }
+            other => return other,
+        }
+    }
 }
 
 impl Shelf for SledShelf {

@@ -11,6 +11,8 @@ use std::fs::{File, OpenOptions};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::thread;
+use std::time::Duration;
 
 use crate::StoreError;
 use crate::data_dir::{DataDir, sync_dir};
@@ -22,6 +24,9 @@ const SEGMENT_BYTES: usize = 16 << 20;
 /// sled's default is 1 GiB.
 const CACHE_BYTES: u64 = 128 << 20;
 const FLUSH_EVERY_MS: u64 = 500;
+/// How long, and how often, to wait for sled to let go of a database that was just closed.
+const LOCK_WAIT: Duration = Duration::from_millis(20);
+const LOCK_TRIES: u32 = 250;
 /// First position (u64) and part (u16), big-endian, so that keys sort as the log does.
 const KEY_BYTES: usize = 10;
 
@@ -62,10 +67,7 @@ impl SledTree {
             .segment_size(SEGMENT_BYTES)
             .cache_capacity(CACHE_BYTES)
             .flush_every_ms(Some(FLUSH_EVERY_MS));
-        // sled answers some damage with a panic.
-        let tree = catch_unwind(AssertUnwindSafe(|| config.open()))
-            .unwrap_or_else(|_| Err(sled::Error::Io(io::Error::other("the engine panicked"))))
-            .map_err(|e| engine("opening the log's database", 0, e))?;
+        let tree = open_tree(&config).map_err(|e| engine("opening the log's database", 0, e))?;
         let file = make_durable(&data.path, &path)
             .map_err(|e| StoreError::io("syncing the log's directory", e))?;
         Ok(SledTree {
@@ -74,6 +76,26 @@ impl SledTree {
             before_sync,
             _data: data,
         })
+    }
+}
+
+/// Opens the database. `lock` is ours, so a database that is still locked is one that this process just closed: sled's
+/// threads let go of its file a moment after the last handle is dropped.
+fn open_tree(config: &sled::Config) -> sled::Result<sled::Db> {
+    let mut tries = 0;
+    loop {
+        // sled answers some damage with a panic.
+        let opened = catch_unwind(AssertUnwindSafe(|| config.open()))
+            .unwrap_or_else(|_| Err(sled::Error::Io(io::Error::other("the engine panicked"))));
+        match opened {
+            Err(sled::Error::Io(e))
+                if tries < LOCK_TRIES && e.to_string().contains("acquire lock") =>
+            {
+                tries += 1;
+                thread::sleep(LOCK_WAIT);
+            }
+            other => return other,
+        }
     }
 }
 
