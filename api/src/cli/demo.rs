@@ -65,9 +65,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     };
     let began = Instant::now();
     let office = Office::open(data, Clock::movable(Default::default())).map_err(Failure::store)?;
-    let views =
-        Views::open(Arc::clone(office.store()), data, &mut |_| {}).map_err(Failure::store)?;
-    let figures = play(&office, &views, &plan)?;
+    let figures = play(&office, &office.views, &plan)?;
     if arguments.json {
         println!("{:#}", figures.json());
         return Ok(());
@@ -79,8 +77,6 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         data.display(),
         began.elapsed().as_secs_f32()
     );
-    // Whoever serves opens them again.
-    drop(views);
     println!(
         "{}",
         hints(data, (!arguments.no_serve).then_some(arguments.listen))
