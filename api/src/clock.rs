@@ -38,9 +38,7 @@ impl Clock {
     #[must_use]
     pub fn not_before(self, last: Instant) -> Clock {
         match self {
-            Clock::Machine if machine() < last => {
-                Clock::Ahead(last.0.saturating_sub(machine().0))
-            }
+            Clock::Machine if machine() < last => Clock::Ahead(last.0.saturating_sub(machine().0)),
             Clock::Movable(_) => {
                 self.move_to(last);
                 self

@@ -30,7 +30,9 @@ pub use event_store::{
     NewEvent, StoreStats, StoredEvent, StoredReceipt, StreamKey, Ticket, Verified,
 };
 pub use keyring::{Keyring, KeyringError, Sealed};
-pub use ledger::{BillRunRequest, DryRun, Ledger, Receipt, Refused, Request, RunReport, StateCheck};
+pub use ledger::{
+    BillRunRequest, DryRun, Ledger, Receipt, Refused, Request, RunReport, StateCheck,
+};
 pub use log::{Log, SyncHook};
 pub use memory::MemoryStore;
 pub use sled_store::SledStore;

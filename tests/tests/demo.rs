@@ -74,7 +74,10 @@ fn read_models_kept_while_the_demo_ran_equal_those_made_again_from_position_0() 
     assert_eq!(dump(views), before);
 }
 
-fn dump(views: &Views) -> Vec<(&'static str, std::collections::BTreeMap<Vec<u8>, Vec<u8>>)> {
+/// The rows of one read model.
+type Rows = std::collections::BTreeMap<Vec<u8>, Vec<u8>>;
+
+fn dump(views: &Views) -> Vec<(&'static str, Rows)> {
     let rows = |name: &&'static str| (*name, views.dump(name).expect("rows").rows);
     indelible_projections::names().iter().map(rows).collect()
 }

@@ -192,7 +192,9 @@ fn usage(charge: &Usage, problems: &mut Problems) {
     }
     // The seller pays for what the customer delivers, such as solar feed-in.
     match charge.price {
-        Price::PerUnit(unit) if charge.pay == Pay::Invoice => problems.price("price", unit.max(unit.negated())),
+        Price::PerUnit(unit) if charge.pay == Pay::Invoice => {
+            problems.price("price", unit.max(unit.negated()))
+        }
         _ => price(&charge.price, problems),
     }
 }

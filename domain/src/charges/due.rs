@@ -393,8 +393,7 @@ fn usage<'a>(
         let meter = meter(&charge.code, days.from);
         let base = rating::price::amount(&charge.price, Decimal::ZERO)?;
         // Less than nothing over a period is nothing, flat fees included (policy 16).
-        let exact = base
-            .plus(meter.map_or(Exact::ZERO, |m| m.amount))?;
+        let exact = base.plus(meter.map_or(Exact::ZERO, |m| m.amount))?;
         let exact = if charge.price.pays_the_customer() {
             exact
         } else {
