@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use indelible_domain::kernel::Instant;
 use indelible_projections::{ViewError, Views};
 use indelible_store::{
     EventStore, Keyring, KeyringError, Ledger, MemoryStore, SledStore, StoreError,
@@ -47,6 +48,7 @@ impl Office {
             source,
         })?;
         let ledger = Ledger::open(Arc::clone(&store)).map_err(failed)?;
+        let clock = clock.not_before(last_recorded(store.as_ref()).map_err(failed)?);
         let views = Views::open(store, data, &mut |_| {}).map_err(|source| OpenError::Views {
             path: path(),
             source,
@@ -91,4 +93,13 @@ impl Office {
     pub fn store(&self) -> &Arc<dyn EventStore> {
         self.ledger.store()
     }
+}
+
+/// When the last fact was recorded.
+fn last_recorded(store: &dyn EventStore) -> Result<Instant, StoreError> {
+    let last = match store.head() {
+        0 => None,
+        head => store.read(head - 1, 1)?.pop(),
+    };
+    Ok(last.map_or(Instant::default(), |event| Instant(event.recorded_at)))
 }

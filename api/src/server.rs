@@ -88,11 +88,17 @@ pub enum StartError {
     Serve(#[source] std::io::Error),
 }
 
-/// Binds the address; without keys only a loopback address.
-pub async fn bind(address: SocketAddr, keys: &Keys) -> Result<TcpListener, StartError> {
+/// Refuses an address that is not loopback while there is no key.
+pub fn check(address: SocketAddr, keys: &Keys) -> Result<(), StartError> {
     if keys.is_empty() && !address.ip().is_loopback() {
         return Err(StartError::KeysNeeded(address));
     }
+    Ok(())
+}
+
+/// Binds the address; without keys only a loopback address.
+pub async fn bind(address: SocketAddr, keys: &Keys) -> Result<TcpListener, StartError> {
+    check(address, keys)?;
     TcpListener::bind(address)
         .await
         .map_err(|source| StartError::Listen { address, source })

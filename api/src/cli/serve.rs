@@ -32,6 +32,9 @@ pub struct Arguments {
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
     logging::start(arguments.log_format);
     let data = &arguments.data.dir;
+    // Before the log is read, which may take a while.
+    let keys = Keys::load(data).map_err(Failure::store)?;
+    server::check(arguments.listen, &keys).map_err(Failure::refused)?;
     let office = Office::open(data, Clock::Machine).map_err(Failure::store)?;
     listen(office, data, arguments.listen)
 }

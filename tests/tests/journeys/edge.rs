@@ -2,6 +2,13 @@
 
 use serde_json::{Value, json};
 
+use indelible_api::auth::Keys;
+use indelible_api::clock::Clock;
+use indelible_api::office::Office;
+use indelible_api::server::{self, Edge};
+use tokio::sync::watch;
+
+use crate::http::Client;
 use crate::shop;
 
 const JSON: (&str, &str) = ("Content-Type", "application/json");
@@ -193,6 +200,55 @@ async fn health_metrics_and_the_console_need_no_key_and_name_no_tenant() {
             .header("content-security-policy")
             .is_some_and(|policy| policy.contains("script-src 'self'"))
     );
+}
+
+#[tokio::test]
+async fn without_keys_only_this_machine_is_served_as_the_default_tenant() {
+    let everywhere = "0.0.0.0:0".parse().expect("an address");
+    let refused = server::bind(everywhere, &Keys::none()).await;
+    assert!(
+        matches!(refused, Err(server::StartError::KeysNeeded(_))),
+        "{refused:?}"
+    );
+
+    let clock = Clock::movable("2026-03-01T08:00:00Z".parse().expect("an instant"));
+    let office = Office::in_memory(7, clock).expect("an empty log opens");
+    let here = "127.0.0.1:0".parse().expect("an address");
+    let listener = server::bind(here, &Keys::none())
+        .await
+        .expect("a free port");
+    let client = Client::new(listener.local_addr().expect("an address"), None);
+    let (stop, stopped) = watch::channel(false);
+    let serving = tokio::spawn(server::serve(
+        listener,
+        Edge::over(office, Keys::none()),
+        stopped,
+    ));
+    let viewer = client.data("{ viewer { tenant scope } }", json!({})).await;
+    assert_eq!(
+        viewer["viewer"],
+        json!({ "tenant": "default", "scope": "admin" })
+    );
+    // A foreign name that was made to point at this machine.
+    let body = json!({ "query": "{ viewer { tenant } }" }).to_string();
+    let answer = client
+        .send(
+            "POST",
+            "/graphql",
+            &[JSON, ("Host", "rebound.example.org")],
+            body.as_bytes(),
+        )
+        .await;
+    assert_eq!(
+        (answer.status, code(&answer.json())),
+        (403, "HOST_REFUSED".to_owned())
+    );
+    // And it stops when it is told to.
+    stop.send_replace(true);
+    serving
+        .await
+        .expect("the server does not panic")
+        .expect("a clean stop");
 }
 
 fn code(answer: &Value) -> String {

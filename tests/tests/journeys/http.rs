@@ -148,13 +148,23 @@ impl Client {
 
     /// Opens a websocket, greets, and subscribes.
     pub async fn subscribe(&self, query: &str) -> Subscription {
+        let (mut subscription, greeting) = self.greet().await;
+        assert_eq!(greeting["type"], "connection_ack", "{greeting}");
+        subscription
+            .say(json!({ "type": "subscribe", "id": "1", "payload": { "query": query } }))
+            .await;
+        subscription
+    }
+
+    /// Opens a websocket and greets; the server's first message tells whether the key was taken.
+    pub async fn greet(&self) -> (Subscription, Value) {
         let mut request = format!("ws://{}/graphql/ws", self.address)
             .into_client_request()
             .expect("a plain address");
-        request.headers_mut().insert(
-            "Sec-WebSocket-Protocol",
-            "graphql-transport-ws".parse().expect("a plain header"),
-        );
+        let protocol = "graphql-transport-ws".parse().expect("a plain header");
+        request
+            .headers_mut()
+            .insert("Sec-WebSocket-Protocol", protocol);
         let stream = TcpStream::connect(self.address)
             .await
             .expect("the server listens");
@@ -170,11 +180,7 @@ impl Client {
             .say(json!({ "type": "connection_init", "payload": payload }))
             .await;
         let greeting = subscription.hear().await;
-        assert_eq!(greeting["type"], "connection_ack", "{greeting}");
-        subscription
-            .say(json!({ "type": "subscribe", "id": "1", "payload": { "query": query } }))
-            .await;
-        subscription
+        (subscription, greeting)
     }
 }
 

@@ -110,3 +110,12 @@ async fn a_key_does_only_what_its_scope_allows() {
         "API_KEY_MISSING"
     );
 }
+
+#[tokio::test]
+async fn a_websocket_needs_a_key_as_well() {
+    let shop = shop::open("2026-03-01T08:00:00Z").await;
+    let (_, greeting) = shop.stranger.greet().await;
+    assert_ne!(greeting["type"], "connection_ack", "{greeting}");
+    let (_, greeting) = shop.reader.greet().await;
+    assert_eq!(greeting["type"], "connection_ack", "{greeting}");
+}
