@@ -46,6 +46,13 @@ fn date(text: &str) -> Result<Date, String> {
 }
 
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
+    // Opening would make a new ledger; billing one that is not there is a mistake.
+    if !arguments.data.dir.is_dir() {
+        return Err(Failure::refused(format!(
+            "there is no data directory {}",
+            arguments.data.dir.display()
+        )));
+    }
     let office = Office::open(&arguments.data.dir, Clock::Machine).map_err(Failure::store)?;
     let now = office.clock.now();
     let day = arguments

@@ -84,7 +84,8 @@ fn waiting(session: &Session<'_>, day: Option<Date>) -> Result<BTreeSet<Id>, Rej
 }
 
 pub(super) fn step_run(session: &mut Session<'_>, run: &str) -> Result<Outcome, Rejection> {
-    let state = session.get::<BillRun>(run)?.clone();
+    let state = session.get::<BillRun>(run)?;
+    let (waiting, drafts) = (state.pending.len() as u64, state.draft);
     let (Some(as_of), false) = (state.as_of, state.completed) else {
         return Ok(Outcome::of("bill-run", run));
     };
@@ -94,10 +95,10 @@ pub(super) fn step_run(session: &mut Session<'_>, run: &str) -> Result<Outcome, 
     };
     let invoice = format!("{run}.{account}");
     let mut outcome = Outcome {
-        left: state.pending.len() as u64,
+        left: waiting,
         ..Outcome::of("bill-run", run)
     };
-    let billed = session.attempt(|s| bill(s, &invoice, &account, as_of, state.draft, run));
+    let billed = session.attempt(|s| bill(s, &invoice, &account, as_of, drafts, run));
     let step = match billed {
         Ok(billed) => {
             let invoice = billed.then_some(invoice);
