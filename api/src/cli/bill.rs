@@ -15,6 +15,9 @@ use crate::office::Office;
 pub const EXAMPLE: &str = "Example:\n  indelible bill --as-of 2027-01-01\n  indelible bill --as-of 2027-01-01 --dry-run --json\n\n\
     Running it again bills nothing twice; after a crash, the same run id goes on where it stopped.";
 
+/// Refused accounts shown in words.
+const SHOWN: usize = 20;
+
 #[derive(Args)]
 pub struct Arguments {
     #[command(flatten)]
@@ -125,8 +128,12 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
             report.run.failed.len()
         );
     }
-    for (account, code, why) in &report.run.failed {
+    for (account, code, why) in report.run.failed.iter().take(SHOWN) {
         eprintln!("indelible: account {account}: {code}: {why}");
+    }
+    if report.run.failed.len() > SHOWN {
+        let more = report.run.failed.len() - SHOWN;
+        eprintln!("indelible: {more} more accounts were refused; --json names them all");
     }
     if report.run.failed.is_empty() {
         Ok(())
