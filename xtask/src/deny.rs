@@ -146,33 +146,38 @@ fn read<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, String> {
     toml::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))
 }
 
+/// Every package of the lock file for this platform. What a first build has not brought yet is fetched.
 fn packages(root: &Path) -> Result<Vec<Package>, String> {
+    let host = host()?;
+    let metadata = metadata(root, &host).or_else(|_| {
+        eprintln!("xtask: cargo fetch --locked --target {host}");
+        let status = Command::new("cargo")
+            .args(["fetch", "--locked", "--target", &host])
+            .current_dir(root)
+            .status()
+            .map_err(|error| format!("cannot start cargo: {error}"))?;
+        if status.success() {
+            metadata(root, &host)
+        } else {
+            Err("the dependencies cannot be fetched".to_owned())
+        }
+    })?;
+    let foreign = |package: &Package| package.source.is_some();
+    Ok(metadata.packages.into_iter().filter(foreign).collect())
+}
+
+fn metadata(root: &Path, host: &str) -> Result<Metadata, String> {
     let output = Command::new("cargo")
-        .args([
-            "metadata",
-            "--format-version",
-            "1",
-            "--offline",
-            "--locked",
-            "--filter-platform",
-            &host()?,
-        ])
+        .args(["metadata", "--format-version", "1", "--offline", "--locked"])
+        .args(["--filter-platform", host])
         .current_dir(root)
         .output()
         .map_err(|error| format!("cannot start cargo: {error}"))?;
     if !output.status.success() {
-        return Err(format!(
-            "cargo metadata: {}",
-            String::from_utf8_lossy(&output.stderr)
-        ));
+        let said = String::from_utf8_lossy(&output.stderr);
+        return Err(format!("cargo metadata: {said}"));
     }
-    let metadata: Metadata = serde_json::from_slice(&output.stdout)
-        .map_err(|error| format!("cargo metadata: {error}"))?;
-    Ok(metadata
-        .packages
-        .into_iter()
-        .filter(|package| package.source.is_some())
-        .collect())
+    serde_json::from_slice(&output.stdout).map_err(|error| format!("cargo metadata: {error}"))
 }
 
 fn host() -> Result<String, String> {
