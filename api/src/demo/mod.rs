@@ -12,6 +12,7 @@ mod invariants;
 mod payers;
 mod random;
 mod sample;
+mod sheet;
 mod story;
 mod tables;
 

@@ -1,10 +1,9 @@
 //! The figures as tables that a person can read.
 
 use super::figures::{Figures, last_full_month, plain, rounded};
-use super::{TENANT, businesses::energy};
+use super::sheet;
 use crate::office::Office;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
-use indelible_domain::invoices::Invoice;
 use indelible_domain::kernel::{Exact, Money};
 use std::fmt::Write as _;
 
@@ -30,7 +29,7 @@ pub fn text(office: &Office, figures: &Figures) -> String {
         &reasons(figures),
     );
     section(&mut out, "Invoices by month", &invoices(figures));
-    if let Some((title, table, totals)) = one_invoice(office, figures) {
+    if let Some((title, table, totals)) = sheet::one_invoice(office, figures) {
         section(&mut out, &title, &table);
         let _ = writeln!(out, "{totals}");
     }
@@ -67,7 +66,7 @@ fn section(out: &mut String, title: &str, table: &Table) {
 }
 
 /// A table whose columns from `numbers` on are aligned to the right.
-fn table(header: &[&str], numbers: usize) -> Table {
+pub(super) fn table(header: &[&str], numbers: usize) -> Table {
     let mut table = Table::new();
     table.load_style(presets::UTF8_FULL_CONDENSED);
     table.set_content_arrangement(ContentArrangement::Disabled);
@@ -161,83 +160,6 @@ fn invoices(figures: &Figures) -> Table {
         ]);
     }
     table
-}
-
-/// The newest invoice of the house with solar panels: peak, off-peak, feed-in and tax.
-fn one_invoice(office: &Office, figures: &Figures) -> Option<(String, Table, String)> {
-    let account = energy::account(1);
-    let newest = figures
-        .documents
-        .iter()
-        .rev()
-        .find(|d| d.account == account)?;
-    let invoice: Invoice = office.ledger.read(TENANT, |tenant| {
-        tenant
-            .tables
-            .invoices
-            .get(&newest.invoice)
-            .map(|entry| entry.state.clone())
-    })?;
-    let document = &invoice.document;
-    let mut table = table(
-        &["line", "text and arithmetic", "quantity", "net", "tax"],
-        2,
-    );
-    for line in &document.lines {
-        table.add_row([
-            line.no.to_string(),
-            format!("{}\n{}", line.text, wrapped(&line.explain, 78)),
-            line.quantity.clone(),
-            plain(line.net),
-            format!("{} %", percent(Exact::from(line.tax.rate))),
-        ]);
-    }
-    let day = |d: Option<chrono::NaiveDate>| d.map(|d| d.to_string()).unwrap_or_default();
-    let title = format!(
-        "Invoice {} to {account}, issued {}, due {}",
-        invoice.number,
-        day(invoice.issued),
-        day(invoice.due)
-    );
-    let taxes: Vec<String> = document
-        .taxes
-        .iter()
-        .map(|t| {
-            format!(
-                "{} {} % of {} = {}",
-                t.tax.name,
-                percent(Exact::from(t.tax.rate)),
-                t.net,
-                t.amount
-            )
-        })
-        .collect();
-    let totals = format!(
-        "net {}, {}, total {}",
-        document.net,
-        taxes.join(", "),
-        document.total
-    );
-    Some((title, table, totals))
-}
-
-/// Breaks a sentence at spaces.
-fn wrapped(text: &str, width: usize) -> String {
-    let mut out = String::new();
-    let mut used = 0;
-    for word in text.split(' ') {
-        let length = word.chars().count();
-        if used > 0 && used + 1 + length > width {
-            out.push('\n');
-            used = 0;
-        } else if used > 0 {
-            out.push(' ');
-            used += 1;
-        }
-        out.push_str(word);
-        used += length;
-    }
-    out
 }
 
 fn balances(figures: &Figures) -> (Table, String) {
@@ -374,7 +296,7 @@ fn churn(figures: &Figures) -> Table {
     table
 }
 
-fn percent(ratio: Exact) -> String {
+pub(super) fn percent(ratio: Exact) -> String {
     ratio
         .times(Exact::from(100))
         .map_or_else(|_| "?".to_string(), |p| p.to_decimal(2))
