@@ -28,6 +28,7 @@ use crate::auth::Keys;
 use crate::graphql::Schema;
 use crate::metrics::{Metrics, Outcome};
 use crate::office::Office;
+use crate::request_id::RequestId;
 use crate::{console, limits};
 
 mod answer;
@@ -173,11 +174,13 @@ async fn graphql(
         Ok((media, caller, request)) => {
             let operation = request.operation_name.clone();
             let tenant = caller.tenant.clone();
-            let answer = edge.schema.execute(request.data(Arc::new(caller))).await;
+            let id = RequestId::default();
+            let request = request.data(Arc::new(caller)).data(id);
+            let answer = edge.schema.execute(request).await;
             let errors = answer.errors.len();
             let (response, outcome) = answer::graphql(media, answer);
             let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-            tracing::info!(tenant, operation, outcome, errors, micros, "graphql");
+            tracing::info!(tenant, operation, outcome, errors, micros, request = %id, "graphql");
             (response, outcome)
         }
         Err(refusal) => {

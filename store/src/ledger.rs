@@ -152,6 +152,7 @@ impl Ledger {
         }
         let (tenant, input_hash, now) = (request.tenant.clone(), request.input_hash, request.now);
         let (actor, correlation) = (request.actor.clone(), request.correlation.clone());
+        let causation = request.causation;
         let session = Session::new(live.world.tenant(&tenant), now);
         let settled = |answer, rests_on| {
             Ok(Begun::Settled {
@@ -186,7 +187,7 @@ impl Ledger {
             recorded_at: now.0,
             actor,
             correlation,
-            causation: 0,
+            causation,
             command,
             events: events.collect::<Result<_, _>>()?,
         };

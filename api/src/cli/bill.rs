@@ -11,6 +11,7 @@ use serde_json::json;
 use super::{Data, Failure, progress};
 use crate::clock::Clock;
 use crate::office::Office;
+use crate::request_id::RequestId;
 
 pub const EXAMPLE: &str = "Example:\n  indelible bill --as-of 2027-01-01\n  indelible bill --as-of 2027-01-01 --dry-run --json\n\n\
     Running it again bills nothing twice; after a crash, the same run id goes on where it stopped.";
@@ -77,7 +78,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         command_id: None,
         input_hash: [0; 32],
         actor: "cli".into(),
-        correlation: String::new(),
+        correlation: RequestId::default().to_string(),
         now,
     };
     let bar = progress::bar("accounts");

@@ -13,6 +13,7 @@ use super::{Data, Failure, progress};
 use crate::clock::Clock;
 use crate::ingest::{self, Origin};
 use crate::office::Office;
+use crate::request_id::RequestId;
 
 pub const EXAMPLE: &str = "Example:\n  indelible ingest calls.csv --format calls --source switch-1\n  \
     indelible ingest bill.csv --format focus --json\n\n\
@@ -71,10 +72,14 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let bar = progress::bar("records");
     let all: u64 = intakes.iter().map(|i| i.lines.len() as u64).sum();
     let (mut done, mut sum, mut ids) = (0, UsageCounts::default(), Vec::new());
+    let correlation = RequestId::default().to_string();
     for intake in intakes {
         let (id, records) = (intake.batch.clone(), intake.lines.len() as u64);
         let command = Command::IngestUsage(Box::new(intake));
-        let request = Request::new(&arguments.tenant, "cli", office.clock.now(), command);
+        let request = Request {
+            correlation: correlation.clone(),
+            ..Request::new(&arguments.tenant, "cli", office.clock.now(), command)
+        };
         let receipt = office
             .ledger
             .execute(request)

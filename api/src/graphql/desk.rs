@@ -23,6 +23,7 @@ use super::log::Fact;
 use super::scalars::Position;
 use super::{errors, ids};
 use crate::auth::Scope;
+use crate::request_id::RequestId;
 
 /// Longest idempotency key, in bytes: what the log takes, less room to spare.
 const KEY_BYTES: usize = 160;
@@ -214,7 +215,7 @@ pub async fn hand_in(
     let books = Books::of(ctx)?;
     require(&books, scope)?;
     let hash = input_hash(ctx)?;
-    execute(&books, checked(key)?, hash, command).await
+    execute(&books, checked(key)?, hash, correlation(ctx), command).await
 }
 
 /// Runs commands one after the other, each under an id of its own below the key. The same call after a crash goes on
@@ -228,6 +229,7 @@ pub async fn hand_in_all(
     let books = Books::of(ctx)?;
     require(&books, scope)?;
     let (hash, key) = (input_hash(ctx)?, checked(key)?);
+    let request = correlation(ctx);
     let mut sum: Option<Receipt> = None;
     for (command, number) in commands.into_iter().zip(1..) {
         // A control character, which no client's key has.
@@ -236,7 +238,7 @@ pub async fn hand_in_all(
         } else {
             format!("{key}\u{1f}{number}")
         };
-        let next = execute(&books, id, hash, command).await?;
+        let next = execute(&books, id, hash, request.clone(), command).await?;
         sum = Some(match sum {
             None => next,
             Some(sum) => Receipt {
@@ -293,7 +295,7 @@ pub async fn run(ctx: &Context<'_>, scope: Scope, key: &str, ask: RunAsk) -> Res
         command_id: Some(checked(key)?),
         input_hash: input_hash(ctx)?,
         actor: books.caller().actor.clone(),
-        correlation: String::new(),
+        correlation: correlation(ctx),
         now: books.now(),
     };
     let done = books
@@ -421,10 +423,20 @@ async fn attempt_with(
     Ok(Tried { tenant, receipt })
 }
 
+/// One name for everything a request writes, the same as in the server's log line. Over a websocket each operation
+/// has its own.
+fn correlation(ctx: &Context<'_>) -> String {
+    ctx.data_opt::<RequestId>()
+        .copied()
+        .unwrap_or_default()
+        .to_string()
+}
+
 async fn execute(
     books: &Books,
     command_id: String,
     input_hash: [u8; 32],
+    correlation: String,
     command: Command,
 ) -> Result<Receipt> {
     let request = Request {
@@ -432,7 +444,8 @@ async fn execute(
         command_id: Some(command_id),
         input_hash,
         actor: books.caller().actor.clone(),
-        correlation: String::new(),
+        correlation,
+        causation: 0,
         now: books.now(),
         command,
     };

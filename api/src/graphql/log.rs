@@ -94,6 +94,22 @@ impl Fact {
         self.recorded.meta.command_id.as_deref()
     }
 
+    /// Shared by every fact that one request from outside led to; empty where none did.
+    async fn correlation(&self) -> &str {
+        &self.recorded.meta.correlation
+    }
+
+    /// Place of the fact that led to the command behind this one, such as the start of its bill run; none where
+    /// somebody asked for it.
+    async fn caused_by(&self, ctx: &Context<'_>) -> Result<Option<Position>> {
+        let cause = self.recorded.meta.causation;
+        Ok(if cause > 0 {
+            Some(Books::of(ctx)?.tokens().token(cause))
+        } else {
+            None
+        })
+    }
+
     /// One line for people.
     async fn summary(&self) -> String {
         let what = self

@@ -19,7 +19,10 @@ pub struct Request {
     /// Hash of the plain input, so that a reused command id is noticed.
     pub input_hash: [u8; 32],
     pub actor: String,
+    /// Shared by every commit that comes of one request from outside.
     pub correlation: String,
+    /// Position of the fact this command follows from; 0 when somebody asked for it.
+    pub causation: u64,
     pub now: Instant,
     pub command: Command,
 }
@@ -35,6 +38,7 @@ impl Request {
             input_hash: *blake3::hash(plain.as_bytes()).as_bytes(),
             actor: actor.to_string(),
             correlation: String::new(),
+            causation: 0,
             now,
             command,
         }

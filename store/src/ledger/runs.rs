@@ -8,6 +8,7 @@ use indelible_domain::world::Noun;
 use indelible_domain::{Command, Rejection};
 
 use super::{Begun, Ledger, Receipt, Refused, Request};
+use crate::StreamKey;
 
 /// Accounts decided ahead of the disk: they share syncs, and a crash loses nothing that was reported.
 const AHEAD: usize = 64;
@@ -49,6 +50,7 @@ impl Ledger {
         progress: &mut dyn FnMut(u64, u64),
     ) -> Result<RunReport, Refused> {
         let mut position = self.start(ask)?.position;
+        let cause = self.started_at(ask)?;
         let mut queued: VecDeque<Begun> = VecDeque::new();
         let mut more = true;
         let mut done = 0;
@@ -56,7 +58,7 @@ impl Ledger {
         let mut refused = None;
         while more || !queued.is_empty() {
             while more && queued.len() < AHEAD {
-                match self.begin(step(ask)) {
+                match self.begin(step(ask, cause)) {
                     Ok(step) => {
                         more = matches!(&step, Begun::Queued { receipt, .. } if receipt.outcome.left > 0);
                         queued.push_back(step);
@@ -114,6 +116,13 @@ impl Ledger {
         }
     }
 
+    /// Position of the fact that the run was started: the cause of all its steps.
+    fn started_at(&self, ask: &BillRunRequest) -> Result<u64, Refused> {
+        let stream = StreamKey::new(&ask.tenant, BillRun::KIND, &ask.run);
+        let first = self.store.read_stream(&stream, 0, 1)?;
+        Ok(first.first().map_or(0, |started| started.position))
+    }
+
     fn find_run(&self, ask: &BillRunRequest) -> Option<BillRun> {
         self.read(&ask.tenant, |tenant| {
             BillRun::table(&tenant.tables)
@@ -123,15 +132,15 @@ impl Ledger {
     }
 }
 
-fn step(ask: &BillRunRequest) -> Request {
+fn step(ask: &BillRunRequest, cause: u64) -> Request {
+    let command = Command::StepBillRun {
+        run: ask.run.clone(),
+    };
     // No command id: the run itself remembers which accounts are done.
-    request(
-        ask,
-        None,
-        Command::StepBillRun {
-            run: ask.run.clone(),
-        },
-    )
+    Request {
+        causation: cause,
+        ..request(ask, None, command)
+    }
 }
 
 fn request(ask: &BillRunRequest, command_id: Option<String>, command: Command) -> Request {
@@ -141,6 +150,7 @@ fn request(ask: &BillRunRequest, command_id: Option<String>, command: Command) -
         input_hash: ask.input_hash,
         actor: ask.actor.clone(),
         correlation: ask.correlation.clone(),
+        causation: 0,
         now: ask.now,
         command,
     }

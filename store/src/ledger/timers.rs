@@ -68,6 +68,7 @@ fn request(tenant: &str, now: Instant, id: &str, command: Command) -> Request {
     // The id names everything the command depends on, so it also stands for the input.
     Request {
         input_hash: *blake3::hash(id.as_bytes()).as_bytes(),
+        correlation: id.to_string(),
         ..Request::new(tenant, ACTOR, now, command).named(id)
     }
 }

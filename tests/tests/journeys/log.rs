@@ -119,3 +119,24 @@ async fn the_facts_of_a_command_are_on_its_receipt() {
         }])
     );
 }
+
+#[tokio::test]
+async fn a_fact_names_the_request_and_the_fact_it_came_of() {
+    let shop = shop::open("2026-03-01T08:00:00Z").await;
+    shop::furnish(&shop.acme).await;
+    shop::bill(&shop.acme, "march").await;
+    let query = "{ events(first: 100) { nodes { type position correlation causedBy } } }";
+    let facts = shop.acme.data(query, json!({})).await["events"]["nodes"].take();
+    let facts = facts.as_array().expect("nodes");
+    let of = |kind: &str| {
+        let found = facts.iter().find(|fact| fact["type"] == kind);
+        found.unwrap_or_else(|| panic!("a fact {kind} in {facts:#?}"))
+    };
+    let (opened, started) = (of("account.opened"), of("bill-run.started"));
+    let finalised = of("invoice.finalised");
+    assert_eq!(finalised["causedBy"], started["position"]);
+    assert_eq!(finalised["correlation"], started["correlation"]);
+    assert_eq!(started["causedBy"], json!(null), "somebody asked for it");
+    assert_ne!(opened["correlation"], started["correlation"]);
+    assert_ne!(opened["correlation"], "");
+}
