@@ -298,13 +298,14 @@ fn thirty_kills_lose_nothing_that_was_acknowledged_and_bill_nothing_twice() {
     let store = SledStore::open(&data).expect("the log opens");
     let mut times: BTreeMap<String, BTreeSet<i64>> = BTreeMap::new();
     let mut commits: BTreeMap<String, u64> = BTreeMap::new();
-    let mut after = 0;
+    let (mut after, mut invoices) = (0, 0);
     loop {
         let events = store.read(after, 4096).expect("the log reads");
         let Some(last) = events.last() else { break };
         after = last.position;
         let mut before: Option<String> = None;
         for event in events {
+            invoices += u64::from(event.event_type == "invoice.finalised");
             if let Some(id) = &event.command_id {
                 times
                     .entry(id.clone())
@@ -317,6 +318,11 @@ fn thirty_kills_lose_nothing_that_was_acknowledged_and_bill_nothing_twice() {
             before = event.command_id;
         }
     }
+    println!("{invoices} documents finalised between the kills");
+    assert!(
+        invoices >= 50,
+        "only {invoices} documents were finalised: billing was not under way when the kills came"
+    );
     for key in &known.lock().expect("lock").acknowledged {
         let empty_run = store
             .receipt("default", key)
