@@ -596,4 +596,21 @@ impl InvoiceMutations {
         };
         done(ctx, &idempotency_key, &invoice, command, dry_run).await
     }
+
+    /// Takes a write-off back: the invoice is owed again.
+    async fn reverse_write_off(
+        &self,
+        ctx: &Context<'_>,
+        idempotency_key: String,
+        id: ID,
+        reason: String,
+        #[graphql(default)] dry_run: bool,
+    ) -> Result<InvoicePayload> {
+        let invoice = ids::key("invoice", &id);
+        let command = Command::ReverseWriteOff {
+            invoice: invoice.clone(),
+            reason,
+        };
+        done(ctx, &idempotency_key, &invoice, command, dry_run).await
+    }
 }

@@ -205,3 +205,20 @@ async fn a_draft_has_no_number_until_it_is_finalised() {
         .await;
     assert_eq!(list["invoices"]["edges"][0]["node"]["key"], "i1");
 }
+
+#[tokio::test]
+async fn what_was_written_off_is_owed_again_when_that_is_taken_back() {
+    let shop = billed().await;
+    let balance = async || shop.acme.data(BALANCE, json!({})).await["balance"]["balance"].take();
+    let write_off = r#"mutation { writeOffInvoice(idempotencyKey: "w", id: "march.alice", reason: "insolvent") { invoice { number } } }"#;
+    shop.acme.data(write_off, json!({})).await;
+    assert_eq!(balance().await, "0.00 EUR");
+    let reverse = r#"mutation { reverseWriteOff(idempotencyKey: "r", id: "march.alice", reason: "found") { invoice { number } } }"#;
+    shop.acme.data(reverse, json!({})).await;
+    assert_eq!(balance().await, "36.00 EUR");
+    let again = shop
+        .acme
+        .error(&reverse.replace("\"r\"", "\"r2\""), json!({}))
+        .await;
+    assert!(again["extensions"]["code"].is_string(), "{again}");
+}
