@@ -222,3 +222,65 @@ async fn what_was_written_off_is_owed_again_when_that_is_taken_back() {
         .await;
     assert!(again["extensions"]["code"].is_string(), "{again}");
 }
+
+#[tokio::test]
+async fn what_an_operator_does_by_hand_can_be_asked_for_and_taken_back() {
+    let shop = billed().await;
+    let steps = r#"mutation {
+        addCharge(idempotencyKey: "1", input: { id: "x1", account: "alice", text: "cable", amount: "5.00 EUR" }) { pending { text } }
+        cancelCharge(idempotencyKey: "2", account: "alice", id: "x1") { pending { text } }
+        grantCredit(idempotencyKey: "3", input: { id: "g1", account: "alice", amount: "6.00 EUR", reason: "sorry" }) { balance { balance } }
+        pauseSubscription(idempotencyKey: "4", id: "s1") { subscription { stage } }
+        resumeSubscription(idempotencyKey: "5", id: "s1") { subscription { stage } }
+    }"#;
+    let data = shop.acme.data(steps, json!({})).await;
+    assert_eq!(data["addCharge"]["pending"][0]["text"], "cable");
+    assert_eq!(data["cancelCharge"]["pending"], json!([]));
+    assert_eq!(data["grantCredit"]["balance"]["balance"], "30.00 EUR");
+    assert_eq!(data["pauseSubscription"]["subscription"]["stage"], "PAUSED");
+    assert_eq!(
+        data["resumeSubscription"]["subscription"]["stage"],
+        "ACTIVE"
+    );
+    let lists = "{ billRuns { nodes { key } } legalEntities { nodes { key } } }";
+    assert_eq!(
+        shop.acme.data(lists, json!({})).await,
+        json!({ "billRuns": { "nodes": [{ "key": "march" }] }, "legalEntities": { "nodes": [{ "key": "main" }] } })
+    );
+    assert_eq!(
+        shop.rival.data(lists, json!({})).await,
+        json!({ "billRuns": { "nodes": [] }, "legalEntities": { "nodes": [] } })
+    );
+}
+
+#[tokio::test]
+async fn dunning_that_is_paused_does_nothing_until_it_is_resumed() {
+    let shop = billed().await;
+    let policy = r#"mutation {
+        setDunningPolicy(idempotencyKey: "1", id: "strict", levels: [{ name: "reminder", afterDays: 5, actions: [{ kind: REMIND }] }])
+            { receipt { replayed } }
+        changeAccount(idempotencyKey: "2", input: { id: "alice", dunningPolicy: "strict" }) { receipt { replayed } }
+        pauseDunning(idempotencyKey: "3", account: "alice", reason: "promised to pay") { receipt { replayed } }
+    }"#;
+    shop.acme.data(policy, json!({})).await;
+    shop.move_to("2026-03-31T08:00:00Z");
+    let dun = |key: &str| {
+        format!(
+            r#"mutation {{ dunAccount(idempotencyKey: "{key}", account: "alice") {{ receipt {{ events {{ type }} }} }} }}"#
+        )
+    };
+    let nothing = shop.acme.data(&dun("4"), json!({})).await;
+    assert_eq!(nothing["dunAccount"]["receipt"]["events"], json!([]));
+    let resume = r#"mutation { resumeDunning(idempotencyKey: "5", account: "alice") { receipt { replayed } } }"#;
+    shop.acme.data(resume, json!({})).await;
+    shop.move_to("2026-04-10T08:00:00Z");
+    let reminded =
+        shop.acme.data(&dun("6"), json!({})).await["dunAccount"]["receipt"]["events"].take();
+    let types: Vec<_> = reminded
+        .as_array()
+        .expect("events")
+        .iter()
+        .map(|e| e["type"].clone())
+        .collect();
+    assert_eq!(types, ["dunning.level-reached", "dunning.reminded"]);
+}
