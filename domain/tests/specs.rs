@@ -6,6 +6,8 @@ mod agenda;
 mod book;
 #[path = "specs/catalogs.rs"]
 mod catalogs;
+#[path = "specs/corrections.rs"]
+mod corrections;
 #[path = "specs/dunning.rs"]
 mod dunning;
 #[path = "specs/ingest.rs"]
