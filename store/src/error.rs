@@ -32,6 +32,11 @@ pub enum StoreError {
     /// A write or sync failed before. Nothing is acknowledged until the process starts again and reads what is on disk.
     #[error("the log stopped taking commits: {why}")]
     Poisoned { why: String },
+    /// The file system has too little room left. Nothing was written; the same commit is taken when there is room again.
+    #[error(
+        "no room for the commit: {free} bytes are free in {dir}, {needed} are needed, reserve included"
+    )]
+    Full { dir: String, free: u64, needed: u64 },
     /// The bytes of a block are not those that were written. `block` is the first position of the damaged block.
     #[error("block at position {block} is damaged: {what}")]
     Corrupt { block: u64, what: String },
@@ -66,6 +71,7 @@ impl StoreError {
             StoreError::TooLarge { .. } => "TOO_LARGE",
             StoreError::InvalidCommit { .. } => "INVALID_COMMIT",
             StoreError::Poisoned { .. } => "POISONED",
+            StoreError::Full { .. } => "STORAGE_FULL",
             StoreError::Corrupt { .. } => "CORRUPT",
             StoreError::Locked { .. } => "LOCKED",
             StoreError::NotALedger { .. } => "NOT_A_LEDGER",

@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::io;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError, RwLock};
 use std::thread::JoinHandle;
@@ -26,23 +27,52 @@ pub type SyncHook = Box<dyn Fn() -> io::Result<()> + Send + Sync>;
 /// A block ready to be written, under its first position.
 pub struct SealedBlock {
     pub first_position: u64,
+    pub last_position: u64,
+    /// Hash of the block: the end of the chain once it is written.
+    pub hash: [u8; 32],
     pub bytes: Vec<u8>,
+}
+
+/// What a medium takes of the disk.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Disk {
+    /// Bytes on disk, as far as the medium counts them; 0 in memory.
+    pub bytes: u64,
+    /// Directories the log is spread over; 0 in memory.
+    pub volumes: u64,
 }
 
 /// Where blocks lie.
 pub trait Medium: Send + Sync + 'static {
     /// Writes all blocks, or none as far as a later start can see, and returns after a real sync.
+    ///
+    /// STORAGE_FULL was refused before anything was written: the log answers it and goes on. After any other error nobody
+    /// can say what is on disk, so the log stops.
     fn write(&self, blocks: &[SealedBlock]) -> Result<(), StoreError>;
 
     /// The bytes of the block that begins at a position.
     fn load(&self, first_position: u64) -> Result<Option<Vec<u8>>, StoreError>;
 
-    /// Hands out the stored blocks in order from a position on, until `each` answers false.
+    /// First position of the last block that begins at or before a position.
+    fn floor(&self, position: u64) -> Result<Option<u64>, StoreError>;
+
+    /// Hands out the stored blocks in order, from the first that begins at or after a position on, until `each` answers
+    /// false.
     fn scan(&self, from: u64, each: &mut Each<'_>) -> Result<(), StoreError>;
+
+    /// Position and hash of a commit that was durable once, as kept outside the engine: a log that ends before it has lost
+    /// its end. It may lag behind the log. None = nothing is known.
+    fn kept_head(&self) -> Result<Option<(u64, [u8; 32])>, StoreError>;
+
+    /// What the medium takes of the disk.
+    fn disk(&self) -> Disk;
+
+    /// Where the disposable index of this log belongs; None if it has no place on disk.
+    fn index_dir(&self) -> Option<PathBuf>;
 }
 
 /// What [`Medium::scan`] calls with first position and bytes of each block.
-pub type Each<'a> = dyn FnMut(u64, Vec<u8>) -> Result<bool, StoreError> + 'a;
+pub type Each<'a> = dyn FnMut(u64, &[u8]) -> Result<bool, StoreError> + 'a;
 
 /// Called with the new head after each durable group.
 type Listener = Box<dyn Fn(u64) + Send + Sync>;
@@ -104,7 +134,7 @@ impl<M: Medium> Log<M> {
     pub(crate) fn over(medium: M) -> Result<Log<M>, StoreError> {
         let mut index = Index::empty();
         medium.scan(1, &mut |at, bytes| {
-            index.admit(block::decode(at, &bytes)?.into())?;
+            index.admit(block::decode(at, bytes)?.into())?;
             Ok(true)
         })?;
         let shared = Arc::new(Shared {
@@ -199,7 +229,7 @@ impl<M: Medium> EventStore for Log<M> {
             if at != expected {
                 return Err(StoreError::corrupt(expected, "missing"));
             }
-            let block = block::decode(at, &bytes)?;
+            let block = block::decode(at, bytes)?;
             expected = block.header.last_position() + 1;
             events.extend(block.into_events().filter(|event| event.position > after));
             Ok(events.len() < max_events && expected <= head)
@@ -297,7 +327,7 @@ impl<M: Medium> EventStore for Log<M> {
             if at > head {
                 return Ok(false);
             }
-            seen.admit(block::decode(at, &bytes)?.into())?;
+            seen.admit(block::decode(at, bytes)?.into())?;
             progress(seen.tip().head, head);
             Ok(true)
         })?;

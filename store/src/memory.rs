@@ -1,10 +1,11 @@
 //! The log in memory, for tests, scenarios and dry runs: same blocks, same chain, no disk.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::{PoisonError, RwLock};
 
 use crate::StoreError;
-use crate::log::{Each, Log, Medium, SealedBlock, SyncHook};
+use crate::log::{Disk, Each, Log, Medium, SealedBlock, SyncHook};
 
 /// An [`EventStore`](crate::EventStore) that forgets everything when it is dropped.
 pub type MemoryStore = Log<Memory>;
@@ -59,6 +60,16 @@ impl Medium for Memory {
             .cloned())
     }
 
+    fn floor(&self, position: u64) -> Result<Option<u64>, StoreError> {
+        Ok(self
+            .blocks
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .range(..=position)
+            .next_back()
+            .map(|(first, _)| *first))
+    }
+
     fn scan(&self, from: u64, each: &mut Each<'_>) -> Result<(), StoreError> {
         let mut next = from;
         loop {
@@ -74,9 +85,21 @@ impl Medium for Memory {
                 return Ok(());
             };
             next = first + 1;
-            if !each(first, bytes)? {
+            if !each(first, &bytes)? {
                 return Ok(());
             }
         }
+    }
+
+    fn kept_head(&self) -> Result<Option<(u64, [u8; 32])>, StoreError> {
+        Ok(None)
+    }
+
+    fn disk(&self) -> Disk {
+        Disk::default()
+    }
+
+    fn index_dir(&self) -> Option<PathBuf> {
+        None
     }
 }

@@ -10,13 +10,13 @@
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
 use crate::StoreError;
 use crate::data_dir::{DataDir, sync_dir};
-use crate::log::{Each, Log, Medium, SealedBlock, SyncHook};
+use crate::log::{Disk, Each, Log, Medium, SealedBlock, SyncHook};
 
 /// Largest value: 17 of them are 272 KiB, far below the 4 MiB at which sled would use a blob file.
 const PART_BYTES: usize = 16 << 10;
@@ -55,7 +55,7 @@ pub struct SledTree {
     file: File,
     before_sync: SyncHook,
     /// Last, so that the directory is unlocked after sled has let go of it.
-    _data: DataDir,
+    data: DataDir,
 }
 
 impl SledTree {
@@ -74,7 +74,7 @@ impl SledTree {
             tree,
             file,
             before_sync,
-            _data: data,
+            data,
         })
     }
 }
@@ -134,10 +134,21 @@ impl Medium for SledTree {
     fn load(&self, first_position: u64) -> Result<Option<Vec<u8>>, StoreError> {
         let mut found = None;
         self.scan(first_position, &mut |at, bytes| {
-            found = (at == first_position).then_some(bytes);
+            found = (at == first_position).then(|| bytes.to_vec());
             Ok(false)
         })?;
         Ok(found)
+    }
+
+    fn floor(&self, position: u64) -> Result<Option<u64>, StoreError> {
+        let Some(last) = self.tree.range(..=key(position, u16::MAX)).next_back() else {
+            return Ok(None);
+        };
+        let (key, _) = last.map_err(|e| engine("reading the log", position, e))?;
+        match parse_key(&key) {
+            Some((first, _)) => Ok(Some(first)),
+            None => Err(StoreError::corrupt(position, "a key is not a block's")),
+        }
     }
 
     fn scan(&self, from: u64, each: &mut Each<'_>) -> Result<(), StoreError> {
@@ -155,7 +166,7 @@ impl Medium for SledTree {
                 }
                 previous => {
                     if let Some((at, _, bytes)) = previous
-                        && !each(at, bytes)?
+                        && !each(at, &bytes)?
                     {
                         return Ok(());
                     }
@@ -170,9 +181,24 @@ impl Medium for SledTree {
             };
         }
         if let Some((at, _, bytes)) = block {
-            each(at, bytes)?;
+            each(at, &bytes)?;
         }
         Ok(())
+    }
+
+    fn kept_head(&self) -> Result<Option<(u64, [u8; 32])>, StoreError> {
+        Ok(None)
+    }
+
+    fn disk(&self) -> Disk {
+        Disk {
+            bytes: self.tree.size_on_disk().unwrap_or(0),
+            volumes: 1,
+        }
+    }
+
+    fn index_dir(&self) -> Option<PathBuf> {
+        Some(self.data.path.join("index"))
     }
 }
 

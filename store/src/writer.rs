@@ -115,7 +115,7 @@ fn commit<M: Medium>(shared: &Shared<M>, group: Vec<Pending>) {
     for (waiting, answer) in answers {
         let _ = waiting.send(match &durable {
             Ok(_) => answer,
-            Err(poisoned) => Err(poisoned.clone()),
+            Err(failure) => Err(failure.clone()),
         });
     }
     if let Ok(Some(head)) = durable {
@@ -124,8 +124,8 @@ fn commit<M: Medium>(shared: &Shared<M>, group: Vec<Pending>) {
     }
 }
 
-/// Makes the blocks durable, then known. Any failure poisons the log: after a failed sync nobody can say what is on
-/// disk, and to sync again would report success for lost pages.
+/// Makes the blocks durable, then known. Any failure but STORAGE_FULL poisons the log: after a failed sync nobody can say
+/// what is on disk, and to sync again would report success for lost pages.
 fn write<M: Medium>(
     shared: &Shared<M>,
     blocks: &[SealedBlock],
@@ -134,6 +134,7 @@ fn write<M: Medium>(
     let written = catch_unwind(AssertUnwindSafe(|| shared.medium.write(blocks)));
     let failure = match written {
         Ok(Ok(())) => None,
+        Ok(Err(full @ StoreError::Full { .. })) => return Err(full),
         Ok(Err(e)) => Some(with_causes(&e)),
         Err(_) => Some("the storage engine panicked while it wrote".to_string()),
     };
@@ -219,6 +220,8 @@ impl<'a> Plan<'a> {
         };
         let sealed = SealedBlock {
             first_position,
+            last_position: header.last_position(),
+            hash: header.hash,
             bytes,
         };
         let placed = Placed {
