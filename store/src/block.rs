@@ -6,7 +6,7 @@
 use bincode::Options;
 use serde::{Deserialize, Serialize};
 
-use crate::{CommandRecord, Commit, StoreError, StoredEvent, StreamKey};
+use crate::{CommandRecord, Commit, EventRef, StoreError, StoredEvent, StreamKey};
 
 /// First bytes of every block.
 pub const MAGIC: [u8; 4] = *b"INDB";
@@ -160,6 +160,21 @@ fn hash_of(hashed_header: &[u8], body: &[u8]) -> [u8; 32] {
 ///
 /// CORRUPT names `at`.
 pub fn decode(at: u64, bytes: &[u8]) -> Result<Block, StoreError> {
+    borrow(at, bytes)?.to_owned()
+}
+
+/// As [`decode`], and leaves names and payloads where they are: nothing is copied, nothing is allocated.
+///
+/// The events are read one by one by [`BlockRef::events`], so what is wrong with one of them is said there.
+pub fn borrow(at: u64, bytes: &[u8]) -> Result<BlockRef<'_>, StoreError> {
+    let header = check(at, bytes)?;
+    borrow_checked(header, bytes)
+}
+
+/// Checks magic, version, place, length, CRC and hash of a block that is stored at `at`, and does not look into its body.
+///
+/// CORRUPT names `at`.
+pub fn check(at: u64, bytes: &[u8]) -> Result<Header, StoreError> {
     let damaged = |what: &str| StoreError::corrupt(at, what);
     let header = read_header(at, bytes)?;
     let (head, body) = bytes
@@ -178,6 +193,12 @@ pub fn decode(at: u64, bytes: &[u8]) -> Result<Block, StoreError> {
             header.body_len
         )));
     }
+    if body.len() > MAX_BODY_BYTES {
+        return Err(damaged(&format!(
+            "body has {} bytes, the most is {MAX_BODY_BYTES}",
+            body.len()
+        )));
+    }
     if crc32fast::hash(body) != header.body_crc {
         return Err(damaged("CRC of the body does not match"));
     }
@@ -187,20 +208,39 @@ pub fn decode(at: u64, bytes: &[u8]) -> Result<Block, StoreError> {
     if hash_of(hashed, body) != header.hash {
         return Err(damaged("hash does not match"));
     }
-    let body: Body = codec()
-        .deserialize(body)
-        .map_err(|e| damaged(&format!("body cannot be read: {e}")))?;
-    if header.count == 0 || u64::from(header.count) != body.events.len() as u64 {
-        return Err(damaged(&format!(
-            "body has {} events, its header says {}",
-            body.events.len(),
-            header.count
-        )));
+    if header.count == 0 || at.checked_add(u64::from(header.count) - 1).is_none() {
+        return Err(damaged(&format!("its header says {} events", header.count)));
     }
-    Ok(Block { header, body })
+    Ok(header)
 }
 
-fn read_header(at: u64, bytes: &[u8]) -> Result<Header, StoreError> {
+/// Reads a block whose bytes [`check`] has found good: `header` is what it answered.
+///
+/// CORRUPT names the block.
+pub fn borrow_checked(header: Header, bytes: &[u8]) -> Result<BlockRef<'_>, StoreError> {
+    let at = header.first_position;
+    let mut body = bytes
+        .get(HEADER_BYTES..)
+        .ok_or_else(|| StoreError::corrupt(at, "shorter than a header"))?;
+    let (block, events) = BlockRef::begin(header, &mut body).ok_or_else(|| unreadable(at))?;
+    if u64::from(header.count) != events {
+        return Err(StoreError::corrupt(
+            at,
+            format!("body has {events} events, its header says {}", header.count),
+        ));
+    }
+    Ok(BlockRef {
+        events: body,
+        ..block
+    })
+}
+
+fn unreadable(at: u64) -> StoreError {
+    StoreError::corrupt(at, "body cannot be read: a length or a text is wrong")
+}
+
+/// The header alone of a block that is stored at `at`: magic and version are checked, the rest is believed.
+pub(crate) fn read_header(at: u64, bytes: &[u8]) -> Result<Header, StoreError> {
     let mut rest = bytes;
     let short = || StoreError::corrupt(at, "shorter than a header");
     if take::<4>(&mut rest).ok_or_else(short)? != MAGIC {
@@ -229,6 +269,166 @@ fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
     let (head, tail) = rest.split_first_chunk::<N>()?;
     *rest = tail;
     Some(*head)
+}
+
+fn take_u64(rest: &mut &[u8]) -> Option<u64> {
+    take(rest).map(u64::from_le_bytes)
+}
+
+fn take_bytes<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let len = usize::try_from(take_u64(rest)?).ok()?;
+    let (head, tail) = rest.split_at_checked(len)?;
+    *rest = tail;
+    Some(head)
+}
+
+fn take_str<'a>(rest: &mut &'a [u8]) -> Option<&'a str> {
+    std::str::from_utf8(take_bytes(rest)?).ok()
+}
+
+/// The command of a block that was not copied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CommandRef<'a> {
+    pub command_id: &'a str,
+    pub input_hash: [u8; 32],
+    pub receipt: &'a [u8],
+}
+
+/// A [`Block`] whose names and payloads lie where they were read.
+#[derive(Clone, Copy, Debug)]
+pub struct BlockRef<'a> {
+    pub header: Header,
+    pub tenant: &'a str,
+    pub actor: &'a str,
+    pub correlation: &'a str,
+    /// Position of the causing event; 0 = none.
+    pub causation: u64,
+    pub command: Option<CommandRef<'a>>,
+    /// The encoded events.
+    events: &'a [u8],
+}
+
+impl<'a> BlockRef<'a> {
+    /// Reads all but the events; `body` is left at the first of them. With the number of events the body claims.
+    fn begin(header: Header, body: &mut &'a [u8]) -> Option<(BlockRef<'a>, u64)> {
+        let tenant = take_str(body)?;
+        let actor = take_str(body)?;
+        let correlation = take_str(body)?;
+        let causation = take_u64(body)?;
+        let command = match take::<1>(body)? {
+            [0] => None,
+            [1] => Some(CommandRef {
+                command_id: take_str(body)?,
+                input_hash: take(body)?,
+                receipt: take_bytes(body)?,
+            }),
+            _ => return None,
+        };
+        let count = take_u64(body)?;
+        let block = BlockRef {
+            header,
+            tenant,
+            actor,
+            correlation,
+            causation,
+            command,
+            events: &[],
+        };
+        Some((block, count))
+    }
+
+    /// The block's events with the positions and the metadata that the log gives them.
+    ///
+    /// CORRUPT, once, where an event cannot be read or bytes follow the last one.
+    pub fn events(&self) -> Events<'a> {
+        Events {
+            block: *self,
+            rest: self.events,
+            next: 0,
+        }
+    }
+
+    /// Copies the block, and so reads all of it.
+    pub fn to_owned(&self) -> Result<Block, StoreError> {
+        let events = self
+            .events()
+            .map(|event| {
+                event.map(|event| BodyEvent {
+                    kind: event.kind.into(),
+                    id: event.id.into(),
+                    version: event.version,
+                    event_type: event.event_type.into(),
+                    schema: event.schema,
+                    payload: event.payload.into(),
+                })
+            })
+            .collect::<Result<_, _>>()?;
+        Ok(Block {
+            header: self.header,
+            body: Body {
+                tenant: self.tenant.into(),
+                actor: self.actor.into(),
+                correlation: self.correlation.into(),
+                causation: self.causation,
+                command: self.command.map(|command| CommandRecord {
+                    command_id: command.command_id.into(),
+                    input_hash: command.input_hash,
+                    receipt: command.receipt.into(),
+                }),
+                events,
+            },
+        })
+    }
+}
+
+/// The events of a [`BlockRef`], read one by one.
+#[derive(Clone, Debug)]
+pub struct Events<'a> {
+    block: BlockRef<'a>,
+    rest: &'a [u8],
+    next: u32,
+}
+
+impl<'a> Events<'a> {
+    fn read(&mut self) -> Option<EventRef<'a>> {
+        let rest = &mut self.rest;
+        let header = &self.block.header;
+        let event = EventRef {
+            position: header.first_position + u64::from(self.next),
+            tenant: self.block.tenant,
+            kind: take_str(rest)?,
+            id: take_str(rest)?,
+            version: take_u64(rest)?,
+            event_type: take_str(rest)?,
+            schema: u16::from_le_bytes(take(rest)?),
+            payload: take_bytes(rest)?,
+            recorded_at: header.recorded_at,
+            actor: self.block.actor,
+            command_id: self.block.command.map(|command| command.command_id),
+            correlation: self.block.correlation,
+            causation: self.block.causation,
+        };
+        self.next += 1;
+        let last = self.next == header.count;
+        (!last || rest.is_empty()).then_some(event)
+    }
+}
+
+impl<'a> Iterator for Events<'a> {
+    type Item = Result<EventRef<'a>, StoreError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.next >= self.block.header.count {
+            return None;
+        }
+        match self.read() {
+            Some(event) => Some(Ok(event)),
+            None => {
+                self.next = self.block.header.count;
+                Some(Err(unreadable(self.block.header.first_position)))
+            }
+        }
+    }
 }
 
 impl Block {

@@ -26,8 +26,9 @@ mod writer;
 pub use codec::decode;
 pub use error::StoreError;
 pub use event_store::{
-    Appended, CommandRecord, Commit, EventStore, MAX_EVENTS, MAX_ID_BYTES, MAX_PAYLOAD_BYTES,
-    NewEvent, StoreStats, StoredEvent, StoredReceipt, StreamKey, Ticket, Verified,
+    Appended, CommandRecord, Commit, EachEvent, EventRef, EventStore, MAX_EVENTS, MAX_ID_BYTES,
+    MAX_PAYLOAD_BYTES, NewEvent, RawBlock, StoreStats, StoredEvent, StoredReceipt, StreamKey,
+    Ticket, Verified,
 };
 pub use keyring::{Keyring, KeyringError, Sealed};
 pub use ledger::{

@@ -11,14 +11,14 @@ use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crate::block::{self, Block};
+use crate::block::{self, Block, Header};
 use crate::event_store::{MAX_EVENTS, MAX_ID_BYTES, MAX_PAYLOAD_BYTES};
 use crate::index::Index;
 use crate::queue::Queue;
 use crate::writer::{self, Pending};
 use crate::{
-    Commit, EventStore, StoreError, StoreStats, StoredEvent, StoredReceipt, StreamKey, Ticket,
-    Verified,
+    Commit, EachEvent, EventStore, RawBlock, StoreError, StoreStats, StoredEvent, StoredReceipt,
+    StreamKey, Ticket, Verified,
 };
 
 /// Runs before each real sync; an error is a failed sync. For tests and drills of what the disk may do.
@@ -160,6 +160,48 @@ impl<M: Medium> Log<M> {
         &self.shared.medium
     }
 
+    /// Hands out the durable blocks, checked by themselves and linked to each other, beginning with the one that holds the
+    /// first event after a position, until `each` answers false.
+    fn walk(
+        &self,
+        after: u64,
+        each: &mut dyn FnMut(Header, &[u8]) -> Result<bool, StoreError>,
+    ) -> Result<(), StoreError> {
+        let (first, head) = {
+            let index = self.shared.index();
+            (index.block_after(after), index.tip().head)
+        };
+        let Some(first) = first else {
+            return Ok(());
+        };
+        let (mut expected, mut before, mut ended) = (first, None, false);
+        self.shared.medium.scan(first, &mut |at, bytes| {
+            // Past the head lies what is written but not yet synced: not a fact yet.
+            if at > head {
+                return Ok(false);
+            }
+            if at != expected {
+                return Err(StoreError::corrupt(expected, "missing"));
+            }
+            let header = block::check(at, bytes)?;
+            if before.is_some_and(|hash| hash != header.prev_hash) {
+                return Err(StoreError::corrupt(
+                    at,
+                    "does not follow the block before: the chain is broken",
+                ));
+            }
+            before = Some(header.hash);
+            expected = header.last_position() + 1;
+            ended = !each(header, bytes)?;
+            Ok(!ended && expected <= head)
+        })?;
+        // Fewer than asked for is right only at the head: an end that is lost must not look like the end.
+        if expected <= head && !ended {
+            return Err(StoreError::corrupt(expected, "missing"));
+        }
+        Ok(())
+    }
+
     fn load(&self, first_position: u64) -> Result<Block, StoreError> {
         let bytes = self
             .shared
@@ -212,33 +254,66 @@ impl<M: Medium> EventStore for Log<M> {
     }
 
     fn read(&self, after: u64, max_events: usize) -> Result<Vec<StoredEvent>, StoreError> {
-        let (first, head) = {
-            let index = self.shared.index();
-            (index.block_after(after), index.tip().head)
-        };
         let mut events = Vec::new();
-        let Some(first) = first else {
-            return Ok(events);
-        };
-        let mut expected = first;
-        self.shared.medium.scan(first, &mut |at, bytes| {
-            // Past the head lies what is written but not yet synced: not a fact yet.
-            if at > head {
+        self.walk(after, &mut |header, bytes| {
+            for event in block::borrow_checked(header, bytes)?.events() {
+                let event = event?;
+                if event.position > after {
+                    events.push(event.to_stored());
+                }
+            }
+            Ok(events.len() < max_events)
+        })?;
+        Ok(events)
+    }
+
+    fn replay(&self, after: u64, until: u64, each: &mut EachEvent<'_>) -> Result<(), StoreError> {
+        if after >= until {
+            return Ok(());
+        }
+        self.walk(after, &mut |header, bytes| {
+            for event in block::borrow_checked(header, bytes)?.events() {
+                let event = event?;
+                if event.position > until {
+                    return Ok(false);
+                }
+                if event.position > after && !each(&event)? {
+                    return Ok(false);
+                }
+            }
+            Ok(header.last_position() < until)
+        })
+    }
+
+    fn blocks(&self, after: u64, max_bytes: usize) -> Result<Vec<RawBlock>, StoreError> {
+        let (mut blocks, mut left) = (Vec::new(), max_bytes);
+        self.walk(after, &mut |header, bytes| {
+            if !blocks.is_empty() && bytes.len() > left {
                 return Ok(false);
             }
-            if at != expected {
-                return Err(StoreError::corrupt(expected, "missing"));
-            }
-            let block = block::decode(at, bytes)?;
-            expected = block.header.last_position() + 1;
-            events.extend(block.into_events().filter(|event| event.position > after));
-            Ok(events.len() < max_events && expected <= head)
+            left = left.saturating_sub(bytes.len());
+            blocks.push(RawBlock {
+                first_position: header.first_position,
+                last_position: header.last_position(),
+                recorded_at: header.recorded_at,
+                hash: header.hash,
+                bytes: bytes.to_vec(),
+            });
+            Ok(left > 0)
         })?;
-        // Fewer than asked for is right only at the head: an end that is lost must not look like the end.
-        if expected <= head && (events.is_empty() || events.len() < max_events) {
-            return Err(StoreError::corrupt(expected, "missing"));
-        }
-        Ok(events)
+        Ok(blocks)
+    }
+
+    fn hash_at(&self, position: u64) -> Result<Option<[u8; 32]>, StoreError> {
+        let Some(before) = position.checked_sub(1) else {
+            return Ok(Some(block::GENESIS));
+        };
+        let mut hash = None;
+        self.walk(before, &mut |header, _| {
+            hash = (header.last_position() == position).then_some(header.hash);
+            Ok(false)
+        })?;
+        Ok(hash)
     }
 
     fn read_stream(
