@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use crate::StoreError;
 
-const MARKER: &str = "INDELIBLE";
+pub(crate) const MARKER: &str = "INDELIBLE";
 const MARKER_BEFORE_RENAME: &str = "INDELIBLE.tmp";
 const LOCK: &str = "lock";
 /// The format version of the directory: its layout and that of the log's blocks.

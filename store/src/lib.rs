@@ -20,6 +20,7 @@ pub mod ledger;
 mod log;
 mod memory;
 mod queue;
+pub mod segments;
 mod sled_store;
 mod writer;
 

@@ -59,7 +59,7 @@ pub struct SledTree {
 }
 
 impl SledTree {
-    fn open(data: &Path, before_sync: SyncHook) -> Result<SledTree, StoreError> {
+    pub(crate) fn open(data: &Path, before_sync: SyncHook) -> Result<SledTree, StoreError> {
         let data = DataDir::open(data)?;
         let path = data.path.join("log");
         let config = sled::Config::new()
