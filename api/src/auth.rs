@@ -4,6 +4,7 @@
 //!   BLAKE3 hash of the secret is kept, in `api-keys.toml` of the data directory; a slow password hash would add
 //!   nothing, because there is nothing to guess in 256 random bits.
 //! - The tenant of a request is the tenant of its key. No argument, header or id can name another one.
+//! - A key for backups belongs to no tenant: it reads the raw log of all of them and is refused by GraphQL.
 //! - Without any key the server serves loopback only, as tenant `default` with scope admin.
 
 use std::fmt;
@@ -14,15 +15,19 @@ use serde::{Deserialize, Serialize};
 
 /// Tenant of a server that has no keys.
 pub const DEFAULT_TENANT: &str = "default";
+/// Tenant of a key for backups: no name a tenant can have.
+pub const ALL_TENANTS: &str = "*";
 
 const FILE_NAME: &str = "api-keys.toml";
 
-/// What a key may do; each scope includes the ones before it.
+/// What a key may do; `read`, `operate` and `admin` each include the one before.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, clap::ValueEnum,
 )]
 #[serde(rename_all = "lowercase")]
 pub enum Scope {
+    /// The blocks of the log, of all tenants, for backups; and nothing else.
+    Backup,
     /// Queries and the event feed.
     Read,
     /// Everything a billing day needs: accounts, subscriptions, usage, bill runs, payments.
@@ -34,6 +39,7 @@ pub enum Scope {
 impl fmt::Display for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Scope::Backup => "backup",
             Scope::Read => "read",
             Scope::Operate => "operate",
             Scope::Admin => "admin",
@@ -171,7 +177,11 @@ impl Keys {
 
     /// Makes a key, stores its hash and returns the key itself: the only time it can be seen.
     pub fn add(&mut self, tenant: &str, scope: Scope, name: &str) -> Result<String, KeyFileError> {
-        if !is_tenant(tenant) {
+        let fits = match scope {
+            Scope::Backup => tenant == ALL_TENANTS,
+            Scope::Read | Scope::Operate | Scope::Admin => is_tenant(tenant),
+        };
+        if !fits {
             return Err(KeyFileError::Tenant(tenant.to_owned()));
         }
         let id = random_hex::<6>()?;
@@ -370,6 +380,20 @@ mod tests {
             (caller.tenant.as_str(), caller.scope),
             (DEFAULT_TENANT, Scope::Admin)
         );
+    }
+
+    #[test]
+    fn a_key_for_backups_belongs_to_no_tenant_and_may_less_than_any_other() {
+        let data = folder("backup");
+        let mut keys = Keys::load(&data).unwrap();
+        assert!(matches!(
+            keys.add("acme", Scope::Backup, "x"),
+            Err(KeyFileError::Tenant(_))
+        ));
+        let key = keys.add(ALL_TENANTS, Scope::Backup, "vault").unwrap();
+        let caller = keys.authenticate(Some(&format!("Bearer {key}"))).unwrap();
+        assert!(caller.scope < Scope::Read && !is_tenant(&caller.tenant));
+        std::fs::remove_dir_all(&data).unwrap();
     }
 
     #[test]

@@ -8,12 +8,15 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+mod backup;
 mod bill;
 mod demo;
 mod ingest;
 mod keys;
+mod log;
 mod progress;
 pub mod rebuild;
+mod restore;
 mod scenario;
 mod serve;
 mod verify;
@@ -86,6 +89,21 @@ enum Command {
     /// Check the whole log: checksums, hashes, order.
     #[command(after_help = verify::EXAMPLE)]
     Verify(verify::Arguments),
+    /// Copy the log to plain segment files, also while it is served; again: only what follows.
+    #[command(after_help = backup::BACKUP_EXAMPLE)]
+    Backup(backup::BackupArguments),
+    /// Make a new ledger of a backup, of all of it or up to a position or a moment.
+    #[command(after_help = restore::RESTORE_EXAMPLE)]
+    Restore(restore::RestoreArguments),
+    /// Copy a part of the log to plain segment files.
+    #[command(after_help = backup::EXPORT_EXAMPLE)]
+    Export(backup::ExportArguments),
+    /// Continue a log with exported segment files.
+    #[command(after_help = restore::IMPORT_EXAMPLE)]
+    Import(restore::ImportArguments),
+    /// Look at the log itself.
+    #[command(subcommand, after_help = log::EXAMPLE)]
+    Log(log::Command),
     /// Print the GraphQL schema definition.
     #[command(after_help = "Example:\n  indelible schema > schema.graphql")]
     Schema,
@@ -115,6 +133,11 @@ pub fn run() -> ExitCode {
             Ok(())
         }
         Command::Keys(command) => keys::run(command),
+        Command::Backup(arguments) => backup::backup(arguments),
+        Command::Restore(arguments) => restore::restore(arguments),
+        Command::Export(arguments) => backup::export(arguments),
+        Command::Import(arguments) => restore::import(arguments),
+        Command::Log(command) => log::run(command),
         Command::Demo(arguments) => demo::run(arguments),
         Command::Ingest(arguments) => ingest::run(arguments),
         Command::Bill(arguments) => bill::run(arguments),

@@ -15,6 +15,7 @@ pub mod limits;
 pub mod logging;
 pub mod metrics;
 pub mod office;
+pub mod remote;
 pub mod request_id;
 pub mod scenario;
 pub mod server;

@@ -28,6 +28,12 @@ pub const PAGE: i32 = 500;
 pub const PAGE_DEFAULT: i32 = 20;
 /// Bytes of one request body or websocket message.
 pub const BODY_BYTES: usize = 2 * 1024 * 1024;
+/// Bytes of blocks in one answer of `/log/blocks` (4 MiB), unless its first block alone is larger (at most 16 MiB).
+pub const LOG_PAGE_BYTES: usize = indelible_store::segments::PAGE_BYTES;
+/// Answers of `/log/blocks` that are read and sent at a time; more wait.
+pub const LOG_READERS: usize = 4;
+/// Longest time a request for `/log/blocks` may wait for news, in seconds.
+pub const LOG_WAIT_SECONDS: u64 = 30;
 
 /// Fields after expanding every fragment: far above `COMPLEXITY` allows, low enough to validate quickly.
 const FIELDS: usize = 5_000;

@@ -1,4 +1,4 @@
-//! HTTP: one GraphQL endpoint over POST and websocket, the console, health and metrics.
+//! HTTP: one GraphQL endpoint over POST and websocket, the console, health and metrics, and the raw log for backups.
 //!
 //! - GraphQL answers to POST only: a GET could be made by a link on a foreign page. A foreign page cannot POST
 //!   either, because the body must be `application/json`, which a browser sends only after asking, and a request
@@ -22,9 +22,9 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
-use crate::auth::Keys;
+use crate::auth::{Keys, Scope};
 use crate::graphql::Schema;
 use crate::metrics::{Metrics, Outcome};
 use crate::office::Office;
@@ -32,8 +32,10 @@ use crate::request_id::RequestId;
 use crate::{console, limits};
 
 mod answer;
+mod log;
 
 use answer::{Media, Refusal};
+pub use log::LogHead;
 
 /// Where a server listens unless told otherwise.
 pub const DEFAULT_ADDRESS: &str = "127.0.0.1:4000";
@@ -48,6 +50,8 @@ pub struct Edge {
     schema: Schema,
     keys: Keys,
     metrics: Metrics,
+    /// One permit for each answer of `/log/blocks` that is in memory.
+    log_readers: Arc<Semaphore>,
 }
 
 impl Edge {
@@ -59,6 +63,7 @@ impl Edge {
             schema,
             keys,
             metrics: Metrics::default(),
+            log_readers: Arc::new(Semaphore::new(limits::LOG_READERS)),
         })
     }
 
@@ -158,6 +163,8 @@ fn router(edge: Arc<Edge>, stop: watch::Receiver<bool>) -> Router {
         .route("/graphql/ws", get(websocket))
         .route("/healthz", get(health))
         .route("/metrics", get(metrics))
+        .route("/log/head", get(log::head))
+        .route("/log/blocks", get(log::blocks))
         .merge(console::routes())
         .layer(DefaultBodyLimit::max(limits::BODY_BYTES))
         .with_state(Shared { edge, stop })
@@ -216,8 +223,17 @@ async fn accept(
         .keys
         .authenticate(authorization)
         .map_err(|denied| Refusal::denied(media, &denied))?;
+    if caller.scope < Scope::Read {
+        return Err(not_for_people(caller.scope).with(media));
+    }
     let request = answer::request(media, headers, body)?;
     Ok((media, caller, request))
+}
+
+/// A key for backups has no tenant whose books it could see.
+fn not_for_people(scope: Scope) -> Refusal {
+    let sentence = format!("the key may {scope}, this needs a key that may {}", Scope::Read);
+    Refusal::new(StatusCode::FORBIDDEN, "SCOPE_TOO_SMALL", sentence)
 }
 
 /// Refuses requests that a page of another site made a browser send.
@@ -298,6 +314,9 @@ async fn websocket(
                 let caller = doorkeeper
                     .keys
                     .authenticate(sent.or(authorization).as_deref())?;
+                if caller.scope < Scope::Read {
+                    return Err(async_graphql::Error::new("the key may backup only"));
+                }
                 let mut data = Data::default();
                 data.insert(Arc::new(caller));
                 Ok(data)

@@ -240,7 +240,7 @@ fn unreadable(at: u64) -> StoreError {
 }
 
 /// The header alone of a block that is stored at `at`: magic and version are checked, the rest is believed.
-pub(crate) fn read_header(at: u64, bytes: &[u8]) -> Result<Header, StoreError> {
+pub fn read_header(at: u64, bytes: &[u8]) -> Result<Header, StoreError> {
     let mut rest = bytes;
     let short = || StoreError::corrupt(at, "shorter than a header");
     if take::<4>(&mut rest).ok_or_else(short)? != MAGIC {

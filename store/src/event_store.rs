@@ -194,6 +194,10 @@ pub struct StoreStats {
     pub bytes: u64,
     /// Real syncs of the log since it was opened: one per group of commits.
     pub syncs: u64,
+    /// Bytes the log takes on disk, as far as the medium counts them; 0 in memory.
+    pub disk_bytes: u64,
+    /// Directories the log is spread over; 0 in memory.
+    pub volumes: u64,
 }
 
 /// A commit that is queued; [`wait`](Ticket::wait) tells when it is durable.

@@ -422,12 +422,15 @@ impl<M: Medium> EventStore for Log<M> {
     }
 
     fn stats(&self) -> StoreStats {
+        let disk = self.shared.medium.disk();
         let index = self.shared.index();
         StoreStats {
             events: index.tip().head,
             blocks: index.block_count(),
             bytes: index.bytes(),
             syncs: self.shared.syncs.load(Ordering::Acquire),
+            disk_bytes: disk.bytes,
+            volumes: disk.volumes,
         }
     }
 }

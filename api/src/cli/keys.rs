@@ -5,10 +5,10 @@ use comfy_table::{Table, presets};
 use indelible_store::SledStore;
 
 use super::{Data, Failure};
-use crate::auth::{KeyFileError, Keys, Scope};
+use crate::auth::{ALL_TENANTS, KeyFileError, Keys, Scope};
 
 pub const EXAMPLE: &str =
-    "Example:\n  indelible keys add --tenant acme --scope operate --name till";
+    "Example:\n  indelible keys add --tenant acme --scope operate --name till\n  indelible keys add --scope backup --name vault";
 
 #[derive(Subcommand)]
 pub enum Command {
@@ -17,10 +17,10 @@ pub enum Command {
     Add {
         #[command(flatten)]
         data: Data,
-        /// Tenant the key belongs to; it sees nothing of other tenants.
-        #[arg(long)]
-        tenant: String,
-        /// What the key may do; each scope includes the ones before it.
+        /// Tenant the key belongs to; it sees nothing of other tenants. A key for backups has none.
+        #[arg(long, required_if_eq_any([("scope", "read"), ("scope", "operate"), ("scope", "admin")]))]
+        tenant: Option<String>,
+        /// What the key may do: backup reads the raw log of all tenants and nothing else; operate includes read, admin both.
         #[arg(long, value_enum)]
         scope: Scope,
         /// Recorded as the actor of every fact the key makes.
@@ -58,6 +58,7 @@ pub fn run(command: Command) -> Result<(), Failure> {
             name,
             json,
         } => {
+            let tenant = tenant.unwrap_or_else(|| ALL_TENANTS.to_owned());
             mark(&data)?;
             let key = Keys::load(&data.dir)
                 .and_then(|mut keys| keys.add(&tenant, scope, &name))
@@ -69,9 +70,11 @@ pub fn run(command: Command) -> Result<(), Failure> {
                 );
             } else {
                 println!("{key}");
-                eprintln!(
-                    "This is the only time the key is shown. It may {scope} for tenant {tenant}."
-                );
+                let whose = match scope {
+                    Scope::Backup => "reads the raw log of all tenants".to_owned(),
+                    _ => format!("may {scope} for tenant {tenant}"),
+                };
+                eprintln!("This is the only time the key is shown. It {whose}.");
             }
             Ok(())
         }

@@ -127,25 +127,30 @@ impl Fact {
     /// The fact itself. Money and decimals are strings; personal data is opened, or null once it was erased.
     async fn data(&self, ctx: &Context<'_>) -> Result<Json<Value>> {
         let books = Books::of(ctx)?;
-        let mut value = serde_json::to_value(&self.recorded.event).map_err(|error| {
+        let mut value = data(&self.recorded.event).map_err(|error| {
             errors::broken(
                 "EVENT_UNREADABLE",
                 "a fact of the log could not be shown",
                 &error,
             )
         })?;
-        // {"Invoice": {"Finalised": {…}}}: the names are in `type` already.
-        for _ in 0..2 {
-            if let Value::Object(map) = &mut value
-                && map.len() == 1
-                && let Some((_, inner)) = std::mem::take(map).into_iter().next()
-            {
-                value = inner;
-            }
-        }
         open(&books, &mut value);
         Ok(Json(value))
     }
+}
+
+/// The data of a fact without the names that are in its type already: {"Invoice": {"Finalised": {…}}} is {…}.
+pub(crate) fn data(event: &Event) -> serde_json::Result<Value> {
+    let mut value = serde_json::to_value(event)?;
+    for _ in 0..2 {
+        if let Value::Object(map) = &mut value
+            && map.len() == 1
+            && let Some((_, inner)) = std::mem::take(map).into_iter().next()
+        {
+            value = inner;
+        }
+    }
+    Ok(value)
 }
 
 /// Replaces sealed personal data by what is in it.
@@ -166,7 +171,8 @@ fn open(books: &Books, value: &mut Value) {
     }
 }
 
-fn sealed(value: &Value) -> Option<Sealed> {
+/// Personal data, if a value is that.
+pub(crate) fn sealed(value: &Value) -> Option<Sealed> {
     let map = value.as_object()?;
     if map.len() != 3 {
         return None;

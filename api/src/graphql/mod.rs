@@ -20,7 +20,7 @@ mod dunning;
 mod errors;
 mod ids;
 mod invoices;
-mod log;
+pub(crate) mod log;
 mod page;
 mod payments;
 mod position;

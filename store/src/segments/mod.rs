@@ -12,6 +12,7 @@
 
 mod chain;
 mod error;
+mod follower;
 mod manifest;
 mod reader;
 mod restore;
@@ -20,6 +21,7 @@ mod writer;
 
 pub use chain::{Chain, split};
 pub use error::SegmentError;
+pub use follower::{EachBlockRef, Follower, pieces};
 pub use manifest::{Manifest, Segment};
 pub use reader::Segments;
 pub use restore::{Restored, import, restore};
