@@ -165,7 +165,10 @@ impl Source for RemoteLog {
     }
 
     fn blocks(&mut self, after: u64, max_bytes: usize) -> Result<Vec<Vec<u8>>, SegmentError> {
-        let path = format!("/log/blocks?after={after}&max={max_bytes}&wait={}", self.wait);
+        let path = format!(
+            "/log/blocks?after={after}&max={max_bytes}&wait={}",
+            self.wait
+        );
         Ok(pieces(after, &self.get(&path)?)?)
     }
 }
@@ -232,7 +235,11 @@ mod tests {
 
     #[test]
     fn only_plain_http_addresses_with_a_port_are_taken() {
-        for good in ["http://127.0.0.1:4000", "http://localhost:1/", "http://h:1/a/b/"] {
+        for good in [
+            "http://127.0.0.1:4000",
+            "http://localhost:1/",
+            "http://h:1/a/b/",
+        ] {
             RemoteLog::at(good, None).unwrap();
         }
         for bad in [

@@ -232,7 +232,10 @@ async fn accept(
 
 /// A key for backups has no tenant whose books it could see.
 fn not_for_people(scope: Scope) -> Refusal {
-    let sentence = format!("the key may {scope}, this needs a key that may {}", Scope::Read);
+    let sentence = format!(
+        "the key may {scope}, this needs a key that may {}",
+        Scope::Read
+    );
     Refusal::new(StatusCode::FORBIDDEN, "SCOPE_TOO_SMALL", sentence)
 }
 

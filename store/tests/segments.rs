@@ -4,11 +4,14 @@ mod common;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
 
 use common::{append_some, commit};
 use indelible_store::block::{self, GENESIS};
 use indelible_store::segments::{
-    self, Bounds, Head, Manifest, SegmentError, SegmentWriter, Segments, Source, Until,
+    self, Bounds, Follower, Head, Manifest, SegmentError, SegmentWriter, Segments, Source, Until,
 };
 use indelible_store::{Commit, EventStore, MemoryStore, SledStore, StoreError};
 
@@ -538,4 +541,27 @@ fn blocks_that_lie_one_after_the_other_are_cut_apart() {
         );
     }
     assert_eq!(segments::split(0, &[]).count(), 0);
+}
+
+#[test]
+fn a_follower_of_a_busy_log_sees_every_position_once_and_waits_without_asking() {
+    const COMMITS: u64 = 200;
+    let store = Arc::new(MemoryStore::new());
+    let busy = Arc::clone(&store);
+    let writing = thread::spawn(move || append_some(&*busy, 0, COMMITS));
+    let mut source: &dyn EventStore = &*store;
+    let mut follower = Follower::after(&mut source, 0);
+    let mut seen = Vec::new();
+    while seen.len() < 2 * COMMITS as usize {
+        store.wait_past(follower.position(), Duration::from_secs(60));
+        let news = follower.page(&mut |block| {
+            for event in block.events() {
+                seen.push(event?.position);
+            }
+            Ok(())
+        });
+        assert!(news.unwrap(), "woken for nothing at {:?}", seen.last());
+    }
+    writing.join().unwrap();
+    assert_eq!(seen, (1..=2 * COMMITS).collect::<Vec<_>>());
 }

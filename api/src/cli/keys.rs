@@ -7,8 +7,7 @@ use indelible_store::SledStore;
 use super::{Data, Failure};
 use crate::auth::{ALL_TENANTS, KeyFileError, Keys, Scope};
 
-pub const EXAMPLE: &str =
-    "Example:\n  indelible keys add --tenant acme --scope operate --name till\n  indelible keys add --scope backup --name vault";
+pub const EXAMPLE: &str = "Example:\n  indelible keys add --tenant acme --scope operate --name till\n  indelible keys add --scope backup --name vault";
 
 #[derive(Subcommand)]
 pub enum Command {

@@ -14,8 +14,7 @@ use crate::graphql::log::{data, sealed};
 
 mod stats;
 
-pub const EXAMPLE: &str =
-    "Examples:\n  indelible log tail --last 5\n  indelible log stats --json";
+pub const EXAMPLE: &str = "Examples:\n  indelible log tail --last 5\n  indelible log stats --json";
 
 const TAIL_EXAMPLE: &str = "Examples:\n  indelible log tail --data ./indelible-data --last 5\n  \
     indelible log tail --from http://127.0.0.1:4000 --follow --json\n\n\

@@ -111,7 +111,10 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     counted.map_err(failed)?;
     counts.streams = counts.seen.len();
     if arguments.json {
-        println!("{}", serde_json::to_string(&counts).map_err(Failure::store)?);
+        println!(
+            "{}",
+            serde_json::to_string(&counts).map_err(Failure::store)?
+        );
     } else {
         print(&counts);
     }
