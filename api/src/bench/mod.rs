@@ -4,8 +4,13 @@
 //! totals with a sum made independently. Data lies in a directory that is removed at the end.
 
 mod append;
+mod event;
 mod ingest;
+mod open;
+mod raw_file;
 mod rebuild;
+mod replay;
+mod resources;
 
 use crate::cli::Failure;
 use clap::{Args, Subcommand};
@@ -17,11 +22,17 @@ pub const EXAMPLE: &str = "Example:\n  indelible bench append --clients 64 --eve
 
 #[derive(Subcommand)]
 pub enum Command {
-    /// Durable appends to the log: waiting clients, events per commit.
+    /// Durable appends to the log beside a raw file: waiting clients, events per commit.
     #[command(
-        after_help = "Example:\n  indelible bench append --clients 64 --batch 1 --events 20000"
+        after_help = "Example:\n  indelible bench append\n  indelible bench append --clients 64 --batch 1 --events 20000"
     )]
     Append(append::Options),
+    /// Reading a log from its beginning: checked, decoded, decoded to the product's facts.
+    #[command(after_help = "Example:\n  indelible bench replay --events 10000000")]
+    Replay(replay::Options),
+    /// Opening a log whose process was killed.
+    #[command(after_help = "Example:\n  indelible bench open --events 10000000")]
+    Open(open::Options),
     /// Usage from bytes to durable charges.
     #[command(
         after_help = "Example:\n  indelible bench ingest --records 200000 --subscriptions 1000"
@@ -68,6 +79,8 @@ impl Drop for Scratch {
 pub fn run(command: Command) -> Result<(), Failure> {
     let report = match command {
         Command::Append(options) => append::run(&options)?,
+        Command::Replay(options) => replay::run(&options)?,
+        Command::Open(options) => open::run(&options)?,
         Command::Ingest(options) => ingest::run(&options)?,
         Command::Rebuild(options) => rebuild::run(&options)?,
     };
