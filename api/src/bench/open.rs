@@ -62,7 +62,10 @@ fn measure(options: &Options) -> Result<Value, Failure> {
         memory = memory.max(number(&opened, "peak_memory_kib"));
         warm.push(number(&opened, "open_ms"));
         if drop_caches() {
-            cold.push(number(&until_killed(options, Child::Open, &data)?, "open_ms"));
+            cold.push(number(
+                &until_killed(options, Child::Open, &data)?,
+                "open_ms",
+            ));
         }
     }
     let store = SledStore::open(&data).map_err(Failure::store)?;
@@ -112,11 +115,15 @@ fn until_killed(options: &Options, child: Child, data: &Path) -> Result<Value, F
         .stdout(Stdio::piped())
         .spawn()
         .map_err(Failure::store)?;
-    let answer = running.stdout.take().map(BufReader::new).and_then(|mut out| {
-        let mut line = String::new();
-        out.read_line(&mut line).ok()?;
-        serde_json::from_str::<Value>(line.strip_prefix(READY)?).ok()
-    });
+    let answer = running
+        .stdout
+        .take()
+        .map(BufReader::new)
+        .and_then(|mut out| {
+            let mut line = String::new();
+            out.read_line(&mut line).ok()?;
+            serde_json::from_str::<Value>(line.strip_prefix(READY)?).ok()
+        });
     // On Unix this is SIGKILL: the child gets no chance to close anything.
     running.kill().map_err(Failure::store)?;
     running.wait().map_err(Failure::store)?;

@@ -23,7 +23,10 @@ pub struct RawFile {
 
 impl RawFile {
     pub fn create(path: &Path) -> io::Result<RawFile> {
-        let file = OpenOptions::new().create_new(true).append(true).open(path)?;
+        let file = OpenOptions::new()
+            .create_new(true)
+            .append(true)
+            .open(path)?;
         let (queue, waiting) = sync_channel(QUEUE);
         let writer = std::thread::Builder::new()
             .name("raw-file".into())
