@@ -105,9 +105,15 @@ impl<'de> Deserialize<'de> for Decimal {
                 .map_err(|r: Rejection| serde::de::Error::custom(r.message))
         } else {
             let (mantissa, scale) = <(i128, u32)>::deserialize(deserializer)?;
-            rust_decimal::Decimal::try_from_i128_with_scale(mantissa, scale)
-                .map(Decimal::new)
-                .map_err(serde::de::Error::custom)
+            let value = rust_decimal::Decimal::try_from_i128_with_scale(mantissa, scale)
+                .map_err(serde::de::Error::custom)?;
+            // Nearly every stored number is normal and small; to normalise it again costs more than all the rest.
+            let normal = scale == 0 || i64::try_from(mantissa).is_ok_and(|m| m % 10 != 0);
+            Ok(if normal {
+                Decimal(value)
+            } else {
+                Decimal::new(value)
+            })
         }
     }
 }

@@ -267,6 +267,10 @@ impl<'de> Deserialize<'de> for Exact {
         } else {
             <(i128, i128)>::deserialize(deserializer)?
         };
+        // Whole numbers are in lowest terms; replay reads millions of them.
+        if den == 1 {
+            return Ok(Exact { num, den });
+        }
         Exact::ratio(num, den).map_err(|r| serde::de::Error::custom(r.message))
     }
 }

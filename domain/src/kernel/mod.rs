@@ -7,6 +7,7 @@ pub mod decider;
 pub mod decimal;
 pub mod event;
 pub mod exact;
+pub mod key;
 pub mod money;
 pub mod personal;
 pub mod recorded;

@@ -52,7 +52,9 @@ pub struct Basis {
 pub struct RatedRecord {
     /// Line (or interval) of its batch.
     pub line: u64,
+    #[serde(with = "crate::kernel::key")]
     pub key: Key,
+    #[serde(with = "crate::kernel::key")]
     pub content: Key,
     pub at: Instant,
     pub quantity: Decimal,
@@ -108,6 +110,7 @@ pub struct Corrected {
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Correction {
+    #[serde(with = "crate::kernel::key")]
     pub key: Key,
     /// What is reversed.
     pub was: Reversed,
