@@ -4,11 +4,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 mod deny;
+mod prepare;
+mod soak;
 
 const USAGE: &str = "\
 usage: cargo xtask CHORE
 
   test   everything the CI runs: prepare the machine, format, licences and advisories, clippy, tests
+  soak   1,000 kills, 200 power cuts and the other drills of docs/reliability.md, and writes their report there
   deny   only the check of licences and known advisories (offline)
   sdl    write api/schema.graphql anew after a change of the GraphQL schema";
 
@@ -17,6 +20,7 @@ fn main() -> ExitCode {
     let root = root();
     let done = match chore.as_str() {
         "test" => test(&root),
+        "soak" => soak::soak(&root),
         "deny" => deny::check(&root),
         "sdl" => sdl(&root),
         _ => {
@@ -35,7 +39,7 @@ fn main() -> ExitCode {
 
 /// Cheap checks first, the tests last, so that the output ends with their summary.
 fn test(root: &Path) -> Result<(), String> {
-    prepare()?;
+    prepare::prepare()?;
     cargo(
         root,
         &["fmt", "--all", "--check"],
@@ -56,48 +60,6 @@ fn test(root: &Path) -> Result<(), String> {
         "clippy found something",
     )?;
     cargo(root, &["test", "--workspace", "--locked"], "a test failed")
-}
-
-/// Installs what the tests need beyond Rust itself, or says how to.
-fn prepare() -> Result<(), String> {
-    for (component, probe) in [("rustfmt", "fmt"), ("clippy", "clippy")] {
-        if !succeeds("cargo", &[probe, "--version"]) {
-            say(&format!(
-                "the Rust component {component} is missing: installing it with rustup"
-            ));
-            if !succeeds("rustup", &["component", "add", component]) {
-                return Err(format!(
-                    "cannot install {component}; by hand: rustup component add {component}"
-                ));
-            }
-        }
-    }
-    // The durability tests count fsync calls of the process under test.
-    if succeeds("strace", &["--version"]) {
-        return Ok(());
-    }
-    if !cfg!(target_os = "linux") {
-        say("strace exists on Linux only: the tests that count fsync calls say so and pass over");
-        return Ok(());
-    }
-    let by_hand =
-        "by hand: sudo apt-get install strace (Debian, Ubuntu) or sudo dnf install strace (Fedora)";
-    say(
-        "strace is missing, the durability tests count fsync calls with it: installing it with apt-get",
-    );
-    let installed = succeeds(
-        "apt-get",
-        &["install", "--yes", "--no-install-recommends", "strace"],
-    ) || (succeeds("apt-get", &["update"])
-        && succeeds(
-            "apt-get",
-            &["install", "--yes", "--no-install-recommends", "strace"],
-        ));
-    if installed {
-        Ok(())
-    } else {
-        Err(format!("cannot install strace (it needs root); {by_hand}"))
-    }
 }
 
 fn sdl(root: &Path) -> Result<(), String> {
