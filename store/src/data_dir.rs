@@ -13,7 +13,9 @@ pub(crate) const MARKER: &str = "INDELIBLE";
 const MARKER_BEFORE_RENAME: &str = "INDELIBLE.tmp";
 const LOCK: &str = "lock";
 /// The format version of the directory: its layout and that of the log's blocks.
-const FORMAT_VERSION: u32 = 1;
+const FORMAT_VERSION: u32 = 2;
+/// Its log is moved to where this format has it (`disk/layout.rs`).
+const FORMAT_BEFORE_VOLUMES: u32 = 1;
 const MARKER_PREFIX: &str = "Indelible ledger, format ";
 
 /// An opened, marked and locked data directory.
@@ -35,7 +37,18 @@ impl DataDir {
         let lock = lock(path)?;
         let marker = path.join(MARKER);
         match fs::read_to_string(&marker) {
-            Ok(text) => check_version(&marker, &text)?,
+            Ok(text) => match version(&marker, &text)? {
+                FORMAT_VERSION => {}
+                // Before anything is moved, so that a program that knows only the old format stays away from then on.
+                FORMAT_BEFORE_VOLUMES => mark(path)?,
+                found => {
+                    return Err(StoreError::UnsupportedVersion {
+                        what: marker.display().to_string(),
+                        found,
+                        known: FORMAT_VERSION,
+                    });
+                }
+            },
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => mark(path)?,
             Err(e) => return Err(failed("reading", &marker, e)),
         }
@@ -80,22 +93,13 @@ fn lock(path: &Path) -> Result<File, StoreError> {
     }
 }
 
-fn check_version(marker: &Path, text: &str) -> Result<(), StoreError> {
-    let found = text
-        .strip_prefix(MARKER_PREFIX)
+fn version(marker: &Path, text: &str) -> Result<u32, StoreError> {
+    text.strip_prefix(MARKER_PREFIX)
         .and_then(|rest| rest.trim_end().parse::<u32>().ok())
         .ok_or_else(|| StoreError::NotALedger {
             dir: marker.display().to_string(),
             found: "an unreadable mark".into(),
-        })?;
-    if found != FORMAT_VERSION {
-        return Err(StoreError::UnsupportedVersion {
-            what: marker.display().to_string(),
-            found,
-            known: FORMAT_VERSION,
-        });
-    }
-    Ok(())
+        })
 }
 
 fn mark(path: &Path) -> Result<(), StoreError> {

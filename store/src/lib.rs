@@ -11,6 +11,7 @@
 pub mod block;
 mod codec;
 mod data_dir;
+mod disk;
 mod error;
 mod event_store;
 mod index;
@@ -21,10 +22,11 @@ mod log;
 mod memory;
 mod queue;
 pub mod segments;
-mod sled_store;
+
 mod writer;
 
 pub use codec::decode;
+pub use disk::{Options, ROLL_BYTES, SledStore, SpaceProbe, StepHook};
 pub use error::StoreError;
 pub use event_store::{
     Appended, CommandRecord, Commit, EachEvent, EventRef, EventStore, MAX_EVENTS, MAX_ID_BYTES,
@@ -37,4 +39,3 @@ pub use ledger::{
 };
 pub use log::{Log, SyncHook};
 pub use memory::MemoryStore;
-pub use sled_store::SledStore;

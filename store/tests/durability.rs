@@ -46,7 +46,7 @@ fn each_acknowledgement_comes_after_a_real_sync_of_the_database() {
     let mut syncing = Vec::new();
     for line in fs::read_to_string(&trace).unwrap().lines() {
         let thread = line.split_whitespace().next().unwrap_or_default();
-        if line.contains("fdatasync(") && line.contains("/log/db>") {
+        if line.contains("fdatasync(") && line.contains("/log/00000000000000000001/db>") {
             if line.contains("= 0") {
                 syncs += 1;
             } else {

@@ -6,8 +6,8 @@ use std::path::Path;
 use super::manifest::hex;
 use super::{Chain, Head, SegmentError, Segments, Source, Tell, Until};
 use crate::data_dir::{MARKER, sync_dir};
+use crate::disk::{OnDisk, Options};
 use crate::log::{Medium, SealedBlock};
-use crate::sled_store::SledTree;
 use crate::{EventStore, SledStore, StoreError};
 
 /// Bytes of blocks written with one sync (4 MiB).
@@ -183,12 +183,9 @@ pub(crate) struct Import<M: Medium> {
     bytes: usize,
 }
 
-impl Import<SledTree> {
-    fn open(data: &Path, tip: Chain) -> Result<Import<SledTree>, StoreError> {
-        Ok(Import::after(
-            SledTree::open(data, Box::new(|| Ok(())))?,
-            tip,
-        ))
+impl Import<OnDisk> {
+    fn open(data: &Path, tip: Chain) -> Result<Import<OnDisk>, StoreError> {
+        Ok(Import::after(OnDisk::open(data, Options::default())?, tip))
     }
 }
 
