@@ -10,11 +10,13 @@ use clap::{Args, Parser, Subcommand};
 
 mod backup;
 mod bill;
+mod checkpoint;
 mod demo;
 mod ingest;
 mod keys;
 mod log;
 mod progress;
+mod prove;
 pub mod rebuild;
 mod restore;
 mod scenario;
@@ -104,6 +106,12 @@ enum Command {
     /// Look at the log itself.
     #[command(subcommand, after_help = log::EXAMPLE)]
     Log(log::Command),
+    /// Sign what the log is now, for others to keep.
+    #[command(after_help = checkpoint::EXAMPLE)]
+    Checkpoint(checkpoint::Arguments),
+    /// Prove that an invoice and all that lies under it is in the log, or check such a proof.
+    #[command(after_help = prove::EXAMPLE, args_conflicts_with_subcommands = true)]
+    Prove(prove::Arguments),
     /// Print the GraphQL schema definition.
     #[command(after_help = "Example:\n  indelible schema > schema.graphql")]
     Schema,
@@ -146,6 +154,8 @@ pub fn run() -> ExitCode {
         Command::Bench(command) => crate::bench::run(command),
         Command::Serve(arguments) => serve::run(arguments),
         Command::Verify(arguments) => verify::run(arguments),
+        Command::Checkpoint(arguments) => checkpoint::run(arguments),
+        Command::Prove(arguments) => prove::run(arguments),
     };
     match done {
         Ok(()) => ExitCode::from(Exit::Done as u8),

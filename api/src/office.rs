@@ -6,7 +6,7 @@ use std::sync::Arc;
 use indelible_domain::kernel::Instant;
 use indelible_projections::{ViewError, Views};
 use indelible_store::{
-    EventStore, Keyring, KeyringError, Ledger, MemoryStore, SledStore, StoreError,
+    EventStore, Keyring, KeyringError, Ledger, MemoryStore, Notary, SledStore, StoreError,
 };
 use tokio::sync::watch;
 
@@ -18,6 +18,8 @@ pub struct Office {
     pub views: Views,
     pub keyring: Keyring,
     pub clock: Clock,
+    /// Makes checkpoints of the log and proves documents by them.
+    pub notary: Arc<Notary>,
     /// Last durable position, told by the store.
     pub head: watch::Receiver<u64>,
 }
@@ -53,7 +55,8 @@ impl Office {
             path: path(),
             source,
         })?;
-        Ok(Office::over(ledger, views, keyring, clock))
+        let notary = Notary::at(Arc::clone(ledger.store()), data);
+        Ok(Office::over(ledger, views, keyring, clock, notary))
     }
 
     /// An office whose log and keys are gone when it is dropped. The same seed gives the same keys.
@@ -68,11 +71,19 @@ impl Office {
             path: path(),
             source,
         })?;
-        Ok(Office::over(ledger, views, Keyring::in_memory(seed), clock))
+        let notary = Notary::in_memory(Arc::clone(ledger.store()), None);
+        let keyring = Keyring::in_memory(seed);
+        Ok(Office::over(ledger, views, keyring, clock, notary))
     }
 
     /// An office over parts that are open already, all of one log.
-    pub fn over(ledger: Ledger, views: Views, keyring: Keyring, clock: Clock) -> Arc<Office> {
+    pub fn over(
+        ledger: Ledger,
+        views: Views,
+        keyring: Keyring,
+        clock: Clock,
+        notary: Notary,
+    ) -> Arc<Office> {
         let (told, head) = watch::channel(ledger.store().head());
         ledger.store().on_commit(Box::new(move |head| {
             told.send_if_modified(|known| {
@@ -86,6 +97,7 @@ impl Office {
             views,
             keyring,
             clock,
+            notary: Arc::new(notary),
             head,
         })
     }

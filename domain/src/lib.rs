@@ -14,6 +14,7 @@ pub mod index;
 pub mod invoices;
 pub mod journal;
 pub mod kernel;
+pub mod lineage;
 pub mod mediation;
 pub mod operations;
 pub mod payments;

@@ -20,6 +20,7 @@ pub mod keyring;
 pub mod ledger;
 mod log;
 mod memory;
+pub mod proof;
 mod queue;
 pub mod segments;
 
@@ -39,3 +40,8 @@ pub use ledger::{
 };
 pub use log::{Log, SyncHook};
 pub use memory::MemoryStore;
+<<<<<<< HEAD
+=======
+pub use proof::{Notary, ProofError};
+pub use sled_store::SledStore;
+>>>>>>> fdf4c8d (Prove a document offline: a Merkle tree over the events, signed checkpoints, and a file with the facts behind an invoice)

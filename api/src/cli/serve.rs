@@ -5,6 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use clap::Args;
+use indelible_store::ProofError;
+use indelible_store::proof::{CHECKPOINT_BLOCKS, Follower, Signed};
 
 use super::{Data, Failure};
 use crate::auth::Keys;
@@ -24,6 +26,9 @@ pub struct Arguments {
     /// Address to listen on; port 0 takes a free one.
     #[arg(long, value_name = "ADDRESS:PORT", default_value = server::DEFAULT_ADDRESS, env = "INDELIBLE_LISTEN")]
     listen: SocketAddr,
+    /// Blocks of the log between two checkpoints that are made by themselves; 0: only those asked for.
+    #[arg(long, value_name = "N", default_value_t = CHECKPOINT_BLOCKS)]
+    checkpoint_blocks: u64,
     /// How log lines look.
     #[arg(long, value_enum, default_value = "text")]
     log_format: logging::Format,
@@ -36,7 +41,28 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let keys = Keys::load(data).map_err(Failure::store)?;
     server::check(arguments.listen, &keys).map_err(Failure::refused)?;
     let office = Office::open(data, Clock::Machine).map_err(Failure::store)?;
+    let _checkpoints = follow(&office, arguments.checkpoint_blocks);
     listen(office, data, arguments.listen)
+}
+
+/// Makes checkpoints while the returned follower lives. Billing goes on without them.
+fn follow(office: &Office, every_blocks: u64) -> Option<Follower> {
+    if every_blocks == 0 {
+        return None;
+    }
+    let told = |made: Result<Signed, ProofError>| match made {
+        Ok(signed) => tracing::info!(size = signed.checkpoint.size, "checkpoint"),
+        Err(error) => {
+            tracing::error!(code = error.code(), %error, "no checkpoint could be made");
+        }
+    };
+    office
+        .notary
+        .follow(every_blocks, Box::new(told))
+        .inspect_err(|error| {
+            tracing::error!(code = error.code(), %error, "checkpoints are not made by themselves");
+        })
+        .ok()
 }
 
 /// Serves an office until a signal ends it.

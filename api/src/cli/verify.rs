@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use indelible_domain::audit::audit;
 use indelible_projections::Views;
-use indelible_store::{EventStore, Ledger, SledStore};
+use indelible_store::{EventStore, Ledger, Notary, SledStore};
 
 use super::{Data, Failure, progress};
 
@@ -53,6 +53,16 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     for name in differing.map_err(Failure::store)? {
         broken.push(format!("read model {name} differs from a rebuild"));
     }
+    let notary = Notary::at(store.clone(), dir);
+    let checkpoints =
+        match notary.verify(&mut |position, head| progress::show(&bar, position, head)) {
+            Ok(checkpoints) => checkpoints,
+            Err(error) if error.is_refusal() => {
+                broken.push(error.to_string());
+                0
+            }
+            Err(error) => return Err(Failure::store(error)),
+        };
     let hash: String = verified
         .head_hash
         .iter()
@@ -65,6 +75,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
             "head": verified.head,
             "head_hash": hash,
             "tenants": tenants.len(),
+            "checkpoints": checkpoints,
             "broken": broken,
         });
         println!("{report}");
@@ -74,6 +85,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
             verified.events, verified.blocks
         );
         println!("head {} {hash}", verified.head);
+        println!("{checkpoints} checkpoints hold");
         println!(
             "{} tenants audited, {} broken invariants",
             tenants.len(),

@@ -24,6 +24,7 @@ pub(crate) mod log;
 mod page;
 mod payments;
 mod position;
+mod proofs;
 mod reports;
 mod scalars;
 mod subscriptions;
@@ -43,6 +44,7 @@ pub struct Query(
     invoices::InvoiceQueries,
     dunning::DunningQueries,
     log::LogQueries,
+    proofs::ProofQueries,
     reports::FinanceQueries,
     reports::ReceivableQueries,
     reports::RevenueQueries,
