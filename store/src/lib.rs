@@ -23,7 +23,6 @@ mod memory;
 pub mod proof;
 mod queue;
 pub mod segments;
-
 mod writer;
 
 pub use codec::decode;
@@ -40,8 +39,4 @@ pub use ledger::{
 };
 pub use log::{Log, SyncHook};
 pub use memory::MemoryStore;
-<<<<<<< HEAD
-=======
 pub use proof::{Notary, ProofError};
-pub use sled_store::SledStore;
->>>>>>> fdf4c8d (Prove a document offline: a Merkle tree over the events, signed checkpoints, and a file with the facts behind an invoice)

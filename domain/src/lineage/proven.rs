@@ -81,10 +81,13 @@ impl Proven {
                 under.unwrap_or_default()
             ));
         }
+        let how = match self.corrects {
+            None => "billed once in",
+            Some(_) => "taken off",
+        };
+        let net = self.net;
         out.push(format!(
-            "the {} lines sum to {}, each is billed once in its charge stream",
-            self.lines.len(),
-            self.net
+            "the lines sum to {net}, each is {how} its charge stream"
         ));
         if self.void {
             out.push("it was voided later and keeps its number".to_owned());

@@ -125,10 +125,13 @@ impl Notary {
     /// The error names the first that does not hold.
     pub fn verify(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<u64, ProofError> {
         let mut desk = self.desk();
-        if !self.has(CHECKPOINTS) && !self.has(TREE) && desk.kept.is_none() {
-            return Ok(0);
+        if self.data.is_some() {
+            if !self.has(CHECKPOINTS) && !self.has(TREE) {
+                return Ok(0);
+            }
+            // What is on disk counts, not what was read of it before.
+            desk.kept = None;
         }
-        desk.kept = None;
         let kept = self.kept(&mut desk)?.clone();
         let head = self.store.head();
         let misfit = |signed: &Signed, what: String| ProofError::Checkpoint {
