@@ -17,8 +17,10 @@ pub mod usage;
 pub mod wallets;
 
 mod error;
+mod making;
 mod parts;
 mod projection;
+mod reading;
 mod registry;
 mod rows;
 mod runner;
@@ -29,9 +31,10 @@ mod snapshot;
 mod views;
 
 pub use error::ViewError;
+pub use making::{Share, Spent};
 pub use projection::{Page, Projection};
 pub use registry::names;
-pub use rows::Rows;
-pub use shelf::{MemoryShelf, Shelf};
+pub use rows::{Row, Rows};
+pub use shelf::{Change, Changes, MemoryShelf, Shelf, Visit};
 pub use snapshot::{Dump, Snapshot};
 pub use views::{Progress, Views};

@@ -21,13 +21,13 @@ fn part_key(base: &[u8], part: u16) -> Vec<u8> {
     key
 }
 
-/// Writes a row that had `stored` parts before; no value removes it.
+/// Writes a row that had `stored` parts before; no value removes it. Answers how many parts it has now.
 pub fn write(
     changes: &mut Changes,
     base: &[u8],
     value: Option<&[u8]>,
     stored: u16,
-) -> Result<(), ViewError> {
+) -> Result<u16, ViewError> {
     let mut count = 0u16;
     if let Some(value) = value {
         let chunks: Vec<&[u8]> = match value.is_empty() {
@@ -42,14 +42,22 @@ pub fn write(
                 bytes.extend_from_slice(&all.to_be_bytes());
             }
             bytes.extend_from_slice(chunk);
-            changes.insert(part_key(base, count), Some(bytes));
+            changes.push((part_key(base, count), Some(bytes)));
             count += 1;
         }
     }
     for surplus in count..stored {
-        changes.insert(part_key(base, surplus), None);
+        changes.push((part_key(base, surplus), None));
     }
-    Ok(())
+    Ok(count)
+}
+
+/// In how many parts a row is stored; 0 if it is not.
+pub fn count(shelf: &dyn Shelf, base: &[u8]) -> Result<u16, ViewError> {
+    match shelf.get(&part_key(base, 0))? {
+        Some(first) => Ok(split_first(&first)?.0),
+        None => Ok(0),
+    }
 }
 
 /// A row and in how many parts it is stored.

@@ -4,7 +4,7 @@ use indelible_domain::{Event, Recorded};
 
 use crate::{Rows, ViewError};
 
-/// A fold of the log into rows. It takes every event of every tenant, in order, once.
+/// A fold of the log into rows. It takes every event of its kinds, of every tenant, in order, once.
 ///
 /// Pure: the same events make the same rows, so that a rebuild equals what was folded as it happened.
 pub trait Projection: 'static {
@@ -12,6 +12,9 @@ pub trait Projection: 'static {
     const NAME: &'static str;
     /// Raised whenever the rows or their meaning change; the read model is then made again.
     const VERSION: u32;
+    /// The kinds of events it takes: what stands before the dot in their stored names (`account`, `invoice`). Events that
+    /// no read model takes are not even decoded. A debug build refuses a row written for another kind.
+    const KINDS: &'static [&'static str];
 
     /// Takes one event over into the rows of its tenant.
     ///
@@ -52,6 +55,7 @@ impl<K> Page<K> {
 pub(crate) struct Registered {
     pub name: &'static str,
     pub version: u32,
+    pub kinds: &'static [&'static str],
     pub fold: fn(&mut Rows<'_>, &Recorded<Event>) -> Result<(), ViewError>,
 }
 
@@ -60,6 +64,7 @@ impl Registered {
         Registered {
             name: P::NAME,
             version: P::VERSION,
+            kinds: P::KINDS,
             fold: P::fold,
         }
     }

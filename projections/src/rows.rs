@@ -1,7 +1,10 @@
 //! The rows of one read model while it folds: changes are merged in memory and written once per batch.
+//!
+//! A row that a fold read stays decoded until it is written; one that it only wrote is encoded at once, and no lookup
+//! is made for it.
 
-use std::collections::BTreeMap;
-use std::ops::Bound;
+use std::any::Any;
+use std::collections::HashMap;
 
 use bincode::Options;
 use serde::Serialize;
@@ -12,6 +15,13 @@ use crate::{ViewError, parts};
 
 /// Bytes of the set number and of the tenant's length before a row's own key.
 const SET_BYTES: usize = 4;
+/// What a row takes in memory besides its key and its bytes, roughly.
+const CELL_BYTES: usize = 160;
+/// How much more a decoded row takes than its bytes, and how much a change may add to it, roughly.
+const DECODED: usize = 3;
+const GROWTH_BYTES: usize = 64;
+/// Rows written at a time.
+const WRITE_ROWS: usize = 4_096;
 
 pub(crate) fn encode<T: Serialize>(name: &str, row: &T) -> Result<Vec<u8>, ViewError> {
     options()
@@ -58,155 +68,289 @@ pub(crate) fn behind(prefix: &[u8]) -> Vec<u8> {
     vec![u8::MAX; SET_BYTES + 1]
 }
 
-#[derive(Debug)]
-struct Cell {
-    value: Option<Vec<u8>>,
-    changed: bool,
-    /// In how many parts the shelf has it.
-    stored: u16,
+/// Anything that can be a row: `#[derive(Clone, Serialize, Deserialize)]` is all it takes.
+pub trait Row: Serialize + DeserializeOwned + Clone + Send + 'static {}
+
+impl<T: Serialize + DeserializeOwned + Clone + Send + 'static> Row for T {}
+
+/// A decoded row without its type.
+trait Held: Any + Send {
+    fn bytes(&self, name: &str) -> Result<Vec<u8>, ViewError>;
 }
 
-/// What a batch of events makes of one set of rows.
+impl<T: Row> Held for T {
+    fn bytes(&self, name: &str) -> Result<Vec<u8>, ViewError> {
+        encode(name, self)
+    }
+}
+
+enum Value {
+    Nothing,
+    Bytes(Vec<u8>),
+    Decoded(Box<dyn Held>),
+}
+
+struct Cell {
+    value: Value,
+    changed: bool,
+    /// In how many parts the shelf has it; none if nobody looked.
+    stored: Option<u16>,
+}
+
+impl Cell {
+    /// The row, decoded from now on.
+    fn row<T: Row>(&mut self, name: &str) -> Result<Option<&mut T>, ViewError> {
+        let decoded = match &self.value {
+            Value::Nothing => return Ok(None),
+            Value::Bytes(bytes) => Some(decode::<T>(name, bytes)?),
+            Value::Decoded(held) if (&**held as &dyn Any).is::<T>() => None,
+            // Two types for one key: it is what its bytes say.
+            Value::Decoded(held) => Some(decode::<T>(name, &held.bytes(name)?)?),
+        };
+        if let Some(row) = decoded {
+            self.value = Value::Decoded(Box::new(row));
+        }
+        match &mut self.value {
+            Value::Decoded(held) => Ok((&mut **held as &mut dyn Any).downcast_mut()),
+            _ => Ok(None),
+        }
+    }
+}
+
+/// The rows of one tenant that were touched.
+struct Touched {
+    prefix: Vec<u8>,
+    cells: HashMap<Box<str>, Cell>,
+}
+
+/// What events make of one set of rows, until it is written.
 pub(crate) struct Folding<'s> {
     shelf: &'s dyn Shelf,
     set: u32,
     name: &'static str,
-    cells: BTreeMap<Vec<u8>, Cell>,
+    tenants: HashMap<String, Touched>,
+    /// Bytes of memory it takes, roughly.
+    weight: usize,
+    /// The shelf has nothing of this set: what is not here is nowhere.
+    whole: bool,
+    /// The most parts that any row of this set has in the shelf; none if that is not known.
+    longest: Option<u16>,
 }
 
 impl<'s> Folding<'s> {
+    /// Over rows that the shelf may have.
     pub fn new(shelf: &'s dyn Shelf, set: u32, name: &'static str) -> Folding<'s> {
         Folding {
             shelf,
             set,
             name,
-            cells: BTreeMap::new(),
+            tenants: HashMap::new(),
+            weight: 0,
+            whole: false,
+            longest: None,
         }
     }
 
-    pub fn of(&mut self, tenant: &str) -> Rows<'_> {
+    /// Over a set of which the shelf has nothing yet.
+    pub fn of_nothing(shelf: &'s dyn Shelf, set: u32, name: &'static str) -> Folding<'s> {
+        Folding {
+            whole: true,
+            longest: Some(0),
+            ..Folding::new(shelf, set, name)
+        }
+    }
+
+    pub fn weight(&self) -> usize {
+        self.weight
+    }
+
+    /// The rows of a tenant. A closed one refuses to be written.
+    pub fn of(&mut self, tenant: &str, closed: bool) -> Rows<'_> {
+        if !self.tenants.contains_key(tenant) {
+            let touched = Touched {
+                prefix: tenant_prefix(self.set, tenant),
+                cells: HashMap::new(),
+            };
+            self.tenants.insert(tenant.to_string(), touched);
+        }
         Rows {
-            prefix: tenant_prefix(self.set, tenant),
             shelf: self.shelf,
             name: self.name,
-            cells: &mut self.cells,
+            touched: self
+                .tenants
+                .get_mut(tenant)
+                .expect("the tenant was just put there"),
+            weight: &mut self.weight,
+            whole: self.whole,
+            closed,
         }
     }
 
-    pub fn write_to(self, changes: &mut Changes) -> Result<(), ViewError> {
-        for (base, cell) in self.cells.iter().filter(|(_, cell)| cell.changed) {
-            parts::write(changes, base, cell.value.as_deref(), cell.stored)?;
+    /// The changes, to be written in one step.
+    pub fn write_to(&mut self, changes: &mut Changes) -> Result<(), ViewError> {
+        self.drain(usize::MAX, &mut |more| {
+            changes.extend(more);
+            Ok(())
+        })
+    }
+
+    /// Writes the changes of a set that nobody reads yet, and begins again with nothing in memory.
+    pub fn pour(&mut self) -> Result<(), ViewError> {
+        let shelf = self.shelf;
+        self.drain(WRITE_ROWS, &mut |more| shelf.pour(more))
+    }
+
+    /// Hands out the changes in the order of keys, about `rows` at a time.
+    fn drain(
+        &mut self,
+        rows: usize,
+        hand: &mut dyn FnMut(Changes) -> Result<(), ViewError>,
+    ) -> Result<(), ViewError> {
+        let mut tenants: Vec<Touched> = std::mem::take(&mut self.tenants).into_values().collect();
+        tenants.sort_unstable_by(|a, b| a.prefix.cmp(&b.prefix));
+        let mut changes = Changes::new();
+        for Touched { prefix, cells } in tenants {
+            let mut changed: Vec<(Box<str>, Cell)> =
+                cells.into_iter().filter(|(_, cell)| cell.changed).collect();
+            changed.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+            for (key, cell) in changed {
+                let base = [prefix.as_slice(), key.as_bytes()].concat();
+                let stored = match (cell.stored, self.longest) {
+                    (Some(parts), _) => parts,
+                    (None, Some(longest @ 0..=1)) => longest,
+                    (None, _) => parts::count(self.shelf, &base)?,
+                };
+                let held;
+                let value = match &cell.value {
+                    Value::Nothing => None,
+                    Value::Bytes(bytes) => Some(bytes.as_slice()),
+                    Value::Decoded(row) => {
+                        held = row.bytes(self.name)?;
+                        Some(held.as_slice())
+                    }
+                };
+                let parts = parts::write(&mut changes, &base, value, stored)?;
+                self.longest = self.longest.map(|longest| longest.max(parts));
+                if changes.len() >= rows {
+                    hand(std::mem::take(&mut changes))?;
+                }
+            }
         }
-        Ok(())
+        self.whole = false;
+        self.weight = 0;
+        hand(changes)
     }
 }
 
 /// The rows of one read model and one tenant, for its fold. Keys are text without zero bytes.
 pub struct Rows<'a> {
-    prefix: Vec<u8>,
     shelf: &'a dyn Shelf,
     name: &'static str,
-    cells: &'a mut BTreeMap<Vec<u8>, Cell>,
+    touched: &'a mut Touched,
+    weight: &'a mut usize,
+    whole: bool,
+    closed: bool,
 }
 
 impl Rows<'_> {
-    fn base(&self, key: &str) -> Vec<u8> {
-        let mut base = self.prefix.clone();
-        base.extend_from_slice(key.as_bytes());
-        base
+    /// What is known of a key. `look` if it has to be known what the shelf has.
+    fn cell(&mut self, key: &str, look: bool) -> Result<&mut Cell, ViewError> {
+        let cells = &mut self.touched.cells;
+        if !cells.contains_key(key) {
+            let mut cell = Cell {
+                value: Value::Nothing,
+                changed: false,
+                stored: self.whole.then_some(0),
+            };
+            let mut weight = CELL_BYTES + key.len();
+            if look && !self.whole {
+                let base = [self.touched.prefix.as_slice(), key.as_bytes()].concat();
+                let found = parts::read(self.shelf, &base)?;
+                cell.stored = Some(found.as_ref().map_or(0, |(_, parts)| *parts));
+                if let Some((value, _)) = found {
+                    weight += DECODED * value.len();
+                    cell.value = Value::Bytes(value);
+                }
+            }
+            *self.weight += weight;
+            cells.insert(key.into(), cell);
+        }
+        Ok(cells.get_mut(key).expect("the cell was just put there"))
     }
 
-    fn cell(&mut self, base: Vec<u8>) -> Result<&mut Cell, ViewError> {
-        if !self.cells.contains_key(&base) {
-            let found = parts::read(self.shelf, &base)?;
-            let stored = found.as_ref().map_or(0, |(_, parts)| *parts);
-            let cell = Cell {
-                value: found.map(|(value, _)| value),
-                changed: false,
-                stored,
-            };
-            self.cells.insert(base.clone(), cell);
+    fn open(&self) -> Result<(), ViewError> {
+        match self.closed {
+            false => Ok(()),
+            true => Err(ViewError::row(
+                self.name,
+                "it is written for a kind of event that its read model does not name in KINDS",
+            )),
         }
-        Ok(self
-            .cells
-            .get_mut(&base)
-            .expect("the cell was just put there"))
     }
 
     /// The row of a key.
-    pub fn get<T: DeserializeOwned>(&mut self, key: &str) -> Result<Option<T>, ViewError> {
-        let (name, base) = (self.name, self.base(key));
-        let cell = self.cell(base)?;
-        cell.value.as_deref().map(|v| decode(name, v)).transpose()
+    pub fn get<T: Row>(&mut self, key: &str) -> Result<Option<T>, ViewError> {
+        let name = self.name;
+        Ok(self.cell(key, true)?.row::<T>(name)?.cloned())
     }
 
     /// Writes the row of a key.
-    pub fn put<T: Serialize>(&mut self, key: &str, row: &T) -> Result<(), ViewError> {
-        let bytes = encode(self.name, row)?;
-        self.set(key, Some(bytes))
+    pub fn put<T: Row>(&mut self, key: &str, row: &T) -> Result<(), ViewError> {
+        self.open()?;
+        let name = self.name;
+        let cell = self.cell(key, false)?;
+        cell.changed = true;
+        if let Value::Decoded(held) = &mut cell.value
+            && let Some(held) = (&mut **held as &mut dyn Any).downcast_mut::<T>()
+        {
+            held.clone_from(row);
+            *self.weight += GROWTH_BYTES;
+            return Ok(());
+        }
+        let bytes = encode(name, row)?;
+        let weight = DECODED * bytes.len();
+        cell.value = Value::Bytes(bytes);
+        *self.weight += weight;
+        Ok(())
     }
 
     pub fn remove(&mut self, key: &str) -> Result<(), ViewError> {
-        self.set(key, None)
-    }
-
-    fn set(&mut self, key: &str, value: Option<Vec<u8>>) -> Result<(), ViewError> {
-        let base = self.base(key);
-        let cell = self.cell(base)?;
-        cell.changed |= cell.value != value;
-        cell.value = value;
+        self.open()?;
+        let cell = self.cell(key, true)?;
+        cell.changed |= !matches!(cell.value, Value::Nothing);
+        cell.value = Value::Nothing;
         Ok(())
     }
 
     /// Changes the row of a key, or nothing if it has none.
-    pub fn change<T: Serialize + DeserializeOwned>(
+    pub fn change<T: Row>(
         &mut self,
         key: &str,
         change: impl FnOnce(&mut T),
     ) -> Result<(), ViewError> {
-        if let Some(mut row) = self.get::<T>(key)? {
-            change(&mut row);
-            self.put(key, &row)?;
+        self.open()?;
+        let name = self.name;
+        let cell = self.cell(key, true)?;
+        if let Some(row) = cell.row::<T>(name)? {
+            change(row);
+            cell.changed = true;
+            *self.weight += GROWTH_BYTES;
         }
         Ok(())
     }
 
     /// Changes the row of a key, beginning with an empty one.
-    pub fn update<T: Serialize + DeserializeOwned + Default>(
+    pub fn update<T: Row + Default>(
         &mut self,
         key: &str,
         change: impl FnOnce(&mut T),
     ) -> Result<(), ViewError> {
-        let mut row = self.get::<T>(key)?.unwrap_or_default();
-        change(&mut row);
-        self.put(key, &row)
-    }
-
-    /// Every row whose key begins with a prefix, in the order of keys.
-    pub fn scan<T: DeserializeOwned>(
-        &mut self,
-        prefix: &str,
-    ) -> Result<Vec<(String, T)>, ViewError> {
-        let from = self.base(prefix);
-        let until = behind(&from);
-        let cells = &mut *self.cells;
-        parts::scan(self.shelf, &from, &until, &mut |base, value, stored| {
-            cells.entry(base.to_vec()).or_insert_with(|| Cell {
-                value: Some(value.to_vec()),
-                changed: false,
-                stored,
-            });
-            Ok(true)
-        })?;
-        let range = (Bound::Included(from), Bound::Excluded(until));
-        let mut found = Vec::new();
-        for (base, cell) in cells.range::<Vec<u8>, _>(range) {
-            if let Some(value) = &cell.value {
-                let key = base.get(self.prefix.len()..).unwrap_or_default();
-                let key = String::from_utf8_lossy(key).into_owned();
-                found.push((key, decode(self.name, value)?));
-            }
+        self.open()?;
+        let cell = self.cell(key, true)?;
+        if matches!(cell.value, Value::Nothing) {
+            cell.value = Value::Decoded(Box::new(T::default()));
+            cell.changed = true;
         }
-        Ok(found)
+        self.change(key, change)
     }
 }

@@ -2,21 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use indelible_domain::{Event, Recorded};
-use indelible_store::{EventStore, StoredEvent};
+use indelible_store::EventStore;
 use serde::{Deserialize, Serialize};
 
 use crate::projection::Registered;
+use crate::reading::{self, Batch, Interest};
 use crate::rows::{self, Folding, behind, set_prefix};
 use crate::shelf::{Changes, Shelf};
 use crate::{ViewError, parts};
 
 /// Set number 0 holds the list of sets.
 const LIST: u32 = 0;
-/// Events folded before rows are written.
-const BATCH_EVENTS: usize = 2_048;
-/// Rows removed at a time.
-const REMOVE_ROWS: usize = 4_096;
+/// Rows removed, or compared, at a time.
+const CHUNK_ROWS: usize = 4_096;
 
 /// What is stored about a set of rows, in the same batch as the rows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,7 +56,25 @@ impl Set {
     pub fn list(&self, changes: &mut Changes) -> Result<(), ViewError> {
         let row = rows::encode("sets", &self.checkpoint)?;
         // Its length does not change, so it always is one part.
-        parts::write(changes, &list_key(self.id), Some(&row), 1)
+        parts::write(changes, &list_key(self.id), Some(&row), 1)?;
+        Ok(())
+    }
+
+    /// Takes over what it has not folded yet.
+    pub fn fold(&mut self, rows: &mut Folding<'_>, batch: &Batch) -> Result<(), ViewError> {
+        let at = self.checkpoint.position;
+        if at >= batch.position {
+            return Ok(());
+        }
+        for event in batch.events.iter().filter(|e| e.position > at) {
+            let taken = self.projection.kinds.contains(&event.event.kind());
+            if taken || cfg!(debug_assertions) {
+                (self.projection.fold)(&mut rows.of(&event.tenant, !taken), event)?;
+            }
+        }
+        self.checkpoint.position = batch.position;
+        self.checkpoint.mark = batch.mark;
+        Ok(())
     }
 
     /// True if its position is in the log and the same event is there.
@@ -67,10 +83,12 @@ impl Set {
         if at == 0 || at > store.head() {
             return Ok(at == 0);
         }
-        let events = store.read(at - 1, 1)?;
-        Ok(events
-            .first()
-            .is_some_and(|e| mark(e) == self.checkpoint.mark))
+        let mut same = false;
+        store.replay(at - 1, at, &mut |event| {
+            same = reading::mark(event) == self.checkpoint.mark;
+            Ok(false)
+        })?;
+        Ok(same)
     }
 }
 
@@ -79,16 +97,6 @@ fn list_key(id: u32) -> Vec<u8> {
     // Hexadecimal, because keys hold no zero bytes.
     key.extend_from_slice(format!("{id:08x}").as_bytes());
     key
-}
-
-fn mark(event: &StoredEvent) -> [u8; 32] {
-    let mut hash = blake3::Hasher::new();
-    hash.update(&event.position.to_be_bytes());
-    hash.update(&event.recorded_at.to_be_bytes());
-    hash.update(event.stream.to_string().as_bytes());
-    hash.update(event.event_type.as_bytes());
-    hash.update(&event.payload);
-    *hash.finalize().as_bytes()
 }
 
 /// Every set in a shelf.
@@ -121,17 +129,53 @@ pub(crate) fn sweep(shelf: &dyn Shelf, id: u32) -> Result<(), ViewError> {
     loop {
         let mut changes = Changes::new();
         shelf.range(&from, &behind(&from), &mut |key, _| {
-            changes.insert(key.to_vec(), None);
-            Ok(changes.len() < REMOVE_ROWS)
+            changes.push((key.to_vec(), None));
+            Ok(changes.len() < CHUNK_ROWS)
         })?;
         if changes.is_empty() {
             return Ok(());
         }
-        shelf.write(&changes)?;
+        shelf.pour(changes)?;
     }
 }
 
-/// Folds the next events, not beyond `until`, into sets. Nothing is written: the answer is one batch of changes with
+/// True if two sets have the same rows, byte for byte.
+pub(crate) fn same(shelf: &dyn Shelf, one: u32, other: u32) -> Result<bool, ViewError> {
+    let mut after = Vec::new();
+    loop {
+        let chunk = rows_after(shelf, one, &after)?;
+        if chunk != rows_after(shelf, other, &after)? {
+            return Ok(false);
+        }
+        match chunk.into_iter().next_back() {
+            Some((last, _)) => after = last,
+            None => return Ok(true),
+        }
+    }
+}
+
+/// Rows with the part of their keys that all sets share, after such a part; none when there are no more.
+fn rows_after(
+    shelf: &dyn Shelf,
+    set: u32,
+    after: &[u8],
+) -> Result<Vec<(Vec<u8>, Vec<u8>)>, ViewError> {
+    let prefix = set_prefix(set);
+    let mut from = [prefix.as_slice(), after].concat();
+    if !after.is_empty() {
+        // The first key behind it.
+        from.push(0);
+    }
+    let mut chunk = Vec::new();
+    shelf.range(&from, &behind(&prefix), &mut |key, value| {
+        let key = key.get(prefix.len()..).unwrap_or_default();
+        chunk.push((key.to_vec(), value.to_vec()));
+        Ok(chunk.len() < CHUNK_ROWS)
+    })?;
+    Ok(chunk)
+}
+
+/// Folds the next commits, not beyond `until`, into sets. Nothing is written: the answer is one batch of changes with
 /// the sets as they are after it; none when there is nothing to fold.
 pub(crate) fn advance(
     store: &dyn EventStore,
@@ -143,32 +187,15 @@ pub(crate) fn advance(
     let Some(after) = after.filter(|after| *after < until) else {
         return Ok(None);
     };
-    let mut events = store.read(after, BATCH_EVENTS)?;
-    events.retain(|e| e.position <= until);
-    let Some(last) = events.last() else {
+    let Some(batch) = reading::next(store, &Interest::of(sets), after, until)? else {
         return Ok(None);
     };
-    let (position, mark) = (last.position, mark(last));
-    let recorded: Vec<Recorded<Event>> = events
-        .into_iter()
-        .map(indelible_store::decode)
-        .collect::<Result<_, _>>()?;
     let mut changes = Changes::new();
     let mut advanced = sets.to_vec();
-    for set in advanced
-        .iter_mut()
-        .filter(|s| s.checkpoint.position < position)
-    {
-        let mut folding = Folding::new(shelf, set.id, set.projection.name);
-        for event in recorded
-            .iter()
-            .filter(|e| e.position > set.checkpoint.position)
-        {
-            (set.projection.fold)(&mut folding.of(&event.tenant), event)?;
-        }
-        folding.write_to(&mut changes)?;
-        set.checkpoint.position = position;
-        set.checkpoint.mark = mark;
+    for set in &mut advanced {
+        let mut rows = Folding::new(shelf, set.id, set.projection.name);
+        set.fold(&mut rows, &batch)?;
+        rows.write_to(&mut changes)?;
         set.list(&mut changes)?;
     }
     Ok(Some((changes, advanced)))

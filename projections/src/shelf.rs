@@ -6,8 +6,11 @@ use std::sync::{PoisonError, RwLock};
 
 use crate::ViewError;
 
-/// Keys with their new values; none removes.
-pub type Changes = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
+/// A key with its new value; none removes.
+pub type Change = (Vec<u8>, Option<Vec<u8>>);
+
+/// Changes that belong together; no key twice.
+pub type Changes = Vec<Change>;
 
 /// Called with key and value; answers whether to go on.
 pub type Visit<'a> = dyn FnMut(&[u8], &[u8]) -> Result<bool, ViewError> + 'a;
@@ -21,7 +24,13 @@ pub trait Shelf: Send + Sync {
     fn range(&self, from: &[u8], until: &[u8], visit: &mut Visit<'_>) -> Result<(), ViewError>;
 
     /// Writes all changes or none, also across a crash.
-    fn write(&self, changes: &Changes) -> Result<(), ViewError>;
+    fn write(&self, changes: &[Change]) -> Result<(), ViewError>;
+
+    /// Writes rows that nobody reads yet, or any more: a crash may leave some of the changes, and others read and write
+    /// meanwhile. Fast when the keys ascend.
+    fn pour(&self, changes: Changes) -> Result<(), ViewError> {
+        self.write(&changes)
+    }
 }
 
 /// Rows that end with the process, for scenarios and tests.
@@ -50,7 +59,7 @@ impl Shelf for MemoryShelf {
         Ok(())
     }
 
-    fn write(&self, changes: &Changes) -> Result<(), ViewError> {
+    fn write(&self, changes: &[Change]) -> Result<(), ViewError> {
         let mut rows = self.rows.write().unwrap_or_else(PoisonError::into_inner);
         for (key, value) in changes {
             match value {

@@ -11,7 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::ViewError;
-use crate::shelf::{Changes, Shelf, Visit};
+use crate::shelf::{Change, Changes, Shelf, Visit};
 
 const SEGMENT_BYTES: usize = 16 << 20;
 const CACHE_BYTES: u64 = 128 << 20;
@@ -92,7 +92,7 @@ impl Shelf for SledShelf {
         Ok(())
     }
 
-    fn write(&self, changes: &Changes) -> Result<(), ViewError> {
+    fn write(&self, changes: &[Change]) -> Result<(), ViewError> {
         let mut batch = sled::Batch::default();
         for (key, value) in changes {
             match value {
@@ -103,6 +103,19 @@ impl Shelf for SledShelf {
         self.tree
             .apply_batch(batch)
             .map_err(|e| ViewError::engine("writing rows", e))
+    }
+
+    /// One by one: a batch of sled's keeps everybody else out of every database of the process, the log's too, until
+    /// it is done, and takes its keys in no order.
+    fn pour(&self, changes: Changes) -> Result<(), ViewError> {
+        for (key, value) in changes {
+            match value {
+                Some(value) => self.tree.insert(key, value),
+                None => self.tree.remove(key),
+            }
+            .map_err(|e| ViewError::engine("writing rows", e))?;
+        }
+        Ok(())
     }
 }
 

@@ -8,16 +8,20 @@ use std::time::{Duration, Instant};
 
 use indelible_store::EventStore;
 
+use crate::making::{self, Spent};
 use crate::projection::Registered;
 use crate::rows::{behind, set_prefix};
 use crate::runner::{self, guarded, position};
 use crate::sets::{self, Set};
-use crate::shelf::{Changes, MemoryShelf, Shelf};
+use crate::shelf::{Change, Changes, MemoryShelf, Shelf};
 use crate::sled_shelf::SledShelf;
 use crate::{Dump, Snapshot, ViewError, parts, registry};
 
 /// The directory of the read models in a data directory.
 const DIRECTORY: &str = "views";
+/// Events that a rebuild may leave to be folded while the running rows wait for it, and how often it tries.
+const CATCH_UP_EVENTS: u64 = 10_000;
+const CATCH_UP_ROUNDS: usize = 8;
 
 /// How far a rebuild is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -156,20 +160,28 @@ impl Views {
         names: &[String],
         tell: &mut Tell<'_>,
     ) -> Result<Vec<&'static str>, ViewError> {
+        self.rebuild_measured(names, tell)?;
+        let wanted = registry::named(names)?;
+        Ok(wanted.iter().map(|w| w.name).collect())
+    }
+
+    /// [`rebuild`](Views::rebuild), and where its time went.
+    pub fn rebuild_measured(
+        &self,
+        names: &[String],
+        tell: &mut Tell<'_>,
+    ) -> Result<Spent, ViewError> {
         let inner = &*self.inner;
         let _one_at_a_time = lock(&inner.rebuilding);
         let wanted = registry::named(names)?;
-        let mut fresh = begin(&*inner.shelf, &wanted)?;
-        build(&*inner.store, &*inner.shelf, &mut fresh, None, tell)?;
-        let _folding = lock(&inner.folding);
+        let (store, shelf, mut spent) = (&*inner.store, &*inner.shelf, Spent::default());
+        let mut fresh = begin(shelf, &wanted)?;
+        catch_up(store, shelf, &mut fresh, &mut spent, tell)?;
+        let start = Instant::now();
+        let folding = lock(&inner.folding);
         let before = inner.live_sets();
-        build(
-            &*inner.store,
-            &*inner.shelf,
-            &mut fresh,
-            Some(position(&before)),
-            tell,
-        )?;
+        let until = position(&before);
+        making::make(store, shelf, &mut fresh, until, &mut spent, tell)?;
         let is_fresh = |s: &Set| wanted.iter().any(|w| w.name == s.projection.name);
         let (old, mut after): (Vec<Set>, Vec<Set>) = before.into_iter().partition(is_fresh);
         let mut changes = Changes::new();
@@ -184,46 +196,44 @@ impl Views {
         }
         after.extend(fresh);
         inner.publish(&changes, after)?;
+        drop(folding);
+        spent.switching = start.elapsed();
+        let start = Instant::now();
         for set in old {
-            sets::remove(&*inner.shelf, set.id)?;
+            sets::remove(shelf, set.id)?;
         }
-        Ok(wanted.iter().map(|w| w.name).collect())
+        spent.clearing = start.elapsed();
+        Ok(spent)
     }
 
     /// Makes every read model a second time and compares; the names of those whose rows differ.
     pub fn verify(&self, tell: &mut Tell<'_>) -> Result<Vec<&'static str>, ViewError> {
         let inner = &*self.inner;
         let _one_at_a_time = lock(&inner.rebuilding);
-        let mut fresh = begin(&*inner.shelf, registry::ALL)?;
-        build(&*inner.store, &*inner.shelf, &mut fresh, None, tell)?;
+        let (store, shelf, mut spent) = (&*inner.store, &*inner.shelf, Spent::default());
+        let mut fresh = begin(shelf, registry::ALL)?;
+        catch_up(store, shelf, &mut fresh, &mut spent, tell)?;
         let _folding = lock(&inner.folding);
-        let live = inner.live_sets();
         // The live rows may have been behind what was just made; they catch up under the lock.
-        let mut now = live;
+        let mut now = inner.live_sets();
         while let Some((changes, after)) =
-            guarded(|| sets::advance(&*inner.store, &*inner.shelf, &now, position(&fresh)))?
+            guarded(|| sets::advance(store, shelf, &now, position(&fresh)))?
         {
             inner.publish(&changes, after.clone())?;
             now = after;
         }
-        build(
-            &*inner.store,
-            &*inner.shelf,
-            &mut fresh,
-            Some(position(&now)),
-            tell,
-        )?;
+        let until = position(&now);
+        making::make(store, shelf, &mut fresh, until, &mut spent, tell)?;
         let mut differing = Vec::new();
         for set in &fresh {
             let twin = now
                 .iter()
                 .find(|s| s.projection.name == set.projection.name);
-            if twin.map(|t| dump(&*inner.shelf, t.id)).transpose()?
-                != Some(dump(&*inner.shelf, set.id)?)
-            {
+            let same = twin.map(|twin| sets::same(shelf, twin.id, set.id));
+            if !same.transpose()?.unwrap_or(false) {
                 differing.push(set.projection.name);
             }
-            sets::remove(&*inner.shelf, set.id)?;
+            sets::remove(shelf, set.id)?;
         }
         Ok(differing)
     }
@@ -287,7 +297,7 @@ impl Inner {
     }
 
     /// Writes rows and lets queries see them, in one step.
-    pub fn publish(&self, changes: &Changes, after: Vec<Set>) -> Result<(), ViewError> {
+    pub fn publish(&self, changes: &[Change], after: Vec<Set>) -> Result<(), ViewError> {
         {
             let mut live = self.live.write().unwrap_or_else(PoisonError::into_inner);
             self.shelf.write(changes)?;
@@ -330,7 +340,7 @@ fn prepare(
         .copied()
         .collect();
     let mut fresh = begin(shelf, &missing)?;
-    build(store, shelf, &mut fresh, None, tell)?;
+    catch_up(store, shelf, &mut fresh, &mut Spent::default(), tell)?;
     let mut changes = Changes::new();
     for set in &mut fresh {
         set.checkpoint.live = true;
@@ -357,22 +367,19 @@ fn begin(shelf: &dyn Shelf, wanted: &[Registered]) -> Result<Vec<Set>, ViewError
     Ok(fresh)
 }
 
-/// Folds from where the sets are up to a position, or the head of the log.
-fn build(
+/// Folds up to the head of the log, again and again while it grows much, so that little is left to do under a lock.
+fn catch_up(
     store: &dyn EventStore,
     shelf: &dyn Shelf,
     fresh: &mut Vec<Set>,
-    until: Option<u64>,
+    spent: &mut Spent,
     tell: &mut Tell<'_>,
 ) -> Result<(), ViewError> {
-    let until = until.unwrap_or_else(|| store.head());
-    while let Some((changes, after)) = guarded(|| sets::advance(store, shelf, fresh, until))? {
-        shelf.write(&changes)?;
-        *fresh = after;
-        tell(Progress {
-            done: position(fresh),
-            of: until,
-        });
+    for _ in 0..CATCH_UP_ROUNDS {
+        making::make(store, shelf, fresh, store.head(), spent, tell)?;
+        if store.head().saturating_sub(position(fresh)) <= CATCH_UP_EVENTS {
+            break;
+        }
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use indelible_domain::{Event, Recorded, Staged, kernel::Instant, kernel::Meta};
 
-use crate::{NewEvent, StoreError, StoredEvent, StreamKey};
+use crate::{EventRef, NewEvent, StoreError, StoredEvent, StreamKey};
 
 /// A staged fact as the log takes it.
 ///
@@ -42,6 +42,27 @@ pub fn decode(stored: StoredEvent) -> Result<Recorded<Event>, StoreError> {
             actor: stored.actor,
             command_id: stored.command_id,
             correlation: stored.correlation,
+            causation: stored.causation,
+        },
+    })
+}
+
+/// [`decode`] of an event that lies in its block: only what the fact keeps is copied.
+pub fn decode_ref(stored: &EventRef<'_>) -> Result<Recorded<Event>, StoreError> {
+    let event = Event::decode(stored.event_type, stored.schema, stored.payload)
+        .map_err(|e| StoreError::corrupt(stored.position, e.to_string()))?;
+    Ok(Recorded {
+        position: stored.position,
+        tenant: stored.tenant.into(),
+        kind: stored.kind.into(),
+        id: stored.id.into(),
+        version: stored.version,
+        event,
+        meta: Meta {
+            recorded_at: Instant(stored.recorded_at),
+            actor: stored.actor.into(),
+            command_id: stored.command_id.map(Into::into),
+            correlation: stored.correlation.into(),
             causation: stored.causation,
         },
     })

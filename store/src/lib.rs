@@ -25,7 +25,7 @@ mod queue;
 pub mod segments;
 mod writer;
 
-pub use codec::decode;
+pub use codec::{decode, decode_ref};
 pub use disk::{Options, ROLL_BYTES, SledStore, SpaceProbe, StepHook};
 pub use error::StoreError;
 pub use event_store::{

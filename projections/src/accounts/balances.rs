@@ -36,6 +36,7 @@ pub struct Balances;
 impl Projection for Balances {
     const NAME: &'static str = "accounts/balances";
     const VERSION: u32 = 1;
+    const KINDS: &'static [&'static str] = &["account", "receivable"];
 
     fn fold(rows: &mut Rows<'_>, recorded: &Recorded<Event>) -> Result<(), ViewError> {
         match &recorded.event {

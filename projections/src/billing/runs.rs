@@ -42,6 +42,7 @@ fn key(run: &str) -> String {
 impl Projection for Runs {
     const NAME: &'static str = "billing/runs";
     const VERSION: u32 = 1;
+    const KINDS: &'static [&'static str] = &["bill-run", "invoice"];
 
     fn fold(rows: &mut Rows<'_>, recorded: &Recorded<Event>) -> Result<(), ViewError> {
         match &recorded.event {

@@ -91,6 +91,7 @@ pub struct Board;
 impl Projection for Board {
     const NAME: &'static str = "dunning/board";
     const VERSION: u32 = 1;
+    const KINDS: &'static [&'static str] = &["dunning"];
 
     fn fold(rows: &mut Rows<'_>, recorded: &Recorded<Event>) -> Result<(), ViewError> {
         let Event::Dunning(fact) = &recorded.event else {

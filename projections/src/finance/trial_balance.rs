@@ -30,6 +30,7 @@ pub struct TrialBalance;
 impl Projection for TrialBalance {
     const NAME: &'static str = "finance/trial_balance";
     const VERSION: u32 = 1;
+    const KINDS: &'static [&'static str] = &["journal"];
 
     fn fold(rows: &mut Rows<'_>, recorded: &Recorded<Event>) -> Result<(), ViewError> {
         let Event::Journal(Fact::Posted(e)) = &recorded.event else {

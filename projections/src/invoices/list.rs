@@ -64,6 +64,7 @@ fn key(invoice: &str) -> String {
 impl Projection for Invoices {
     const NAME: &'static str = "invoices/list";
     const VERSION: u32 = 1;
+    const KINDS: &'static [&'static str] = &["invoice"];
 
     fn fold(rows: &mut Rows<'_>, recorded: &Recorded<Event>) -> Result<(), ViewError> {
         let Event::Invoice(fact) = &recorded.event else {

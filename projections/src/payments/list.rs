@@ -34,6 +34,7 @@ fn key(payment: &str) -> String {
 impl Projection for Payments {
     const NAME: &'static str = "payments/list";
     const VERSION: u32 = 1;
+    const KINDS: &'static [&'static str] = &["payment"];
 
     fn fold(rows: &mut Rows<'_>, recorded: &Recorded<Event>) -> Result<(), ViewError> {
         let Event::Payment(fact) = &recorded.event else {

@@ -106,6 +106,7 @@ const CREDIT: &str = "credit";
 impl Projection for Agings {
     const NAME: &'static str = "receivables/aging";
     const VERSION: u32 = 1;
+    const KINDS: &'static [&'static str] = &["account", "receivable"];
 
     fn fold(rows: &mut Rows<'_>, recorded: &Recorded<Event>) -> Result<(), ViewError> {
         let account = &recorded.id;

@@ -38,6 +38,7 @@ fn open_key(item: &OpenItem) -> String {
 impl Projection for OpenItems {
     const NAME: &'static str = "receivables/open_items";
     const VERSION: u32 = 1;
+    const KINDS: &'static [&'static str] = &["receivable"];
 
     fn fold(rows: &mut Rows<'_>, recorded: &Recorded<Event>) -> Result<(), ViewError> {
         let Event::Receivable(fact) = &recorded.event else {

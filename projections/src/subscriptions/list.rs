@@ -71,6 +71,7 @@ fn sold(term: &Term) -> Sold {
 impl Projection for Subscriptions {
     const NAME: &'static str = "subscriptions/list";
     const VERSION: u32 = 1;
+    const KINDS: &'static [&'static str] = &["subscription"];
 
     fn fold(rows: &mut Rows<'_>, recorded: &Recorded<Event>) -> Result<(), ViewError> {
         let Event::Subscription(fact) = &recorded.event else {

@@ -74,6 +74,7 @@ type Key = indelible_domain::mediation::Key;
 impl Projection for Completeness {
     const NAME: &'static str = "usage/completeness";
     const VERSION: u32 = 1;
+    const KINDS: &'static [&'static str] = &["batch"];
 
     fn fold(rows: &mut Rows<'_>, recorded: &Recorded<Event>) -> Result<(), ViewError> {
         let Event::Batch(fact) = &recorded.event else {

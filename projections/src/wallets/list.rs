@@ -55,6 +55,7 @@ fn figure(why: Rejection) -> ViewError {
 impl Projection for Wallets {
     const NAME: &'static str = "wallets/list";
     const VERSION: u32 = 1;
+    const KINDS: &'static [&'static str] = &["wallet"];
 
     fn fold(rows: &mut Rows<'_>, recorded: &Recorded<Event>) -> Result<(), ViewError> {
         let Event::Wallet(fact) = &recorded.event else {

@@ -30,6 +30,7 @@ struct Counted {
 impl Projection for Mrr {
     const NAME: &'static str = "subscriptions/mrr";
     const VERSION: u32 = 2;
+    const KINDS: &'static [&'static str] = &["subscription"];
 
     fn fold(rows: &mut Rows<'_>, recorded: &Recorded<Event>) -> Result<(), ViewError> {
         let Event::Subscription(fact) = &recorded.event else {
