@@ -1,49 +1,18 @@
 //! Look-ups over a tenant's aggregates that no single stream can answer; folded from the same events.
 
 use crate::kernel::Id;
-use crate::mediation::{Held, Key, Listed};
+use crate::mediation::{Held, Listed};
 use crate::world::Event;
 use crate::{accounts, invoices, mediation, payments, subscriptions, usage, wallets};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// The record that holds a key (policy 13).
-#[derive(Clone, Debug, PartialEq)]
-pub struct Seen {
-    pub content: Key,
-    /// The batch that brought it.
-    pub batch: Arc<str>,
-    /// Stream of the meter it counts on; none while it waits or if it was rejected.
-    pub meter: Option<Arc<str>>,
-}
+mod seen;
 
-/// Usage records by key. Shown in the order of the keys, so that two equal states look equal (`Ledger::verify_state`).
-#[derive(Clone, Default)]
-pub struct SeenKeys(HashMap<Key, Seen>);
+pub use seen::{Seen, SeenKeys};
 
-impl std::ops::Deref for SeenKeys {
-    type Target = HashMap<Key, Seen>;
-
-    fn deref(&self) -> &Self::Target {
-        &self.0
-    }
-}
-
-impl std::ops::DerefMut for SeenKeys {
-    fn deref_mut(&mut self) -> &mut Self::Target {
-        &mut self.0
-    }
-}
-
-impl std::fmt::Debug for SeenKeys {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let mut keys: Vec<_> = self.0.iter().collect();
-        keys.sort_unstable_by_key(|(key, _)| *key);
-        f.debug_map().entries(keys).finish()
-    }
-}
-
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Index {
     pub subscriptions_of: BTreeMap<Id, BTreeSet<Id>>,
     /// Accounts by who pays for them.
@@ -110,29 +79,31 @@ impl Index {
         records: impl Iterator<Item = &'a usage::RatedRecord>,
     ) {
         let (batch, meter): (Arc<str>, Arc<str>) = (batch.into(), meter.into());
-        for r in records {
-            self.seen.insert(
-                r.key,
-                Seen {
-                    content: r.content,
-                    batch: batch.clone(),
-                    meter: Some(meter.clone()),
-                },
-            );
-        }
+        self.seen.extend(records.map(|r| {
+            let seen = Seen {
+                content: r.content,
+                batch: batch.clone(),
+                meter: Some(meter.clone()),
+            };
+            (r.key, seen)
+        }));
     }
 
     /// Records that wait or were rejected. A correction that could not be rated leaves what it would replace.
     fn listed(&mut self, batch: &str, listed: &Listed) {
         let name: Arc<str> = batch.into();
         let pending = listed.pending.iter().map(|h| &h.record);
+        let mut new = BTreeMap::new();
         for record in pending.chain(listed.rejected.iter().map(|r| &r.record)) {
-            self.seen.entry(record.key).or_insert_with(|| Seen {
-                content: record.content,
-                batch: name.clone(),
-                meter: None,
-            });
+            if !self.seen.contains(&record.key) {
+                new.entry(record.key).or_insert_with(|| Seen {
+                    content: record.content,
+                    batch: name.clone(),
+                    meter: None,
+                });
+            }
         }
+        self.seen.extend(new.into_iter());
         for Held { record, .. } in &listed.pending {
             self.waiting
                 .entry(record.access.clone())

@@ -10,8 +10,12 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+/// Version of what a stored state looks like and means. Raised whenever the shape of a state or what `evolve` makes of
+/// an event changes, so that no snapshot of before is taken for a state of now (`tests/tests/golden_events/state.rs`).
+pub const STATE_VERSION: u32 = 1;
+
 /// One aggregate: its state and the version of its stream.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Entry<S> {
     pub version: u64,
     pub state: S,
@@ -33,7 +37,7 @@ pub trait Noun: Decider {
 macro_rules! nouns {
     ($( $variant:ident in $field:ident : $module:ident :: $decider:ident, kind $kind:literal, event $event:path );+ $(;)?) => {
         /// The aggregates of one tenant.
-        #[derive(Clone, Debug, Default)]
+        #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
         pub struct Tables {
             $( pub $field: Table<<crate::$module::$decider as Decider>::State> ),+
         }
@@ -86,11 +90,32 @@ macro_rules! nouns {
             fn evolve(&mut self, id: &str, version: u64, event: &Event) {
                 match event {
                     $( Event::$variant(e) => {
-                        let entry = Arc::make_mut(self.$field.entry(id.to_string()).or_default());
+                        let entry = match self.$field.get_mut(id) {
+                            Some(entry) => entry,
+                            None => self.$field.entry(id.to_string()).or_default(),
+                        };
+                        let entry = Arc::make_mut(entry);
                         entry.version = version;
                         <crate::$module::$decider as Decider>::evolve(&mut entry.state, e);
                     } )+
                 }
+            }
+
+            /// Number of aggregates.
+            pub fn len(&self) -> usize {
+                0 $( + self.$field.len() )+
+            }
+
+            pub fn is_empty(&self) -> bool {
+                self.len() == 0
+            }
+
+            /// Kind and id of the first aggregate that is not the same in both.
+            pub fn first_difference(&self, other: &Tables) -> Option<(&'static str, Id)> {
+                $( if let Some(id) = first_difference(&self.$field, &other.$field) {
+                    return Some(($kind, id));
+                } )+
+                None
             }
 
             /// Takes over every aggregate that `newer` holds.
@@ -99,6 +124,19 @@ macro_rules! nouns {
             }
         }
     };
+}
+
+/// The first id, in order, under which the two hold something else or only one holds anything.
+fn first_difference<S: PartialEq>(left: &Table<S>, right: &Table<S>) -> Option<Id> {
+    let differs = |of: &Table<S>, id: &Id, entry: &Arc<Entry<S>>| of.get(id) != Some(entry);
+    let changed = left.iter().find(|(id, e)| differs(right, id, e));
+    let missing = right.keys().find(|id| !left.contains_key(*id));
+    changed
+        .map(|(id, _)| id)
+        .into_iter()
+        .chain(missing)
+        .min()
+        .cloned()
 }
 
 nouns! {
@@ -122,7 +160,7 @@ nouns! {
 }
 
 /// One tenant: its aggregates, the indexes over them, and what is to be done for them.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Tenant {
     pub tables: Tables,
     pub index: Index,
@@ -130,7 +168,7 @@ pub struct Tenant {
 }
 
 /// Every tenant. Nothing is reachable without naming one.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct World {
     tenants: BTreeMap<Id, Tenant>,
 }
@@ -148,16 +186,32 @@ impl World {
         self.tenants.keys()
     }
 
-    /// Folds one recorded event: the replay path.
+    /// Puts a tenant's whole state in place, as a snapshot kept it.
+    pub fn restore(&mut self, tenant: Id, state: Tenant) {
+        self.tenants.insert(tenant, state);
+    }
+
+    /// Folds one recorded event.
     pub fn apply(&mut self, recorded: &Recorded<Event>) {
-        let tenant = self.tenants.entry(recorded.tenant.clone()).or_default();
-        tenant
-            .tables
-            .evolve(&recorded.id, recorded.version, &recorded.event);
-        tenant.index.apply(&recorded.id, &recorded.event);
+        self.fold(
+            &recorded.tenant,
+            &recorded.id,
+            recorded.version,
+            &recorded.event,
+        );
+    }
+
+    /// Folds one event of a stream, after which the stream has `version`: the replay path.
+    pub fn fold(&mut self, tenant: &str, id: &str, version: u64, event: &Event) {
+        let tenant = match self.tenants.get_mut(tenant) {
+            Some(tenant) => tenant,
+            None => self.tenants.entry(tenant.to_string()).or_default(),
+        };
+        tenant.tables.evolve(id, version, event);
+        tenant.index.apply(id, event);
         tenant
             .agenda
-            .apply(&tenant.tables, &tenant.index, &recorded.id, &recorded.event);
+            .apply(&tenant.tables, &tenant.index, id, event);
     }
 
     /// Takes over what a session staged, once its commit has its place in the log.

@@ -20,5 +20,7 @@ mod prices;
 mod purses;
 #[path = "specs/receivables.rs"]
 mod receivables;
+#[path = "specs/stored_state.rs"]
+mod stored_state;
 #[path = "specs/whatever_happens.rs"]
 mod whatever_happens;

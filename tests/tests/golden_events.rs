@@ -12,6 +12,9 @@ use std::sync::Once;
 use indelible_domain::Event;
 use indelible_tests::samples;
 
+#[path = "golden_events/state.rs"]
+mod state;
+
 const WRITE: &str = "INDELIBLE_WRITE_GOLDEN";
 
 #[test]

@@ -12,10 +12,11 @@ use crate::index::Index;
 use crate::kernel::{Date, Id, Instant, Zone, calendar::add_days};
 use crate::world::{Event, Tables, Tenant};
 use crate::{accounts, dunning, entities, invoices, subscriptions, usage};
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Something to do for an account.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Timer {
     /// Something the account used may be due; whoever pays for it is to be billed.
     Bill { account: Id },
@@ -31,12 +32,39 @@ impl Timer {
     }
 }
 
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Stored")]
 pub struct Agenda {
     days: BTreeMap<Timer, Date>,
+    /// `days`, by day.
+    #[serde(skip)]
     by_day: BTreeSet<(Date, Timer)>,
     zone_of: BTreeMap<Id, Zone>,
+    /// How many accounts have a zone.
+    #[serde(skip)]
     zones: BTreeMap<Zone, usize>,
+}
+
+/// What of an agenda is stored; the rest follows from it.
+#[derive(Deserialize)]
+struct Stored {
+    days: BTreeMap<Timer, Date>,
+    zone_of: BTreeMap<Id, Zone>,
+}
+
+impl From<Stored> for Agenda {
+    fn from(Stored { days, zone_of }: Stored) -> Agenda {
+        let mut zones = BTreeMap::new();
+        for zone in zone_of.values() {
+            *zones.entry(zone.clone()).or_default() += 1;
+        }
+        Agenda {
+            by_day: days.iter().map(|(t, day)| (*day, t.clone())).collect(),
+            days,
+            zone_of,
+            zones,
+        }
+    }
 }
 
 impl Agenda {

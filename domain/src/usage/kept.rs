@@ -4,10 +4,11 @@ use super::{Event, Meter, Part, Payer, RatedRecord};
 use crate::kernel::{Decimal, Exact};
 use crate::mediation::Key;
 use crate::rating::tally::Use;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// A rated record, reduced to what replacing it needs.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Kept {
     pub key: Key,
     pub units: Exact,
@@ -33,7 +34,7 @@ impl Kept {
     }
 }
 
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Metered {
     pub meter: Meter,
     /// One chunk per event, shared between versions of this state: rating the next batch copies no records.

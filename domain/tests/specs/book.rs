@@ -63,6 +63,16 @@ impl Book {
         .expect("account opens");
     }
 
+    /// The same book over another world.
+    pub fn over(&self, world: World) -> Book {
+        Book {
+            world,
+            today: self.today,
+            log: self.log.clone(),
+            made: self.made,
+        }
+    }
+
     pub fn on(&mut self, date: &str) -> &mut Book {
         self.today = d(date);
         self

@@ -13,7 +13,8 @@ use indelible_domain::{Command, Outcome};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A linear congruential generator: the same seed asks the same.
-struct Dice(u64);
+#[derive(Clone)]
+pub struct Dice(pub u64);
 
 impl Dice {
     fn roll(&mut self, sides: u64) -> u64 {
@@ -63,7 +64,7 @@ fn offer(code: &str, price: &str, timing: Timing) -> Offer {
     }
 }
 
-fn set_up() -> Book {
+pub fn set_up() -> Book {
     let mut book = Book::new();
     book.open("bob", |terms| terms.payer = Some("alice".into()));
     let offers = vec![
@@ -99,7 +100,7 @@ fn set_up() -> Book {
 }
 
 /// One random command, or one day or more later.
-fn ask(book: &mut Book, dice: &mut Dice, n: u64) -> Result<Outcome, Rejection> {
+pub fn ask(book: &mut Book, dice: &mut Dice, n: u64) -> Result<Outcome, Rejection> {
     let tables = &book.tenant().tables;
     let invoice = dice.one_of(tables.invoices.keys().cloned());
     let payment = dice
