@@ -9,6 +9,7 @@
 mod answer;
 mod history;
 mod runs;
+mod snapshot;
 mod timers;
 
 use std::collections::HashMap;
@@ -17,18 +18,18 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
-use indelible_domain::{Outcome, Rejection, Session, Staged, World, operations, world};
+use indelible_domain::{Event, Outcome, Rejection, Session, Staged, World, operations, world};
 
 pub use answer::{DryRun, Receipt, Refused, Request};
 pub use history::StateCheck;
 pub use runs::{BillRunRequest, RunReport};
+pub use snapshot::{Pace, SnapshotNews, Snapshots};
 pub use timers::Tick;
 
 use crate::{CommandRecord, Commit, EventStore, StoreError, Ticket, codec};
 use answer::Flight;
+use snapshot::Keeper;
 
-/// Events replayed at a time when the ledger opens.
-const REPLAY_EVENTS: usize = 4_096;
 /// How often a wait for the disk looks whether the ledger has stopped meanwhile.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
@@ -48,8 +49,10 @@ struct Live {
 /// Runs commands over one log, for all tenants.
 pub struct Ledger {
     store: Arc<dyn EventStore>,
-    live: RwLock<Live>,
-    stopped: OnceLock<String>,
+    live: Arc<RwLock<Live>>,
+    stopped: Arc<OnceLock<String>>,
+    /// Takes snapshots, where the ledger has any; dropped with it, so that no thread outlives it.
+    _keeper: Option<Keeper>,
 }
 
 /// A command between the lock and the disk.
@@ -70,22 +73,23 @@ enum Begun {
 }
 
 impl Ledger {
-    /// Replays the log into the live state.
+    /// Replays the log into the live state, from its beginning and without snapshots.
     ///
     /// Errors: CORRUPT when an event cannot be read, IO.
     pub fn open(store: Arc<dyn EventStore>) -> Result<Ledger, StoreError> {
         let mut live = Live::default();
-        replay(
-            store.as_ref(),
-            &mut live.world,
-            &mut live.position,
-            u64::MAX,
-        )?;
-        Ok(Ledger {
+        let (world, position) = (&mut live.world, &mut live.position);
+        replay(store.as_ref(), world, position, u64::MAX)?;
+        Ok(Ledger::over(store, live))
+    }
+
+    fn over(store: Arc<dyn EventStore>, live: Live) -> Ledger {
+        Ledger {
             store,
-            live: RwLock::new(live),
-            stopped: OnceLock::new(),
-        })
+            live: Arc::new(RwLock::new(live)),
+            stopped: Arc::default(),
+            _keeper: None,
+        }
     }
 
     /// Decides a command, commits what follows, and answers when that is durable.
@@ -351,22 +355,17 @@ fn decide(mut session: Session<'_>, request: Request) -> Result<Decided, Refused
 }
 
 /// Folds the log from `position` up to `until`, or its head.
-fn replay(
+pub(crate) fn replay(
     store: &dyn EventStore,
     world: &mut World,
     position: &mut u64,
     until: u64,
 ) -> Result<(), StoreError> {
-    while *position < until {
-        let events = store.read(*position, REPLAY_EVENTS)?;
-        if events.is_empty() {
-            break;
-        }
-        for stored in events.into_iter().take_while(|e| e.position <= until) {
-            let recorded = codec::decode(stored)?;
-            world.apply(&recorded);
-            *position = recorded.position;
-        }
-    }
-    Ok(())
+    store.replay(*position, until, &mut |stored| {
+        let event = Event::decode(stored.event_type, stored.schema, stored.payload)
+            .map_err(|e| StoreError::corrupt(stored.position, e.to_string()))?;
+        world.fold(stored.tenant, stored.id, stored.version, &event);
+        *position = stored.position;
+        Ok(true)
+    })
 }

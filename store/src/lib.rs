@@ -23,6 +23,7 @@ mod memory;
 pub mod proof;
 mod queue;
 pub mod segments;
+pub mod snapshots;
 mod writer;
 
 pub use codec::{decode, decode_ref};
@@ -35,7 +36,8 @@ pub use event_store::{
 };
 pub use keyring::{Keyring, KeyringError, Sealed};
 pub use ledger::{
-    BillRunRequest, DryRun, Ledger, Receipt, Refused, Request, RunReport, StateCheck,
+    BillRunRequest, DryRun, Ledger, Pace, Receipt, Refused, Request, RunReport, SnapshotNews,
+    Snapshots, StateCheck,
 };
 pub use log::{Log, SyncHook};
 pub use memory::MemoryStore;
