@@ -87,8 +87,11 @@ fn tail(arguments: Tail) -> Result<(), Failure> {
             out.flush().map_err(unprinted)
         };
         follower.up_to(&head, &mut show)?;
-        while arguments.follow {
-            follower.page(&mut show)?;
+        if arguments.follow {
+            // An error ends it: the server's, or that nobody reads our lines any more.
+            loop {
+                follower.page(&mut show)?;
+            }
         }
         Ok(())
     });
