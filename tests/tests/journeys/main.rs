@@ -6,6 +6,7 @@ mod edge;
 mod http;
 mod log;
 mod money;
+mod proofs;
 mod reports;
 mod shop;
 mod tenants;
