@@ -30,7 +30,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn acks(dir: &Path, commits: u64) -> Result<(), Box<dyn Error>> {
     let store = SledStore::open(dir)?;
     let mut out = std::io::stdout().lock();
-    let first = store.stream_version(&stream(0));
+    let first = store.stream_version(&stream(0))?;
     for version in first..first.saturating_add(commits) {
         let appended = store.append(commit(0, version, 200))?;
         writeln!(out, "acked {}", appended.last_position)?;
@@ -48,7 +48,7 @@ fn bench(dir: &Path, commits: u64, submitters: u64, bytes: usize) -> Result<(), 
             .map(|n| {
                 let store = &store;
                 scope.spawn(move || {
-                    let version = store.stream_version(&stream(n));
+                    let version = store.stream_version(&stream(n))?;
                     (version..version + each)
                         .try_for_each(|v| store.append(commit(n, v, bytes)).map(|_| ()))
                 })

@@ -3,10 +3,9 @@
 //! The body holds neither positions nor hashes, so it is encoded by the caller's thread; the header, which places the
 //! block in the chain, by the writer's. The bytes are frozen: `tests/golden/block-v1.hex` pins them.
 
-use bincode::Options;
 use serde::{Deserialize, Serialize};
 
-use crate::{CommandRecord, Commit, EventRef, StoreError, StoredEvent, StreamKey};
+use crate::{CommandRecord, Commit, EventRef, NewEvent, StoreError, StoredEvent, StreamKey};
 
 /// First bytes of every block.
 pub const MAGIC: [u8; 4] = *b"INDB";
@@ -75,44 +74,69 @@ pub struct Block {
     pub body: Body,
 }
 
-fn codec() -> impl Options {
-    bincode::DefaultOptions::new()
-        .with_fixint_encoding()
-        .reject_trailing_bytes()
-        .with_limit(MAX_BODY_BYTES as u64)
-}
-
 /// Encodes the body of a commit. The events' versions are those they will have if the commit is accepted.
 ///
 /// TOO_LARGE if the body exceeds [`MAX_BODY_BYTES`].
 pub fn encode_body(commit: Commit) -> Result<Vec<u8>, StoreError> {
-    let body = Body {
-        tenant: commit.tenant,
-        actor: commit.actor,
-        correlation: commit.correlation,
-        causation: commit.causation,
-        command: commit.command,
-        events: commit
-            .events
-            .into_iter()
-            .map(|event| BodyEvent {
-                kind: event.stream.kind,
-                id: event.stream.id,
-                version: event.expected_version.saturating_add(1),
-                event_type: event.event_type,
-                schema: event.schema,
-                payload: event.payload,
-            })
-            .collect(),
+    let mut bytes = encode(&commit)?;
+    bytes.drain(..HEADER_BYTES);
+    Ok(bytes)
+}
+
+/// As [`encode_body`], behind room for a header, so that [`seal_in_place`] copies nothing.
+pub(crate) fn encode(commit: &Commit) -> Result<Vec<u8>, StoreError> {
+    let size = body_bytes(commit);
+    if size > MAX_BODY_BYTES {
+        return Err(StoreError::TooLarge {
+            what: "encoded commit in bytes".into(),
+            actual: size,
+            limit: MAX_BODY_BYTES,
+        });
+    }
+    let mut out = Vec::with_capacity(HEADER_BYTES + size);
+    out.resize(HEADER_BYTES, 0);
+    put(&mut out, commit.tenant.as_bytes());
+    put(&mut out, commit.actor.as_bytes());
+    put(&mut out, commit.correlation.as_bytes());
+    out.extend_from_slice(&commit.causation.to_le_bytes());
+    match &commit.command {
+        None => out.push(0),
+        Some(command) => {
+            out.push(1);
+            put(&mut out, command.command_id.as_bytes());
+            out.extend_from_slice(&command.input_hash);
+            put(&mut out, &command.receipt);
+        }
+    }
+    out.extend_from_slice(&(commit.events.len() as u64).to_le_bytes());
+    for event in &commit.events {
+        put(&mut out, event.stream.kind.as_bytes());
+        put(&mut out, event.stream.id.as_bytes());
+        out.extend_from_slice(&event.expected_version.saturating_add(1).to_le_bytes());
+        put(&mut out, event.event_type.as_bytes());
+        out.extend_from_slice(&event.schema.to_le_bytes());
+        put(&mut out, &event.payload);
+    }
+    Ok(out)
+}
+
+fn put(out: &mut Vec<u8>, bytes: &[u8]) {
+    out.extend_from_slice(&(bytes.len() as u64).to_le_bytes());
+    out.extend_from_slice(bytes);
+}
+
+/// Length of an encoded body.
+fn body_bytes(commit: &Commit) -> usize {
+    let text = |text: &String| 8 + text.len();
+    let command = commit.command.as_ref().map_or(0, |command| {
+        text(&command.command_id) + 32 + 8 + command.receipt.len()
+    });
+    let event = |event: &NewEvent| {
+        let names = text(&event.stream.kind) + text(&event.stream.id) + text(&event.event_type);
+        names + 8 + 2 + 8 + event.payload.len()
     };
-    codec().serialize(&body).map_err(|_| StoreError::TooLarge {
-        what: "encoded commit in bytes".into(),
-        actual: codec()
-            .with_no_limit()
-            .serialized_size(&body)
-            .map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX)),
-        limit: MAX_BODY_BYTES,
-    })
+    let names = text(&commit.tenant) + text(&commit.actor) + text(&commit.correlation);
+    names + 8 + 1 + command + 8 + commit.events.iter().map(event).sum::<usize>()
 }
 
 /// Puts the header before an encoded body. Returns the block's bytes and its header.
@@ -123,21 +147,54 @@ pub fn seal(
     prev_hash: &[u8; 32],
     body: &[u8],
 ) -> (Vec<u8>, Header) {
-    let body_len = u32::try_from(body.len()).expect("a body is at most MAX_BODY_BYTES");
-    let body_crc = crc32fast::hash(body);
     let mut bytes = Vec::with_capacity(HEADER_BYTES + body.len());
-    bytes.extend_from_slice(&MAGIC);
-    bytes.extend_from_slice(&FORMAT_VERSION.to_le_bytes());
-    bytes.extend_from_slice(&first_position.to_le_bytes());
-    bytes.extend_from_slice(&count.to_le_bytes());
-    bytes.extend_from_slice(&recorded_at.to_le_bytes());
-    bytes.extend_from_slice(&body_len.to_le_bytes());
-    bytes.extend_from_slice(&body_crc.to_le_bytes());
-    bytes.extend_from_slice(prev_hash);
-    let hash = hash_of(&bytes, body);
-    bytes.extend_from_slice(&hash);
+    bytes.resize(HEADER_BYTES, 0);
     bytes.extend_from_slice(body);
-    let header = Header {
+    let body_crc = crc32fast::hash(body);
+    let header = seal_in_place(
+        first_position,
+        count,
+        recorded_at,
+        prev_hash,
+        body_crc,
+        &mut bytes,
+    );
+    (bytes, header)
+}
+
+/// Fills in the header of a block whose body was encoded by [`encode`] and has this CRC.
+pub(crate) fn seal_in_place(
+    first_position: u64,
+    count: u32,
+    recorded_at: i64,
+    prev_hash: &[u8; 32],
+    body_crc: u32,
+    block: &mut [u8],
+) -> Header {
+    let (head, body) = block
+        .split_first_chunk_mut::<HEADER_BYTES>()
+        .expect("a block has room for its header");
+    let body_len = u32::try_from(body.len()).expect("a body is at most MAX_BODY_BYTES");
+    let (hashed, hash_field) = head
+        .split_first_chunk_mut::<HASHED_HEADER_BYTES>()
+        .expect("a header is longer than its hashed part");
+    let mut rest = hashed.as_mut_slice();
+    let mut fill = |bytes: &[u8]| {
+        let (field, after) = std::mem::take(&mut rest).split_at_mut(bytes.len());
+        field.copy_from_slice(bytes);
+        rest = after;
+    };
+    fill(&MAGIC);
+    fill(&FORMAT_VERSION.to_le_bytes());
+    fill(&first_position.to_le_bytes());
+    fill(&count.to_le_bytes());
+    fill(&recorded_at.to_le_bytes());
+    fill(&body_len.to_le_bytes());
+    fill(&body_crc.to_le_bytes());
+    fill(prev_hash);
+    let hash = hash_of(hashed, body);
+    hash_field.copy_from_slice(&hash);
+    Header {
         first_position,
         count,
         recorded_at,
@@ -145,8 +202,31 @@ pub fn seal(
         body_crc,
         prev_hash: *prev_hash,
         hash,
+    }
+}
+
+/// CRC of the body of a block that was encoded by [`encode`].
+pub(crate) fn body_crc(block: &[u8]) -> u32 {
+    crc32fast::hash(block.get(HEADER_BYTES..).unwrap_or_default())
+}
+
+/// Looks into a block that was encoded by [`encode`] and has no header yet.
+pub(crate) fn unsealed(block: &[u8], count: u32) -> Option<BlockRef<'_>> {
+    let mut body = block.get(HEADER_BYTES..)?;
+    let header = Header {
+        first_position: 1,
+        count,
+        recorded_at: 0,
+        body_len: 0,
+        body_crc: 0,
+        prev_hash: GENESIS,
+        hash: GENESIS,
     };
-    (bytes, header)
+    let (block, _) = BlockRef::begin(header, &mut body)?;
+    Some(BlockRef {
+        events: body,
+        ..block
+    })
 }
 
 fn hash_of(hashed_header: &[u8], body: &[u8]) -> [u8; 32] {
@@ -456,5 +536,80 @@ impl Block {
                 correlation: body.correlation.clone(),
                 causation: body.causation,
             })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bincode::Options;
+
+    use super::*;
+
+    fn commits() -> Vec<Commit> {
+        let event = |id: &str, expected_version, payload: &[u8]| NewEvent {
+            stream: StreamKey::new("tenant", "kind", id),
+            expected_version,
+            event_type: "kind.Happened".into(),
+            schema: 7,
+            payload: payload.to_vec(),
+        };
+        let bare = Commit {
+            tenant: "tenant".into(),
+            recorded_at: 5,
+            actor: String::new(),
+            correlation: String::new(),
+            causation: 0,
+            command: None,
+            events: vec![event("é", 0, b"")],
+        };
+        let full = Commit {
+            actor: "actor".into(),
+            correlation: "correlation".into(),
+            causation: 9,
+            command: Some(CommandRecord {
+                command_id: "command".into(),
+                input_hash: [8; 32],
+                receipt: vec![1, 2, 3],
+            }),
+            events: vec![event("a", 0, b"x"), event("b", u64::MAX, &[0; 300])],
+            ..bare.clone()
+        };
+        vec![bare, full]
+    }
+
+    #[test]
+    fn a_body_is_what_bincode_makes_of_it() {
+        for commit in commits() {
+            let bytes = encode_body(commit.clone()).unwrap();
+            let count = commit.events.len() as u32;
+            let (block, _) = seal(1, count, 0, &GENESIS, &bytes);
+            let body = decode(1, &block).unwrap().body;
+            let codec = || bincode::DefaultOptions::new().with_fixint_encoding();
+            assert_eq!(codec().serialize(&body).unwrap(), bytes);
+            assert_eq!(codec().deserialize::<Body>(&bytes).unwrap(), body);
+            assert_eq!(bytes.len(), body_bytes(&commit));
+            assert_eq!(body.tenant, commit.tenant);
+            assert_eq!(body.command, commit.command);
+        }
+    }
+
+    #[test]
+    fn a_body_that_ends_too_early_or_too_late_is_refused_even_with_a_right_hash() {
+        for commit in commits() {
+            let count = commit.events.len() as u32;
+            let body = encode_body(commit).unwrap();
+            let read = |body: &[u8], count| {
+                let (block, _) = seal(1, count, 0, &GENESIS, body);
+                decode(1, &block)
+            };
+            assert!(read(&body, count).is_ok());
+            assert!(read(&body, count + 1).is_err(), "more than it has");
+            assert!(read(&body, 0).is_err(), "none");
+            for cut in 0..body.len() {
+                assert!(read(&body[..cut], count).is_err(), "cut at {cut}");
+            }
+            let longer = [body.as_slice(), &[0]].concat();
+            assert!(read(&longer, count).is_err(), "a byte more");
+        }
     }
 }

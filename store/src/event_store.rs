@@ -1,7 +1,8 @@
 //! The trait every log keeps, and the values that go in and come out.
 
 use std::fmt;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, Thread};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -203,28 +204,68 @@ pub struct StoreStats {
 /// A commit that is queued; [`wait`](Ticket::wait) tells when it is durable.
 #[derive(Debug)]
 #[must_use = "a commit is durable only when its ticket says so"]
-pub struct Ticket {
-    answer: Receiver<Result<Appended, StoreError>>,
-}
+pub struct Ticket(Arc<Mutex<Outcome>>);
 
-/// The other end of a [`Ticket`].
-pub type Answer = SyncSender<Result<Appended, StoreError>>;
+/// The other end of a [`Ticket`]. Dropped without an answer, it answers POISONED.
+#[derive(Debug)]
+pub struct Answer(Arc<Mutex<Outcome>>);
+
+#[derive(Debug)]
+enum Outcome {
+    Open,
+    /// Somebody sleeps until it is known.
+    Awaited(Thread),
+    Known(Result<Appended, StoreError>),
+}
 
 impl Ticket {
     /// A ticket and the end that answers it, for implementations of [`EventStore`].
     pub fn pair() -> (Answer, Ticket) {
-        let (sender, answer) = sync_channel(1);
-        (sender, Ticket { answer })
+        let outcome = Arc::new(Mutex::new(Outcome::Open));
+        (Answer(Arc::clone(&outcome)), Ticket(outcome))
     }
 
     /// Waits until the commit is on disk after a real sync, or refused. A refused commit left nothing.
     pub fn wait(self) -> Result<Appended, StoreError> {
-        match self.answer.recv() {
-            Ok(answer) => answer,
-            Err(_) => Err(StoreError::Poisoned {
-                why: "the writer stopped before it answered".into(),
-            }),
+        loop {
+            {
+                let mut outcome = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+                match &*outcome {
+                    Outcome::Known(answer) => return answer.clone(),
+                    Outcome::Open => *outcome = Outcome::Awaited(thread::current()),
+                    Outcome::Awaited(_) => {}
+                }
+            }
+            thread::park();
         }
+    }
+}
+
+impl Answer {
+    /// Tells the outcome, and wakes who waits for it.
+    pub fn send(self, answer: Result<Appended, StoreError>) {
+        self.tell(answer);
+    }
+
+    fn tell(&self, answer: Result<Appended, StoreError>) {
+        let before = {
+            let mut outcome = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            match &*outcome {
+                Outcome::Known(_) => return,
+                _ => std::mem::replace(&mut *outcome, Outcome::Known(answer)),
+            }
+        };
+        if let Outcome::Awaited(thread) = before {
+            thread.unpark();
+        }
+    }
+}
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        self.tell(Err(StoreError::Poisoned {
+            why: "the writer stopped before it answered".into(),
+        }));
     }
 }
 
@@ -275,7 +316,7 @@ pub trait EventStore: Send + Sync {
     ) -> Result<Vec<StoredEvent>, StoreError>;
 
     /// Version of the stream's last durable event; 0 = the stream is empty.
-    fn stream_version(&self, key: &StreamKey) -> u64;
+    fn stream_version(&self, key: &StreamKey) -> Result<u64, StoreError>;
 
     /// The remembered answer of a command, if its commit is durable.
     fn receipt(&self, tenant: &str, command_id: &str) -> Result<Option<StoredReceipt>, StoreError>;

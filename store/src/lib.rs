@@ -24,6 +24,9 @@ pub mod proof;
 mod queue;
 pub mod segments;
 pub mod snapshots;
+#[cfg(test)]
+mod testing;
+mod verify;
 mod writer;
 
 pub use codec::{decode, decode_ref};
@@ -34,6 +37,7 @@ pub use event_store::{
     MAX_PAYLOAD_BYTES, NewEvent, RawBlock, StoreStats, StoredEvent, StoredReceipt, StreamKey,
     Ticket, Verified,
 };
+pub use index::{INDEX_BYTES_PER_MILLION_KEYS, INDEX_TAIL_BYTES, IndexLimits};
 pub use keyring::{Keyring, KeyringError, Sealed};
 pub use ledger::{
     BillRunRequest, DryRun, Ledger, Pace, Receipt, Refused, Request, RunReport, SnapshotNews,
@@ -42,3 +46,4 @@ pub use ledger::{
 pub use log::{Log, SyncHook};
 pub use memory::MemoryStore;
 pub use proof::{Notary, ProofError};
+pub use verify::{VERIFY_BYTES_PER_COMMAND, VERIFY_BYTES_PER_STREAM};

@@ -11,14 +11,16 @@ use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crate::block::{self, Block, Header};
+use crate::block::{self, BlockRef, Header};
 use crate::event_store::{MAX_EVENTS, MAX_ID_BYTES, MAX_PAYLOAD_BYTES};
-use crate::index::Index;
+use crate::index::key::Key;
+use crate::index::{Index, IndexLimits, Keeper};
 use crate::queue::Queue;
+use crate::verify;
 use crate::writer::{self, Pending};
 use crate::{
-    Commit, EachEvent, EventStore, RawBlock, StoreError, StoreStats, StoredEvent, StoredReceipt,
-    StreamKey, Ticket, Verified,
+    Commit, EachEvent, EventRef, EventStore, RawBlock, StoreError, StoreStats, StoredEvent,
+    StoredReceipt, StreamKey, Ticket, Verified,
 };
 
 /// Runs before each real sync; an error is a failed sync. For tests and drills of what the disk may do.
@@ -81,7 +83,7 @@ type Listener = Box<dyn Fn(u64) + Send + Sync>;
 pub(crate) struct Shared<M> {
     pub medium: M,
     pub queue: Queue<Pending>,
-    pub index: RwLock<Index>,
+    pub index: Arc<Keeper>,
     /// The durable head; moves after the index.
     head: Mutex<u64>,
     head_moved: Condvar,
@@ -112,10 +114,6 @@ impl<M> Shared<M> {
         }
     }
 
-    pub fn index(&self) -> std::sync::RwLockReadGuard<'_, Index> {
-        self.index.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn head(&self) -> u64 {
         *self.head.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -124,40 +122,50 @@ impl<M> Shared<M> {
 /// An [`EventStore`] over a medium. Dropping it writes what is queued, then stops.
 pub struct Log<M: Medium> {
     shared: Arc<Shared<M>>,
-    writer: Option<JoinHandle<()>>,
+    threads: Vec<JoinHandle<()>>,
 }
 
 impl<M: Medium> Log<M> {
-    /// Reads and checks every block of the medium, then starts the writer.
+    /// Finds or makes the index, checks every block that is not in it yet, then starts the writer.
     ///
     /// CORRUPT names the first damaged block. Nothing is cut off or repaired: a person decides.
     pub(crate) fn over(medium: M) -> Result<Log<M>, StoreError> {
-        let mut index = Index::empty();
-        medium.scan(1, &mut |at, bytes| {
-            index.admit(block::decode(at, bytes)?.into())?;
-            Ok(true)
-        })?;
+        Log::over_with(medium, IndexLimits::default())
+    }
+
+    /// As [`over`](Log::over), with an index of other sizes.
+    pub(crate) fn over_with(medium: M, limits: IndexLimits) -> Result<Log<M>, StoreError> {
+        let index = Index::open(&medium, limits)?;
         let shared = Arc::new(Shared {
             medium,
             queue: Queue::new(),
             head: Mutex::new(index.tip().head),
-            index: RwLock::new(index),
+            index: Arc::new(Keeper::new(index)),
             head_moved: Condvar::new(),
             syncs: AtomicU64::new(0),
             poison: OnceLock::new(),
             listeners: RwLock::new(Vec::new()),
         });
-        let writer = writer::start(Arc::clone(&shared))
-            .map_err(|e| StoreError::io("starting the writer thread of the log", e))?;
+        let failed = |e| StoreError::io("starting the threads of the log", e);
+        let keeper = shared.index.start().map_err(failed)?;
+        let writer = writer::start(Arc::clone(&shared)).map_err(|e| {
+            shared.index.stop();
+            failed(e)
+        })?;
         Ok(Log {
             shared,
-            writer: Some(writer),
+            threads: vec![writer, keeper],
         })
     }
 
     #[cfg(test)]
     pub(crate) fn medium(&self) -> &M {
         &self.shared.medium
+    }
+
+    #[cfg(test)]
+    pub(crate) fn index(&self) -> &Keeper {
+        &self.shared.index
     }
 
     /// Hands out the durable blocks, checked by themselves and linked to each other, beginning with the one that holds the
@@ -167,13 +175,15 @@ impl<M: Medium> Log<M> {
         after: u64,
         each: &mut dyn FnMut(Header, &[u8]) -> Result<bool, StoreError>,
     ) -> Result<(), StoreError> {
-        let (first, head) = {
-            let index = self.shared.index();
-            (index.block_after(after), index.tip().head)
-        };
-        let Some(first) = first else {
+        let head = self.shared.head();
+        if after >= head {
             return Ok(());
-        };
+        }
+        let first = self
+            .shared
+            .medium
+            .floor(after + 1)?
+            .ok_or_else(|| StoreError::corrupt(1, "missing"))?;
         let (mut expected, mut before, mut ended) = (first, None, false);
         self.shared.medium.scan(first, &mut |at, bytes| {
             // Past the head lies what is written but not yet synced: not a fact yet.
@@ -202,25 +212,25 @@ impl<M: Medium> Log<M> {
         Ok(())
     }
 
-    fn load(&self, first_position: u64) -> Result<Block, StoreError> {
-        let bytes = self
-            .shared
+    fn load(&self, first_position: u64) -> Result<Vec<u8>, StoreError> {
+        self.shared
             .medium
             .load(first_position)?
-            .ok_or_else(|| StoreError::corrupt(first_position, "missing"))?;
-        block::decode(first_position, &bytes)
+            .ok_or_else(|| StoreError::corrupt(first_position, "missing"))
     }
 }
 
 impl<M: Medium> Drop for Log<M> {
     fn drop(&mut self) {
         self.shared.queue.close();
-        if let Some(writer) = self.writer.take() {
+        for thread in self.threads.drain(..) {
             // A listener may hold the last reference; a thread cannot wait for itself.
-            if writer.thread().id() != std::thread::current().id() {
+            if thread.thread().id() != std::thread::current().id() {
                 // A panic of the writer was answered with POISONED to those who waited.
-                let _ = writer.join();
+                let _ = thread.join();
             }
+            // The writer ends first, as it may wait for the keeper of the index.
+            self.shared.index.stop();
         }
     }
 }
@@ -240,7 +250,7 @@ impl<M: Medium> EventStore for Log<M> {
             return Err(poisoned);
         }
         let (answer, ticket) = Ticket::pair();
-        let pending = Pending::encode(commit, answer)?;
+        let pending = Pending::encode(&commit, answer)?;
         match self.shared.queue.push(pending) {
             Ok(()) => Ok(ticket),
             Err(_) => Err(self.shared.poisoned().unwrap_or(StoreError::Poisoned {
@@ -322,41 +332,54 @@ impl<M: Medium> EventStore for Log<M> {
         after_version: u64,
         max: usize,
     ) -> Result<Vec<StoredEvent>, StoreError> {
-        let blocks = self.shared.index().blocks_of(key, after_version, max);
+        let shared = &self.shared;
+        let stream = Key::stream(&key.tenant, &key.kind, &key.id);
+        let entries = shared
+            .index
+            .above(&shared.medium, stream, after_version, max)?;
         let mut events = Vec::new();
-        for first in blocks {
-            let left = max.saturating_sub(events.len());
-            if left == 0 {
-                break;
+        for entry in entries {
+            let bytes = self.load(entry.block)?;
+            for event in block::borrow(entry.block, &bytes)?.events() {
+                let event = event?;
+                if events.len() < max && event.version > after_version && is_of(&event, key) {
+                    events.push(event.to_stored());
+                }
             }
-            events.extend(
-                self.load(first)?
-                    .into_events()
-                    .filter(|event| event.version > after_version && event.stream == *key)
-                    .take(left),
-            );
         }
         Ok(events)
     }
 
-    fn stream_version(&self, key: &StreamKey) -> u64 {
-        self.shared.index().version(key)
+    fn stream_version(&self, key: &StreamKey) -> Result<u64, StoreError> {
+        let shared = &self.shared;
+        let stream = Key::stream(&key.tenant, &key.kind, &key.id);
+        let last = shared.index.last(&shared.medium, stream)?;
+        Ok(last.map_or(0, |entry| entry.version))
     }
 
     fn receipt(&self, tenant: &str, command_id: &str) -> Result<Option<StoredReceipt>, StoreError> {
-        let Some(first) = self.shared.index().command(tenant, command_id) else {
+        let shared = &self.shared;
+        let key = Key::command(tenant, command_id);
+        let Some(entry) = shared.index.last(&shared.medium, key)? else {
             return Ok(None);
         };
-        let block = self.load(first)?;
-        let last_position = block.header.last_position();
-        match block.body.command {
-            Some(command) if command.command_id == command_id => Ok(Some(StoredReceipt {
-                input_hash: command.input_hash,
-                receipt: command.receipt,
-                last_position,
-            })),
+        let bytes = self.load(entry.block)?;
+        let BlockRef {
+            header,
+            tenant: of,
+            command,
+            ..
+        } = block::borrow(entry.block, &bytes)?;
+        match command {
+            Some(command) if command.command_id == command_id && of == tenant => {
+                Ok(Some(StoredReceipt {
+                    input_hash: command.input_hash,
+                    receipt: command.receipt.into(),
+                    last_position: header.last_position(),
+                }))
+            }
             _ => Err(StoreError::corrupt(
-                first,
+                entry.block,
                 format!("does not hold command {command_id}"),
             )),
         }
@@ -396,43 +419,26 @@ impl<M: Medium> EventStore for Log<M> {
     }
 
     fn verify(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<Verified, StoreError> {
-        let head = self.shared.index().tip().head;
-        let mut seen = Index::empty();
-        self.shared.medium.scan(1, &mut |at, bytes| {
-            if at > head {
-                return Ok(false);
-            }
-            seen.admit(block::decode(at, bytes)?.into())?;
-            progress(seen.tip().head, head);
-            Ok(true)
-        })?;
-        let tip = seen.tip();
-        if tip.head != head {
-            return Err(StoreError::corrupt(
-                tip.head + 1,
-                format!("missing, the log's head is {head}"),
-            ));
-        }
-        Ok(Verified {
-            blocks: seen.block_count(),
-            events: tip.head,
-            head: tip.head,
-            head_hash: tip.hash,
-        })
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        verify::run(&self.shared.medium, self.shared.head(), threads, progress)
     }
 
     fn stats(&self) -> StoreStats {
         let disk = self.shared.medium.disk();
-        let index = self.shared.index();
+        let totals = self.shared.index.read().totals();
         StoreStats {
-            events: index.tip().head,
-            blocks: index.block_count(),
-            bytes: index.bytes(),
+            events: totals.tip.head,
+            blocks: totals.blocks,
+            bytes: totals.bytes,
             syncs: self.shared.syncs.load(Ordering::Acquire),
             disk_bytes: disk.bytes,
             volumes: disk.volumes,
         }
     }
+}
+
+fn is_of(event: &EventRef<'_>, key: &StreamKey) -> bool {
+    event.id == key.id && event.kind == key.kind && event.tenant == key.tenant
 }
 
 /// Refuses what no state of the log could take.

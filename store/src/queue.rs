@@ -20,6 +20,9 @@ struct State<T> {
     waiting: VecDeque<T>,
     bytes: usize,
     closed: bool,
+    /// Whether the writer sleeps, and how many submitters do: to wake nobody costs a system call too.
+    writer_sleeps: bool,
+    submitters_sleep: usize,
 }
 
 #[derive(Debug)]
@@ -36,6 +39,8 @@ impl<T: Weighed> Queue<T> {
                 waiting: VecDeque::new(),
                 bytes: 0,
                 closed: false,
+                writer_sleeps: false,
+                submitters_sleep: 0,
             }),
             changed_by_submitter: Condvar::new(),
             changed_by_writer: Condvar::new(),
@@ -56,17 +61,23 @@ impl<T: Weighed> Queue<T> {
             && !state.waiting.is_empty()
             && (state.waiting.len() >= QUEUE_COMMITS || state.bytes + size > QUEUE_BYTES)
         {
+            state.submitters_sleep += 1;
             state = self
                 .changed_by_writer
                 .wait(state)
                 .unwrap_or_else(PoisonError::into_inner);
+            state.submitters_sleep -= 1;
         }
         if state.closed {
             return Err(item);
         }
         state.bytes += size;
         state.waiting.push_back(item);
-        self.changed_by_submitter.notify_one();
+        let sleeps = state.writer_sleeps;
+        drop(state);
+        if sleeps {
+            self.changed_by_submitter.notify_one();
+        }
         Ok(())
     }
 
@@ -78,10 +89,12 @@ impl<T: Weighed> Queue<T> {
             if state.closed {
                 return None;
             }
+            state.writer_sleeps = true;
             state = self
                 .changed_by_submitter
                 .wait(state)
                 .unwrap_or_else(PoisonError::into_inner);
+            state.writer_sleeps = false;
         }
         let mut group = Vec::new();
         let mut bytes = 0;
@@ -94,7 +107,11 @@ impl<T: Weighed> Queue<T> {
             state.bytes -= size;
             group.extend(state.waiting.pop_front());
         }
-        self.changed_by_writer.notify_all();
+        let sleepers = state.submitters_sleep > 0;
+        drop(state);
+        if sleepers {
+            self.changed_by_writer.notify_all();
+        }
         Some(group)
     }
 

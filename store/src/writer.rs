@@ -2,17 +2,21 @@
 //!
 //! It takes what waits, places it in the chain, writes it as one group with one real sync, and only then answers. While
 //! it syncs, the next group gathers: under load one sync serves many commits, and no timer is needed.
+//!
+//! Encoding, the CRC and the keys of the index are the submitters' work; what is left to this thread is what needs the order:
+//! versions, positions and the hash.
 
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError};
 use std::thread::JoinHandle;
 
 use crate::block;
 use crate::event_store::Answer;
-use crate::index::{Index, Placed, Tip};
+use crate::index::key::{ByKey, Key};
+use crate::index::{Facts, Tip};
 use crate::log::{Medium, SealedBlock, Shared};
 use crate::queue::Weighed;
 use crate::{Appended, Commit, StoreError, StreamKey};
@@ -21,38 +25,108 @@ use crate::{Appended, Commit, StoreError, StreamKey};
 const GROUP_COMMITS: usize = 256;
 /// Bytes at which a group is closed: 2 MiB keep the answer within a few milliseconds of a slow disk.
 const GROUP_BYTES: usize = 2 << 20;
+/// Streams whose version the writer remembers beside the index, 24 bytes each: a stream that was just written to is often
+/// written to again, and its last block may be on disk already.
+const RECENT_STREAMS: usize = 1 << 16;
+
+/// Events of one stream, one after the other.
+struct Span {
+    stream: Key,
+    /// The version that the stream must have before the first of them.
+    expected: u64,
+    count: u32,
+    /// Index of the first of them in the commit.
+    event: u32,
+}
 
 /// A queued commit: encoded by its submitter, so that the writer only places it.
 pub(crate) struct Pending {
-    tenant: String,
     recorded_at: i64,
-    command_id: Option<String>,
-    /// Stream and expected version of each event.
-    expected: Vec<(StreamKey, u64)>,
-    body: Vec<u8>,
+    causation: u64,
+    command: Option<Key>,
+    spans: Vec<Span>,
+    /// Number of events.
+    count: u32,
+    /// The block, its header still to be filled in.
+    block: Vec<u8>,
+    body_crc: u32,
     answer: Answer,
 }
 
 impl Pending {
-    pub fn encode(commit: Commit, answer: Answer) -> Result<Pending, StoreError> {
+    pub fn encode(commit: &Commit, answer: Answer) -> Result<Pending, StoreError> {
+        let block = block::encode(commit)?;
+        let command = commit.command.as_ref();
         Ok(Pending {
-            tenant: commit.tenant.clone(),
             recorded_at: commit.recorded_at,
-            command_id: commit.command.as_ref().map(|c| c.command_id.clone()),
-            expected: commit
-                .events
-                .iter()
-                .map(|event| (event.stream.clone(), event.expected_version))
-                .collect(),
-            body: block::encode_body(commit)?,
+            causation: commit.causation,
+            command: command.map(|c| Key::command(&commit.tenant, &c.command_id)),
+            spans: spans(commit),
+            count: u32::try_from(commit.events.len()).expect("a commit has at most 10,000 events"),
+            body_crc: block::body_crc(&block),
+            block,
             answer,
         })
     }
+
+    /// The names, for a refusal: they lie in the encoded body.
+    fn stream(&self, event: u32) -> StreamKey {
+        let event = block::unsealed(&self.block, self.count)
+            .and_then(|block| block.events().nth(event as usize))
+            .and_then(Result::ok);
+        match event {
+            Some(event) => StreamKey::new(event.tenant, event.kind, event.id),
+            None => StreamKey::new("", "", ""),
+        }
+    }
+
+    fn repeated(&self) -> StoreError {
+        let block = block::unsealed(&self.block, self.count);
+        let command = block.and_then(|block| block.command);
+        StoreError::DuplicateCommand {
+            tenant: block.map_or_else(String::new, |block| block.tenant.into()),
+            command_id: command.map_or_else(String::new, |command| command.command_id.into()),
+        }
+    }
+}
+
+fn spans(commit: &Commit) -> Vec<Span> {
+    let mut spans: Vec<Span> = Vec::new();
+    let mut last: Option<&StreamKey> = None;
+    for (event, number) in commit.events.iter().zip(0u32..) {
+        let same = last == Some(&event.stream);
+        match spans.last_mut() {
+            Some(span)
+                if same
+                    && span.expected.checked_add(u64::from(span.count))
+                        == Some(event.expected_version) =>
+            {
+                span.count += 1;
+            }
+            before => {
+                let stream = match before {
+                    Some(span) if same => span.stream,
+                    _ => {
+                        let StreamKey { tenant, kind, id } = &event.stream;
+                        Key::stream(tenant, kind, id)
+                    }
+                };
+                spans.push(Span {
+                    stream,
+                    expected: event.expected_version,
+                    count: 1,
+                    event: number,
+                });
+            }
+        }
+        last = Some(&event.stream);
+    }
+    spans
 }
 
 impl Weighed for Pending {
     fn bytes(&self) -> usize {
-        self.body.len() + block::HEADER_BYTES
+        self.block.len()
     }
 }
 
@@ -61,9 +135,10 @@ pub(crate) fn start<M: Medium>(shared: Arc<Shared<M>>) -> io::Result<JoinHandle<
         .name("indelible-log".into())
         .spawn(move || {
             // Also when this thread dies by a panic: nobody may wait for a writer that is gone.
-            let _stop = CloseOnDrop(Arc::clone(&shared));
-            while let Some(group) = shared.queue.take(GROUP_COMMITS, GROUP_BYTES) {
-                commit(&shared, group);
+            let stop = CloseOnDrop(shared);
+            let mut plan = Plan::new(&stop.0);
+            while let Some(group) = stop.0.queue.take(GROUP_COMMITS, GROUP_BYTES) {
+                commit(&mut plan, group);
             }
         })
 }
@@ -78,42 +153,45 @@ impl<M: Medium> Drop for CloseOnDrop<M> {
     }
 }
 
-fn commit<M: Medium>(shared: &Shared<M>, group: Vec<Pending>) {
+fn commit<M: Medium>(plan: &mut Plan<'_, M>, group: Vec<Pending>) {
+    let shared = plan.shared;
     if let Some(poisoned) = shared.poisoned() {
         for pending in group {
-            // A submitter that no longer waits for its answer has no use for it.
-            let _ = pending.answer.send(Err(poisoned.clone()));
+            pending.answer.send(Err(poisoned.clone()));
         }
         return;
     }
+    shared.index.wait_for_room();
+    plan.begin();
     let mut blocks = Vec::with_capacity(group.len());
-    let mut placed = Vec::with_capacity(group.len());
+    let mut facts = Vec::with_capacity(group.len());
     let mut answers = Vec::with_capacity(group.len());
-    {
-        let index = shared.index();
-        let mut plan = Plan::after(&index);
-        for pending in group {
-            let (waiting, answer) = plan.place(pending);
-            let answer = answer.map(|(sealed, facts)| {
+    for pending in group {
+        match plan.check(&pending) {
+            Ok(()) => {
+                let (sealed, placed, answer) = plan.place(pending);
                 let appended = Appended {
-                    first_position: facts.header.first_position,
-                    last_position: facts.header.last_position(),
+                    first_position: sealed.first_position,
+                    last_position: sealed.last_position,
                 };
                 blocks.push(sealed);
-                placed.push(facts);
-                appended
-            });
-            answers.push((waiting, answer));
+                facts.push(placed);
+                answers.push((answer, Ok(appended)));
+            }
+            Err(refusal) => answers.push((pending.answer, Err(refusal))),
         }
     }
     let durable = if blocks.is_empty() {
         Ok(None)
     } else {
-        write(shared, &blocks, placed).map(Some)
+        write(shared, &blocks, facts).map(Some)
     };
+    if durable.is_ok() {
+        plan.remember();
+    }
     // Refusals wait for the sync too: they may rest on a commit of the same group.
     for (waiting, answer) in answers {
-        let _ = waiting.send(match &durable {
+        waiting.send(match &durable {
             Ok(_) => answer,
             Err(failure) => Err(failure.clone()),
         });
@@ -129,7 +207,7 @@ fn commit<M: Medium>(shared: &Shared<M>, group: Vec<Pending>) {
 fn write<M: Medium>(
     shared: &Shared<M>,
     blocks: &[SealedBlock],
-    placed: Vec<Placed>,
+    facts: Vec<Facts>,
 ) -> Result<u64, StoreError> {
     let written = catch_unwind(AssertUnwindSafe(|| shared.medium.write(blocks)));
     let failure = match written {
@@ -142,12 +220,7 @@ fn write<M: Medium>(
         Some(why) => Err(why),
         None => {
             shared.syncs.fetch_add(1, Ordering::AcqRel);
-            let mut index = shared.index.write().unwrap_or_else(PoisonError::into_inner);
-            placed
-                .into_iter()
-                .try_for_each(|block| index.admit(block))
-                .map(|()| index.tip().head)
-                .map_err(|e| with_causes(&e))
+            know(shared, facts).map_err(|e| with_causes(&e))
         }
     };
     match known {
@@ -162,6 +235,21 @@ fn write<M: Medium>(
     }
 }
 
+fn know<M: Medium>(shared: &Shared<M>, facts: Vec<Facts>) -> Result<u64, StoreError> {
+    let mut index = shared.index.write();
+    let mut full = false;
+    for block in facts {
+        index.take(block)?;
+        full |= index.freeze_if_full();
+    }
+    let head = index.tip().head;
+    drop(index);
+    if full {
+        shared.index.wake();
+    }
+    Ok(head)
+}
+
 fn with_causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
@@ -174,45 +262,124 @@ fn with_causes(error: &dyn std::error::Error) -> String {
 }
 
 /// The log as it will be after the commits of this group that were placed so far.
-struct Plan<'a> {
-    index: &'a Index,
+struct Plan<'a, M: Medium> {
+    shared: &'a Shared<M>,
     tip: Tip,
-    versions: HashMap<StreamKey, u64>,
-    commands: HashSet<(String, String)>,
+    versions: HashMap<Key, u64, ByKey>,
+    commands: HashSet<Key, ByKey>,
+    /// Versions of the commit that is being checked, in its order, and by key.
+    checked: Vec<(Key, u64)>,
+    of_commit: HashMap<Key, u64, ByKey>,
+    /// Durable versions by part of their key; 0 = none. Only this thread changes versions, so they are never old.
+    recent: Vec<(Key, u64)>,
 }
 
-impl<'a> Plan<'a> {
-    fn after(index: &'a Index) -> Plan<'a> {
+impl<'a, M: Medium> Plan<'a, M> {
+    fn new(shared: &'a Shared<M>) -> Plan<'a, M> {
         Plan {
-            index,
-            tip: index.tip(),
-            versions: HashMap::new(),
-            commands: HashSet::new(),
+            shared,
+            tip: Tip::BEFORE_ALL,
+            versions: HashMap::default(),
+            commands: HashSet::default(),
+            checked: Vec::new(),
+            of_commit: HashMap::default(),
+            recent: vec![(Key(0, 0), 0); RECENT_STREAMS],
         }
     }
 
-    /// Gives the commit its place, or refuses it and leaves the plan as it was.
-    fn place(&mut self, pending: Pending) -> (Answer, Result<(SealedBlock, Placed), StoreError>) {
-        let checked = self
-            .check_command(&pending)
-            .and_then(|command| Ok((command, self.check_versions(&pending)?)));
-        let (command, versions) = match checked {
-            Ok(checked) => checked,
-            Err(refusal) => return (pending.answer, Err(refusal)),
-        };
+    /// Begins a group after what is durable.
+    fn begin(&mut self) {
+        self.tip = self.shared.index.read().tip();
+        self.versions.clear();
+        self.commands.clear();
+    }
+
+    /// Keeps the versions of a group that is durable.
+    fn remember(&mut self) {
+        for (key, version) in self.versions.drain() {
+            if let Some(slot) = self.recent.get_mut(slot(key)) {
+                *slot = (key, version);
+            }
+        }
+    }
+
+    /// Refuses a commit that does not fit, and leaves the plan as it was.
+    fn check(&mut self, pending: &Pending) -> Result<(), StoreError> {
+        if pending.causation > self.tip.head {
+            return Err(StoreError::InvalidCommit {
+                what: format!(
+                    "it names position {} as its cause, the log ends at {}",
+                    pending.causation, self.tip.head
+                ),
+            });
+        }
+        if let Some(command) = pending.command {
+            let index = &self.shared.index;
+            if self.commands.contains(&command)
+                || index.last(&self.shared.medium, command)?.is_some()
+            {
+                return Err(pending.repeated());
+            }
+        }
+        self.checked.clear();
+        self.of_commit.clear();
+        for span in &pending.spans {
+            let actual = self.version(span.stream)?;
+            if actual != span.expected {
+                return Err(StoreError::WrongVersion {
+                    stream: pending.stream(span.event),
+                    expected: span.expected,
+                    actual,
+                });
+            }
+            let reached = actual.saturating_add(u64::from(span.count));
+            self.checked.push((span.stream, reached));
+            self.of_commit.insert(span.stream, reached);
+        }
+        Ok(())
+    }
+
+    /// Version of a stream after what was placed, and after what was checked of the commit at hand.
+    fn version(&self, stream: Key) -> Result<u64, StoreError> {
+        if let Some(version) = self.of_commit.get(&stream) {
+            return Ok(*version);
+        }
+        if let Some(version) = self.versions.get(&stream) {
+            return Ok(*version);
+        }
+        if let Some((key, version)) = self.recent.get(slot(stream))
+            && *key == stream
+            && *version > 0
+        {
+            return Ok(*version);
+        }
+        let shared = self.shared;
+        let last = shared.index.last(&shared.medium, stream)?;
+        Ok(last.map_or(0, |entry| entry.version))
+    }
+
+    /// Gives a checked commit its place.
+    fn place(&mut self, pending: Pending) -> (SealedBlock, Facts, Answer) {
+        let Pending {
+            command,
+            count,
+            mut block,
+            body_crc,
+            answer,
+            ..
+        } = pending;
         let first_position = self.tip.head + 1;
-        let count =
-            u32::try_from(pending.expected.len()).expect("a commit has at most 10,000 events");
         let recorded_at = pending.recorded_at.max(self.tip.recorded_at);
-        let (bytes, header) = block::seal(
+        let header = block::seal_in_place(
             first_position,
             count,
             recorded_at,
             &self.tip.hash,
-            &pending.body,
+            body_crc,
+            &mut block,
         );
         self.commands.extend(command);
-        self.versions.extend(versions);
+        self.versions.extend(self.checked.iter().copied());
         self.tip = Tip {
             head: header.last_position(),
             hash: header.hash,
@@ -222,53 +389,17 @@ impl<'a> Plan<'a> {
             first_position,
             last_position: header.last_position(),
             hash: header.hash,
-            bytes,
+            bytes: block,
         };
-        let placed = Placed {
+        let facts = Facts {
             header,
-            tenant: pending.tenant,
-            command_id: pending.command_id,
-            events: pending
-                .expected
-                .into_iter()
-                .map(|(stream, expected)| (stream, expected + 1))
-                .collect(),
+            command,
+            streams: self.checked.clone(),
         };
-        (pending.answer, Ok((sealed, placed)))
+        (sealed, facts, answer)
     }
+}
 
-    fn check_command(&self, pending: &Pending) -> Result<Option<(String, String)>, StoreError> {
-        let Some(command_id) = &pending.command_id else {
-            return Ok(None);
-        };
-        let key = (pending.tenant.clone(), command_id.clone());
-        let known = self.index.command(&pending.tenant, command_id);
-        if known.is_some() || self.commands.contains(&key) {
-            return Err(StoreError::DuplicateCommand {
-                tenant: key.0,
-                command_id: key.1,
-            });
-        }
-        Ok(Some(key))
-    }
-
-    fn check_versions(&self, pending: &Pending) -> Result<HashMap<StreamKey, u64>, StoreError> {
-        let mut versions: HashMap<StreamKey, u64> = HashMap::new();
-        for (stream, expected) in &pending.expected {
-            let actual = versions
-                .get(stream)
-                .or_else(|| self.versions.get(stream))
-                .copied()
-                .unwrap_or_else(|| self.index.version(stream));
-            if actual != *expected {
-                return Err(StoreError::WrongVersion {
-                    stream: stream.clone(),
-                    expected: *expected,
-                    actual,
-                });
-            }
-            versions.insert(stream.clone(), actual + 1);
-        }
-        Ok(versions)
-    }
+fn slot(key: Key) -> usize {
+    key.0 as usize % RECENT_STREAMS
 }

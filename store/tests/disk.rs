@@ -33,7 +33,9 @@ fn a_log_opened_again_is_the_log_that_was_closed() {
     assert_eq!(store.verify(&mut |_, _| {}).unwrap(), verified);
     assert_eq!(store.receipt("t1", "command-7").unwrap(), receipt);
     assert_eq!(
-        store.stream_version(&StreamKey::new("t1", "account", "a")),
+        store
+            .stream_version(&StreamKey::new("t1", "account", "a"))
+            .unwrap(),
         50
     );
     assert_eq!(store.stats().bytes, stats.bytes);

@@ -71,7 +71,7 @@ fn an_empty_log_has_head_zero_and_nothing_to_read(open: Open) {
     assert_eq!(store.head(), 0);
     assert_eq!(store.read(0, 10).unwrap(), []);
     assert_eq!(store.read_stream(&stream("a"), 0, 10).unwrap(), []);
-    assert_eq!(store.stream_version(&stream("a")), 0);
+    assert_eq!(store.stream_version(&stream("a")).unwrap(), 0);
     assert_eq!(store.receipt("t1", "c1").unwrap(), None);
     let verified = store.verify(&mut |_, _| {}).unwrap();
     assert_eq!((verified.blocks, verified.events, verified.head), (0, 0, 0));
@@ -87,7 +87,7 @@ fn a_commit_over_several_streams_gets_gapless_positions_and_versions(open: Open)
         drawn(&*store),
         ["1 a.1", "2 b.1", "3 a.2", "4 b.2", "5 c.1", "6 b.3"]
     );
-    let versions = ["a", "b", "c", "d"].map(|id| store.stream_version(&stream(id)));
+    let versions = ["a", "b", "c", "d"].map(|id| store.stream_version(&stream(id)).unwrap());
     assert_eq!(versions, [2, 3, 1, 0]);
     assert_eq!(store.head(), 6);
 }
@@ -139,7 +139,7 @@ fn a_wrong_version_leaves_nothing_of_its_commit(open: Open) {
         assert_eq!(code(store.append(wrong)), "WRONG_VERSION");
     }
     assert_eq!(store.head(), 2);
-    assert_eq!(store.stream_version(&stream("b")), 0);
+    assert_eq!(store.stream_version(&stream("b")).unwrap(), 0);
     assert_eq!(store.receipt("t1", "c1").unwrap(), None);
     assert_eq!(store.append(commit(&[("b", 0)])).unwrap(), appended(3, 3));
 }
@@ -150,8 +150,8 @@ fn streams_of_two_tenants_never_meet(open: Open) {
     let two = commit_of("t2", &[("a", 0), ("a", 1)]);
     store.append(two).unwrap();
     let of = |tenant| StreamKey::new(tenant, "account", "a");
-    assert_eq!(store.stream_version(&of("t1")), 1);
-    assert_eq!(store.stream_version(&of("t2")), 2);
+    assert_eq!(store.stream_version(&of("t1")).unwrap(), 1);
+    assert_eq!(store.stream_version(&of("t2")).unwrap(), 2);
     let read = store.read_stream(&of("t1"), 0, 10).unwrap();
     assert_eq!(read.len(), 1);
     assert!(read.iter().all(|event| event.stream.tenant == "t1"));
@@ -385,7 +385,7 @@ fn nothing_is_known_before_its_sync(open: Open) {
     assert_eq!(store.head(), 0);
     assert_eq!(store.read(0, 10).unwrap(), []);
     assert_eq!(store.read_stream(&stream("a"), 0, 10).unwrap(), []);
-    assert_eq!(store.stream_version(&stream("a")), 0);
+    assert_eq!(store.stream_version(&stream("a")).unwrap(), 0);
     assert_eq!(store.receipt("t1", "c1").unwrap(), None);
     assert_eq!(store.verify(&mut |_, _| {}).unwrap().events, 0);
     gate.let_syncs_pass();
@@ -557,7 +557,7 @@ fn assert_stops_for_good(store: &dyn EventStore) {
     assert_eq!(code(store.append(commit(&[("b", 0)]))), "POISONED");
     assert_eq!(store.head(), 1);
     assert_eq!(drawn(store), ["1 a.1"]);
-    assert_eq!(store.stream_version(&stream("a")), 1);
+    assert_eq!(store.stream_version(&stream("a")).unwrap(), 1);
     assert_eq!(store.receipt("t1", "c1").unwrap(), None);
 }
 

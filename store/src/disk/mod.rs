@@ -32,7 +32,7 @@ use self::layout::Layout;
 use self::volumes::Volumes;
 use crate::data_dir::DataDir;
 use crate::log::{Disk, Each, Log, Medium, SealedBlock, SyncHook};
-use crate::{StoreError, block};
+use crate::{IndexLimits, StoreError, block};
 
 /// Length of a volume's file above which the next group begins a new volume. After a crash the engine reads one volume
 /// whole, about 0.7 GB a second.
@@ -42,6 +42,8 @@ pub const ROLL_BYTES: u64 = 2 << 30;
 pub struct Options {
     /// Length of a volume's file above which the next group begins a new volume.
     pub roll_bytes: u64,
+    /// Sizes of the index of streams and commands.
+    pub index: IndexLimits,
     /// Runs before each sync of the log; an error is a failed sync.
     pub before_sync: SyncHook,
     /// Tells the bytes that are free.
@@ -54,6 +56,7 @@ impl Default for Options {
     fn default() -> Options {
         Options {
             roll_bytes: ROLL_BYTES,
+            index: IndexLimits::default(),
             before_sync: Box::new(|| Ok(())),
             free_space: Box::new(space::free_bytes),
             before_step: Box::new(|_| Ok(())),
@@ -94,7 +97,8 @@ impl SledStore {
 
     /// As [`open`](SledStore::open), with other limits and hooks.
     pub fn open_with(data: &Path, options: Options) -> Result<SledStore, StoreError> {
-        Log::over(OnDisk::open(data, options)?)
+        let index = options.index;
+        Log::over_with(OnDisk::open(data, options)?, index)
     }
 }
 

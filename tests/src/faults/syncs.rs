@@ -33,7 +33,9 @@ pub fn append_noted(
         submitter: 0,
         number,
     };
-    let at = store.append(commit(name, &|stream| store.stream_version(stream)))?;
+    let at = store.append(commit(name, &|stream| {
+        store.stream_version(stream).expect("the index can be read")
+    }))?;
     let hash = store
         .hash_at(at.last_position)?
         .map_or_else(String::new, hex);

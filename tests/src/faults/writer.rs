@@ -36,7 +36,9 @@ fn submit(store: &SledStore, run: u64, submitter: u64, commits: u64) -> bool {
             number,
         };
         let answer = store
-            .append(commit(name, &|stream| store.stream_version(stream)))
+            .append(commit(name, &|stream| {
+                store.stream_version(stream).expect("the index can be read")
+            }))
             .and_then(|at| Ok((at, store.hash_at(at.last_position)?)));
         match answer {
             Ok((at, hash)) => {
