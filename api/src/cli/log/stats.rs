@@ -1,6 +1,7 @@
 //! `indelible log stats`: what the log holds, in numbers.
 
 use std::collections::{BTreeMap, HashSet};
+use std::io::{self, Write as _};
 
 use clap::Args;
 use comfy_table::{Table, presets};
@@ -12,7 +13,7 @@ use serde::Serialize;
 
 use super::super::backup::{Where, failed, hex};
 use super::super::{Failure, progress};
-use super::measured;
+use super::{hung_up, measured};
 
 #[derive(Args)]
 pub struct Arguments {
@@ -110,30 +111,34 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     bar.finish_and_clear();
     counted.map_err(failed)?;
     counts.streams = counts.seen.len();
-    if arguments.json {
-        println!(
-            "{}",
-            serde_json::to_string(&counts).map_err(Failure::store)?
-        );
+    let mut out = io::stdout().lock();
+    let printed = if arguments.json {
+        let report = serde_json::to_string(&counts).map_err(Failure::store)?;
+        writeln!(out, "{report}")
     } else {
-        print(&counts);
+        print(&mut out, &counts)
+    };
+    match printed {
+        Err(error) if hung_up(&error) => Ok(()),
+        other => other.map_err(Failure::store),
     }
-    Ok(())
 }
 
-fn print(counts: &Counts) {
-    println!(
+fn print(out: &mut impl io::Write, counts: &Counts) -> io::Result<()> {
+    writeln!(
+        out,
         "{} facts of {} streams in {} commits",
         counts.events, counts.streams, counts.commits
-    );
-    println!(
+    )?;
+    writeln!(
+        out,
         "{} bytes of blocks, {} bytes on disk in {} volumes",
         counts.bytes, counts.disk_bytes, counts.volumes
-    );
+    )?;
     if let (Some(first), Some(last)) = (&counts.first_recorded, &counts.last_recorded) {
-        println!("recorded from {first} to {last}");
+        writeln!(out, "recorded from {first} to {last}")?;
     }
-    println!("head {} {}", counts.head, counts.head_hash);
+    writeln!(out, "head {} {}", counts.head, counts.head_hash)?;
     for (what, shares) in [("tenant", &counts.tenants), ("type", &counts.types)] {
         let mut table = Table::new();
         table
@@ -146,6 +151,7 @@ fn print(counts: &Counts) {
                 share.payload_bytes.to_string(),
             ]);
         }
-        println!("\n{table}");
+        writeln!(out, "\n{table}")?;
     }
+    Ok(())
 }
