@@ -8,6 +8,8 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::office::Begin;
+
 mod backup;
 mod bill;
 mod checkpoint;
@@ -131,6 +133,23 @@ pub struct Data {
         env = "INDELIBLE_DATA"
     )]
     pub dir: PathBuf,
+}
+
+/// What a ledger begins with, shared by the subcommands that work with one.
+#[derive(Args, Clone, Copy)]
+pub struct Snapshots {
+    /// Fold the whole log at the start; neither use nor take snapshots of the state.
+    #[arg(long)]
+    no_snapshots: bool,
+}
+
+impl Snapshots {
+    pub fn begin(self) -> Begin {
+        match self.no_snapshots {
+            true => Begin::Log,
+            false => Begin::Snapshot,
+        }
+    }
 }
 
 /// Parses the arguments, runs the command and reports.

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use indelible_domain::kernel::Instant;
 use indelible_projections::{ViewError, Views};
 use indelible_store::{
-    EventStore, Keyring, KeyringError, Ledger, MemoryStore, Notary, SledStore, StoreError,
+    EventStore, Keyring, KeyringError, Ledger, MemoryStore, Notary, SledStore, SnapshotNews,
+    Snapshots, StoreError, snapshots,
 };
 use tokio::sync::watch;
 
@@ -24,6 +25,15 @@ pub struct Office {
     pub head: watch::Receiver<u64>,
 }
 
+/// What the state is made of when an office opens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Begin {
+    /// The newest snapshot that is of use and what follows it; further ones are taken.
+    Snapshot,
+    /// The whole log; no snapshot is read or taken.
+    Log,
+}
+
 /// Why an office does not open.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
@@ -39,6 +49,11 @@ impl Office {
     /// Opens the ledger of a data directory, or makes a new one if the directory is new or empty. Read models that
     /// are new or have another version are made first.
     pub fn open(data: &Path, clock: Clock) -> Result<Arc<Office>, OpenError> {
+        Office::begin(data, clock, Begin::Snapshot)
+    }
+
+    /// Opens likewise, and says what the state is made of.
+    pub fn begin(data: &Path, clock: Clock, begin: Begin) -> Result<Arc<Office>, OpenError> {
         let path = || data.display().to_string();
         let failed = |source| OpenError::Store {
             path: path(),
@@ -49,7 +64,14 @@ impl Office {
             path: path(),
             source,
         })?;
-        let ledger = Ledger::open(Arc::clone(&store)).map_err(failed)?;
+        let ledger = match begin {
+            Begin::Log => Ledger::open(Arc::clone(&store)),
+            Begin::Snapshot => Ledger::open_with_snapshots(
+                Arc::clone(&store),
+                Snapshots::within(data.join(snapshots::FOLDER), log_news),
+            ),
+        }
+        .map_err(failed)?;
         let clock = clock.not_before(last_recorded(store.as_ref()).map_err(failed)?);
         let views = Views::open(store, data, &mut |_| {}).map_err(|source| OpenError::Views {
             path: path(),
@@ -104,6 +126,13 @@ impl Office {
 
     pub fn store(&self) -> &Arc<dyn EventStore> {
         self.ledger.store()
+    }
+}
+
+fn log_news(news: SnapshotNews) {
+    match news {
+        SnapshotNews::Ignored { .. } | SnapshotNews::Failed { .. } => tracing::warn!("{news}"),
+        _ => tracing::info!("{news}"),
     }
 }
 

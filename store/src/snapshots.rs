@@ -17,6 +17,8 @@ use crate::ledger::replay;
 use crate::{EventStore, StoreError};
 pub(crate) use file::{Moment, Snapshot, Unusable};
 
+/// Folder of a data directory that its snapshots lie in.
+pub const FOLDER: &str = "snapshots";
 /// Snapshots kept: the newest, and one more in case it cannot be read.
 const KEPT: usize = 2;
 const SUFFIX: &str = ".snap";

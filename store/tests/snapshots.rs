@@ -149,9 +149,8 @@ impl Folder {
         Ledger::open_with_snapshots(
             store,
             Snapshots {
-                dir: self.path(),
                 pace,
-                told: Box::new(told),
+                ..Snapshots::within(self.path(), told)
             },
         )
     }
@@ -265,9 +264,8 @@ fn snapshots_are_taken_while_commands_go_on_and_the_newest_two_are_kept() {
         }
     };
     let snapshots = Snapshots {
-        dir: folder.path(),
         pace: every(10),
-        told: Box::new(told),
+        ..Snapshots::within(folder.path(), told)
     };
     let ledger = Ledger::open_with_snapshots(Arc::clone(&store) as Arc<dyn EventStore>, snapshots);
     let ledger = ledger.expect("opens");
@@ -514,6 +512,27 @@ fn a_folder_that_cannot_be_written_costs_the_snapshot_and_nothing_else() {
     );
     assert!(told.len() > 1, "no snapshot was tried");
     assert!(state(&folder.open(&store, every(8))) == folded(&store));
+}
+
+#[test]
+fn a_snapshot_never_takes_the_room_the_log_needs() {
+    let (store, folder) = (Arc::new(MemoryStore::new()), Folder::new());
+    let news = Arc::clone(&folder.news);
+    let told = move |new| news.lock().expect("no panic").push(new);
+    let snapshots = Snapshots {
+        pace: every(8),
+        free_space: Box::new(|_| Ok(64 << 20)),
+        ..Snapshots::within(folder.path(), told)
+    };
+    let ledger = Ledger::open_with_snapshots(Arc::clone(&store) as Arc<dyn EventStore>, snapshots);
+    let ledger = ledger.expect("opens");
+    customers(&ledger, "t");
+    drop(ledger);
+    let told = folder.told();
+    assert!(told.len() > 1, "no snapshot was tried");
+    let full = "failed: 67108864 bytes are free on the disk";
+    assert!(told[1..].iter().all(|t| t.starts_with(full)), "{told:?}");
+    assert_eq!(folder.files(), Vec::<String>::new());
 }
 
 #[test]

@@ -8,7 +8,7 @@ use indelible_store::Request;
 use indelible_store::ledger::BillRunRequest;
 use serde_json::json;
 
-use super::{Data, Failure, progress};
+use super::{Data, Failure, Snapshots, progress};
 use crate::clock::Clock;
 use crate::office::Office;
 use crate::request_id::RequestId;
@@ -23,6 +23,8 @@ const SHOWN: usize = 20;
 pub struct Arguments {
     #[command(flatten)]
     data: Data,
+    #[command(flatten)]
+    snapshots: Snapshots,
     /// Bills what is due on or before this day. Default: today in each account's zone.
     #[arg(long, value_name = "DATE", value_parser = date)]
     as_of: Option<Date>,
@@ -57,7 +59,12 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
             arguments.data.dir.display()
         )));
     }
-    let office = Office::open(&arguments.data.dir, Clock::Machine).map_err(Failure::store)?;
+    let office = Office::begin(
+        &arguments.data.dir,
+        Clock::Machine,
+        arguments.snapshots.begin(),
+    )
+    .map_err(Failure::store)?;
     let now = office.clock.now();
     let day = arguments
         .as_of

@@ -9,7 +9,7 @@ use indelible_domain::mediation::formats::Format;
 use indelible_store::Request;
 use serde_json::json;
 
-use super::{Data, Failure, progress};
+use super::{Data, Failure, Snapshots, progress};
 use crate::clock::Clock;
 use crate::ingest::{self, Origin};
 use crate::office::Office;
@@ -37,6 +37,8 @@ pub struct Arguments {
     tenant: String,
     #[command(flatten)]
     data: Data,
+    #[command(flatten)]
+    snapshots: Snapshots,
     /// Print a JSON object.
     #[arg(long)]
     json: bool,
@@ -53,7 +55,12 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let path = arguments.file.display().to_string();
     let bytes = std::fs::read(&arguments.file)
         .map_err(|e| Failure::store(format!("{path} cannot be read: {e}")))?;
-    let office = Office::open(&arguments.data.dir, Clock::Machine).map_err(Failure::store)?;
+    let office = Office::begin(
+        &arguments.data.dir,
+        Clock::Machine,
+        arguments.snapshots.begin(),
+    )
+    .map_err(Failure::store)?;
     let name = arguments
         .file
         .file_name()

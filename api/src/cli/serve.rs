@@ -8,7 +8,7 @@ use clap::Args;
 use indelible_store::ProofError;
 use indelible_store::proof::{CHECKPOINT_BLOCKS, Follower, Signed};
 
-use super::{Data, Failure};
+use super::{Data, Failure, Snapshots};
 use crate::auth::Keys;
 use crate::clock::Clock;
 use crate::office::Office;
@@ -23,6 +23,8 @@ pub const EXAMPLE: &str = "Example:\n  indelible serve --data ./indelible-data -
 pub struct Arguments {
     #[command(flatten)]
     data: Data,
+    #[command(flatten)]
+    snapshots: Snapshots,
     /// Address to listen on; port 0 takes a free one.
     #[arg(long, value_name = "ADDRESS:PORT", default_value = server::DEFAULT_ADDRESS, env = "INDELIBLE_LISTEN")]
     listen: SocketAddr,
@@ -40,7 +42,8 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     // Before the log is read, which may take a while.
     let keys = Keys::load(data).map_err(Failure::store)?;
     server::check(arguments.listen, &keys).map_err(Failure::refused)?;
-    let office = Office::open(data, Clock::Machine).map_err(Failure::store)?;
+    let office =
+        Office::begin(data, Clock::Machine, arguments.snapshots.begin()).map_err(Failure::store)?;
     let _checkpoints = follow(&office, arguments.checkpoint_blocks);
     listen(office, data, arguments.listen)
 }

@@ -23,6 +23,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 pub use layout::StepHook;
 pub use space::SpaceProbe;
+pub(crate) use space::{RESERVE_BYTES, free_bytes};
 
 use self::cache::Cache;
 use self::engine::Volume;

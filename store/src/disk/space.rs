@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::StoreError;
 
 /// Bytes that must stay free: the engine rewrites pages and begins segments of 16 MiB as it likes.
-pub(super) const RESERVE_BYTES: u64 = 64 << 20;
+pub(crate) const RESERVE_BYTES: u64 = 64 << 20;
 /// What a group may take for each of its bytes: every part is written more than once before it rests.
 const TIMES_WRITTEN: u64 = 8;
 
@@ -16,14 +16,14 @@ pub type SpaceProbe = Box<dyn Fn(&Path) -> io::Result<u64> + Send + Sync>;
 
 /// What the file system leaves to this user.
 #[cfg(unix)]
-pub(super) fn free_bytes(dir: &Path) -> io::Result<u64> {
+pub(crate) fn free_bytes(dir: &Path) -> io::Result<u64> {
     let found = rustix::fs::statvfs(dir)?;
     Ok(found.f_bavail.saturating_mul(found.f_frsize))
 }
 
 /// Not asked for: what the operating system answers to a write has to do.
 #[cfg(not(unix))]
-pub(super) fn free_bytes(_dir: &Path) -> io::Result<u64> {
+pub(crate) fn free_bytes(_dir: &Path) -> io::Result<u64> {
     Ok(u64::MAX)
 }
 

@@ -11,6 +11,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::{LOOK_AGAIN, Ledger, Live, replay};
+use crate::disk::{RESERVE_BYTES, SpaceProbe, free_bytes};
 use crate::event_store::MAX_PAYLOAD_BYTES;
 use crate::snapshots::{Moment, Shelf};
 use crate::{EventStore, StoreError};
@@ -56,8 +57,25 @@ impl Pace {
 pub struct Snapshots {
     pub dir: PathBuf,
     pub pace: Pace,
+    /// Tells how much room there is: a snapshot must never take what the log needs.
+    pub free_space: SpaceProbe,
     /// Called when the ledger opens, and by the thread that takes snapshots. It must not hold the ledger.
     pub told: Box<dyn Fn(SnapshotNews) + Send + Sync>,
+}
+
+impl Snapshots {
+    /// Snapshots in a folder, at the default pace.
+    pub fn within(
+        dir: impl Into<PathBuf>,
+        told: impl Fn(SnapshotNews) + Send + Sync + 'static,
+    ) -> Snapshots {
+        Snapshots {
+            dir: dir.into(),
+            pace: Pace::default(),
+            free_space: Box::new(free_bytes),
+            told: Box::new(told),
+        }
+    }
 }
 
 /// What happened to a snapshot.
@@ -129,7 +147,12 @@ impl Ledger {
         store: Arc<dyn EventStore>,
         snapshots: Snapshots,
     ) -> Result<Ledger, StoreError> {
-        let Snapshots { dir, pace, told } = snapshots;
+        let Snapshots {
+            dir,
+            pace,
+            free_space,
+            told,
+        } = snapshots;
         let shelf = Shelf::new(&dir);
         shelf.remove_unfinished();
         let begun = Instant::now();
@@ -168,8 +191,10 @@ impl Ledger {
             store: Arc::clone(&ledger.store),
             live: Arc::clone(&ledger.live),
             stopped: Arc::clone(&ledger.stopped),
+            dir,
             shelf,
             pace,
+            free_space,
             told,
             last,
         };
@@ -273,8 +298,10 @@ struct Work {
     store: Arc<dyn EventStore>,
     live: Arc<RwLock<Live>>,
     stopped: Arc<OnceLock<String>>,
+    dir: PathBuf,
     shelf: Shelf,
     pace: Pace,
+    free_space: SpaceProbe,
     told: Box<dyn Fn(SnapshotNews) + Send + Sync>,
     last: Last,
 }
@@ -339,6 +366,7 @@ impl Work {
     }
 
     fn try_take(&mut self) -> Result<SnapshotNews, String> {
+        self.room()?;
         let begun = Instant::now();
         let (world, position) = {
             let live = self.live.read().unwrap_or_else(PoisonError::into_inner);
@@ -374,6 +402,25 @@ impl Work {
             paused,
             took: begun.elapsed(),
         })
+    }
+
+    /// Refuses to write where the log could be left without its reserve. A state grows by less than its log.
+    fn room(&self) -> Result<(), String> {
+        let needed = RESERVE_BYTES
+            .saturating_add(self.last.size)
+            .saturating_add(self.since().1);
+        // The folder is made with the first snapshot.
+        let place = match self.dir.parent() {
+            Some(parent) if !self.dir.exists() => parent,
+            _ => &self.dir,
+        };
+        let free = (self.free_space)(place).map_err(|e| format!("asking for room failed: {e}"))?;
+        match free < needed {
+            true => Err(format!(
+                "{free} bytes are free on the disk, it may need {needed}"
+            )),
+            false => Ok(()),
+        }
     }
 
     /// Waits until the copied state is durable: it may hold commits that still wait for the disk.
