@@ -1,5 +1,6 @@
 //! `kill -9` of the writer at random moments: while it opens, while it waits for a sync, between sync and answer.
 
+use std::io;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -54,6 +55,7 @@ pub struct Sums {
     pub acknowledged: u64,
     pub unanswered: u64,
     pub compared: u64,
+    pub volumes: u64,
 }
 
 impl Sums {
@@ -63,10 +65,13 @@ impl Sums {
         self.compared += compared.commits;
     }
 
-    /// Adds what one directory knew in the end.
-    pub fn close(&mut self, truth: &Truth, last: Compared) {
+    /// Adds what one directory knew in the end, and removes it.
+    pub fn close(&mut self, truth: &Truth, last: Compared, data: &Path) -> io::Result<()> {
+        self.volumes += std::fs::read_dir(data.join("log"))?.count() as u64;
+        std::fs::remove_dir_all(data)?;
         self.acknowledged += truth.len();
         self.unanswered += last.unanswered;
+        Ok(())
     }
 }
 
@@ -88,9 +93,9 @@ pub fn drill(setting: &Setting) -> Result<Outcome, String> {
         let compared = told.map_err(|e| format!("kill {run}: {e}"))?;
         sums.add(compared);
         if run % RUNS_PER_DIRECTORY == RUNS_PER_DIRECTORY - 1 || run + 1 == setting.kills {
-            sums.close(&truth, compared);
+            sums.close(&truth, compared, &data)
+                .map_err(|e| e.to_string())?;
             truth = Truth::default();
-            std::fs::remove_dir_all(&data).map_err(|e| e.to_string())?;
         }
     }
     if sums.acknowledged < setting.kills {
@@ -100,7 +105,12 @@ pub fn drill(setting: &Setting) -> Result<Outcome, String> {
         ));
     }
     Ok(Outcome::Passed(format!(
-        "{} kills, {} acknowledged commits all there, {} more were under way and are whole, opened {} times, {} commits compared",
-        setting.kills, sums.acknowledged, sums.unanswered, sums.opened, sums.compared
+        "{} kills, {} acknowledged commits all there, {} more were under way and are whole, {} volumes, opened {} times, {} commits compared",
+        setting.kills,
+        sums.acknowledged,
+        sums.unanswered,
+        sums.volumes,
+        sums.opened,
+        sums.compared
     )))
 }

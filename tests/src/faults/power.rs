@@ -64,16 +64,17 @@ fn cuts_on(disk: &Mounted, kind: Kind, exe: &Path, seed: u64, cuts: u64) -> Resu
             .map_err(|e| format!("power cut {run} on {}: {e}", kind.name()))?;
         sums.add(compared);
         if run % RUNS_PER_DIRECTORY == RUNS_PER_DIRECTORY - 1 || run + 1 == cuts {
-            sums.close(&truth, compared);
+            sums.close(&truth, compared, &data)
+                .map_err(|e| e.to_string())?;
             truth = Truth::default();
-            fs::remove_dir_all(&data).map_err(|e| e.to_string())?;
         }
     }
     Ok(format!(
-        "{}: {cuts} cuts, {} acknowledged commits all there, {} more were under way and are whole",
+        "{}: {cuts} cuts, {} acknowledged commits all there, {} more were under way and are whole, {} volumes",
         kind.name(),
         sums.acknowledged,
-        sums.unanswered
+        sums.unanswered,
+        sums.volumes
     ))
 }
 

@@ -3,16 +3,18 @@
 use std::io::Write;
 use std::path::Path;
 
-use indelible_store::{EventStore, SledStore, StoreError};
+use indelible_store::{EventStore, Options, SledStore, StoreError};
 
 use super::load::{Name, SUBMITTERS, commit};
+
+const ROLL_BYTES: u64 = 20 << 20;
 
 /// Appends from all submitters at once until each has done its number of commits or was refused. One line for each
 /// answer, written in one piece: `acked NAME FIRST LAST HASH` or `refused CODE SENTENCE`.
 ///
 /// Answers whether every commit was acknowledged.
 pub fn write(data: &Path, run: u64, commits: u64) -> Result<bool, StoreError> {
-    let store = SledStore::open(data)?;
+    let store = SledStore::open_with(data, rolling_often())?;
     say("open");
     let done = std::thread::scope(|scope| {
         let submitters: Vec<_> = (0..SUBMITTERS)
@@ -26,6 +28,14 @@ pub fn write(data: &Path, run: u64, commits: u64) -> Result<bool, StoreError> {
             .all(|submitter| matches!(submitter.join(), Ok(true)))
     });
     Ok(done)
+}
+
+/// A new volume is begun as soon as the engine's file is longer than one of its segments.
+fn rolling_often() -> Options {
+    Options {
+        roll_bytes: ROLL_BYTES,
+        ..Options::default()
+    }
 }
 
 fn submit(store: &SledStore, run: u64, submitter: u64, commits: u64) -> bool {
