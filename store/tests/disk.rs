@@ -453,3 +453,14 @@ fn whichever_sync_fails_first_no_later_commit_is_acknowledged() {
         assert!(head == failing || head == failing + 1, "{head} commits");
     }
 }
+
+#[test]
+fn what_the_engine_left_of_a_snapshot_when_it_died_does_not_keep_the_log_shut() {
+    let dir = tempfile::tempdir().unwrap();
+    append_some(&SledStore::open(dir.path()).unwrap(), 0, 3);
+    let volume = dir.path().join("log/00000000000000000001");
+    assert!(volume.is_dir(), "where the engine works");
+    fs::write(volume.join("snap.FFFFFFFFFFFFFFFF.generating"), [0; 20]).unwrap();
+    let store = SledStore::open(dir.path()).unwrap();
+    assert_eq!(ids(&store).len(), 3);
+}

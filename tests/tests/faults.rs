@@ -20,12 +20,12 @@ fn main() -> ExitCode {
     let setting = Setting {
         exe: env!("CARGO_BIN_EXE_indelible-faults").into(),
         seed: 1,
-        kills: 20,
+        kills: 10,
         cuts: 20,
         flips: 1_000,
-        flip_commits: 24,
+        flip_commits: 16,
         torn: (10, 6),
-        failing_syncs: vec![1, 2, 7, 20],
+        failing_syncs: vec![1, 7, 20],
     };
     let lines = run(&setting, filter, &mut |line| println!("{}", line.text()));
     println!("{}", summary(&lines));

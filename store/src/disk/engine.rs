@@ -33,6 +33,8 @@ const KEY_BYTES: usize = 10;
 /// sled's file of pages, and its settings.
 const PAGES: &str = "db";
 const SETTINGS: &str = "conf";
+/// How the name of a snapshot ends while the engine writes it.
+const UNFINISHED: &str = ".generating";
 
 /// What a volume is opened for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +66,8 @@ impl Volume {
                 Purpose::Reading => READ_CACHE_BYTES,
             })
             .flush_every_ms((purpose == Purpose::Writing).then_some(FLUSH_EVERY_MS));
+        drop_half_snapshots(path)
+            .map_err(|e| StoreError::io(format!("looking at {}", path.display()), e))?;
         let tree =
             open_tree(&config).map_err(|e| engine("opening a volume of the log", first, e))?;
         let file = make_durable(path)
@@ -200,6 +204,23 @@ fn open_tree(config: &sled::Config) -> sled::Result<sled::Db> {
             other => return other,
         }
     }
+}
+
+/// Removes what the engine left of a snapshot that it could not finish because it died or the disk was full: it would
+/// take it for a whole one at the next start, and refuse. A finished snapshot has another name, and the one before is kept
+/// until then.
+fn drop_half_snapshots(path: &Path) -> io::Result<()> {
+    let entries = match std::fs::read_dir(path) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+        other => other?,
+    };
+    for entry in entries {
+        let entry = entry?;
+        if entry.file_name().to_string_lossy().ends_with(UNFINISHED) {
+            std::fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 fn make_durable(path: &Path) -> io::Result<File> {

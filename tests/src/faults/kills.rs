@@ -106,11 +106,6 @@ pub fn drill(setting: &Setting) -> Result<Outcome, String> {
     }
     Ok(Outcome::Passed(format!(
         "{} kills, {} acknowledged commits all there, {} more were under way and are whole, {} volumes, opened {} times, {} commits compared",
-        setting.kills,
-        sums.acknowledged,
-        sums.unanswered,
-        sums.volumes,
-        sums.opened,
-        sums.compared
+        setting.kills, sums.acknowledged, sums.unanswered, sums.volumes, sums.opened, sums.compared
     )))
 }
