@@ -16,17 +16,12 @@ pub(super) struct Volumes {
     /// First position of every volume, ascending.
     firsts: RwLock<Vec<u64>>,
     active: RwLock<Arc<Volume>>,
-    reading: Mutex<Reading>,
+    /// Closed volumes that stay open for the next reader; the one used last is at the back.
+    reading: Mutex<VecDeque<Arc<Volume>>>,
+    /// Volumes that somebody may still have: a database cannot be opened twice.
+    used: Mutex<HashMap<u64, Weak<Volume>>>,
     /// Closes the volume that was written before, off the writer's way.
     closing: Mutex<Option<JoinHandle<()>>>,
-}
-
-#[derive(Default)]
-struct Reading {
-    /// The one used last is at the back.
-    open: VecDeque<Arc<Volume>>,
-    /// Those that a reader may still have after they left `open`: a database cannot be opened twice.
-    used: HashMap<u64, Weak<Volume>>,
 }
 
 impl Volumes {
@@ -41,7 +36,8 @@ impl Volumes {
             layout,
             firsts: RwLock::new(firsts),
             active: RwLock::new(Arc::new(active)),
-            reading: Mutex::new(Reading::default()),
+            reading: Mutex::default(),
+            used: Mutex::default(),
             closing: Mutex::new(None),
         })
     }
@@ -73,15 +69,15 @@ impl Volumes {
         if active.first == first {
             return Ok(active);
         }
-        // Held while it opens: of two readers, one opens it. Whoever writes does not come by here.
-        let mut reading = self.reading();
-        if let Some(at) = reading.open.iter().position(|volume| volume.first == first)
-            && let Some(volume) = reading.open.remove(at)
+        // Held while it opens: of two readers, one opens it. The writer does not ask for it.
+        let mut reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(at) = reading.iter().position(|volume| volume.first == first)
+            && let Some(volume) = reading.remove(at)
         {
-            reading.open.push_back(Arc::clone(&volume));
+            reading.push_back(Arc::clone(&volume));
             return Ok(volume);
         }
-        let used = reading.used.get(&first).and_then(Weak::upgrade);
+        let used = self.used().get(&first).and_then(Weak::upgrade);
         let volume = match used {
             Some(volume) => volume,
             None => Arc::new(Volume::open(
@@ -90,11 +86,10 @@ impl Volumes {
                 Purpose::Reading,
             )?),
         };
-        reading.used.retain(|_, volume| volume.strong_count() > 0);
-        reading.used.insert(first, Arc::downgrade(&volume));
-        reading.open.push_back(Arc::clone(&volume));
-        let unused = (reading.open.len() > OPEN_FOR_READING)
-            .then(|| reading.open.pop_front())
+        self.use_from_now_on(&volume);
+        reading.push_back(Arc::clone(&volume));
+        let unused = (reading.len() > OPEN_FOR_READING)
+            .then(|| reading.pop_front())
             .flatten();
         drop(reading);
         // Closes it, if nobody reads it.
@@ -102,8 +97,15 @@ impl Volumes {
         Ok(volume)
     }
 
-    fn reading(&self) -> MutexGuard<'_, Reading> {
-        self.reading.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Never held while a database opens or closes.
+    fn used(&self) -> MutexGuard<'_, HashMap<u64, Weak<Volume>>> {
+        self.used.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn use_from_now_on(&self, volume: &Arc<Volume>) {
+        let mut used = self.used();
+        used.retain(|_, volume| volume.strong_count() > 0);
+        used.insert(volume.first, Arc::downgrade(volume));
     }
 
     /// Begins a new volume at a position. The one before is closed as soon as its last reader is done.
@@ -114,15 +116,14 @@ impl Volumes {
             first,
             Purpose::Writing,
         )?);
+        // Before it is no longer the active one, so that no reader opens it a second time.
+        self.use_from_now_on(&self.active());
         let before = {
             let mut active = self.active.write().unwrap_or_else(PoisonError::into_inner);
             let mut firsts = self.firsts.write().unwrap_or_else(PoisonError::into_inner);
             firsts.push(first);
             std::mem::replace(&mut *active, Arc::clone(&volume))
         };
-        self.reading()
-            .used
-            .insert(before.first, Arc::downgrade(&before));
         let closing = thread::Builder::new()
             .name("indelible-close".into())
             .spawn(move || drop(before))
