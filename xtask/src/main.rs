@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 mod deny;
+mod peers;
 mod prepare;
 mod soak;
 
@@ -12,6 +13,7 @@ usage: cargo xtask CHORE
 
   test   everything the CI runs: prepare the machine, format, licences and advisories, clippy, tests
   soak   1,000 kills, 200 power cuts and the other drills of docs/reliability.md, and writes their report there
+  peers  the log beside a raw file, PostgreSQL and UmaDB in one run; installs the two where it may; prints JSON
   deny   only the check of licences and known advisories (offline)
   sdl    write api/schema.graphql anew after a change of the GraphQL schema";
 
@@ -21,6 +23,7 @@ fn main() -> ExitCode {
     let done = match chore.as_str() {
         "test" => test(&root),
         "soak" => soak::soak(&root),
+        "peers" => peers::run(&root),
         "deny" => deny::check(&root),
         "sdl" => sdl(&root),
         _ => {

@@ -12,6 +12,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::{prepare, succeeds};
+
 /// Clients, events per commit, events per round of the log, events per round of the servers.
 const SHAPES: [(u64, u64, u64, u64); 3] = [
     (1, 1, 20_000, 10_000),
@@ -25,7 +27,12 @@ const APART: Duration = Duration::from_millis(100);
 
 /// Measures and prints one JSON object.
 pub fn run(root: &Path) -> Result<(), String> {
-    let indelible = build(root, &root.join("Cargo.toml"), "indelible", Some("indelible-api"))?;
+    let indelible = build(
+        root,
+        &root.join("Cargo.toml"),
+        "indelible",
+        Some("indelible-api"),
+    )?;
     let mut places = vec![];
     let mut left_out = vec![];
     let scratch = Scratch::new()?;
@@ -45,8 +52,11 @@ pub fn run(root: &Path) -> Result<(), String> {
     let peers = match places.is_empty() {
         true => None,
         false => {
-            if !super::succeeds("protoc", &["--version"]) {
-                super::install("protobuf-compiler")?;
+            if !succeeds("protoc", &["--version"]) && !prepare::install_package("protobuf-compiler")
+            {
+                return Err(
+                    "cannot install protobuf-compiler, which UmaDB's client is built with".into(),
+                );
             }
             let manifest = root.join("xtask/peers/Cargo.toml");
             Some(build(root, &manifest, "indelible-peers", None)?)
@@ -85,7 +95,8 @@ fn shape(
     let rate = answer["events_per_second"].as_u64().unwrap_or(0);
     if let Some(peers) = peers {
         let mut load = Command::new(peers);
-        load.args([&clients, &batch, &peer_events, &rounds]).args(places);
+        load.args([&clients, &batch, &peer_events, &rounds])
+            .args(places);
         if let Value::Object(others) = printed(&mut load)? {
             for (name, mut other) in others {
                 let theirs = other["events_per_second"].as_u64().unwrap_or(0).max(1);
@@ -118,7 +129,12 @@ fn build(
     let mut cargo = Command::new("cargo");
     cargo
         .current_dir(root)
-        .args(["build", "--release", "--message-format=json", "--manifest-path"])
+        .args([
+            "build",
+            "--release",
+            "--message-format=json",
+            "--manifest-path",
+        ])
         .arg(manifest);
     if let Some(package) = package {
         cargo.args(["--package", package]);
@@ -167,8 +183,8 @@ impl Postgres {
         let programs = match postgres_programs() {
             Some(programs) => programs,
             None => {
-                super::install("postgresql")?;
-                postgres_programs().ok_or("PostgreSQL's initdb is not where Debian puts it")?
+                prepare::install_package("postgresql");
+                postgres_programs().ok_or("PostgreSQL is not there and cannot be installed")?
             }
         };
         let data = scratch.join("postgres");
@@ -189,7 +205,7 @@ impl Postgres {
             command.stdout(Stdio::null()).stderr(Stdio::null());
             command
         };
-        if as_root && !super::succeeds("chown", &["postgres", &data.display().to_string()]) {
+        if as_root && !succeeds("chown", &["postgres", &data.display().to_string()]) {
             return Err("cannot hand a directory to the user postgres".into());
         }
         let data = data.display().to_string();
@@ -201,12 +217,27 @@ impl Postgres {
         }
         let port = free_port().map_err(|e| e.to_string())?;
         let number = port.to_string();
-        let server = run("postgres", &["-D", &data, "-p", &number, "-k", "/tmp", "-c", "max_connections=200"])
-            .spawn()
-            .map_err(|e| format!("cannot start postgres: {e}"))?;
+        let server = run(
+            "postgres",
+            &[
+                "-D",
+                &data,
+                "-p",
+                &number,
+                "-k",
+                "/tmp",
+                "-c",
+                "max_connections=200",
+            ],
+        )
+        .spawn()
+        .map_err(|e| format!("cannot start postgres: {e}"))?;
         let mut started = Postgres { server, port };
         let ready = programs.join("pg_isready").display().to_string();
-        until(|| super::succeeds(&ready, &["-h", "127.0.0.1", "-p", &number]), &mut started.server)?;
+        until(
+            || succeeds(&ready, &["-h", "127.0.0.1", "-p", &number]),
+            &mut started.server,
+        )?;
         Ok(started)
     }
 }
@@ -233,8 +264,11 @@ struct Umadb {
 
 impl Umadb {
     fn start(scratch: &Path) -> Result<Umadb, String> {
-        if !super::succeeds("umadb", &["--version"])
-            && !super::succeeds("python3", &["-m", "pip", "install", "--quiet", "umadb==0.7.8"])
+        if !succeeds("umadb", &["--version"])
+            && !succeeds(
+                "python3",
+                &["-m", "pip", "install", "--quiet", "umadb==0.7.8"],
+            )
         {
             return Err("cannot install the Python package umadb".into());
         }
@@ -276,7 +310,7 @@ fn until(ready: impl Fn() -> bool, server: &mut Child) -> Result<(), String> {
 
 /// Asks a server to end, as an operator would.
 fn end(server: &mut Child) {
-    let asked = super::succeeds("kill", &["-INT", &server.id().to_string()]);
+    let asked = succeeds("kill", &["-INT", &server.id().to_string()]);
     if !asked {
         // It may be gone already.
         let _ = server.kill();

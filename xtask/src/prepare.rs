@@ -73,15 +73,7 @@ fn install(needed: &Needed) -> Result<(), String> {
     say(&format!(
         "{program} is missing, {used}: installing {package} with apt-get"
     ));
-    let install = [
-        "install",
-        "--yes",
-        "--no-install-recommends",
-        needed.package,
-    ];
-    let installed = succeeds("apt-get", &install)
-        || (succeeds("apt-get", &["update"]) && succeeds("apt-get", &install));
-    if installed {
+    if install_package(package) {
         return Ok(());
     }
     let sentence = format!(
@@ -94,4 +86,11 @@ fn install(needed: &Needed) -> Result<(), String> {
         return Ok(());
     }
     Err(sentence)
+}
+
+/// Asks the system's package manager; false where it cannot.
+pub fn install_package(package: &str) -> bool {
+    let install = ["install", "--yes", "--no-install-recommends", package];
+    succeeds("apt-get", &install)
+        || (succeeds("apt-get", &["update"]) && succeeds("apt-get", &install))
 }

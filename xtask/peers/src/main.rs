@@ -111,13 +111,17 @@ async fn postgres_clients(connection: &str, count: u64) -> Result<Vec<Box<dyn Cl
 async fn umadb_clients(url: &str, count: u64) -> Result<Vec<Box<dyn Client>>, Failure> {
     let mut clients: Vec<Box<dyn Client>> = vec![];
     for _ in 0..count {
-        let client = umadb_client::AsyncUmaDbClient::connect(url.to_string(), None, None, None).await?;
+        let client =
+            umadb_client::AsyncUmaDbClient::connect(url.to_string(), None, None, None).await?;
         clients.push(Box::new(Umadb(client)));
     }
     Ok(clients)
 }
 
-async fn round(shape: Shape, clients: Vec<Box<dyn Client>>) -> Result<(Duration, Vec<Duration>), Failure> {
+async fn round(
+    shape: Shape,
+    clients: Vec<Box<dyn Client>>,
+) -> Result<(Duration, Vec<Duration>), Failure> {
     let start = Instant::now();
     let running: Vec<_> = clients
         .into_iter()
@@ -160,10 +164,17 @@ fn report(shape: Shape, mut rounds: Vec<(Duration, Vec<Duration>)>) -> Value {
 async fn main() -> Result<(), Failure> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let number = |i: usize| -> Result<u64, Failure> {
-        Ok(arguments.get(i).ok_or("CLIENTS BATCH EVENTS ROUNDS are missing")?.parse()?)
+        Ok(arguments
+            .get(i)
+            .ok_or("CLIENTS BATCH EVENTS ROUNDS are missing")?
+            .parse()?)
     };
     let (clients, batch) = (number(0)?.max(1), number(1)?.max(1));
-    let shape = Shape { clients, batch, commits: (number(2)? / clients / batch).max(1) };
+    let shape = Shape {
+        clients,
+        batch,
+        commits: (number(2)? / clients / batch).max(1),
+    };
     let rounds = number(3)?.max(1);
     let arguments = Arc::new(arguments);
     let mut all = serde_json::Map::new();
