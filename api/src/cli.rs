@@ -14,6 +14,7 @@ mod backup;
 mod bill;
 mod checkpoint;
 mod demo;
+mod forget;
 mod ingest;
 mod keys;
 mod log;
@@ -81,6 +82,9 @@ enum Command {
     /// Bill everything that is due.
     #[command(after_help = bill::EXAMPLE)]
     Bill(bill::Arguments),
+    /// Destroy the keys of an account's personal data, for good.
+    #[command(after_help = forget::EXAMPLE)]
+    Forget(forget::Arguments),
     /// Make read models again from the log.
     #[command(after_help = rebuild::EXAMPLE)]
     Rebuild(rebuild::Arguments),
@@ -168,6 +172,7 @@ pub fn run() -> ExitCode {
         Command::Demo(arguments) => demo::run(arguments),
         Command::Ingest(arguments) => ingest::run(arguments),
         Command::Bill(arguments) => bill::run(arguments),
+        Command::Forget(arguments) => forget::run(arguments),
         Command::Rebuild(arguments) => rebuild::run(arguments),
         Command::Scenario(arguments) => scenario::run(arguments),
         Command::Bench(command) => crate::bench::run(command),

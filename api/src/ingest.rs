@@ -3,7 +3,7 @@
 //! - Raw lines are sealed under a key of their number, meter or resource: destroying that key forgets them.
 //! - What identifies people leaves here only as a hash under the tenant's key.
 
-use indelible_domain::kernel::Personal;
+use indelible_domain::kernel::{Personal, Purpose};
 use indelible_domain::mediation::formats::{self, Format, Line, Unreadable};
 use indelible_domain::mediation::{
     BATCH_BYTES_MAX, Intake, LINES_MAX, Received, UsageRecord, access_hash, record_from,
@@ -127,7 +127,8 @@ fn receive(keyring: &Keyring, origin: &Origin<'_>, line: Line) -> Result<Receive
     });
     let sealed = keyring.seal(
         origin.tenant,
-        &format!("usage:{}", record.access),
+        &record.access,
+        Purpose::UsageRaw,
         line.raw.as_bytes(),
     )?;
     let raw = Personal::sealed(sealed.key_id, sealed.nonce, sealed.ciphertext);

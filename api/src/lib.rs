@@ -9,6 +9,7 @@ pub mod cli;
 pub mod clock;
 pub mod console;
 pub mod demo;
+pub mod forget;
 pub mod graphql;
 pub mod ingest;
 pub mod limits;

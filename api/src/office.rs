@@ -12,6 +12,7 @@ use indelible_store::{
 use tokio::sync::watch;
 
 use crate::clock::Clock;
+use crate::forget;
 
 /// Everything a request or a subcommand works with.
 pub struct Office {
@@ -72,6 +73,17 @@ impl Office {
             ),
         }
         .map_err(failed)?;
+        let destroyed =
+            forget::destroy_all(&keyring, &ledger).map_err(|source| OpenError::Keyring {
+                path: path(),
+                source,
+            })?;
+        if destroyed > 0 {
+            tracing::warn!(
+                keys = destroyed,
+                "destroyed keys that the log says are destroyed and that were still there"
+            );
+        }
         let clock = clock.not_before(last_recorded(store.as_ref()).map_err(failed)?);
         let views = Views::open(store, data, &mut |_| {}).map_err(|source| OpenError::Views {
             path: path(),

@@ -1,14 +1,14 @@
 //! Everything that can be asked of the ledger. GraphQL, the command line, scenarios and the demo all speak this.
 
-use crate::accounts::AccountTerms;
+use crate::accounts::{AccountTerms, Buyer};
 use crate::catalog::Offer;
-use crate::entities::EntityTerms;
-use crate::kernel::{Date, Decimal, Id, Money};
+use crate::entities::{EntityTerms, Retention};
+use crate::kernel::{Date, Decimal, Id, Money, Personal, Purpose};
 use crate::mediation::Intake;
 use crate::subscriptions::Unused;
 use crate::taxes::Rate;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Command {
@@ -19,6 +19,11 @@ pub enum Command {
     ChangeEntity {
         entity: Id,
         terms: EntityTerms,
+    },
+    /// For how long its legal documents are kept.
+    SetRetention {
+        entity: Id,
+        rule: Retention,
     },
     SetTaxRate(Rate),
     /// Publishes every offer that is new or differs from its newest version.
@@ -34,6 +39,7 @@ pub enum Command {
         account: Id,
         terms: AccountTerms,
     },
+    ForgetAccount(Box<ForgetAccount>),
 
     StartSubscription(Box<StartSubscription>),
     ChangeSubscription(Box<ChangeSubscription>),
@@ -175,6 +181,19 @@ pub enum Effective {
     Immediate,
     EndOfPeriod,
     On(Date),
+}
+
+/// Destroys keys of an account's personal data. The keys come with the command, because the domain holds none.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ForgetAccount {
+    pub account: Id,
+    pub purposes: BTreeSet<Purpose>,
+    /// Ids of the account's living keys for these purposes.
+    pub keys: BTreeSet<String>,
+    /// The buyer of its documents, made of the contact before that goes; for accounts that have none recorded yet.
+    pub buyer: Option<Personal<Buyer>>,
+    /// Who asks, as it is recorded with the fact.
+    pub by: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -36,6 +36,7 @@ impl Index {
         match event {
             Event::Account(accounts::Event::Opened(e)) => self.pays(id, e.terms.payer.as_deref()),
             Event::Account(accounts::Event::Changed(e)) => self.pays(id, e.terms.payer.as_deref()),
+            Event::Account(accounts::Event::Forgotten(e)) => self.unlink(&e.unlinked),
             Event::Subscription(subscriptions::Event::Started(e)) => {
                 self.subscriptions_of
                     .entry(e.account.clone())
@@ -69,6 +70,21 @@ impl Index {
             Event::Batch(mediation::Event::Received(e)) => self.listed(id, &e.listed),
             Event::Batch(mediation::Event::Continued(e)) => self.listed(id, &e.listed),
             _ => {}
+        }
+    }
+
+    /// Usage finds these subscriptions no more.
+    fn unlink(&mut self, subscriptions: &BTreeMap<Id, Vec<String>>) {
+        for (id, accesses) in subscriptions {
+            for access in accesses {
+                let Some(found) = self.access.get_mut(access) else {
+                    continue;
+                };
+                found.retain(|other| other != id);
+                if found.is_empty() {
+                    self.access.remove(access);
+                }
+            }
         }
     }
 

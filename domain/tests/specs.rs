@@ -10,6 +10,8 @@ mod catalogs;
 mod corrections;
 #[path = "specs/dunning.rs"]
 mod dunning;
+#[path = "specs/forgetting.rs"]
+mod forgetting;
 #[path = "specs/ingest.rs"]
 mod ingest;
 #[path = "specs/journal.rs"]

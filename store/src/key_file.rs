@@ -1,17 +1,24 @@
 //! The file of wrapped keys: "INDK", format version (u16), then records of length (u32), CRC (u32) and body, all
 //! little-endian. Appended to, and written anew when a key is destroyed.
+//!
+//! Version 2 says what each key is for. Version 1 is read for ever; its keys were made for the contact of an account, or
+//! for the raw lines of a number, meter or resource, which its subjects tell by [`USAGE_V1`].
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use bincode::Options;
+use indelible_domain::kernel::Purpose;
 use serde::{Deserialize, Serialize};
 
 use crate::KeyringError;
 use crate::data_dir::{private_file, write_whole};
 
-const HEADER: [u8; 6] = *b"INDK\x01\x00";
+const HEADER: [u8; 6] = *b"INDK\x02\x00";
+const HEADER_V1: [u8; 6] = *b"INDK\x01\x00";
+/// What the subjects of raw lines began with in version 1.
+const USAGE_V1: &str = "usage:";
 const FRAME_BYTES: usize = 8;
 /// Ids are at most 200 bytes; more is damage.
 const MAX_RECORD_BYTES: u64 = 4 << 10;
@@ -20,29 +27,116 @@ const MAX_RECORD_BYTES: u64 = 4 << 10;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Record {
     pub key_id: String,
-    pub tenant: String,
-    pub subject: String,
-    /// None: the key was destroyed.
-    pub wrapped: Option<Wrapped>,
+    /// None: the key was destroyed. Whose it was and what for is forgotten with it.
+    pub held: Option<Wrapped>,
 }
 
-/// A key encrypted with the master key.
+/// A key encrypted with the master key, and whose it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Wrapped {
+    pub owner: Owner,
     pub nonce: [u8; 24],
     #[serde(with = "serde_bytes")]
     pub ciphertext: Vec<u8>,
 }
 
-impl Record {
-    /// What is left of a destroyed key: that it was. Its subject is forgotten with it.
-    pub fn destroyed(key_id: String) -> Record {
+/// Who and what a key is for: each owner has at most one living key.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub(crate) struct Owner {
+    pub tenant: String,
+    pub purpose: Purpose,
+    /// An account, or the keyed hash of a number, meter or resource.
+    pub subject: String,
+}
+
+/// A file as it was read.
+pub(crate) struct Loaded {
+    pub records: Vec<Record>,
+    /// Version 1: the keys are bound to their owners in another way, and the file is to be written anew.
+    pub old: bool,
+}
+
+#[derive(Deserialize)]
+struct RecordV1 {
+    key_id: String,
+    tenant: String,
+    subject: String,
+    wrapped: Option<WrappedV1>,
+}
+
+#[derive(Deserialize)]
+struct WrappedV1 {
+    nonce: [u8; 24],
+    #[serde(with = "serde_bytes")]
+    ciphertext: Vec<u8>,
+}
+
+impl From<RecordV1> for Record {
+    fn from(old: RecordV1) -> Record {
+        let RecordV1 {
+            key_id,
+            tenant,
+            subject,
+            wrapped,
+        } = old;
+        let (purpose, subject) = match subject.strip_prefix(USAGE_V1) {
+            Some(access) => (Purpose::UsageRaw, access.to_string()),
+            None => (Purpose::Contact, subject),
+        };
+        let owner = Owner {
+            tenant,
+            purpose,
+            subject,
+        };
         Record {
             key_id,
-            tenant: String::new(),
-            subject: String::new(),
-            wrapped: None,
+            held: wrapped.map(|WrappedV1 { nonce, ciphertext }| Wrapped {
+                owner,
+                nonce,
+                ciphertext,
+            }),
         }
+    }
+}
+
+impl Owner {
+    /// What binds a wrapped key to its owner, so that records cannot be swapped in the file.
+    pub fn aad(&self, key_id: &str) -> Vec<u8> {
+        let purpose = match self.purpose {
+            Purpose::Contact => "contact",
+            Purpose::LegalDocument => "legal-document",
+            Purpose::UsageRaw => "usage-raw",
+        };
+        joined(&[key_id, &self.tenant, purpose, &self.subject])
+    }
+
+    /// The same in version 1, which knew no purposes.
+    pub fn aad_v1(&self, key_id: &str) -> Vec<u8> {
+        match self.purpose {
+            Purpose::UsageRaw => {
+                let subject = format!("{USAGE_V1}{}", self.subject);
+                joined(&[key_id, &self.tenant, &subject])
+            }
+            Purpose::Contact | Purpose::LegalDocument => {
+                joined(&[key_id, &self.tenant, &self.subject])
+            }
+        }
+    }
+}
+
+fn joined(parts: &[&str]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for part in parts {
+        bytes.extend_from_slice(&(part.len() as u64).to_le_bytes());
+        bytes.extend_from_slice(part.as_bytes());
+    }
+    bytes
+}
+
+impl Record {
+    /// What is left of a destroyed key: that it was.
+    pub fn destroyed(key_id: String) -> Record {
+        Record { key_id, held: None }
     }
 }
 
@@ -59,7 +153,7 @@ impl KeyFile {
     ///
     /// A last record that is incomplete was cut off by a crash before its key was used: the file is kept aside as
     /// `keys.torn` and goes on without it. Any other damage is an error.
-    pub fn open(dir: &Path, path: &Path) -> Result<(KeyFile, Vec<Record>), KeyringError> {
+    pub fn open(dir: &Path, path: &Path) -> Result<(KeyFile, Loaded), KeyringError> {
         let failed = |e| KeyringError::io(format!("opening {}", path.display()), e);
         let bytes = match fs::read(path) {
             Ok(bytes) => bytes,
@@ -69,11 +163,11 @@ impl KeyFile {
             }
             Err(e) => return Err(failed(e)),
         };
-        let (records, whole) = parse(path, &bytes)?;
+        let (loaded, whole) = parse(path, &bytes)?;
         if let Some(kept) = bytes.get(..whole)
             && whole < bytes.len()
         {
-            write_whole(dir, &format!("{}.torn", name(path)), &bytes).map_err(failed)?;
+            write_whole(dir, &torn(path), &bytes).map_err(failed)?;
             write_whole(dir, &name(path), kept).map_err(failed)?;
         }
         let file = private_file(OpenOptions::new().append(true), path).map_err(failed)?;
@@ -84,7 +178,7 @@ impl KeyFile {
                 file,
                 broken: false,
             },
-            records,
+            loaded,
         ))
     }
 
@@ -116,6 +210,11 @@ impl KeyFile {
         // From here until the new handle, an append could go to the old file.
         self.broken = true;
         write_whole(&self.dir, &name(&self.path), &bytes).map_err(failed)?;
+        // What was kept aside after a crash still holds keys that may be destroyed now.
+        match fs::remove_file(self.dir.join(torn(&self.path))) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(failed(e)),
+            _ => {}
+        }
         self.file = private_file(OpenOptions::new().append(true), &self.path).map_err(failed)?;
         self.broken = false;
         Ok(())
@@ -125,6 +224,11 @@ impl KeyFile {
 fn name(path: &Path) -> String {
     path.file_name()
         .map_or_else(String::new, |name| name.to_string_lossy().into_owned())
+}
+
+/// Where a file whose end was cut off is kept aside.
+fn torn(path: &Path) -> String {
+    format!("{}.torn", name(path))
 }
 
 fn codec() -> impl Options {
@@ -150,15 +254,18 @@ fn frame(record: &Record) -> Result<Vec<u8>, KeyringError> {
 }
 
 /// The records, and the length of the file up to the last whole one.
-fn parse(path: &Path, bytes: &[u8]) -> Result<(Vec<Record>, usize), KeyringError> {
+fn parse(path: &Path, bytes: &[u8]) -> Result<(Loaded, usize), KeyringError> {
     let damaged = |at: usize, what: &str| KeyringError::Corrupt {
         file: path.display().to_string(),
         at: at as u64,
         what: what.into(),
     };
-    let mut rest = bytes
-        .strip_prefix(&HEADER)
-        .ok_or_else(|| damaged(0, "does not begin as a key file of version 1"))?;
+    let old = bytes.starts_with(&HEADER_V1);
+    let mut rest = match old {
+        true => bytes.strip_prefix(&HEADER_V1),
+        false => bytes.strip_prefix(&HEADER),
+    }
+    .ok_or_else(|| damaged(0, "does not begin as a key file of version 1 or 2"))?;
     let mut records = Vec::new();
     let mut at = HEADER.len();
     while !rest.is_empty() {
@@ -182,13 +289,13 @@ fn parse(path: &Path, bytes: &[u8]) -> Result<(Vec<Record>, usize), KeyringError
         if crc32fast::hash(body) != u32::from_le_bytes(*crc) {
             return Err(damaged(at, "CRC of a record does not match"));
         }
-        records.push(
-            codec()
-                .deserialize(body)
-                .map_err(|_| damaged(at, "a record that cannot be read"))?,
-        );
+        let record = match old {
+            true => codec().deserialize(body).map(RecordV1::into),
+            false => codec().deserialize(body),
+        };
+        records.push(record.map_err(|_| damaged(at, "a record that cannot be read"))?);
         at += FRAME_BYTES + body.len();
         rest = after;
     }
-    Ok((records, at))
+    Ok((Loaded { records, old }, at))
 }

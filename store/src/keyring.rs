@@ -1,13 +1,13 @@
-//! The keys of personal data: one per tenant and subject, kept outside the log and outside its backups.
+//! The keys of personal data: one per tenant, subject and purpose, kept outside the log and outside its backups.
 //!
 //! The log never forgets, a person may ask to be forgotten: names, addresses and numbers stand in the log as ciphertext
-//! only, and destroying the subject's key makes every copy of them unreadable while the chain of hashes stays whole.
+//! only, and destroying a key makes every copy of what it sealed unreadable while the chain of hashes stays whole.
 //!
 //! - `<data>/master.key` wraps the keys in `<data>/keys`; both are readable by their owner only.
 //! - A key is on disk before anything is sealed with it.
 //! - A key that was destroyed is remembered as destroyed: a lost key file is an error, not an erasure.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::fs;
 use std::io;
@@ -16,10 +16,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
+use indelible_domain::kernel::Purpose;
 use serde::{Deserialize, Serialize};
 
 use crate::data_dir::write_whole;
-use crate::key_file::{KeyFile, Record, Wrapped};
+use crate::key_file::{KeyFile, Owner, Record, Wrapped};
 
 const MASTER: &str = "master.key";
 const KEYS: &str = "keys";
@@ -92,18 +93,14 @@ pub struct Keyring {
 }
 
 struct State {
-    /// Tenant → subject → id of its live key.
-    subjects: HashMap<String, HashMap<String, String>>,
+    /// Id of the living key of each owner.
+    owners: HashMap<Owner, String>,
     keys: HashMap<String, KeyState>,
     home: Home,
 }
 
 enum KeyState {
-    Live {
-        tenant: String,
-        subject: String,
-        key: [u8; 32],
-    },
+    Live { owner: Owner, key: [u8; 32] },
     Destroyed,
 }
 
@@ -119,14 +116,17 @@ impl Keyring {
     pub fn open(data: &Path) -> Result<Keyring, KeyringError> {
         let path = data.join(KEYS);
         let master = read_or_create_master(data, &path)?;
-        let (file, records) = KeyFile::open(data, &path)?;
+        let (file, loaded) = KeyFile::open(data, &path)?;
         let mut state = State {
-            subjects: HashMap::new(),
+            owners: HashMap::new(),
             keys: HashMap::new(),
             home: Home::Disk(file),
         };
-        for record in records {
-            state.remember(&master, record, data)?;
+        for record in loaded.records {
+            state.remember(&master, record, data, loaded.old)?;
+        }
+        if loaded.old {
+            state.rewrite(&master)?;
         }
         Ok(Keyring {
             master,
@@ -140,26 +140,28 @@ impl Keyring {
         Keyring {
             master: blake3::derive_key(SEEDED, &seed.to_le_bytes()),
             state: Mutex::new(State {
-                subjects: HashMap::new(),
+                owners: HashMap::new(),
                 keys: HashMap::new(),
                 home: Home::Memory(0),
             }),
         }
     }
 
-    /// Encrypts with the subject's key. A first call for a subject makes its key and syncs it to disk before it
+    /// Encrypts with the subject's key for a purpose. The first call makes that key and syncs it to disk before it
     /// answers.
     pub fn seal(
         &self,
         tenant: &str,
         subject: &str,
+        purpose: Purpose,
         plaintext: &[u8],
     ) -> Result<Sealed, KeyringError> {
+        let owner = owner(tenant, subject, purpose);
         let (key_id, key, nonce) = {
             let mut state = self.lock();
-            let (key_id, key) = match state.live(tenant, subject) {
+            let (key_id, key) = match state.live(&owner) {
                 Some(live) => live,
-                None => state.create(&self.master, tenant, subject)?,
+                None => state.create(&self.master, owner)?,
             };
             (key_id, key, state.random(&self.master)?)
         };
@@ -192,23 +194,44 @@ impl Keyring {
             })
     }
 
-    /// Destroys the subject's key for good: what was sealed with it opens as None from now on. Answers whether there
-    /// was one. The key file is written anew without the key and synced before this answers; what the disk or its
-    /// backups keep of freed blocks is outside our reach.
-    pub fn destroy(&self, tenant: &str, subject: &str) -> Result<bool, KeyringError> {
+    /// Id of the subject's living key for a purpose; none if nothing was sealed, or the key was destroyed.
+    pub fn key_id(&self, tenant: &str, subject: &str, purpose: Purpose) -> Option<String> {
+        let state = self.lock();
+        state.owners.get(&owner(tenant, subject, purpose)).cloned()
+    }
+
+    /// What a living key is for; none if it is not in this keyring or was destroyed.
+    pub fn purpose(&self, key_id: &str) -> Option<Purpose> {
+        match self.lock().keys.get(key_id)? {
+            KeyState::Live { owner, .. } => Some(owner.purpose),
+            KeyState::Destroyed => None,
+        }
+    }
+
+    /// Destroys keys for good: what was sealed with them opens as None from now on. Answers how many were living. The
+    /// key file is written anew without them and synced before this answers; what the disk or its backups keep of freed
+    /// blocks is outside our reach.
+    pub fn destroy<'a>(
+        &self,
+        key_ids: impl IntoIterator<Item = &'a str>,
+    ) -> Result<usize, KeyringError> {
         let mut state = self.lock();
-        let Some((key_id, _)) = state.live(tenant, subject) else {
-            return Ok(false);
-        };
-        let before = state.keys.insert(key_id.clone(), KeyState::Destroyed);
+        let living = |id: &&str| matches!(state.keys.get(*id), Some(KeyState::Live { .. }));
+        let ids: BTreeSet<&str> = key_ids.into_iter().filter(living).collect();
+        if ids.is_empty() {
+            return Ok(0);
+        }
+        let mut before = Vec::with_capacity(ids.len());
+        for id in &ids {
+            let key = state.keys.insert((*id).to_string(), KeyState::Destroyed);
+            before.extend(key.map(|key| ((*id).to_string(), key)));
+        }
         if let Err(e) = state.rewrite(&self.master) {
-            state.keys.extend(before.map(|key| (key_id, key)));
+            state.keys.extend(before);
             return Err(e);
         }
-        if let Some(subjects) = state.subjects.get_mut(tenant) {
-            subjects.remove(subject);
-        }
-        Ok(true)
+        state.owners.retain(|_, id| !ids.contains(id.as_str()));
+        Ok(ids.len())
     }
 
     /// A hash by which equal personal data of one tenant is found without reading it. Of no use to who has not the
@@ -234,8 +257,8 @@ impl fmt::Debug for Keyring {
 }
 
 impl State {
-    fn live(&self, tenant: &str, subject: &str) -> Option<(String, [u8; 32])> {
-        let key_id = self.subjects.get(tenant)?.get(subject)?;
+    fn live(&self, owner: &Owner) -> Option<(String, [u8; 32])> {
+        let key_id = self.owners.get(owner)?;
         match self.keys.get(key_id)? {
             KeyState::Live { key, .. } => Some((key_id.clone(), *key)),
             KeyState::Destroyed => None,
@@ -245,53 +268,48 @@ impl State {
     fn create(
         &mut self,
         master: &[u8; 32],
-        tenant: &str,
-        subject: &str,
+        owner: Owner,
     ) -> Result<(String, [u8; 32]), KeyringError> {
         let id: [u8; 16] = self.random(master)?;
         let key_id = format!("key_{:032x}", u128::from_be_bytes(id));
         let key: [u8; 32] = self.random(master)?;
         let nonce = self.random(master)?;
         if let Home::Disk(file) = &mut self.home {
-            file.append(&wrap(master, nonce, &key_id, tenant, subject, &key))?;
+            file.append(&wrap(master, nonce, &key_id, &owner, &key))?;
         }
-        self.insert(key_id.clone(), tenant, subject, key);
+        self.insert(key_id.clone(), owner, key);
         Ok((key_id, key))
     }
 
-    fn insert(&mut self, key_id: String, tenant: &str, subject: &str, key: [u8; 32]) {
-        self.subjects
-            .entry(tenant.to_string())
-            .or_default()
-            .insert(subject.to_string(), key_id.clone());
-        self.keys.insert(
-            key_id,
-            KeyState::Live {
-                tenant: tenant.to_string(),
-                subject: subject.to_string(),
-                key,
-            },
-        );
+    fn insert(&mut self, key_id: String, owner: Owner, key: [u8; 32]) {
+        self.owners.insert(owner.clone(), key_id.clone());
+        self.keys.insert(key_id, KeyState::Live { owner, key });
     }
 
+    /// `old`: a record of version 1.
     fn remember(
         &mut self,
         master: &[u8; 32],
         record: Record,
         data: &Path,
+        old: bool,
     ) -> Result<(), KeyringError> {
-        let Some(wrapped) = record.wrapped else {
-            self.keys.insert(record.key_id, KeyState::Destroyed);
+        let Record { key_id, held } = record;
+        let Some(wrapped) = held else {
+            self.keys.insert(key_id, KeyState::Destroyed);
             return Ok(());
         };
-        let aad = wrap_aad(&record.key_id, &record.tenant, &record.subject);
+        let aad = match old {
+            true => wrapped.owner.aad_v1(&key_id),
+            false => wrapped.owner.aad(&key_id),
+        };
         let key = decrypt(master, &wrapped.nonce, &wrapped.ciphertext, &aad)
             .and_then(|key| <[u8; 32]>::try_from(key).ok())
             .ok_or_else(|| KeyringError::WrongMaster {
                 file: data.join(MASTER).display().to_string(),
-                key_id: record.key_id.clone(),
+                key_id: key_id.clone(),
             })?;
-        self.insert(record.key_id, &record.tenant, &record.subject, key);
+        self.insert(key_id, wrapped.owner, key);
         Ok(())
     }
 
@@ -302,11 +320,7 @@ impl State {
         let mut records = Vec::with_capacity(self.keys.len());
         for (key_id, state) in &self.keys {
             records.push(match state {
-                KeyState::Live {
-                    tenant,
-                    subject,
-                    key,
-                } => wrap(master, os_random()?, key_id, tenant, subject, key),
+                KeyState::Live { owner, key } => wrap(master, os_random()?, key_id, owner, key),
                 KeyState::Destroyed => Record::destroyed(key_id.clone()),
             });
         }
@@ -344,34 +358,24 @@ fn os_random<const N: usize>() -> Result<[u8; N], KeyringError> {
     Ok(bytes)
 }
 
-fn wrap(
-    master: &[u8; 32],
-    nonce: [u8; 24],
-    key_id: &str,
-    tenant: &str,
-    subject: &str,
-    key: &[u8; 32],
-) -> Record {
-    let aad = wrap_aad(key_id, tenant, subject);
-    Record {
-        key_id: key_id.to_string(),
+fn owner(tenant: &str, subject: &str, purpose: Purpose) -> Owner {
+    Owner {
         tenant: tenant.to_string(),
+        purpose,
         subject: subject.to_string(),
-        wrapped: Some(Wrapped {
-            nonce,
-            ciphertext: encrypt(master, &nonce, key, &aad),
-        }),
     }
 }
 
-/// Binds a wrapped key to its owner, so that records cannot be swapped in the file.
-fn wrap_aad(key_id: &str, tenant: &str, subject: &str) -> Vec<u8> {
-    let mut aad = Vec::new();
-    for part in [key_id, tenant, subject] {
-        aad.extend_from_slice(&(part.len() as u64).to_le_bytes());
-        aad.extend_from_slice(part.as_bytes());
+fn wrap(master: &[u8; 32], nonce: [u8; 24], key_id: &str, owner: &Owner, key: &[u8; 32]) -> Record {
+    let ciphertext = encrypt(master, &nonce, key, &owner.aad(key_id));
+    Record {
+        key_id: key_id.to_string(),
+        held: Some(Wrapped {
+            owner: owner.clone(),
+            nonce,
+            ciphertext,
+        }),
     }
-    aad
 }
 
 fn encrypt(key: &[u8; 32], nonce: &[u8; 24], msg: &[u8], aad: &[u8]) -> Vec<u8> {

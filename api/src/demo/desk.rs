@@ -3,18 +3,19 @@
 use chrono::NaiveDate;
 use indelible_domain::accounts::{AccountTerms, Contact};
 use indelible_domain::command::StartSubscription;
-use indelible_domain::kernel::{Decimal, Instant, Personal, Zone};
+use indelible_domain::kernel::{Decimal, Instant, Zone};
 use indelible_domain::mediation::formats::Format;
 use indelible_domain::runs::BillRun;
 use indelible_domain::world::Tenant;
 use indelible_domain::{Command, Outcome};
 use indelible_store::ledger::BillRunRequest;
-use indelible_store::{Refused, Request, Sealed};
+use indelible_store::{Refused, Request};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::DemoError;
 use super::businesses::{Contract, Step};
+use crate::forget;
 use crate::ingest::{self, Origin};
 use crate::office::Office;
 
@@ -95,8 +96,12 @@ impl Desk {
             email: format!("{account}@example.com"),
             ..Contact::default()
         };
+        let (contact, buyer) =
+            forget::seal_contact(&self.office.keyring, self.tenant, account, &contact)
+                .map_err(|error| DemoError::Broken(error.to_string()))?;
         let terms = AccountTerms {
-            contact: Some(self.seal(account, &contact)?),
+            contact: Some(contact),
+            buyer: Some(buyer),
             ..terms.clone()
         };
         self.order(Command::OpenAccount {
@@ -104,20 +109,6 @@ impl Desk {
             terms,
         })
         .map(drop)
-    }
-
-    fn seal(&self, account: &str, contact: &Contact) -> Result<Personal<Contact>, DemoError> {
-        let bytes = serde_json::to_vec(contact).map_err(|e| DemoError::Broken(e.to_string()))?;
-        let Sealed {
-            key_id,
-            nonce,
-            ciphertext,
-        } = self
-            .office
-            .keyring
-            .seal(self.tenant, account, &bytes)
-            .map_err(ingest::IngestError::from)?;
-        Ok(Personal::sealed(key_id, nonce, ciphertext))
     }
 
     pub fn subscribe(&self, contract: &Contract, from: NaiveDate) -> Result<(), DemoError> {

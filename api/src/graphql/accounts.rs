@@ -12,6 +12,7 @@ use indelible_domain::{entities, world::Entry};
 use super::books::{AsOf, Books};
 use super::charges::PendingCharge;
 use super::desk::{self, Receipt};
+use super::forget::{self, Forgotten, PersonalData, Retention};
 use super::invoices::Invoice;
 use super::page::{self, Cursor};
 use super::payments::{Balance, Payment};
@@ -113,13 +114,24 @@ impl Account {
         self.state.state.terms.dunning_policy.as_deref()
     }
 
-    /// Name and addresses of the holder; none if never given or erased.
+    /// Name and addresses of the holder; none if never given or forgotten.
     async fn contact(&self, ctx: &Context<'_>) -> Result<Option<Contact>> {
         let Some(sealed) = &self.state.state.terms.contact else {
             return Ok(None);
         };
         let contact: Option<domain::Contact> = Books::of(ctx)?.unseal(sealed)?;
         Ok(contact.map(Contact::from))
+    }
+
+    /// What is held of its holder, for what, and until when the law asks for it.
+    async fn personal_data(&self, ctx: &Context<'_>) -> Result<Vec<PersonalData>> {
+        forget::held(ctx, &self.key)
+    }
+
+    /// What was forgotten of its holder, in order.
+    async fn forgotten(&self) -> Vec<Forgotten> {
+        let facts = self.state.state.forgotten.iter();
+        facts.map(Forgotten::from).collect()
     }
 
     /// Number of changes of the account up to this view of it.
@@ -276,6 +288,12 @@ impl LegalEntity {
     async fn dunning_policy(&self) -> Option<&str> {
         self.state.state.terms.dunning_policy.as_deref()
     }
+
+    /// For how long its legal documents are kept, by the day of their issue; empty: ten years.
+    async fn retention(&self) -> Vec<Retention> {
+        let rules = self.state.state.retention.iter();
+        rules.copied().map(Retention::from).collect()
+    }
 }
 
 /// How an exact amount becomes whole minor units.
@@ -367,8 +385,8 @@ pub struct AccountPayload {
 
 #[derive(SimpleObject)]
 pub struct LegalEntityPayload {
-    entity: Option<LegalEntity>,
-    receipt: Receipt,
+    pub entity: Option<LegalEntity>,
+    pub receipt: Receipt,
 }
 
 #[derive(Default)]
@@ -479,9 +497,12 @@ impl AccountMutations {
         let entity_key = ids::key("entity", &input.entity);
         let entity = LegalEntity::named(ctx, &entity_key)?.state;
         let own = &entity.state.terms;
-        let contact = match input.contact {
-            Some(contact) => Some(books.seal(&key, &contact.into_domain())?),
-            None => None,
+        let (contact, buyer) = match input.contact {
+            Some(contact) => {
+                let (contact, buyer) = books.seal_contact(&key, &contact.into_domain())?;
+                (Some(contact), Some(buyer))
+            }
+            None => (None, None),
         };
         let terms = domain::AccountTerms {
             entity: entity_key,
@@ -500,6 +521,7 @@ impl AccountMutations {
             payer: input.payer.map(|payer| ids::key("account", &payer)),
             dunning_policy: input.dunning_policy,
             contact,
+            buyer,
         };
         let command = Command::OpenAccount {
             account: key.clone(),
@@ -535,7 +557,8 @@ impl AccountMutations {
         terms.country = input.country.unwrap_or(terms.country);
         terms.tax_category = input.tax_category.unwrap_or(terms.tax_category);
         if let Some(contact) = input.contact {
-            terms.contact = Some(books.seal(&key, &contact.into_domain())?);
+            let (contact, buyer) = books.seal_contact(&key, &contact.into_domain())?;
+            (terms.contact, terms.buyer) = (Some(contact), Some(buyer));
         }
         let command = Command::ChangeAccount {
             account: key.clone(),

@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use async_graphql::{Context, InputObject, Result};
 use indelible_domain::Recorded;
+use indelible_domain::accounts::{Buyer, Contact};
 use indelible_domain::index::Index;
-use indelible_domain::kernel::{self, Decider, Personal};
+use indelible_domain::kernel::{self, Decider, Personal, Purpose};
 use indelible_domain::world::{Entry, Event, Noun, Tenant, World};
 use indelible_domain::{catalog, taxes};
 use indelible_projections::{Snapshot, ViewError};
 use indelible_store::{Sealed, StoreError};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::errors;
@@ -21,6 +21,7 @@ use super::page::Asked;
 use super::position::Tokens;
 use super::scalars::{Date, Instant, Position};
 use crate::auth::Caller;
+use crate::forget;
 use crate::office::Office;
 
 /// Stream id of things a tenant has one of.
@@ -256,22 +257,24 @@ impl Books {
         })
     }
 
-    /// Seals personal data of a subject; only the keyring can open it.
-    pub fn seal<T: Serialize>(&self, subject: &str, plain: &T) -> Result<Personal<T>> {
-        let text = serde_json::to_string(plain).map_err(|error| {
-            errors::broken("SEAL_FAILED", "personal data could not be written", &error)
-        })?;
-        let Personal {
-            key_id,
-            nonce,
-            ciphertext,
-            ..
-        } = self.seal_text(subject, &text)?;
-        Ok(Personal::sealed(key_id, nonce, ciphertext))
+    /// Seals a contact of an account, and the buyer of its documents with it.
+    pub fn seal_contact(
+        &self,
+        account: &str,
+        contact: &Contact,
+    ) -> Result<(Personal<Contact>, Personal<Buyer>)> {
+        forget::seal_contact(&self.office.keyring, self.tenant(), account, contact).map_err(
+            |error| errors::broken(error.code(), "personal data could not be sealed", &error),
+        )
     }
 
     /// Seals a text of a subject as it is.
-    pub fn seal_text(&self, subject: &str, text: &str) -> Result<Personal<String>> {
+    pub fn seal_text(
+        &self,
+        subject: &str,
+        purpose: Purpose,
+        text: &str,
+    ) -> Result<Personal<String>> {
         let Sealed {
             key_id,
             nonce,
@@ -279,7 +282,7 @@ impl Books {
         } = self
             .office
             .keyring
-            .seal(self.tenant(), subject, text.as_bytes())
+            .seal(self.tenant(), subject, purpose, text.as_bytes())
             .map_err(|error| {
                 errors::broken(error.code(), "personal data could not be sealed", &error)
             })?;
@@ -294,22 +297,10 @@ impl Books {
     }
 
     fn opened<T>(&self, sealed: &Personal<T>) -> Result<Option<Vec<u8>>> {
-        let Personal {
-            key_id,
-            nonce,
-            ciphertext,
-            ..
-        } = sealed.clone();
-        self.office
-            .keyring
-            .unseal(&Sealed {
-                key_id,
-                nonce,
-                ciphertext,
-            })
-            .map_err(|error| {
-                errors::broken(error.code(), "personal data could not be opened", &error)
-            })
+        let opened = self.office.keyring.unseal(&forget::stored(sealed));
+        opened.map_err(|error| {
+            errors::broken(error.code(), "personal data could not be opened", &error)
+        })
     }
 
     /// The tenant's keyed hash.
@@ -319,9 +310,8 @@ impl Books {
 
     /// Opens personal data; none if its key was destroyed.
     pub fn unseal<T: DeserializeOwned>(&self, sealed: &Personal<T>) -> Result<Option<T>> {
-        let read = |bytes: Vec<u8>| serde_json::from_slice(&bytes);
-        self.opened(sealed)?.map(read).transpose().map_err(|error| {
-            errors::broken("UNSEAL_FAILED", "personal data could not be read", &error)
+        forget::open(&self.office.keyring, sealed).map_err(|error| {
+            errors::broken(error.code(), "personal data could not be opened", &error)
         })
     }
 

@@ -16,6 +16,7 @@ use super::bill_runs::BillRun;
 use super::books::{AsOf, Books, Cut};
 use super::charges::LineKind;
 use super::desk::{self, Receipt};
+use super::forget::Buyer;
 use super::page::{self, Cursor};
 use super::payments::Applied;
 use super::scalars::{Date, Decimal, Money};
@@ -133,6 +134,19 @@ impl Invoice {
 
     async fn entity(&self, ctx: &Context<'_>) -> Result<LegalEntity> {
         LegalEntity::named(ctx, &self.document().entity)
+    }
+
+    /// Who it is made out to, as it was when it was finalised; for a draft as it is now. None once legal documents of
+    /// the account were forgotten.
+    async fn buyer(&self, ctx: &Context<'_>) -> Result<Option<Buyer>> {
+        let books = Books::of(ctx)?;
+        let sealed = match &self.state.state.buyer {
+            Some(buyer) => Some(buyer.clone()),
+            None => books
+                .find::<indelible_domain::accounts::Account>(&self.document().account)
+                .and_then(|account| account.state.terms.buyer.clone()),
+        };
+        sealed.map_or(Ok(None), |sealed| Buyer::open(&books, &sealed))
     }
 
     /// ISO 4217 code.

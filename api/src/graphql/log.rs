@@ -4,6 +4,7 @@ use async_graphql::connection::{Connection, Edge, OpaqueCursor};
 use async_graphql::{Context, ID, Json, Object, Result, Subscription};
 use futures_util::Stream;
 use indelible_domain::Recorded;
+use indelible_domain::kernel::Purpose;
 use indelible_domain::world::Event;
 use indelible_store::Sealed;
 use serde_json::Value;
@@ -124,7 +125,8 @@ impl Fact {
         format!("{} {}: {what}", self.recorded.kind, self.recorded.id)
     }
 
-    /// The fact itself. Money and decimals are strings; personal data is opened, or null once it was erased.
+    /// The fact itself. Money and decimals are strings; personal data is opened, or null once it was forgotten. What
+    /// legal documents need of a person is opened in facts of documents only.
     async fn data(&self, ctx: &Context<'_>) -> Result<Json<Value>> {
         let books = Books::of(ctx)?;
         let mut value = data(&self.recorded.event).map_err(|error| {
@@ -134,7 +136,8 @@ impl Fact {
                 &error,
             )
         })?;
-        open(&books, &mut value);
+        let documents = matches!(self.recorded.event, Event::Invoice(_));
+        open(&books, documents, &mut value);
         Ok(Json(value))
     }
 }
@@ -154,9 +157,13 @@ pub(crate) fn data(event: &Event) -> serde_json::Result<Value> {
 }
 
 /// Replaces sealed personal data by what is in it.
-fn open(books: &Books, value: &mut Value) {
+fn open(books: &Books, documents: bool, value: &mut Value) {
     if let Some(sealed) = sealed(value) {
-        let opened = books.office().keyring.unseal(&sealed).ok().flatten();
+        let keyring = &books.office().keyring;
+        let readable = documents || keyring.purpose(&sealed.key_id) != Some(Purpose::LegalDocument);
+        let opened = readable
+            .then(|| keyring.unseal(&sealed).ok().flatten())
+            .flatten();
         *value = opened.map_or(Value::Null, |bytes| {
             // What was sealed is an object or a plain text, such as a line of a file.
             let object = serde_json::from_slice(&bytes).ok().filter(Value::is_object);
@@ -165,8 +172,12 @@ fn open(books: &Books, value: &mut Value) {
         return;
     }
     match value {
-        Value::Object(map) => map.values_mut().for_each(|value| open(books, value)),
-        Value::Array(list) => list.iter_mut().for_each(|value| open(books, value)),
+        Value::Object(map) => map
+            .values_mut()
+            .for_each(|value| open(books, documents, value)),
+        Value::Array(list) => list
+            .iter_mut()
+            .for_each(|value| open(books, documents, value)),
         _ => {}
     }
 }

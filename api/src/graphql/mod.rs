@@ -18,6 +18,7 @@ mod charges;
 mod desk;
 mod dunning;
 mod errors;
+mod forget;
 mod ids;
 mod invoices;
 pub(crate) mod log;
@@ -62,6 +63,7 @@ pub struct Mutation(
     catalog::CatalogMutations,
     charges::ChargeMutations,
     dunning::DunningMutations,
+    forget::PersonalDataMutations,
     invoices::InvoiceMutations,
     payments::PaymentMutations,
     subscriptions::SubscriptionMutations,

@@ -2,11 +2,19 @@
 //!
 //! - An account is opened once, under one legal entity and in one currency.
 //! - A parent may pay: then the parent's invoice carries the child's lines. Only one level: a payer has no payer.
-//! - Name, address and e-mail are personal data and stay sealed here.
+//! - Name, address and e-mail are personal data and stay sealed here: once as the contact, and once, name and address only,
+//!   as the buyer of legal documents, under a key of its own.
+//! - What was forgotten is never there again: a change that would bring it back is refused.
+
+pub mod forget;
+mod old;
 
 use crate::events;
 use crate::kernel::{Currency, Decider, Id, Personal, Rejection, Zone};
 use serde::{Deserialize, Serialize};
+
+pub use forget::{Forget, Forgotten};
+use old::{ChangedV1, OpenedV1};
 
 /// Name, address, e-mail and telephone of an account's holder; only ever seen sealed by the domain.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -20,10 +28,30 @@ pub struct Contact {
     pub phone: String,
 }
 
+/// The buyer as printed on invoices and credit notes; only ever seen sealed by the domain.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Buyer {
+    pub name: String,
+    #[serde(default)]
+    pub address: String,
+}
+
+impl Contact {
+    /// What legal documents need of it.
+    pub fn buyer(&self) -> Buyer {
+        Buyer {
+            name: self.name.clone(),
+            address: self.address.clone(),
+        }
+    }
+}
+
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Account {
     pub open: bool,
     pub terms: AccountTerms,
+    /// Everything that was forgotten, in order.
+    pub forgotten: Vec<Forgotten>,
 }
 
 /// What was agreed with the account's holder.
@@ -44,6 +72,8 @@ pub struct AccountTerms {
     /// Policy the account is dunned by; none: the entity's.
     pub dunning_policy: Option<Id>,
     pub contact: Option<Personal<Contact>>,
+    /// What its documents call it from now on; sealed under the key of legal documents.
+    pub buyer: Option<Personal<Buyer>>,
 }
 
 impl AccountTerms {
@@ -66,8 +96,9 @@ pub struct Changed {
 events! {
     /// What happens to an account.
     pub enum Event in "account" {
-        Opened = "opened" 1,
-        Changed = "changed" 1,
+        Opened = "opened" 2 from { 1: OpenedV1 },
+        Changed = "changed" 2 from { 1: ChangedV1 },
+        Forgotten = "forgotten" 1,
     }
 }
 
@@ -75,6 +106,7 @@ events! {
 pub enum Command {
     Open(AccountTerms),
     Change(AccountTerms),
+    Forget(Box<Forget>),
 }
 
 impl Decider for Account {
@@ -94,16 +126,25 @@ impl Decider for Account {
                 "this account was never opened",
             )),
             Command::Change(terms) if terms == state.terms => Ok(vec![]),
-            Command::Change(terms) => change(&state.terms, terms),
+            Command::Change(terms) => {
+                forget::still_there(state, &terms)?;
+                change(&state.terms, terms)
+            }
+            Command::Forget(_) if !state.open => Err(Rejection::new(
+                "ACCOUNT_UNKNOWN",
+                "this account was never opened",
+            )),
+            Command::Forget(ask) => forget::decide(state, *ask),
         }
     }
 
     fn evolve(state: &mut Account, event: &Event) {
         state.open = true;
-        state.terms = match event {
-            Event::Opened(e) => e.terms.clone(),
-            Event::Changed(e) => e.terms.clone(),
-        };
+        match event {
+            Event::Opened(e) => state.terms = e.terms.clone(),
+            Event::Changed(e) => state.terms = e.terms.clone(),
+            Event::Forgotten(e) => forget::evolve(state, e),
+        }
     }
 }
 

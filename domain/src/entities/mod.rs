@@ -1,15 +1,22 @@
 //! The legal entity that sells: whose zone dates documents, whose rounding makes money, whose name is on the invoice.
 //!
 //! - An entity is opened once; what it changes later applies from then on, and every document records what it used.
+//! - How long its documents must be kept is dated: a law that changes changes it for documents from a day on.
+
+pub mod retention;
 
 use crate::events;
 use crate::kernel::{Currency, Decider, Rejection, Rounding, Zone};
 use serde::{Deserialize, Serialize};
 
+pub use retention::{Retention, RetentionSet};
+
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct LegalEntity {
     pub open: bool,
     pub terms: EntityTerms,
+    /// Ascending by the day from which they hold; empty: [`retention::DEFAULT_YEARS`].
+    pub retention: Vec<Retention>,
 }
 
 /// What an entity sets for its accounts and documents.
@@ -44,6 +51,7 @@ events! {
     pub enum Event in "entity" {
         Opened = "opened" 1,
         Changed = "changed" 1,
+        RetentionSet = "retention-set" 1,
     }
 }
 
@@ -51,6 +59,7 @@ events! {
 pub enum Command {
     Open(EntityTerms),
     Change(EntityTerms),
+    SetRetention(Retention),
 }
 
 impl Decider for LegalEntity {
@@ -71,15 +80,21 @@ impl Decider for LegalEntity {
             )),
             Command::Change(terms) if terms == state.terms => Ok(vec![]),
             Command::Change(terms) => check(&terms).map(|()| vec![Changed { terms }.into()]),
+            Command::SetRetention(_) if !state.open => Err(Rejection::new(
+                "ENTITY_UNKNOWN",
+                "this legal entity was never opened",
+            )),
+            Command::SetRetention(rule) => retention::set(&state.retention, rule),
         }
     }
 
     fn evolve(state: &mut LegalEntity, event: &Event) {
         state.open = true;
-        state.terms = match event {
-            Event::Opened(e) => e.terms.clone(),
-            Event::Changed(e) => e.terms.clone(),
-        };
+        match event {
+            Event::Opened(e) => state.terms = e.terms.clone(),
+            Event::Changed(e) => state.terms = e.terms.clone(),
+            Event::RetentionSet(e) => retention::evolve(&mut state.retention, e.rule),
+        }
     }
 }
 

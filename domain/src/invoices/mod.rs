@@ -5,13 +5,15 @@
 //! - A document below zero is a credit note; what it gives back becomes account credit (policy 28).
 //! - The credit notes of an invoice never exceed it, and notes for everything equal it exactly, tax included (policy 22).
 //! - A void document keeps its number.
+//! - Finalising records the buyer as it is then, sealed under the key of legal documents: the contact may go before that.
 
 pub mod compose;
 pub mod series;
 
+use crate::accounts::Buyer;
 use crate::charges::What;
 use crate::events;
-use crate::kernel::{Currency, Date, Decider, Exact, Id, Money, Rejection, Rounding};
+use crate::kernel::{Currency, Date, Decider, Exact, Id, Money, Personal, Rejection, Rounding};
 use crate::taxes::Answer;
 use serde::{Deserialize, Serialize};
 
@@ -122,6 +124,8 @@ pub struct Invoice {
     pub number: String,
     pub issued: Option<Date>,
     pub due: Option<Date>,
+    /// Who it was made out to when it was finalised; none where the account had said nothing.
+    pub buyer: Option<Personal<Buyer>>,
     /// Credit notes so far: (note, line of this invoice, net taken off, tax taken off), positive.
     pub credited: Vec<Credited>,
 }
@@ -141,12 +145,35 @@ pub struct Drafted {
     pub document: Document,
 }
 
+/// Before documents had a buyer of their own.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct FinalisedV1 {
+    number: String,
+    issued: Date,
+    due: Date,
+    document: Document,
+}
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Finalised {
     pub number: String,
     pub issued: Date,
     pub due: Date,
     pub document: Document,
+    /// Who it is made out to.
+    pub buyer: Option<Personal<Buyer>>,
+}
+
+impl From<FinalisedV1> for Finalised {
+    fn from(old: FinalisedV1) -> Finalised {
+        Finalised {
+            number: old.number,
+            issued: old.issued,
+            due: old.due,
+            document: old.document,
+            buyer: None,
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -164,7 +191,7 @@ events! {
     /// What happens to a document.
     pub enum Event in "invoice" {
         Drafted = "drafted" 1,
-        Finalised = "finalised" 1,
+        Finalised = "finalised" 2 from { 1: FinalisedV1 },
         Voided = "voided" 1,
         CreditNoted = "credit-noted" 1,
     }
@@ -178,6 +205,7 @@ pub enum Command {
         issued: Date,
         due: Date,
         document: Box<Document>,
+        buyer: Option<Personal<Buyer>>,
     },
     Void {
         reason: String,
@@ -235,6 +263,7 @@ impl Decider for Invoice {
                     issued,
                     due,
                     document,
+                    buyer,
                 },
                 Stage::Absent | Stage::Draft,
             ) => {
@@ -245,6 +274,7 @@ impl Decider for Invoice {
                         issued,
                         due,
                         document: *document,
+                        buyer,
                     }
                     .into(),
                 ])
@@ -293,6 +323,7 @@ impl Decider for Invoice {
                 state.number.clone_from(&e.number);
                 state.issued = Some(e.issued);
                 state.due = Some(e.due);
+                state.buyer.clone_from(&e.buyer);
             }
             Event::Voided(_) => state.stage = Stage::Void,
             Event::CreditNoted(e) => state.credited.extend(e.parts.iter().cloned()),

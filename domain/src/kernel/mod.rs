@@ -18,7 +18,7 @@ pub use decider::{Decider, Rejection};
 pub use decimal::Decimal;
 pub use exact::Exact;
 pub use money::{Currency, Money, Rounding};
-pub use personal::Personal;
+pub use personal::{Personal, Purpose};
 pub use recorded::{Meta, Recorded};
 pub use time::{Instant, Zone};
 

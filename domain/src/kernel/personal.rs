@@ -4,6 +4,35 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::marker::PhantomData;
 
+/// What personal data is kept for. Each customer has one key per purpose, so that what is no longer needed for one can be
+/// forgotten while the law still asks for the other (docs/decisions/0011-personal-data.md).
+///
+/// Stored in events and in the key file: new purposes are added at the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Purpose {
+    /// Reaching the holder of an account: name, address, e-mail, telephone.
+    Contact,
+    /// The buyer as printed on invoices and credit notes.
+    LegalDocument,
+    /// Lines of usage as they were delivered.
+    UsageRaw,
+}
+
+impl Purpose {
+    /// Every purpose there is.
+    pub const ALL: [Purpose; 3] = [Purpose::Contact, Purpose::LegalDocument, Purpose::UsageRaw];
+
+    /// What it is called in a sentence.
+    pub fn name(self) -> &'static str {
+        match self {
+            Purpose::Contact => "contact",
+            Purpose::LegalDocument => "legal documents",
+            Purpose::UsageRaw => "raw usage",
+        }
+    }
+}
+
 /// A value of type `T`, encrypted at the edge under the key `key_id`.
 ///
 /// The domain carries it and never opens it; the log's hash chain runs over the ciphertext.

@@ -3,7 +3,7 @@
 use super::{account_terms, entity_terms};
 use crate::accounts::{Account, AccountTerms, Command};
 use crate::command::Outcome;
-use crate::entities::{self, EntityTerms, LegalEntity};
+use crate::entities::{self, EntityTerms, LegalEntity, Retention};
 use crate::kernel::{Rejection, check_id};
 use crate::session::Session;
 
@@ -23,6 +23,15 @@ pub(super) fn change_entity(
     terms: EntityTerms,
 ) -> Result<Outcome, Rejection> {
     session.decide::<LegalEntity>(entity, entities::Command::Change(terms))?;
+    Ok(Outcome::of("entity", entity))
+}
+
+pub(super) fn set_retention(
+    session: &mut Session<'_>,
+    entity: &str,
+    rule: Retention,
+) -> Result<Outcome, Rejection> {
+    session.decide::<LegalEntity>(entity, entities::Command::SetRetention(rule))?;
     Ok(Outcome::of("entity", entity))
 }
 

@@ -213,6 +213,7 @@ pub(super) fn finalise(
             issued,
             due,
             document: Box::new(document),
+            buyer: account.buyer,
         },
     )?;
     Ok(())

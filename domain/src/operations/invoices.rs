@@ -1,7 +1,7 @@
 //! Voiding and crediting finalised documents.
 
 use super::billing::{number, owner_of};
-use super::entity_terms;
+use super::{account_terms, entity_terms};
 use crate::charges::{self, Charges};
 use crate::command::Outcome;
 use crate::invoices::{Command, Invoice, Stage, compose};
@@ -76,6 +76,11 @@ pub(super) fn credit(
     }
     session.decide::<Invoice>(invoice, Command::Credit { parts: credited })?;
     let entity = entity_terms(session, &document.entity)?;
+    // A note is made out to whom its invoice was.
+    let buyer = match state.buyer {
+        Some(buyer) => Some(buyer),
+        None => account_terms(session, &document.account)?.buyer,
+    };
     let issued = session.today(&entity.zone);
     let (number, issued) = number(session, note, &entity, &document, issued)?;
     session.decide::<Invoice>(
@@ -85,6 +90,7 @@ pub(super) fn credit(
             issued,
             due: issued,
             document: Box::new(document),
+            buyer,
         },
     )?;
     Ok(Outcome::of("invoice", note))

@@ -5,6 +5,7 @@ mod billing;
 mod catalog;
 mod charges;
 mod dunning;
+pub mod forget;
 mod invoices;
 mod payments;
 mod subscriptions;
@@ -32,10 +33,12 @@ fn handle(session: &mut Session<'_>, command: Command) -> Result<Outcome, Reject
     match command {
         Command::OpenEntity { entity, terms } => accounts::open_entity(session, &entity, terms),
         Command::ChangeEntity { entity, terms } => accounts::change_entity(session, &entity, terms),
+        Command::SetRetention { entity, rule } => accounts::set_retention(session, &entity, rule),
         Command::SetTaxRate(rate) => catalog::set_tax_rate(session, rate),
         Command::ApplyCatalog { offers } => catalog::apply(session, offers),
         Command::OpenAccount { account, terms } => accounts::open(session, &account, terms),
         Command::ChangeAccount { account, terms } => accounts::change(session, &account, terms),
+        Command::ForgetAccount(forget) => forget::forget(session, *forget),
         Command::StartSubscription(start) => subscriptions::start(session, *start),
         Command::ChangeSubscription(change) => subscriptions::change(session, *change),
         Command::PauseSubscription {

@@ -1,6 +1,6 @@
 //! What was billed, the documents that say so, their numbers, and the run that made them.
 
-use super::{currency, date, days, decimal, money, ratio};
+use super::{currency, date, days, decimal, money, ratio, sealed};
 use indelible_domain::Event;
 use indelible_domain::catalog::Timing;
 use indelible_domain::charges::{self, Item, Pending, What};
@@ -118,6 +118,7 @@ fn documents() -> Vec<Event> {
                 issued: date("2026-02-01"),
                 due: date("2026-02-15"),
                 document: credit_note(),
+                buyer: Some(sealed()),
             }
             .into(),
         ),

@@ -7,8 +7,8 @@ use indelible_domain::catalog::{
     self, Aggregate, Align, Anchor, Dynamic, Moment, Offer, OneOff, Package, Pay, Percentage,
     Price, Prorate, RateTier, Recurring, Tier, Timing, Usage, Window,
 };
-use indelible_domain::entities::{self, EntityTerms};
-use indelible_domain::kernel::{Rounding, Span};
+use indelible_domain::entities::{self, EntityTerms, Retention};
+use indelible_domain::kernel::{Purpose, Rounding, Span};
 use indelible_domain::taxes::{self, Rate};
 
 pub(super) fn events() -> Vec<Event> {
@@ -21,6 +21,15 @@ pub(super) fn events() -> Vec<Event> {
                     rounding: Rounding::HalfEven,
                     dunning_policy: None,
                     ..entity()
+                },
+            }
+            .into(),
+        ),
+        Event::Entity(
+            entities::RetentionSet {
+                rule: Retention {
+                    from: date("2025-01-01"),
+                    years: 8,
                 },
             }
             .into(),
@@ -49,8 +58,19 @@ pub(super) fn events() -> Vec<Event> {
                     payer: None,
                     dunning_policy: None,
                     contact: None,
+                    buyer: None,
                     ..account()
                 },
+            }
+            .into(),
+        ),
+        Event::Account(
+            accounts::Forgotten {
+                purposes: Purpose::ALL.into(),
+                keys: ["key-1".to_string(), "key-2".to_string()].into(),
+                unlinked: [("alice-1".to_string(), vec!["5e1f".to_string()])].into(),
+                on: date("2037-01-01"),
+                by: "key:privacy".to_string(),
             }
             .into(),
         ),
@@ -82,6 +102,7 @@ fn account() -> AccountTerms {
         payer: Some("alice-holding".to_string()),
         dunning_policy: Some("strict".to_string()),
         contact: Some(sealed()),
+        buyer: Some(sealed()),
     }
 }
 

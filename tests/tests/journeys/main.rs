@@ -3,6 +3,7 @@
 mod backup;
 mod billing;
 mod edge;
+mod forgetting;
 mod http;
 mod log;
 mod money;

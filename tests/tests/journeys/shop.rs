@@ -1,5 +1,6 @@
 //! A server over an in-memory ledger with a clock that the test moves, and the keys of two tenants.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use indelible_api::auth::{Keys, Scope};
@@ -37,6 +38,17 @@ impl Drop for Shop {
 pub async fn open(now: &str) -> Shop {
     let clock = Clock::movable(now.parse().expect("an instant"));
     let office = Office::in_memory(7, clock.clone()).expect("an empty log opens");
+    serve(office, clock).await
+}
+
+/// Starts a server over a data directory.
+pub async fn open_in(data: &Path, now: &str) -> Shop {
+    let clock = Clock::movable(now.parse().expect("an instant"));
+    let office = Office::open(data, clock.clone()).expect("the directory opens");
+    serve(office, clock).await
+}
+
+async fn serve(office: Arc<Office>, clock: Clock) -> Shop {
     let folder = tempfile::tempdir().expect("a folder for the keys");
     let mut keys = Keys::load(folder.path()).expect("no keys yet");
     let mut key = |tenant, scope| keys.add(tenant, scope, "test").expect("a key");

@@ -205,6 +205,7 @@ impl Story {
             payer: account.parent.clone(),
             dunning_policy: account.dunning.clone(),
             contact: None,
+            buyer: None,
         };
         self.execute(Command::OpenAccount {
             account: account.name.clone(),
