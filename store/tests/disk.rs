@@ -464,3 +464,29 @@ fn what_the_engine_left_of_a_snapshot_when_it_died_does_not_keep_the_log_shut() 
     let store = SledStore::open(dir.path()).unwrap();
     assert_eq!(ids(&store).len(), 3);
 }
+
+#[test]
+fn whoever_reads_a_volume_holds_up_nobody_who_writes_and_nobody_else_who_reads() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = SledStore::open_with(dir.path(), rolling_at(0)).unwrap();
+    append_some(&store, 0, 7);
+    let mut seen = Vec::new();
+    store
+        .replay(0, u64::MAX, &mut |event| {
+            if event.position == 1 {
+                // In the middle of the first volume: more volumes are begun, and more are read than are kept open.
+                append_some(&store, 7, 9);
+                for after in (0..16).step_by(2) {
+                    let commit = store.read(after, 2)?;
+                    assert_eq!(commit[0].position, after + 1);
+                }
+            }
+            seen.push(event.position);
+            Ok(true)
+        })
+        .unwrap();
+    assert!(seen.len() >= 14, "{seen:?}");
+    assert!(seen.iter().zip(1..).all(|(at, n)| *at == n), "{seen:?}");
+    assert_eq!(volumes(dir.path()).len(), 9);
+    store.verify(&mut |_, _| {}).unwrap();
+}
