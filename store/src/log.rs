@@ -62,10 +62,6 @@ pub trait Medium: Send + Sync + 'static {
     /// false.
     fn scan(&self, from: u64, each: &mut Each<'_>) -> Result<(), StoreError>;
 
-    /// Position and hash of a commit that was durable once, as kept outside the engine: a log that ends before it has lost
-    /// its end. It may lag behind the log. None = nothing is known.
-    fn kept_head(&self) -> Result<Option<(u64, [u8; 32])>, StoreError>;
-
     /// What the medium takes of the disk.
     fn disk(&self) -> Disk;
 

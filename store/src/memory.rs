@@ -91,10 +91,6 @@ impl Medium for Memory {
         }
     }
 
-    fn kept_head(&self) -> Result<Option<(u64, [u8; 32])>, StoreError> {
-        Ok(None)
-    }
-
     fn disk(&self) -> Disk {
         Disk::default()
     }

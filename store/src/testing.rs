@@ -43,10 +43,6 @@ impl Medium for Blocks {
         Ok(())
     }
 
-    fn kept_head(&self) -> Result<Option<(u64, [u8; 32])>, StoreError> {
-        Ok(None)
-    }
-
     fn disk(&self) -> Disk {
         Disk::default()
     }

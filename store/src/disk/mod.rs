@@ -294,10 +294,6 @@ impl Medium for OnDisk {
         }
     }
 
-    fn kept_head(&self) -> Result<Option<(u64, [u8; 32])>, StoreError> {
-        Ok(self.head.kept())
-    }
-
     fn disk(&self) -> Disk {
         let (volumes, bytes) = self.volumes.size();
         Disk { bytes, volumes }
