@@ -108,7 +108,7 @@ fn any_changed_byte_is_refused() {
         random
     };
     let bytes = text.as_bytes();
-    for round in 0..2_000 {
+    for round in 0..800 {
         let at = usize::try_from(next()).expect("64 bits") % bytes.len();
         let other = bytes[at] ^ (1 << (next() % 7));
         let mut bad = bytes.to_vec();
@@ -216,7 +216,7 @@ fn what_lies_under_a_document_cannot_be_left_out() {
         let all = facts(&office.prove(document));
         lineage::check(TENANT, document, &all).expect("whole");
         for left_out in &all {
-            // A later fact about the document, and the last of a meter before it, are the two ends nothing follows.
+            // Only a later fact about the document may be missing: a proof says nothing of what followed.
             let later =
                 left_out.event.event_type().0 == "invoice.credit-noted" && document != "sorry";
             let rest: Vec<_> = all
