@@ -92,6 +92,9 @@ const PAIR: usize = 32;
 #[derive(Serialize, Deserialize)]
 struct Group(u64, u64, Packed);
 
+/// Batch and meter of a record.
+type Place<'a> = (&'a str, Option<&'a str>);
+
 /// Bytes in one piece.
 struct Packed(Vec<u8>);
 
@@ -125,7 +128,7 @@ impl<'de> Deserialize<'de> for Packed {
 
 impl Serialize for SeenKeys {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut groups: HashMap<(&str, Option<&str>), Vec<(&Key, &Key)>> = HashMap::new();
+        let mut groups: HashMap<Place, Vec<(&Key, &Key)>> = HashMap::new();
         for (key, seen) in self.iter() {
             groups
                 .entry((&seen.batch, seen.meter.as_deref()))
