@@ -18,6 +18,7 @@ pub mod wallets;
 
 mod error;
 mod making;
+mod pages;
 mod parts;
 mod projection;
 mod reading;

@@ -27,7 +27,7 @@ pub trait Shelf: Send + Sync {
     fn write(&self, changes: &[Change]) -> Result<(), ViewError>;
 
     /// Writes rows that nobody reads yet, or any more: a crash may leave some of the changes, and others read and write
-    /// meanwhile. Fast when the keys ascend.
+    /// meanwhile, other sets of rows. Fast when the keys ascend.
     fn pour(&self, changes: Changes) -> Result<(), ViewError> {
         self.write(&changes)
     }

@@ -2,16 +2,18 @@
 //!
 //! Opened like the log, for the same reasons (docs/decisions/0002-sled-and-bincode.md): 16 MiB segments, small values,
 //! bounded cache. Unlike the log it is never synced by us: after a power cut sled goes back to an earlier whole batch,
-//! or does not open at all, and then the rows are made again from the log.
+//! or does not open at all, and then the rows are made again from the log. Rows lie in pages (`pages.rs`).
 
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use crate::ViewError;
+use crate::rows::behind;
 use crate::shelf::{Change, Changes, Shelf, Visit};
+use crate::{ViewError, pages};
 
 const SEGMENT_BYTES: usize = 16 << 20;
 const CACHE_BYTES: u64 = 128 << 20;
@@ -20,11 +22,15 @@ const FLUSH_EVERY_MS: u64 = 500;
 const LOCK_WAIT: Duration = Duration::from_millis(20);
 const LOCK_TRIES: u32 = 250;
 /// Inside a directory of read models, so that nothing else is ever taken for one and removed.
-const DATABASE: &str = "rows";
+const DATABASE: &str = "pages";
+/// What it was called when each row was a value of its own.
+const FORMER_DATABASE: &str = "rows";
 
 /// A [`Shelf`] in a directory.
 pub(crate) struct SledShelf {
     tree: sled::Db,
+    /// Held while pages are read, changed and written back in one step.
+    writing: Mutex<()>,
 }
 
 impl SledShelf {
@@ -32,14 +38,23 @@ impl SledShelf {
     pub fn open(dir: &Path) -> Result<SledShelf, ViewError> {
         let path = dir.join(DATABASE);
         fs::create_dir_all(&path).map_err(|e| ViewError::engine("creating the read models", e))?;
+        let former = dir.join(FORMER_DATABASE);
+        if former.exists() {
+            fs::remove_dir_all(&former)
+                .map_err(|e| ViewError::engine("removing read models of an earlier shape", e))?;
+        }
+        let shelf = |tree| SledShelf {
+            tree,
+            writing: Mutex::new(()),
+        };
         match open(&path) {
-            Ok(tree) => Ok(SledShelf { tree }),
+            Ok(tree) => Ok(shelf(tree)),
             Err(sled::Error::Corruption { .. } | sled::Error::Unsupported(_)) => {
                 fs::remove_dir_all(&path)
                     .map_err(|e| ViewError::engine("removing damaged read models", e))?;
                 let tree =
                     open(&path).map_err(|e| ViewError::engine("opening the read models", e))?;
-                Ok(SledShelf { tree })
+                Ok(shelf(tree))
             }
             Err(e) => Err(ViewError::engine("opening the read models", e)),
         }
@@ -71,51 +86,117 @@ fn open(path: &Path) -> Result<sled::Db, sled::Error> {
     }
 }
 
+type Page = (sled::IVec, sled::IVec);
+
+impl SledShelf {
+    /// The page that a key belongs to, if it has one.
+    fn page_of(&self, key: &[u8]) -> Result<Option<Page>, ViewError> {
+        let (set, _) = pages::split(key)?;
+        let next = [key, &[0]].concat();
+        let found = self.tree.get_lt(next);
+        let found = found.map_err(|e| ViewError::engine("reading a row", e))?;
+        Ok(found.filter(|(key, _)| key.starts_with(set)))
+    }
+
+    /// The pages that changes make, in order; each is handed out before the next page is read.
+    fn changed(
+        &self,
+        changes: &[Change],
+        hand: &mut dyn FnMut(Change) -> Result<(), ViewError>,
+    ) -> Result<(), ViewError> {
+        let mut sorted: Vec<&Change> = changes.iter().collect();
+        sorted.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        let mut rest = sorted.as_slice();
+        while let Some((first, _)) = rest.first() {
+            let (set, _) = pages::split(first)?;
+            let page = self.page_of(first)?;
+            let after = self.tree.get_gt(first);
+            let after = after.map_err(|e| ViewError::engine("reading a row", e))?;
+            let end = match after {
+                Some((key, _)) if key.starts_with(set) => key.to_vec(),
+                _ => behind(set),
+            };
+            let (these, others) = rest.split_at(rest.partition_point(|(key, _)| *key < end));
+            let (key, bytes) = match &page {
+                Some((key, bytes)) => (Some(&**key), &**bytes),
+                None => (None, [].as_slice()),
+            };
+            for page in pages::changed(key, bytes, these)? {
+                hand(page)?;
+            }
+            rest = others;
+        }
+        Ok(())
+    }
+}
+
 impl Shelf for SledShelf {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, ViewError> {
-        let value = self.tree.get(key);
-        value
-            .map(|found| found.map(|bytes| bytes.to_vec()))
-            .map_err(|e| ViewError::engine("reading a row", e))
+        let Some((_, page)) = self.page_of(key)? else {
+            return Ok(None);
+        };
+        let (_, wanted) = pages::split(key)?;
+        for row in pages::rows(&page) {
+            let (rest, value) = row?;
+            if rest >= wanted {
+                return Ok((rest == wanted).then(|| value.to_vec()));
+            }
+        }
+        Ok(None)
     }
 
     fn range(&self, from: &[u8], until: &[u8], visit: &mut Visit<'_>) -> Result<(), ViewError> {
         if from >= until {
             return Ok(());
         }
-        for entry in self.tree.range(from..until) {
-            let (key, value) = entry.map_err(|e| ViewError::engine("reading rows", e))?;
-            if !visit(&key, &value)? {
-                break;
+        let page = self.page_of(from)?;
+        let first = page.map_or(from.to_vec(), |(key, _)| key.to_vec());
+        let mut key = Vec::new();
+        for entry in self.tree.range(first.as_slice()..until) {
+            let (page, bytes) = entry.map_err(|e| ViewError::engine("reading rows", e))?;
+            let (set, _) = pages::split(&page)?;
+            for row in pages::rows(&bytes) {
+                let (rest, value) = row?;
+                key.clear();
+                key.extend_from_slice(set);
+                key.extend_from_slice(rest);
+                if key.as_slice() >= until {
+                    return Ok(());
+                }
+                if key.as_slice() >= from && !visit(&key, value)? {
+                    return Ok(());
+                }
             }
         }
         Ok(())
     }
 
     fn write(&self, changes: &[Change]) -> Result<(), ViewError> {
+        let _one_at_a_time = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let mut batch = sled::Batch::default();
-        for (key, value) in changes {
-            match value {
-                Some(value) => batch.insert(key.as_slice(), value.as_slice()),
-                None => batch.remove(key.as_slice()),
+        self.changed(changes, &mut |(key, page)| {
+            match page {
+                Some(page) => batch.insert(key, page),
+                None => batch.remove(key),
             }
-        }
+            Ok(())
+        })?;
         self.tree
             .apply_batch(batch)
             .map_err(|e| ViewError::engine("writing rows", e))
     }
 
-    /// One by one: a batch of sled's keeps everybody else out of every database of the process, the log's too, until
+    /// Page by page: a batch of sled's keeps everybody else out of every database of the process, the log's too, until
     /// it is done, and takes its keys in no order.
     fn pour(&self, changes: Changes) -> Result<(), ViewError> {
-        for (key, value) in changes {
-            match value {
-                Some(value) => self.tree.insert(key, value),
+        self.changed(&changes, &mut |(key, page)| {
+            match page {
+                Some(page) => self.tree.insert(key, page),
                 None => self.tree.remove(key),
             }
             .map_err(|e| ViewError::engine("writing rows", e))?;
-        }
-        Ok(())
+            Ok(())
+        })
     }
 }
 
@@ -123,5 +204,72 @@ impl Drop for SledShelf {
     fn drop(&mut self) {
         // What is lost here is folded again at the next start.
         let _ = self.tree.flush();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::MemoryShelf;
+
+    /// Numbers that look random and are the same each time.
+    struct Numbers(u64);
+
+    impl Numbers {
+        fn below(&mut self, end: u64) -> u64 {
+            self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005) + 1;
+            (self.0 >> 33) % end
+        }
+    }
+
+    fn all(shelf: &dyn Shelf, from: &[u8], until: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
+        let mut found = vec![];
+        let visit = &mut |key: &[u8], value: &[u8]| {
+            found.push((key.to_vec(), value.to_vec()));
+            Ok(true)
+        };
+        shelf.range(from, until, visit).expect("readable");
+        found
+    }
+
+    #[test]
+    fn rows_in_pages_read_as_rows_in_memory_whatever_is_written_and_removed() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let (paged, plain) = (
+            SledShelf::open(dir.path()).expect("opens"),
+            MemoryShelf::default(),
+        );
+        let mut numbers = Numbers(7);
+        let key = |numbers: &mut Numbers| {
+            let (set, row) = (numbers.below(3) as u32, numbers.below(600));
+            [&set.to_be_bytes()[..], format!("k{row:03}").as_bytes()].concat()
+        };
+        for round in 0..300 {
+            let mut changes = std::collections::BTreeMap::new();
+            for _ in 0..numbers.below(40) {
+                let bytes = match numbers.below(20) {
+                    0 => 20_000,
+                    n => n * 15,
+                };
+                // Now and then almost everything goes, so that pages become empty.
+                let value = (numbers.below(if round % 50 > 40 { 20 } else { 3 }) == 0)
+                    .then(|| vec![round as u8; bytes as usize]);
+                changes.insert(key(&mut numbers), value);
+            }
+            let changes: Changes = changes.into_iter().collect();
+            plain.write(&changes).expect("memory takes all");
+            match round % 2 {
+                0 => paged.write(&changes).expect("written"),
+                _ => paged.pour(changes).expect("written"),
+            }
+            let (one, other) = (key(&mut numbers), key(&mut numbers));
+            assert_eq!(
+                paged.get(&one).expect("read"),
+                plain.get(&one).expect("read")
+            );
+            assert_eq!(all(&paged, &one, &other), all(&plain, &one, &other));
+            let (first, last) = ([0, 0, 0, 0], [0, 0, 0, 9]);
+            assert_eq!(all(&paged, &first, &last), all(&plain, &first, &last));
+        }
     }
 }

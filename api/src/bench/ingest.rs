@@ -25,6 +25,11 @@ const CATALOG: &str = r#"
 code = "bench"
 name = "Bench"
 currency = "EUR"
+[[offer.recurring]]
+code = "fee"
+name = "Fee"
+every = "1 month"
+price = { flat = "9.95" }
 [[offer.usage]]
 code = "voice"
 name = "Voice"

@@ -38,8 +38,10 @@ pub enum Command {
         after_help = "Example:\n  indelible bench ingest --records 200000 --subscriptions 1000"
     )]
     Ingest(ingest::Options),
-    /// All read models made again, over a log of usage.
-    #[command(after_help = "Example:\n  indelible bench rebuild --records 200000")]
+    /// All read models made again, over a log of usage, bills and payments.
+    #[command(
+        after_help = "Example:\n  indelible bench rebuild --records 2000000 --subscriptions 10000"
+    )]
     Rebuild(ingest::Options),
 }
 
