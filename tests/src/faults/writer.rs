@@ -3,11 +3,12 @@
 use std::io::Write;
 use std::path::Path;
 
-use indelible_store::{EventStore, Options, SledStore, StoreError};
+use indelible_store::{EventStore, IndexLimits, Options, SledStore, StoreError};
 
 use super::load::{Name, SUBMITTERS, commit};
 
 const ROLL_BYTES: u64 = 20 << 20;
+const INDEX_TAIL_ENTRIES: usize = 64;
 
 /// Appends from all submitters at once until each has done its number of commits or was refused. One line for each
 /// answer, written in one piece: `acked NAME FIRST LAST HASH` or `refused CODE SENTENCE`.
@@ -30,10 +31,15 @@ pub fn write(data: &Path, run: u64, commits: u64) -> Result<bool, StoreError> {
     Ok(done)
 }
 
-/// A new volume is begun as soon as the engine's file is longer than one of its segments.
+/// A new volume is begun as soon as the engine's file is longer than one of its segments, and the index writes a run every
+/// few commits: what happens once in millions of events must happen before the process is killed.
 fn rolling_often() -> Options {
     Options {
         roll_bytes: ROLL_BYTES,
+        index: IndexLimits {
+            tail_entries: INDEX_TAIL_ENTRIES,
+            ..IndexLimits::default()
+        },
         ..Options::default()
     }
 }
