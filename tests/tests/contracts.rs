@@ -10,8 +10,8 @@ use std::thread;
 use std::time::Duration;
 
 use indelible_store::{
-    Appended, CommandRecord, Commit, EventStore, MAX_EVENTS, MAX_PAYLOAD_BYTES, MemoryStore,
-    NewEvent, SledStore, StoreError, StreamKey, SyncHook,
+    Appended, CommandRecord, Commit, EventRef, EventStore, MAX_EVENTS, MAX_PAYLOAD_BYTES,
+    MemoryStore, NewEvent, SledStore, StoreError, StreamKey, SyncHook, block,
 };
 use tempfile::TempDir;
 
@@ -64,6 +64,16 @@ stores!(memory, sled; [
     listeners_hear_each_new_head,
     a_listener_that_panics_does_not_stop_the_log,
     verify_walks_the_whole_chain_and_tells_its_progress,
+    replay_gives_what_read_gives_within_its_bounds,
+    replay_ends_when_it_is_told_to,
+    blocks_are_whole_linked_and_within_bounds,
+    the_hash_at_a_position_is_that_of_the_block_that_ends_there,
+    a_cause_that_is_not_in_the_log_is_refused,
+    every_limit_is_exact_in_bytes,
+    a_command_that_is_repeated_gets_its_first_answer_and_writes_nothing,
+    a_follower_sees_every_event_once_while_others_write,
+    the_log_may_be_read_from_a_replay,
+    every_commit_is_answered_when_the_log_is_dropped,
 ]);
 
 fn an_empty_log_has_head_zero_and_nothing_to_read(open: Open) {
@@ -468,6 +478,275 @@ fn verify_walks_the_whole_chain_and_tells_its_progress(open: Open) {
     other.append(commit(&[("a", 2)])).unwrap();
     let longer = other.verify(&mut |_, _| {}).unwrap();
     assert_ne!(longer.head_hash, verified.head_hash);
+}
+
+/// Three blocks of 2, 1 and 3 events.
+fn three_blocks(store: &dyn EventStore) {
+    let mut first = commit(&[("a", 0), ("b", 0)]);
+    first.command = Some(command("c1", b"done"));
+    store.append(first).unwrap();
+    let mut second = commit(&[("a", 1)]);
+    second.causation = 2;
+    store.append(second).unwrap();
+    store
+        .append(commit_of("t2", &[("a", 0), ("c", 0), ("a", 1)]))
+        .unwrap();
+}
+
+fn replay_gives_what_read_gives_within_its_bounds(open: Open) {
+    let (store, _dir) = open(ok());
+    three_blocks(&*store);
+    let all = store.read(0, usize::MAX).unwrap();
+    assert_eq!(all.len(), 6);
+    let bounds = (0..8u64).flat_map(|after| (0..8).map(move |until| (after, until)));
+    for (after, until) in bounds.chain([(0, u64::MAX), (u64::MAX, u64::MAX), (6, u64::MAX)]) {
+        let mut seen = Vec::new();
+        let replayed = store.replay(after, until, &mut |event| {
+            seen.push(event.to_stored());
+            Ok(true)
+        });
+        replayed.unwrap();
+        let within = |p: u64| p > after && p <= until;
+        let expected: Vec<_> = all.iter().filter(|e| within(e.position)).cloned().collect();
+        assert_eq!(seen, expected, "after {after} until {until}");
+    }
+}
+
+fn replay_ends_when_it_is_told_to(open: Open) {
+    let (store, _dir) = open(ok());
+    three_blocks(&*store);
+    let mut seen = Vec::new();
+    let ended = store.replay(0, u64::MAX, &mut |event| {
+        seen.push(event.position);
+        Ok(event.position < 4)
+    });
+    ended.unwrap();
+    assert_eq!(seen, [1, 2, 3, 4]);
+    let failed = store.replay(0, u64::MAX, &mut |_| {
+        Err(StoreError::InvalidCommit {
+            what: "expected by this test".into(),
+        })
+    });
+    assert_eq!(failed.unwrap_err().code(), "INVALID_COMMIT");
+}
+
+fn blocks_are_whole_linked_and_within_bounds(open: Open) {
+    let (store, _dir) = open(ok());
+    assert_eq!(store.blocks(0, usize::MAX).unwrap(), []);
+    three_blocks(&*store);
+    let all = store.blocks(0, usize::MAX).unwrap();
+    let places: Vec<_> = all
+        .iter()
+        .map(|block| (block.first_position, block.last_position))
+        .collect();
+    assert_eq!(places, [(1, 2), (3, 3), (4, 6)]);
+    let mut before = block::GENESIS;
+    for raw in &all {
+        let header = block::decode(raw.first_position, &raw.bytes)
+            .unwrap()
+            .header;
+        assert_eq!(header.prev_hash, before);
+        assert_eq!(
+            (header.hash, header.recorded_at),
+            (raw.hash, raw.recorded_at)
+        );
+        before = raw.hash;
+    }
+    let bytes = |n: usize| {
+        all[..n]
+            .iter()
+            .map(|block| block.bytes.len())
+            .sum::<usize>()
+    };
+    for (after, max, expected) in [
+        (0, 0, &all[..1]),
+        (1, bytes(2) - 1, &all[..1]),
+        (0, bytes(2), &all[..2]),
+        (0, bytes(3) - 1, &all[..2]),
+        (0, bytes(3), &all[..]),
+        (2, usize::MAX, &all[1..]),
+        (5, 0, &all[2..]),
+        (6, usize::MAX, &[]),
+        (u64::MAX, usize::MAX, &[]),
+    ] {
+        let found = store.blocks(after, max).unwrap();
+        assert_eq!(found, expected, "after {after}, {max} bytes");
+    }
+}
+
+fn the_hash_at_a_position_is_that_of_the_block_that_ends_there(open: Open) {
+    let (store, _dir) = open(ok());
+    assert_eq!(store.hash_at(0).unwrap(), Some(block::GENESIS));
+    assert_eq!(store.hash_at(1).unwrap(), None);
+    three_blocks(&*store);
+    let blocks = store.blocks(0, usize::MAX).unwrap();
+    for position in 1..9 {
+        let ends = blocks.iter().find(|block| block.last_position == position);
+        let expected = ends.map(|block| block.hash);
+        assert_eq!(store.hash_at(position).unwrap(), expected, "{position}");
+    }
+    let head_hash = store.verify(&mut |_, _| {}).unwrap().head_hash;
+    assert_eq!(store.hash_at(6).unwrap(), Some(head_hash));
+    assert_eq!(store.hash_at(u64::MAX).unwrap(), None);
+}
+
+fn a_cause_that_is_not_in_the_log_is_refused(open: Open) {
+    let (store, _dir) = open(ok());
+    let caused_by = |version, causation| {
+        let mut commit = commit(&[("a", version)]);
+        commit.causation = causation;
+        commit
+    };
+    for ahead in [1, 2, u64::MAX] {
+        assert_eq!(code(store.append(caused_by(0, ahead))), "INVALID_COMMIT");
+    }
+    store.append(caused_by(0, 0)).unwrap();
+    assert_eq!(code(store.append(caused_by(1, 2))), "INVALID_COMMIT");
+    store.append(caused_by(1, 1)).unwrap();
+    assert_eq!(drawn(&*store), ["1 a.1", "2 a.2"]);
+    store.verify(&mut |_, _| {}).unwrap();
+}
+
+fn every_limit_is_exact_in_bytes(open: Open) {
+    let (store, _dir) = open(ok());
+    // 100 letters of two bytes are 200 bytes; one more byte is one too many.
+    let (fits, over) = ("é".repeat(100), format!("{}x", "é".repeat(100)));
+    type Put = fn(&mut Commit, String);
+    let fields: [(&str, Put); 7] = [
+        ("tenant", |c, name| {
+            c.tenant.clone_from(&name);
+            c.events[0].stream.tenant = name;
+        }),
+        ("actor", |c, name| c.actor = name),
+        ("correlation", |c, name| c.correlation = name),
+        ("command", |c, name| c.command = Some(command(&name, b""))),
+        ("kind", |c, name| c.events[0].stream.kind = name),
+        ("id", |c, name| c.events[0].stream.id = name),
+        ("type", |c, name| c.events[0].event_type = name),
+    ];
+    for (field, put) in fields {
+        let with = |name: &str| {
+            let mut commit = commit(&[(&format!("stream of {field}"), 0)]);
+            put(&mut commit, name.to_string());
+            commit
+        };
+        let error = store.submit(with(&over)).map(drop).unwrap_err();
+        assert_eq!(error.code(), "TOO_LARGE", "{field}");
+        store.append(with(&fits)).unwrap();
+    }
+    assert_eq!(store.head(), 7);
+}
+
+fn a_command_that_is_repeated_gets_its_first_answer_and_writes_nothing(open: Open) {
+    let (store, _dir) = open(ok());
+    let mut first = commit(&[("a", 0), ("a", 1)]);
+    first.command = Some(command("c1", b"first"));
+    store.append(first.clone()).unwrap();
+    let before = (store.stats().bytes, store.hash_at(2).unwrap());
+    // The very same commit, and one that would fit: the command decides, not the versions.
+    let mut fits = commit(&[("a", 2)]);
+    fits.command = Some(command("c1", b"second"));
+    for again in [first, fits] {
+        match store.append(again).unwrap_err() {
+            StoreError::DuplicateCommand { tenant, command_id } => {
+                assert_eq!((tenant.as_str(), command_id.as_str()), ("t1", "c1"));
+            }
+            other => panic!("not a repeated command: {other}"),
+        }
+        let receipt = store.receipt("t1", "c1").unwrap().unwrap();
+        assert_eq!(
+            (receipt.receipt, receipt.last_position),
+            (b"first".to_vec(), 2)
+        );
+    }
+    assert_eq!((store.stats().bytes, store.hash_at(2).unwrap()), before);
+    assert_eq!(store.head(), 2);
+}
+
+fn a_follower_sees_every_event_once_while_others_write(open: Open) {
+    const WRITERS: u64 = 4;
+    const COMMITS: u64 = 50;
+    let (store, _dir) = open(ok());
+    let all = WRITERS * COMMITS * 2;
+    let follower = {
+        let store = Arc::clone(&store);
+        thread::spawn(move || {
+            let mut seen: Vec<(u64, String, u64)> = Vec::new();
+            while (seen.len() as u64) < all {
+                let after = seen.len() as u64;
+                let head = store.wait_past(after, LONG);
+                assert!(head > after);
+                // By turns, on each of the roads there are.
+                let take = |e: &EventRef<'_>| (e.position, e.id.to_string(), e.version);
+                let until = if after % 3 == 0 { head } else { u64::MAX };
+                store
+                    .replay(after, until, &mut |event| {
+                        seen.push(take(event));
+                        Ok(true)
+                    })
+                    .unwrap();
+                for event in store.read(seen.len() as u64, 3).unwrap() {
+                    seen.push((event.position, event.stream.id, event.version));
+                }
+            }
+            seen
+        })
+    };
+    let writers: Vec<_> = (0..WRITERS)
+        .map(|n| {
+            let store = Arc::clone(&store);
+            let id = format!("w{n}");
+            thread::spawn(move || {
+                for version in 0..COMMITS {
+                    let events = [(id.as_str(), 2 * version), (id.as_str(), 2 * version + 1)];
+                    let at = store.append(commit(&events)).unwrap();
+                    assert!(
+                        store.head() >= at.last_position,
+                        "what is answered is known"
+                    );
+                }
+            })
+        })
+        .collect();
+    writers.into_iter().for_each(|w| w.join().unwrap());
+    let seen = follower.join().unwrap();
+    let mut versions = std::collections::HashMap::new();
+    for ((position, id, version), expected) in seen.into_iter().zip(1..) {
+        assert_eq!(position, expected);
+        let before = versions.insert(id, version).unwrap_or(0);
+        assert_eq!(version, before + 1);
+    }
+}
+
+fn the_log_may_be_read_from_a_replay(open: Open) {
+    let (store, _dir) = open(ok());
+    three_blocks(&*store);
+    let mut events = 0;
+    let replayed = store.replay(0, u64::MAX, &mut |event| {
+        let key = StreamKey::new(event.tenant, event.kind, event.id);
+        let own = store.read_stream(&key, event.version - 1, 1)?;
+        assert_eq!(own, [event.to_stored()]);
+        events += own.len();
+        Ok(true)
+    });
+    replayed.unwrap();
+    assert_eq!(events, 6);
+}
+
+fn every_commit_is_answered_when_the_log_is_dropped(open: Open) {
+    let (sync, gate) = gated();
+    let (store, _dir) = open(sync);
+    let opener = store.submit(commit(&[("opener", 0)])).unwrap();
+    gate.wait_until_a_sync_began();
+    let waits = store.submit(commit(&[("a", 0)])).unwrap();
+    gate.let_syncs_pass();
+    drop(store);
+    assert_eq!(opener.wait().unwrap(), appended(1, 1));
+    assert_eq!(
+        waits.wait().unwrap(),
+        appended(2, 2),
+        "what is queued is written"
+    );
 }
 
 /// Longer than any test may take: a wait that should end by news fails by hanging, not by luck.
