@@ -19,6 +19,9 @@ use crate::{Progress, ViewError};
 const BATCHES_AHEAD: usize = 4;
 /// Memory for rows that are not written yet, roughly, over all sets.
 const ROW_BYTES: usize = 128 << 20;
+/// Events that a rebuild may leave to be folded while the running rows wait for it, and how often it tries.
+const CATCH_UP_EVENTS: u64 = 10_000;
+const CATCH_UP_ROUNDS: usize = 8;
 /// Threads that fold.
 const FOLDERS: usize = 4;
 
@@ -75,6 +78,23 @@ impl Making<'_> {
         self.share.writing += start.elapsed();
         Ok(())
     }
+}
+
+/// Folds up to the head of the log, again and again while it grows much, so that little is left to do under a lock.
+pub(crate) fn catch_up(
+    store: &dyn EventStore,
+    shelf: &dyn Shelf,
+    fresh: &mut Vec<Set>,
+    spent: &mut Spent,
+    tell: &mut dyn FnMut(Progress),
+) -> Result<(), ViewError> {
+    for _ in 0..CATCH_UP_ROUNDS {
+        make(store, shelf, fresh, store.head(), spent, tell)?;
+        if store.head().saturating_sub(position(fresh)) <= CATCH_UP_EVENTS {
+            break;
+        }
+    }
+    Ok(())
 }
 
 /// Folds from where the sets are up to a position, and writes all rows. Nobody may read the sets yet: what a crash

@@ -19,9 +19,6 @@ use crate::{Dump, Snapshot, ViewError, parts, registry};
 
 /// The directory of the read models in a data directory.
 const DIRECTORY: &str = "views";
-/// Events that a rebuild may leave to be folded while the running rows wait for it, and how often it tries.
-const CATCH_UP_EVENTS: u64 = 10_000;
-const CATCH_UP_ROUNDS: usize = 8;
 
 /// How far a rebuild is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -176,7 +173,7 @@ impl Views {
         let wanted = registry::named(names)?;
         let (store, shelf, mut spent) = (&*inner.store, &*inner.shelf, Spent::default());
         let mut fresh = begin(shelf, &wanted)?;
-        catch_up(store, shelf, &mut fresh, &mut spent, tell)?;
+        making::catch_up(store, shelf, &mut fresh, &mut spent, tell)?;
         let start = Instant::now();
         let folding = lock(&inner.folding);
         let before = inner.live_sets();
@@ -212,7 +209,7 @@ impl Views {
         let _one_at_a_time = lock(&inner.rebuilding);
         let (store, shelf, mut spent) = (&*inner.store, &*inner.shelf, Spent::default());
         let mut fresh = begin(shelf, registry::ALL)?;
-        catch_up(store, shelf, &mut fresh, &mut spent, tell)?;
+        making::catch_up(store, shelf, &mut fresh, &mut spent, tell)?;
         let _folding = lock(&inner.folding);
         // The live rows may have been behind what was just made; they catch up under the lock.
         let mut now = inner.live_sets();
@@ -340,7 +337,7 @@ fn prepare(
         .copied()
         .collect();
     let mut fresh = begin(shelf, &missing)?;
-    catch_up(store, shelf, &mut fresh, &mut Spent::default(), tell)?;
+    making::catch_up(store, shelf, &mut fresh, &mut Spent::default(), tell)?;
     let mut changes = Changes::new();
     for set in &mut fresh {
         set.checkpoint.live = true;
@@ -365,23 +362,6 @@ fn begin(shelf: &dyn Shelf, wanted: &[Registered]) -> Result<Vec<Set>, ViewError
     }
     shelf.write(&changes)?;
     Ok(fresh)
-}
-
-/// Folds up to the head of the log, again and again while it grows much, so that little is left to do under a lock.
-fn catch_up(
-    store: &dyn EventStore,
-    shelf: &dyn Shelf,
-    fresh: &mut Vec<Set>,
-    spent: &mut Spent,
-    tell: &mut Tell<'_>,
-) -> Result<(), ViewError> {
-    for _ in 0..CATCH_UP_ROUNDS {
-        making::make(store, shelf, fresh, store.head(), spent, tell)?;
-        if store.head().saturating_sub(position(fresh)) <= CATCH_UP_EVENTS {
-            break;
-        }
-    }
-    Ok(())
 }
 
 fn dump(shelf: &dyn Shelf, id: u32) -> Result<Dump, ViewError> {
