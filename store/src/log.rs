@@ -72,6 +72,9 @@ pub trait Medium: Send + Sync + 'static {
 /// What [`Medium::scan`] calls with first position and bytes of each block.
 pub type Each<'a> = dyn FnMut(u64, &[u8]) -> Result<bool, StoreError> + 'a;
 
+/// Called with the header and the bytes of each block of a walk; false ends it.
+type EachBlock<'a> = dyn FnMut(Header, &[u8]) -> Result<bool, StoreError> + 'a;
+
 /// Called with the new head after each durable group.
 type Listener = Box<dyn Fn(u64) + Send + Sync>;
 
@@ -166,11 +169,7 @@ impl<M: Medium> Log<M> {
 
     /// Hands out the durable blocks, checked by themselves and linked to each other, beginning with the one that holds the
     /// first event after a position, until `each` answers false.
-    fn walk(
-        &self,
-        after: u64,
-        each: &mut dyn FnMut(Header, &[u8]) -> Result<bool, StoreError>,
-    ) -> Result<(), StoreError> {
+    fn walk(&self, after: u64, each: &mut EachBlock<'_>) -> Result<(), StoreError> {
         let head = self.shared.head();
         if after >= head {
             return Ok(());

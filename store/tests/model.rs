@@ -1,7 +1,7 @@
 //! Operations drawn by lot, on a log and on a plain list beside it: they must agree after each, and after each crash.
 //!
 //! A crash is a log that is dropped without an answer to what was queued, and a directory that is opened again: with its index,
-//! without it, or with a broken one. Volumes and runs are so small that a few hundred commits make several of each.
+//! without it, or with a broken one. Runs are so small that a few hundred commits make several levels of them.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
