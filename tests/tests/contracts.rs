@@ -678,7 +678,11 @@ fn a_follower_sees_every_event_once_while_others_write(open: Open) {
                 assert!(head > after);
                 // By turns, on each of the roads there are.
                 let take = |e: &EventRef<'_>| (e.position, e.id.to_string(), e.version);
-                let until = if after % 3 == 0 { head } else { u64::MAX };
+                let until = if after.is_multiple_of(3) {
+                    head
+                } else {
+                    u64::MAX
+                };
                 store
                     .replay(after, until, &mut |event| {
                         seen.push(take(event));
