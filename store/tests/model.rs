@@ -268,6 +268,7 @@ fn open(data: &Path) -> SledStore {
         roll_bytes: 20 << 20,
         index: IndexLimits {
             tail_entries: 60,
+            tail_log_bytes: u64::MAX,
             page_bytes: 200,
             fanout: 3,
         },

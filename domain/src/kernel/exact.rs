@@ -61,7 +61,12 @@ impl Exact {
         let g = i128::try_from(gcd(num.unsigned_abs(), den.unsigned_abs()))
             .map_err(|_| too_large())?
             .max(1);
-        let (mut num, mut den) = (num / g, den / g);
+        // Division of 128-bit numbers is slow, and what replay reads is in lowest terms already.
+        let (mut num, mut den) = if g == 1 {
+            (num, den)
+        } else {
+            (num / g, den / g)
+        };
         if den < 0 {
             num = num.checked_neg().ok_or_else(too_large)?;
             den = den.checked_neg().ok_or_else(too_large)?;

@@ -31,6 +31,8 @@ use tail::Tail;
 
 /// Entries of a tail at which it becomes a run. An entry is one stream or one command of one block.
 const TAIL_ENTRIES: usize = 1 << 17;
+/// Bytes of log behind a tail at which it becomes a run however few entries it has: a start reads what follows the runs.
+const TAIL_LOG_BYTES: u64 = 128 << 20;
 /// Tails that may wait to be written before the log's writer waits for them.
 const WAITING_TAILS: usize = 4;
 /// Bytes at which a page of a run is full.
@@ -50,6 +52,8 @@ pub const INDEX_BYTES_PER_MILLION_KEYS: usize =
 pub struct IndexLimits {
     /// Entries of a tail at which it becomes a run.
     pub tail_entries: usize,
+    /// Bytes of log behind a tail at which it becomes a run, whatever its entries.
+    pub tail_log_bytes: u64,
     /// Bytes at which a page of a run is full.
     pub page_bytes: usize,
     /// Runs of one level that are merged; at least 2.
@@ -60,6 +64,7 @@ impl Default for IndexLimits {
     fn default() -> IndexLimits {
         IndexLimits {
             tail_entries: TAIL_ENTRIES,
+            tail_log_bytes: TAIL_LOG_BYTES,
             page_bytes: PAGE_BYTES,
             fanout: FANOUT,
         }
@@ -443,7 +448,13 @@ impl Index {
 
     /// Puts a full tail aside, to be written. True if there is something to write.
     pub fn freeze_if_full(&mut self) -> bool {
-        if self.dir.is_none() || self.tail.len() < self.limits.tail_entries.max(1) {
+        let begins = self
+            .frozen
+            .last()
+            .map_or(self.on_disk.bytes, |before| before.upto.bytes);
+        let full = self.tail.len() >= self.limits.tail_entries.max(1)
+            || self.totals.bytes.saturating_sub(begins) >= self.limits.tail_log_bytes;
+        if self.dir.is_none() || !full || self.tail.len() == 0 {
             return false;
         }
         self.frozen.push(Arc::new(Frozen {

@@ -10,6 +10,7 @@ use crate::{EventStore, Log, StreamKey};
 
 const SMALL: IndexLimits = IndexLimits {
     tail_entries: 40,
+    tail_log_bytes: u64::MAX,
     page_bytes: 128,
     fanout: 3,
 };
@@ -134,6 +135,29 @@ fn runs_and_tail_together_know_every_stream_and_command() {
         runs(&log).iter().any(|level| *level >= 2),
         "merges of merges"
     );
+    expected.check(&log);
+}
+
+#[test]
+fn large_blocks_of_few_streams_make_runs_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let limits = IndexLimits {
+        tail_entries: usize::MAX,
+        tail_log_bytes: 4 << 10,
+        ..SMALL
+    };
+    let (medium, mut expected) = (medium(dir.path()), Expected::default());
+    {
+        let log = Log::over_with(medium.clone(), limits).unwrap();
+        expected.append(&log, 200, &mut Dice(11));
+        settle(&log);
+        assert!(!runs(&log).is_empty());
+    }
+    medium.scanned.store(0, Ordering::SeqCst);
+    let log = Log::over_with(medium.clone(), limits).unwrap();
+    let scanned = medium.scanned.load(Ordering::SeqCst);
+    // No block of these is below a hundred bytes, and at most one tail was under way when the log closed.
+    assert!(scanned <= 41, "{scanned} blocks read");
     expected.check(&log);
 }
 

@@ -38,6 +38,7 @@ fn rolling_often() -> Options {
         roll_bytes: ROLL_BYTES,
         index: IndexLimits {
             tail_entries: INDEX_TAIL_ENTRIES,
+            tail_log_bytes: u64::MAX,
             ..IndexLimits::default()
         },
         ..Options::default()
