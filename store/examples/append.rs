@@ -107,6 +107,29 @@ fn stream(submitter: u64) -> StreamKey {
     StreamKey::new("t1", "account", format!("acc-{submitter}"))
 }
 
+/// About as compressible as a record of usage: a random id, then small numbers in wide fields.
+fn payload(number: u64, bytes: usize) -> Vec<u8> {
+    let mut payload = Vec::with_capacity(bytes + 16);
+    payload.extend_from_slice(&scramble(number).to_le_bytes());
+    payload.extend_from_slice(&scramble(!number).to_le_bytes());
+    for field in 0u64.. {
+        if payload.len() >= bytes {
+            break;
+        }
+        payload.extend_from_slice(&u128::from(scramble(number ^ field) % 50_000).to_le_bytes());
+    }
+    payload.truncate(bytes);
+    payload
+}
+
+/// Spreads a number over all bits (the finaliser of SplitMix64).
+fn scramble(n: u64) -> u64 {
+    let mut z = n.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    z ^ (z >> 31)
+}
+
 fn commit(submitter: u64, version: u64, bytes: usize, events: u64) -> Commit {
     Commit {
         tenant: "t1".into(),
@@ -125,7 +148,7 @@ fn commit(submitter: u64, version: u64, bytes: usize, events: u64) -> Commit {
                 expected_version,
                 event_type: "account.Noted".into(),
                 schema: 1,
-                payload: vec![0x5A; bytes],
+                payload: payload(submitter << 40 | expected_version, bytes),
             })
             .collect(),
     }

@@ -4,6 +4,7 @@
 //! names with their neighbours. An extent is small enough to be unpacked for the sake of one block of it.
 
 use std::ops::Range;
+use std::thread;
 
 use crate::StoreError;
 use crate::block::{self, HEADER_BYTES, MAX_BODY_BYTES};
@@ -22,6 +23,8 @@ const PLAIN: u8 = 0;
 const LZ4: u8 = 1;
 /// An extent is closed before it would exceed this, unless a single block does.
 const EXTENT_BYTES: usize = 128 << 10;
+/// Bytes of a group from which on two threads pack it: to start one costs as much as to pack some 20 KiB.
+const TWO_THREADS_BYTES: usize = 256 << 10;
 /// Most bytes of blocks that an extent can hold: one block of the largest size.
 const MAX_RAW_BYTES: usize = HEADER_BYTES + MAX_BODY_BYTES;
 
@@ -31,27 +34,55 @@ pub(super) struct Packed {
     pub bytes: Vec<u8>,
 }
 
-/// Packs the blocks of a group, in order, into as many extents as their size asks for.
+/// Packs the blocks of a group, in order, into as many extents as their size asks for. A large group is packed by two
+/// threads: compressing is most of what is left to the log's one writer.
 pub(super) fn pack(blocks: &[SealedBlock]) -> Vec<Packed> {
-    let mut packed = Vec::new();
-    let mut raw = Vec::new();
-    let mut rest = blocks;
-    while let Some(first) = rest.first() {
-        raw.clear();
-        let mut count = 0u32;
-        while let Some((block, later)) = rest.split_first()
-            && (count == 0 || raw.len() + block.bytes.len() <= EXTENT_BYTES)
-        {
-            raw.extend_from_slice(&block.bytes);
-            count += 1;
-            rest = later;
-        }
-        packed.push(Packed {
-            first_position: first.first_position,
-            bytes: encode(first.first_position, count, &raw),
-        });
+    let extents = split(blocks);
+    let bytes: usize = blocks.iter().map(|block| block.bytes.len()).sum();
+    if bytes < TWO_THREADS_BYTES {
+        return extents.into_iter().map(encode_all).collect();
     }
-    packed
+    let (mine, other) = extents.split_at(extents.len() / 2);
+    thread::scope(|scope| {
+        let helper = thread::Builder::new()
+            .spawn_scoped(scope, || other.iter().copied().map(encode_all).collect());
+        let mut packed: Vec<Packed> = mine.iter().copied().map(encode_all).collect();
+        let rest: Option<Vec<Packed>> = helper.ok().and_then(|helper| helper.join().ok());
+        // Without a second thread it only takes longer.
+        packed.extend(rest.unwrap_or_else(|| other.iter().copied().map(encode_all).collect()));
+        packed
+    })
+}
+
+/// The blocks of each extent.
+fn split(blocks: &[SealedBlock]) -> Vec<&[SealedBlock]> {
+    let mut extents = Vec::new();
+    let mut rest = blocks;
+    while !rest.is_empty() {
+        let mut bytes = 0;
+        let fitting = rest.iter().take_while(|block| {
+            bytes += block.bytes.len();
+            bytes <= EXTENT_BYTES
+        });
+        // A block larger than an extent has one of its own.
+        let (extent, later) = rest.split_at(fitting.count().max(1));
+        extents.push(extent);
+        rest = later;
+    }
+    extents
+}
+
+fn encode_all(blocks: &[SealedBlock]) -> Packed {
+    let mut raw = Vec::with_capacity(blocks.iter().map(|block| block.bytes.len()).sum());
+    for block in blocks {
+        raw.extend_from_slice(&block.bytes);
+    }
+    let first_position = blocks.first().map_or(0, |block| block.first_position);
+    let count = u32::try_from(blocks.len()).expect("a group has at most a few hundred blocks");
+    Packed {
+        first_position,
+        bytes: encode(first_position, count, &raw),
+    }
 }
 
 fn encode(first_position: u64, count: u32, raw: &[u8]) -> Vec<u8> {
