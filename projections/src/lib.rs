@@ -16,6 +16,7 @@ pub mod subscriptions;
 pub mod usage;
 pub mod wallets;
 
+mod disk_shelf;
 mod error;
 mod making;
 mod pages;
@@ -27,7 +28,6 @@ mod rows;
 mod runner;
 mod sets;
 mod shelf;
-mod sled_shelf;
 mod snapshot;
 mod views;
 

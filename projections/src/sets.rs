@@ -154,12 +154,11 @@ pub(crate) fn same(shelf: &dyn Shelf, one: u32, other: u32) -> Result<bool, View
     }
 }
 
+/// The part of a row's key that all sets share, and its value.
+type Row = (Vec<u8>, Vec<u8>);
+
 /// Rows with the part of their keys that all sets share, after such a part; none when there are no more.
-fn rows_after(
-    shelf: &dyn Shelf,
-    set: u32,
-    after: &[u8],
-) -> Result<Vec<(Vec<u8>, Vec<u8>)>, ViewError> {
+fn rows_after(shelf: &dyn Shelf, set: u32, after: &[u8]) -> Result<Vec<Row>, ViewError> {
     let prefix = set_prefix(set);
     let mut from = [prefix.as_slice(), after].concat();
     if !after.is_empty() {

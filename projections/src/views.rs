@@ -8,13 +8,13 @@ use std::time::{Duration, Instant};
 
 use indelible_store::EventStore;
 
+use crate::disk_shelf::DiskShelf;
 use crate::making::{self, Spent};
 use crate::projection::Registered;
 use crate::rows::{behind, set_prefix};
 use crate::runner::{self, guarded, position};
 use crate::sets::{self, Set};
 use crate::shelf::{Change, Changes, MemoryShelf, Shelf};
-use crate::sled_shelf::SledShelf;
 use crate::{Dump, Snapshot, ViewError, parts, registry};
 
 /// The directory of the read models in a data directory.
@@ -65,7 +65,7 @@ impl Views {
         data: &Path,
         tell: &mut Tell<'_>,
     ) -> Result<Views, ViewError> {
-        let shelf = SledShelf::open(&data.join(DIRECTORY))?;
+        let shelf = DiskShelf::open(&data.join(DIRECTORY))?;
         Views::over(store, Box::new(shelf), tell)
     }
 

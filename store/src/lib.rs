@@ -12,6 +12,7 @@ pub mod block;
 mod codec;
 mod data_dir;
 mod disk;
+pub mod engine;
 mod error;
 mod event_store;
 mod index;

@@ -174,3 +174,22 @@ fn the_catalog_in_the_documents_is_one_that_can_be_applied() {
         applied.unwrap_or_else(|no| panic!("{no} in\n{text}"));
     }
 }
+
+#[test]
+fn one_file_of_the_source_knows_the_storage_engine() {
+    let mut sources = vec![];
+    for folder in ["domain", "store", "projections", "api", "tests", "xtask"] {
+        files(&root().join(folder), ".rs", &mut sources);
+    }
+    // Put together here, so that this file does not hold it.
+    let path = ["sled", "::"].concat();
+    let knowing: Vec<String> = sources
+        .into_iter()
+        .filter(|file| fs::read_to_string(file).is_ok_and(|text| text.contains(&path)))
+        .map(|file| {
+            file.strip_prefix(root())
+                .map_or_else(|_| String::new(), |f| f.display().to_string())
+        })
+        .collect();
+    assert_eq!(knowing, ["store/src/engine.rs"]);
+}

@@ -176,6 +176,8 @@ impl Drop for Scratch {
 struct Postgres {
     server: Child,
     port: u16,
+    /// Ends the server: root runs it through another program, which keeps signals to itself.
+    stop: Command,
 }
 
 impl Postgres {
@@ -232,7 +234,9 @@ impl Postgres {
         )
         .spawn()
         .map_err(|e| format!("cannot start postgres: {e}"))?;
-        let mut started = Postgres { server, port };
+        let mut stop = run("pg_ctl", &["stop", "-m", "fast", "-D", &data]);
+        stop.env_remove("PGDATA");
+        let mut started = Postgres { server, port, stop };
         let ready = programs.join("pg_isready").display().to_string();
         until(
             || succeeds(&ready, &["-h", "127.0.0.1", "-p", &number]),
@@ -244,7 +248,11 @@ impl Postgres {
 
 impl Drop for Postgres {
     fn drop(&mut self) {
-        end(&mut self.server);
+        if !self.stop.status().is_ok_and(|s| s.success()) {
+            // It may be gone already.
+            let _ = self.server.kill();
+        }
+        let _ = self.server.wait();
     }
 }
 

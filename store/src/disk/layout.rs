@@ -7,9 +7,10 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::engine::{Purpose, Volume};
+use super::volume::Volume;
 use crate::StoreError;
 use crate::data_dir::sync_dir;
+use crate::engine::{Engine, Purpose};
 
 /// Holds the volumes.
 const LOG: &str = "log";
@@ -67,7 +68,7 @@ impl Layout {
 
     fn move_format_1(&self, data: &Path) -> io::Result<()> {
         let aside = data.join(ASIDE);
-        if Volume::is_in(&self.log) {
+        if Engine::is_in(&self.log) {
             self.step("setting the log of format 1 aside")?;
             fs::rename(&self.log, &aside)?;
             sync_dir(data)?;

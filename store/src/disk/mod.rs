@@ -1,19 +1,19 @@
 //! The log on disk: extents of blocks in volumes, and the head beside them.
 //!
-//! - [`extent`]: blocks packed together; [`engine`]: one volume, the only file that knows sled.
+//! - [`extent`]: blocks packed together; [`volume`]: one volume, a database of its own.
 //! - [`layout`]: directories and how they change; [`volumes`]: which of them are open.
 //! - [`head`]: the end of the log, kept outside the engine; [`space`]: refusing before the disk is full.
 //!
 //! docs/decisions/0008-volumes-and-extents.md says why.
 
 mod cache;
-mod engine;
 mod extent;
 mod head;
 mod layout;
 mod space;
 #[cfg(test)]
 mod tests;
+mod volume;
 mod volumes;
 
 use std::fmt;
@@ -26,10 +26,10 @@ pub use space::SpaceProbe;
 pub(crate) use space::{RESERVE_BYTES, free_bytes};
 
 use self::cache::Cache;
-use self::engine::Volume;
 use self::extent::Extent;
 use self::head::Head;
 use self::layout::Layout;
+use self::volume::Volume;
 use self::volumes::Volumes;
 use crate::data_dir::DataDir;
 use crate::log::{Disk, Each, Log, Medium, SealedBlock, SyncHook};

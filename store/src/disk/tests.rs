@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::engine::Volume;
+use super::volume::Volume;
 use super::*;
 use crate::{Commit, EventStore, NewEvent, StreamKey};
 

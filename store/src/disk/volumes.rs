@@ -4,9 +4,10 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 use std::thread::{self, JoinHandle};
 
-use super::engine::{Purpose, Volume};
 use super::layout::Layout;
+use super::volume::Volume;
 use crate::StoreError;
+use crate::engine::Purpose;
 
 /// Closed volumes that are kept open for the next reader: as many as threads usually verify.
 const OPEN_FOR_READING: usize = 4;

@@ -1,41 +1,34 @@
-//! Rows on disk, in one sled tree. The only file here that knows sled.
+//! Rows on disk, in pages (`pages.rs`), in a database of their own.
 //!
-//! Opened like the log, for the same reasons (docs/decisions/0002-sled-and-bincode.md): 16 MiB segments, small values,
-//! bounded cache. Unlike the log it is never synced by us: after a power cut sled goes back to an earlier whole batch,
-//! or does not open at all, and then the rows are made again from the log. Rows lie in pages (`pages.rs`).
+//! Opened like the log, but never synced by us: after a power cut the engine goes back to an earlier whole batch, or does not
+//! open at all, and then the rows are made again from the log.
 
 use std::fs;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ops::Bound;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
-use std::thread;
-use std::time::Duration;
+
+use indelible_store::engine::{Batch, Engine, EngineError, Entry, Purpose};
 
 use crate::rows::behind;
 use crate::shelf::{Change, Changes, Shelf, Visit};
 use crate::{ViewError, pages};
 
-const SEGMENT_BYTES: usize = 16 << 20;
-const CACHE_BYTES: u64 = 128 << 20;
-const FLUSH_EVERY_MS: u64 = 500;
-/// How long, and how often, to wait for sled to let go of rows that were just closed.
-const LOCK_WAIT: Duration = Duration::from_millis(20);
-const LOCK_TRIES: u32 = 250;
 /// Inside a directory of read models, so that nothing else is ever taken for one and removed.
 const DATABASE: &str = "pages";
 /// What it was called when each row was a value of its own.
 const FORMER_DATABASE: &str = "rows";
 
 /// A [`Shelf`] in a directory.
-pub(crate) struct SledShelf {
-    tree: sled::Db,
+pub(crate) struct DiskShelf {
+    engine: Engine,
     /// Held while pages are read, changed and written back in one step.
     writing: Mutex<()>,
 }
 
-impl SledShelf {
+impl DiskShelf {
     /// Opens the rows below a directory. Rows that cannot be read are thrown away: the log has everything.
-    pub fn open(dir: &Path) -> Result<SledShelf, ViewError> {
+    pub fn open(dir: &Path) -> Result<DiskShelf, ViewError> {
         let path = dir.join(DATABASE);
         fs::create_dir_all(&path).map_err(|e| ViewError::engine("creating the read models", e))?;
         let former = dir.join(FORMER_DATABASE);
@@ -43,57 +36,25 @@ impl SledShelf {
             fs::remove_dir_all(&former)
                 .map_err(|e| ViewError::engine("removing read models of an earlier shape", e))?;
         }
-        let shelf = |tree| SledShelf {
-            tree,
-            writing: Mutex::new(()),
-        };
-        match open(&path) {
-            Ok(tree) => Ok(shelf(tree)),
-            Err(sled::Error::Corruption { .. } | sled::Error::Unsupported(_)) => {
+        let opened = match Engine::open(&path, Purpose::Writing) {
+            Err(EngineError::Damaged(_)) => {
                 fs::remove_dir_all(&path)
                     .map_err(|e| ViewError::engine("removing damaged read models", e))?;
-                let tree =
-                    open(&path).map_err(|e| ViewError::engine("opening the read models", e))?;
-                Ok(shelf(tree))
+                Engine::open(&path, Purpose::Writing)
             }
-            Err(e) => Err(ViewError::engine("opening the read models", e)),
-        }
+            other => other,
+        };
+        Ok(DiskShelf {
+            engine: opened.map_err(|e| ViewError::engine("opening the read models", e))?,
+            writing: Mutex::new(()),
+        })
     }
-}
 
-fn open(path: &Path) -> Result<sled::Db, sled::Error> {
-    let config = sled::Config::new()
-        .path(path)
-        .segment_size(SEGMENT_BYTES)
-        .cache_capacity(CACHE_BYTES)
-        .flush_every_ms(Some(FLUSH_EVERY_MS));
-    let mut tries = 0;
-    loop {
-        // sled answers some damage with a panic.
-        let opened = catch_unwind(AssertUnwindSafe(|| config.open()))
-            .unwrap_or(Err(sled::Error::Corruption { at: None, bt: () }));
-        match opened {
-            // The data directory is locked by the log, so this process just closed these rows: sled's threads let go
-            // of its file a moment after the last handle is dropped.
-            Err(sled::Error::Io(e))
-                if tries < LOCK_TRIES && e.to_string().contains("acquire lock") =>
-            {
-                tries += 1;
-                thread::sleep(LOCK_WAIT);
-            }
-            other => return other,
-        }
-    }
-}
-
-type Page = (sled::IVec, sled::IVec);
-
-impl SledShelf {
     /// The page that a key belongs to, if it has one.
-    fn page_of(&self, key: &[u8]) -> Result<Option<Page>, ViewError> {
+    fn page_of(&self, key: &[u8]) -> Result<Option<Entry>, ViewError> {
         let (set, _) = pages::split(key)?;
         let next = [key, &[0]].concat();
-        let found = self.tree.get_lt(next);
+        let found = self.engine.before(&next);
         let found = found.map_err(|e| ViewError::engine("reading a row", e))?;
         Ok(found.filter(|(key, _)| key.starts_with(set)))
     }
@@ -110,7 +71,7 @@ impl SledShelf {
         while let Some((first, _)) = rest.first() {
             let (set, _) = pages::split(first)?;
             let page = self.page_of(first)?;
-            let after = self.tree.get_gt(first);
+            let after = self.engine.after(first);
             let after = after.map_err(|e| ViewError::engine("reading a row", e))?;
             let end = match after {
                 Some((key, _)) if key.starts_with(set) => key.to_vec(),
@@ -130,7 +91,7 @@ impl SledShelf {
     }
 }
 
-impl Shelf for SledShelf {
+impl Shelf for DiskShelf {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, ViewError> {
         let Some((_, page)) = self.page_of(key)? else {
             return Ok(None);
@@ -152,7 +113,10 @@ impl Shelf for SledShelf {
         let page = self.page_of(from)?;
         let first = page.map_or(from.to_vec(), |(key, _)| key.to_vec());
         let mut key = Vec::new();
-        for entry in self.tree.range(first.as_slice()..until) {
+        let pages = self
+            .engine
+            .range(Bound::Included(&first), Bound::Excluded(until));
+        for entry in pages {
             let (page, bytes) = entry.map_err(|e| ViewError::engine("reading rows", e))?;
             let (set, _) = pages::split(&page)?;
             for row in pages::rows(&bytes) {
@@ -173,37 +137,36 @@ impl Shelf for SledShelf {
 
     fn write(&self, changes: &[Change]) -> Result<(), ViewError> {
         let _one_at_a_time = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut batch = sled::Batch::default();
+        let mut batch = Batch::default();
         self.changed(changes, &mut |(key, page)| {
             match page {
-                Some(page) => batch.insert(key, page),
-                None => batch.remove(key),
+                Some(page) => batch.put(&key, &page),
+                None => batch.remove(&key),
             }
             Ok(())
         })?;
-        self.tree
-            .apply_batch(batch)
+        self.engine
+            .apply(batch)
             .map_err(|e| ViewError::engine("writing rows", e))
     }
 
-    /// Page by page: a batch of sled's keeps everybody else out of every database of the process, the log's too, until
-    /// it is done, and takes its keys in no order.
+    /// Page by page: a batch keeps everybody else out of every database of the process, the log's too, until it is done, and
+    /// takes its keys in no order.
     fn pour(&self, changes: Changes) -> Result<(), ViewError> {
         self.changed(&changes, &mut |(key, page)| {
             match page {
-                Some(page) => self.tree.insert(key, page),
-                None => self.tree.remove(key),
+                Some(page) => self.engine.put(&key, &page),
+                None => self.engine.remove(&key),
             }
-            .map_err(|e| ViewError::engine("writing rows", e))?;
-            Ok(())
+            .map_err(|e| ViewError::engine("writing rows", e))
         })
     }
 }
 
-impl Drop for SledShelf {
+impl Drop for DiskShelf {
     fn drop(&mut self) {
         // What is lost here is folded again at the next start.
-        let _ = self.tree.flush();
+        let _ = self.engine.flush();
     }
 }
 
@@ -236,7 +199,7 @@ mod tests {
     fn rows_in_pages_read_as_rows_in_memory_whatever_is_written_and_removed() {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let (paged, plain) = (
-            SledShelf::open(dir.path()).expect("opens"),
+            DiskShelf::open(dir.path()).expect("opens"),
             MemoryShelf::default(),
         );
         let mut numbers = Numbers(7);
