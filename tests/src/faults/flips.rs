@@ -108,7 +108,7 @@ fn choose(data: &Path, setting: &Setting) -> Result<Vec<Place>, String> {
     drop(store);
     image.write(data).map_err(|e| e.to_string())?;
 
-    let engine: Vec<(&PathBuf, Vec<(u64, Vec<u8>)>)> = image
+    let engine: Vec<Stretches<'_>> = image
         .files
         .iter()
         .filter(|(path, _)| path.ends_with("db"))
@@ -154,15 +154,18 @@ fn choose(data: &Path, setting: &Setting) -> Result<Vec<Place>, String> {
     Ok(places)
 }
 
-type Stretches<'a> = [(&'a PathBuf, Vec<(u64, Vec<u8>)>)];
+/// A file and what it holds but zeros: offset and bytes of each stretch.
+type Stretches<'a> = (&'a PathBuf, Vec<(u64, Vec<u8>)>);
+/// An event, and the files and offsets its payload was found at.
+type Found<'a, 'e> = (&'e StoredEvent, Vec<(&'a PathBuf, u64)>);
 
 /// Where the noise of a payload stands in one copy only: file, offset, position of its event, length. The log reads
 /// back whole, so it rests on that copy.
 fn only_copies<'a>(
-    engine: &Stretches<'a>,
+    engine: &[Stretches<'a>],
     events: &[StoredEvent],
 ) -> Vec<(&'a PathBuf, u64, u64, u64)> {
-    let mut by_needle: HashMap<&[u8], (&StoredEvent, Vec<(&'a PathBuf, u64)>)> = events
+    let mut by_needle: HashMap<&[u8], Found<'a, '_>> = events
         .iter()
         .filter_map(|event| Some((event.payload.get(..NEEDLE)?, (event, Vec::new()))))
         .collect();
