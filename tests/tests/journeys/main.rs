@@ -2,6 +2,7 @@
 
 mod backup;
 mod billing;
+mod command_line;
 mod edge;
 mod forgetting;
 mod http;

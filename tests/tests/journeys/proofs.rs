@@ -92,7 +92,7 @@ async fn proofs_need_scope_operate_and_know_no_other_tenant() {
 }
 
 /// A data directory with one account, ready to be used on the command line.
-fn furnish(data: &Path) {
+pub fn furnish(data: &Path) {
     let now = "2026-03-01T08:00:00Z".parse().expect("an instant");
     let office = Office::open(data, Clock::movable(now)).expect("a new ledger");
     let start = StartSubscription {
@@ -141,14 +141,14 @@ fn indelible(folder: &Path, arguments: &[&str]) -> Output {
         .expect("the program starts")
 }
 
-fn done(folder: &Path, arguments: &[&str]) -> String {
+pub fn done(folder: &Path, arguments: &[&str]) -> String {
     let output = indelible(folder, arguments);
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{arguments:?}: {errors}");
     String::from_utf8(output.stdout).expect("text")
 }
 
-fn refused(folder: &Path, arguments: &[&str]) -> String {
+pub fn refused(folder: &Path, arguments: &[&str]) -> String {
     let output = indelible(folder, arguments);
     assert_eq!(output.status.code(), Some(1), "{arguments:?}");
     String::from_utf8(output.stderr).expect("text")
