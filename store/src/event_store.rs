@@ -247,6 +247,11 @@ impl Answer {
         self.tell(answer);
     }
 
+    /// Another end of the same ticket: the first to answer is heard.
+    pub(crate) fn twin(&self) -> Answer {
+        Answer(Arc::clone(&self.0))
+    }
+
     fn tell(&self, answer: Result<Appended, StoreError>) {
         let before = {
             let mut outcome = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -25,6 +25,7 @@ pub mod proof;
 mod queue;
 pub mod segments;
 pub mod snapshots;
+mod stall;
 #[cfg(test)]
 mod testing;
 mod verify;

@@ -16,6 +16,7 @@ use crate::event_store::{MAX_EVENTS, MAX_ID_BYTES, MAX_PAYLOAD_BYTES};
 use crate::index::key::Key;
 use crate::index::{Index, IndexLimits, Keeper};
 use crate::queue::Queue;
+use crate::stall::{self, Watch};
 use crate::verify;
 use crate::writer::{self, Pending};
 use crate::{
@@ -88,6 +89,7 @@ pub(crate) struct Shared<M> {
     head_moved: Condvar,
     pub syncs: AtomicU64,
     pub poison: OnceLock<String>,
+    pub watch: Watch,
     listeners: RwLock<Vec<Listener>>,
 }
 
@@ -134,6 +136,15 @@ impl<M: Medium> Log<M> {
 
     /// As [`over`](Log::over), with an index of other sizes.
     pub(crate) fn over_with(medium: M, limits: IndexLimits) -> Result<Log<M>, StoreError> {
+        Log::over_patiently(medium, limits, stall::PATIENCE)
+    }
+
+    /// As [`over_with`](Log::over_with), and gives a write up that takes longer than this.
+    pub(crate) fn over_patiently(
+        medium: M,
+        limits: IndexLimits,
+        patience: Duration,
+    ) -> Result<Log<M>, StoreError> {
         let index = Index::open(&medium, limits)?;
         let shared = Arc::new(Shared {
             medium,
@@ -143,17 +154,21 @@ impl<M: Medium> Log<M> {
             head_moved: Condvar::new(),
             syncs: AtomicU64::new(0),
             poison: OnceLock::new(),
+            watch: Watch::default(),
             listeners: RwLock::new(Vec::new()),
         });
         let failed = |e| StoreError::io("starting the threads of the log", e);
         let keeper = shared.index.start().map_err(failed)?;
-        let writer = writer::start(Arc::clone(&shared)).map_err(|e| {
+        let started = writer::watch(Arc::clone(&shared), patience)
+            .and_then(|watcher| Ok((watcher, writer::start(Arc::clone(&shared))?)));
+        let (watcher, writer) = started.map_err(|e| {
+            shared.watch.writer_ends();
             shared.index.stop();
             failed(e)
         })?;
         Ok(Log {
             shared,
-            threads: vec![writer, keeper],
+            threads: vec![writer, keeper, watcher],
         })
     }
 
@@ -218,9 +233,12 @@ impl<M: Medium> Log<M> {
 impl<M: Medium> Drop for Log<M> {
     fn drop(&mut self) {
         self.shared.queue.close();
-        for thread in self.threads.drain(..) {
-            // A listener may hold the last reference; a thread cannot wait for itself.
-            if thread.thread().id() != std::thread::current().id() {
+        // A listener may hold the last reference; a thread cannot wait for itself.
+        let on_writer = (self.threads.first())
+            .is_some_and(|writer| writer.thread().id() == std::thread::current().id());
+        let writer_ends = !on_writer && self.shared.watch.wait_for_writer();
+        for (number, thread) in self.threads.drain(..).enumerate() {
+            if (number == 0 && writer_ends) || (number > 0 && !on_writer) {
                 // A panic of the writer was answered with POISONED to those who waited.
                 let _ = thread.join();
             }

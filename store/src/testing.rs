@@ -88,3 +88,35 @@ impl Dice {
         (z ^ (z >> 31)) % n
     }
 }
+
+/// A medium whose writes never come back.
+#[derive(Clone, Default)]
+pub(crate) struct Stuck(Blocks);
+
+impl Medium for Stuck {
+    fn write(&self, _: &[SealedBlock]) -> Result<(), StoreError> {
+        loop {
+            std::thread::park();
+        }
+    }
+
+    fn load(&self, first_position: u64) -> Result<Option<Vec<u8>>, StoreError> {
+        self.0.load(first_position)
+    }
+
+    fn floor(&self, position: u64) -> Result<Option<u64>, StoreError> {
+        self.0.floor(position)
+    }
+
+    fn scan(&self, from: u64, each: &mut Each<'_>) -> Result<(), StoreError> {
+        self.0.scan(from, each)
+    }
+
+    fn disk(&self) -> Disk {
+        self.0.disk()
+    }
+
+    fn index_dir(&self) -> Option<PathBuf> {
+        None
+    }
+}

@@ -12,6 +12,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use crate::block;
 use crate::event_store::Answer;
@@ -143,6 +144,31 @@ pub(crate) fn start<M: Medium>(shared: Arc<Shared<M>>) -> io::Result<JoinHandle<
         })
 }
 
+/// The thread that gives a write up when it takes longer than `patience`.
+pub(crate) fn watch<M: Medium>(
+    shared: Arc<Shared<M>>,
+    patience: Duration,
+) -> io::Result<JoinHandle<()>> {
+    std::thread::Builder::new()
+        .name("indelible-watch".into())
+        .spawn(move || {
+            let Some(waiting) = shared.watch.wait(patience) else {
+                return;
+            };
+            let why = format!(
+                "the storage engine has neither finished nor failed a write for {} s",
+                patience.as_secs()
+            );
+            let why = shared.poison.get_or_init(|| why).clone();
+            for answer in waiting {
+                answer.send(Err(StoreError::Poisoned { why: why.clone() }));
+            }
+            shared.queue.close();
+            // Dropping what waits answers it.
+            while shared.queue.take(GROUP_COMMITS, usize::MAX).is_some() {}
+        })
+}
+
 struct CloseOnDrop<M: Medium>(Arc<Shared<M>>);
 
 impl<M: Medium> Drop for CloseOnDrop<M> {
@@ -150,6 +176,7 @@ impl<M: Medium> Drop for CloseOnDrop<M> {
         self.0.queue.close();
         // Dropping what waits answers it: its ticket sees that the writer is gone.
         while self.0.queue.take(GROUP_COMMITS, usize::MAX).is_some() {}
+        self.0.watch.writer_ends();
     }
 }
 
@@ -184,6 +211,8 @@ fn commit<M: Medium>(plan: &mut Plan<'_, M>, group: Vec<Pending>) {
     let durable = if blocks.is_empty() {
         Ok(None)
     } else {
+        let waiting = answers.iter().map(|(answer, _)| answer.twin()).collect();
+        shared.watch.begin(waiting);
         write(shared, &blocks, facts).map(Some)
     };
     if durable.is_ok() {
@@ -196,6 +225,7 @@ fn commit<M: Medium>(plan: &mut Plan<'_, M>, group: Vec<Pending>) {
             Err(failure) => Err(failure.clone()),
         });
     }
+    shared.watch.end();
     if let Ok(Some(head)) = durable {
         // A listener's panic is a bug of the listener; the log goes on.
         let _ = catch_unwind(AssertUnwindSafe(|| shared.tell(head)));
@@ -216,6 +246,10 @@ fn write<M: Medium>(
         Ok(Err(e)) => Some(with_causes(&e)),
         Err(_) => Some("the storage engine panicked while it wrote".to_string()),
     };
+    // A write that came to its end after it was given up is read at the next start.
+    if let Some(poisoned) = shared.poisoned() {
+        return Err(poisoned);
+    }
     let known = match failure {
         Some(why) => Err(why),
         None => {

@@ -92,7 +92,8 @@ fn soak(name: &str) -> ExitCode {
         kills: count("INDELIBLE_KILLS", 1_000),
         cuts: count("INDELIBLE_CUTS", 200),
         flips: count("INDELIBLE_FLIPS", 1_000),
-        flip_commits: 120,
+        // Of a larger log the engine keeps every payload in several copies, and nobody can say which the log rests on.
+        flip_commits: 60,
         torn: (40, 25),
         failing_syncs: vec![1, 2, 3, 5, 8, 13, 21, 34],
     };
