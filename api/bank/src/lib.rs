@@ -1,0 +1,1 @@
+//! The bank side: files that go to a bank, and statements that come from one.

@@ -1,0 +1,1 @@
+//! How messages reach people: e-mail, letters, and what a webhook carries on.

@@ -1,0 +1,8 @@
+//! Payment providers: one port, and the providers behind it.
+//!
+//! A gateway moves money when it is told to, and says what became of it. It decides nothing: what is collected, when, and
+//! what follows from the answer is decided by the domain, and the intent is in the log before a gateway is called.
+
+mod port;
+
+pub use port::{Answer, Ask, Decline, Gateway, Known, Return};
