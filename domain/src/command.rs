@@ -30,6 +30,11 @@ pub enum Command {
     ApplyCatalog {
         offers: Vec<Offer>,
     },
+    /// Puts an offer into a product line, for reports and dunning; none: takes it out.
+    ClassifyOffer {
+        offer: String,
+        product_line: Option<String>,
+    },
 
     OpenAccount {
         account: Id,

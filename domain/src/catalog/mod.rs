@@ -11,7 +11,7 @@ use crate::kernel::{Currency, Decimal, Span};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-pub use book::{Catalog, Command, Event, OfferPublished};
+pub use book::{Catalog, Command, Event, OfferClassified, OfferPublished};
 pub use text::parse;
 
 /// What a customer subscribes to.

@@ -8,6 +8,7 @@
 //! - Finalising records the buyer as it is then, sealed under the key of legal documents: the contact may go before that.
 
 pub mod compose;
+pub mod product_lines;
 pub mod series;
 
 use crate::accounts::Buyer;
@@ -17,6 +18,7 @@ use crate::kernel::{Currency, Date, Decider, Exact, Id, Money, Personal, Rejecti
 use crate::taxes::Answer;
 use serde::{Deserialize, Serialize};
 
+pub use product_lines::product_lines;
 pub use series::Series;
 
 #[derive(

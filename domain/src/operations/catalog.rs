@@ -14,6 +14,21 @@ pub(super) fn apply(session: &mut Session<'_>, offers: Vec<Offer>) -> Result<Out
     Ok(Outcome::of("catalog", MAIN))
 }
 
+pub(super) fn classify(
+    session: &mut Session<'_>,
+    offer: String,
+    product_line: Option<String>,
+) -> Result<Outcome, Rejection> {
+    session.decide::<Catalog>(
+        MAIN,
+        catalog::Command::Classify {
+            offer,
+            product_line,
+        },
+    )?;
+    Ok(Outcome::of("catalog", MAIN))
+}
+
 pub(super) fn set_tax_rate(session: &mut Session<'_>, rate: Rate) -> Result<Outcome, Rejection> {
     session.decide::<TaxTable>(MAIN, taxes::Command::SetRate(rate))?;
     Ok(Outcome::of("tax", MAIN))

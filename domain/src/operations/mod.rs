@@ -36,6 +36,10 @@ fn handle(session: &mut Session<'_>, command: Command) -> Result<Outcome, Reject
         Command::SetRetention { entity, rule } => accounts::set_retention(session, &entity, rule),
         Command::SetTaxRate(rate) => catalog::set_tax_rate(session, rate),
         Command::ApplyCatalog { offers } => catalog::apply(session, offers),
+        Command::ClassifyOffer {
+            offer,
+            product_line,
+        } => catalog::classify(session, offer, product_line),
         Command::OpenAccount { account, terms } => accounts::open(session, &account, terms),
         Command::ChangeAccount { account, terms } => accounts::change(session, &account, terms),
         Command::ForgetAccount(forget) => forget::forget(session, *forget),
