@@ -6,22 +6,25 @@ use std::process::{Command, ExitCode};
 mod deny;
 mod peers;
 mod prepare;
+mod python;
 mod soak;
 
 const USAGE: &str = "\
 usage: cargo xtask CHORE
 
-  test   everything the CI runs: prepare the machine, format, licences and advisories, clippy, tests
-  soak   1,000 kills, 200 power cuts and the other drills of docs/reliability.md, and writes their report there
-  peers  the log beside a raw file, PostgreSQL and UmaDB in one run; installs the two where it may; prints JSON
-  deny   only the check of licences and known advisories (offline)
-  sdl    write api/schema.graphql anew after a change of the GraphQL schema";
+  test     everything the CI runs: prepare the machine, format, licences and advisories, clippy, tests
+  prepare  only the first step of it: installs what the tests need beyond Rust, where it may
+  soak     1,000 kills, 200 power cuts and the other drills of docs/reliability.md, and writes their report there
+  peers    the log beside a raw file, PostgreSQL and UmaDB in one run; installs the two where it may; prints JSON
+  deny     only the check of licences and known advisories (offline)
+  sdl      write api/schema.graphql anew after a change of the GraphQL schema";
 
 fn main() -> ExitCode {
     let chore = std::env::args().nth(1).unwrap_or_default();
     let root = root();
     let done = match chore.as_str() {
         "test" => test(&root),
+        "prepare" => prepare::prepare(),
         "soak" => soak::soak(&root),
         "peers" => peers::run(&root),
         "deny" => deny::check(&root),

@@ -1,6 +1,6 @@
 //! What the tests need beyond Rust itself: installed where that is allowed, otherwise said how to.
 
-use crate::{say, succeeds};
+use crate::{python, say, succeeds};
 
 /// A program, the package that brings it, and what stays undone without it.
 struct Needed {
@@ -51,6 +51,7 @@ pub fn prepare() -> Result<(), String> {
             }
         }
     }
+    python::prepare();
     if !cfg!(target_os = "linux") {
         say(
             "strace, loop devices and mount namespaces exist on Linux only: the tests that need them say NOT RUN",
