@@ -16,6 +16,7 @@ pub mod journal;
 pub mod kernel;
 pub mod lineage;
 pub mod mediation;
+pub mod messages;
 pub mod operations;
 pub mod payments;
 pub mod processes;

@@ -14,6 +14,7 @@ use super::charges::PendingCharge;
 use super::desk::{self, Receipt};
 use super::forget::{self, Forgotten, PersonalData, Retention};
 use super::invoices::Invoice;
+use super::messages::Channel;
 use super::page::{self, Cursor};
 use super::payments::{Balance, Payment};
 use super::subscriptions::Subscription;
@@ -112,6 +113,21 @@ impl Account {
     /// Policy the account is dunned by; none: that of the legal entity.
     async fn dunning_policy(&self) -> Option<&str> {
         self.state.state.terms.dunning_policy.as_deref()
+    }
+
+    /// Kind of customer; rules of dunning may ask for it.
+    async fn group(&self) -> Option<&str> {
+        self.state.state.terms.group.as_deref()
+    }
+
+    /// Language it is written to in, a BCP 47 tag; none: English.
+    async fn language(&self) -> Option<&str> {
+        self.state.state.terms.language.as_deref()
+    }
+
+    /// How it wants to be reached; none: by e-mail if it has an address, else by letter.
+    async fn channel(&self) -> Option<Channel> {
+        self.state.state.terms.channel.map(Channel::from)
     }
 
     /// Name and addresses of the holder; none if never given or forgotten.
@@ -340,6 +356,12 @@ pub struct OpenAccountInput {
     payer: Option<ID>,
     dunning_policy: Option<String>,
     contact: Option<ContactInput>,
+    /// Kind of customer, e.g. `retail`. No personal data.
+    group: Option<String>,
+    /// BCP 47 tag of the language it is written to in; none: English.
+    language: Option<String>,
+    /// How it wants to be reached; none: by e-mail if it has an address, else by letter.
+    channel: Option<Channel>,
 }
 
 /// What is left out stays as it is.
@@ -355,6 +377,9 @@ pub struct ChangeAccountInput {
     payer: async_graphql::MaybeUndefined<ID>,
     dunning_policy: async_graphql::MaybeUndefined<String>,
     contact: Option<ContactInput>,
+    group: async_graphql::MaybeUndefined<String>,
+    language: async_graphql::MaybeUndefined<String>,
+    channel: async_graphql::MaybeUndefined<Channel>,
 }
 
 #[derive(InputObject)]
@@ -522,6 +547,9 @@ impl AccountMutations {
             dunning_policy: input.dunning_policy,
             contact,
             buyer,
+            group: input.group,
+            language: input.language,
+            channel: input.channel.map(Into::into),
         };
         let command = Command::OpenAccount {
             account: key.clone(),
@@ -550,6 +578,9 @@ impl AccountMutations {
         changed(&mut terms.billing_day, input.billing_day);
         changed(&mut terms.payment_days, input.payment_days);
         changed(&mut terms.dunning_policy, input.dunning_policy);
+        changed(&mut terms.group, input.group);
+        changed(&mut terms.language, input.language);
+        changed(&mut terms.channel, input.channel.map_value(Into::into));
         changed(
             &mut terms.payer,
             input.payer.map_value(|payer| ids::key("account", &payer)),

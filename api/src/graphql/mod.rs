@@ -22,6 +22,7 @@ mod forget;
 mod ids;
 mod invoices;
 pub(crate) mod log;
+mod messages;
 mod page;
 mod payments;
 mod position;

@@ -3,6 +3,7 @@
 //! Names (`alice`, `s1`, `p1`, `w1`) are the file's own; the runner maps them to the ids of the log.
 
 use chrono::{NaiveDate, NaiveDateTime, NaiveTime};
+use indelible_domain::messages::Channel;
 use rust_decimal::Decimal;
 
 /// One file: one story on an empty ledger.
@@ -223,6 +224,11 @@ pub struct Account {
     pub country: Option<String>,
     pub tax_category: Option<String>,
     pub dunning: Option<String>,
+    /// Customer group.
+    pub group: Option<String>,
+    pub language: Option<String>,
+    /// `email`, `letter`, `sms` or `push`.
+    pub channel: Option<Channel>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -2,6 +2,7 @@
 
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
+use indelible_domain::messages::Channel;
 
 use super::ast::{Account, Change, Effective, Kind, Subscribe, Unused, Usage};
 use super::parse::Mistake;
@@ -142,6 +143,9 @@ fn account(words: &mut Words) -> Result<Kind, Mistake> {
                 account.tax_category = Some(words.name("a tax category after `tax-category`")?)
             }
             "dunning" => account.dunning = Some(words.name("a dunning policy after `dunning`")?),
+            "group" => account.group = Some(words.name("a customer group after `group`")?),
+            "language" => account.language = Some(words.name("a language tag after `language`")?),
+            "channel" => account.channel = Some(channel(words)?),
             other => return Err(words.unknown(other)),
         }
     }
@@ -358,6 +362,12 @@ fn unused(words: &mut Words) -> Result<Unused, Mistake> {
         "none" => Ok(Unused::Nothing),
         other => Err(words.misfit(what, other)),
     }
+}
+
+fn channel(words: &mut Words) -> Result<Channel, Mistake> {
+    let what = "`email`, `letter`, `sms` or `push` after `channel`";
+    let word = words.need(what)?;
+    Channel::named(&word).ok_or_else(|| words.misfit(what, &word))
 }
 
 fn billing_day(words: &mut Words) -> Result<u32, Mistake> {

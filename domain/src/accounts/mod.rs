@@ -11,10 +11,11 @@ mod old;
 
 use crate::events;
 use crate::kernel::{Currency, Decider, Id, Personal, Rejection, Zone};
+use crate::messages::Channel;
 use serde::{Deserialize, Serialize};
 
 pub use forget::{Forget, Forgotten};
-use old::{ChangedV1, OpenedV1};
+use old::{ChangedV1, ChangedV2, OpenedV1, OpenedV2};
 
 /// Name, address, e-mail and telephone of an account's holder; only ever seen sealed by the domain.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -74,7 +75,19 @@ pub struct AccountTerms {
     pub contact: Option<Personal<Contact>>,
     /// What its documents call it from now on; sealed under the key of legal documents.
     pub buyer: Option<Personal<Buyer>>,
+    /// Kind of customer, e.g. `retail`, `key-account`; rules may ask for it. No personal data.
+    pub group: Option<String>,
+    /// Language it is written to in, a BCP 47 tag such as `de` or `pt-BR`; none: English.
+    pub language: Option<String>,
+    /// How it wants to be reached; none: by e-mail if it has an address, else by letter.
+    pub channel: Option<Channel>,
 }
+
+/// Longest name of a customer group, in bytes.
+pub const GROUP_LENGTH_MAX: usize = 60;
+
+/// Longest language tag, in bytes (RFC 5646 4.4.1).
+pub const LANGUAGE_LENGTH_MAX: usize = 35;
 
 impl AccountTerms {
     /// Who owes what this account uses.
@@ -96,8 +109,8 @@ pub struct Changed {
 events! {
     /// What happens to an account.
     pub enum Event in "account" {
-        Opened = "opened" 2 from { 1: OpenedV1 },
-        Changed = "changed" 2 from { 1: ChangedV1 },
+        Opened = "opened" 3 from { 1: OpenedV1, 2: OpenedV2 },
+        Changed = "changed" 3 from { 1: ChangedV1, 2: ChangedV2 },
         Forgotten = "forgotten" 1,
     }
 }
@@ -179,5 +192,38 @@ fn check(terms: &AccountTerms) -> Result<(), Rejection> {
             format!("payment terms of {days} days are more than 365"),
         ));
     }
-    Ok(())
+    if let Some(group) = &terms.group
+        && (group.trim().is_empty() || group.len() > GROUP_LENGTH_MAX)
+    {
+        return Err(Rejection::new(
+            "GROUP_INVALID",
+            format!(
+                "a customer group is named by 1 to {GROUP_LENGTH_MAX} bytes, {} were given",
+                group.len()
+            ),
+        ));
+    }
+    match &terms.language {
+        Some(tag) => check_language(tag),
+        None => Ok(()),
+    }
+}
+
+/// Refuses what is not formed like a language tag: subtags of 1 to 8 letters and digits between hyphens, the first of
+/// 2 to 8 letters (RFC 5646 2.1).
+pub fn check_language(tag: &str) -> Result<(), Rejection> {
+    let mut subtags = tag.split('-');
+    let primary = subtags.next().unwrap_or_default();
+    let formed = tag.len() <= LANGUAGE_LENGTH_MAX
+        && (2..=8).contains(&primary.len())
+        && primary.bytes().all(|b| b.is_ascii_alphabetic())
+        && subtags
+            .all(|s| (1..=8).contains(&s.len()) && s.bytes().all(|b| b.is_ascii_alphanumeric()));
+    match formed {
+        true => Ok(()),
+        false => Err(Rejection::new(
+            "LANGUAGE_INVALID",
+            format!("{tag:?} is not a language tag such as de or pt-BR"),
+        )),
+    }
 }

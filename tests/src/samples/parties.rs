@@ -9,6 +9,7 @@ use indelible_domain::catalog::{
 };
 use indelible_domain::entities::{self, EntityTerms, Retention};
 use indelible_domain::kernel::{Purpose, Rounding, Span};
+use indelible_domain::messages::Channel;
 use indelible_domain::taxes::{self, Rate};
 
 pub(super) fn events() -> Vec<Event> {
@@ -59,6 +60,9 @@ pub(super) fn events() -> Vec<Event> {
                     dunning_policy: None,
                     contact: None,
                     buyer: None,
+                    group: None,
+                    language: None,
+                    channel: None,
                     ..account()
                 },
             }
@@ -103,6 +107,9 @@ fn account() -> AccountTerms {
         dunning_policy: Some("strict".to_string()),
         contact: Some(sealed()),
         buyer: Some(sealed()),
+        group: Some("key-account".to_string()),
+        language: Some("de-AT".to_string()),
+        channel: Some(Channel::Letter),
     }
 }
 

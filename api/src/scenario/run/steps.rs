@@ -206,6 +206,9 @@ impl Story {
             dunning_policy: account.dunning.clone(),
             contact: None,
             buyer: None,
+            group: account.group.clone(),
+            language: account.language.clone(),
+            channel: account.channel,
         };
         self.execute(Command::OpenAccount {
             account: account.name.clone(),
