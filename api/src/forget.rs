@@ -15,7 +15,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 /// What is forgotten unless somebody says otherwise: everything the law does not ask for.
-pub const USUAL: [Purpose; 2] = [Purpose::Contact, Purpose::UsageRaw];
+pub const USUAL: [Purpose; 3] = [Purpose::Contact, Purpose::UsageRaw, Purpose::Payment];
 
 /// Why personal data could not be sealed or opened.
 #[derive(Debug, thiserror::Error)]
@@ -139,7 +139,9 @@ pub fn keys(
     purpose: Purpose,
 ) -> BTreeSet<String> {
     let subjects = match purpose {
-        Purpose::Contact | Purpose::LegalDocument => BTreeSet::from([account.to_owned()]),
+        Purpose::Contact | Purpose::LegalDocument | Purpose::Payment => {
+            BTreeSet::from([account.to_owned()])
+        }
         Purpose::UsageRaw => lines_of(books, account),
     };
     subjects

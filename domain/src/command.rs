@@ -5,6 +5,7 @@ use crate::catalog::Offer;
 use crate::entities::{EntityTerms, Retention};
 use crate::kernel::{Date, Decimal, Id, Money, Personal, Purpose};
 use crate::mediation::Intake;
+use crate::methods::Means;
 use crate::subscriptions::Unused;
 use crate::taxes::Rate;
 use serde::{Deserialize, Serialize};
@@ -141,6 +142,33 @@ pub enum Command {
         amount: Money,
         reason: String,
     },
+    /// A way in which an account pays.
+    AddMethod(Box<AddMethod>),
+    /// Another card or mandate under the same id; it may be tried again.
+    ChangeMethod {
+        account: Id,
+        method: Id,
+        means: Box<Means>,
+    },
+    /// Every method of the account, in the order in which they are to be tried.
+    OrderMethods {
+        account: Id,
+        order: Vec<Id>,
+    },
+    RemoveMethod {
+        account: Id,
+        method: Id,
+        reason: String,
+    },
+    /// Tells of cards that will expire or have expired; a late or repeated call does the same.
+    NoticeMethods {
+        account: Id,
+    },
+    /// Whether what is due is collected without being asked; none: as the legal entity has it.
+    SetAutomaticCollection {
+        account: Id,
+        automatic: Option<bool>,
+    },
     RecordPayment(RecordPayment),
     SettlePayment {
         payment: Id,
@@ -242,6 +270,16 @@ pub struct RecordPayment {
     pub method: String,
     /// True: asked of a provider, money not here yet. False: received.
     pub pending: bool,
+}
+
+/// A way in which an account pays; what names a bank account is sealed at the edge.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AddMethod {
+    pub account: Id,
+    pub method: Id,
+    pub means: Means,
+    /// Tried before the others; else after them.
+    pub preferred: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

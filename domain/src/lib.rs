@@ -17,6 +17,7 @@ pub mod kernel;
 pub mod lineage;
 pub mod mediation;
 pub mod messages;
+pub mod methods;
 pub mod operations;
 pub mod payments;
 pub mod processes;

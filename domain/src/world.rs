@@ -151,6 +151,7 @@ nouns! {
     Wallet in wallets: wallets::Wallet, kind "wallet", event crate::wallets::Event;
     Invoice in invoices: invoices::Invoice, kind "invoice", event crate::invoices::Event;
     Series in series: invoices::Series, kind "series", event crate::invoices::series::Event;
+    Method in methods: methods::Methods, kind "method", event crate::methods::Event;
     Payment in payments: payments::Payment, kind "payment", event crate::payments::Event;
     Receivable in receivables: receivables::Receivables, kind "receivable", event crate::receivables::Event;
     DunningPolicy in dunning_policies: dunning::Policy, kind "dunning-policy", event crate::dunning::policy::Event;

@@ -106,6 +106,7 @@ impl Owner {
             Purpose::Contact => "contact",
             Purpose::LegalDocument => "legal-document",
             Purpose::UsageRaw => "usage-raw",
+            Purpose::Payment => "payment",
         };
         joined(&[key_id, &self.tenant, purpose, &self.subject])
     }
@@ -117,7 +118,7 @@ impl Owner {
                 let subject = format!("{USAGE_V1}{}", self.subject);
                 joined(&[key_id, &self.tenant, &subject])
             }
-            Purpose::Contact | Purpose::LegalDocument => {
+            Purpose::Contact | Purpose::LegalDocument | Purpose::Payment => {
                 joined(&[key_id, &self.tenant, &self.subject])
             }
         }

@@ -5,4 +5,4 @@
 
 mod port;
 
-pub use port::{Answer, Ask, Decline, Gateway, Known, Return};
+pub use port::{Answer, Ask, Decline, Gateway, Gateways, Known, Return, key};

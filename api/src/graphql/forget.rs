@@ -28,6 +28,8 @@ pub enum Purpose {
     LegalDocument,
     /// Lines of usage as they were delivered.
     UsageRaw,
+    /// Bank accounts that money is drawn from or given back to.
+    Payment,
 }
 
 /// What is held of a person for one purpose.
@@ -118,7 +120,7 @@ pub fn held(ctx: &Context<'_>, account: &str) -> Result<Vec<PersonalData>> {
 pub struct ForgetAccountInput {
     account: ID,
     /// Default: everything the law does not ask for.
-    #[graphql(default_with = "vec![Purpose::Contact, Purpose::UsageRaw]")]
+    #[graphql(default_with = "vec![Purpose::Contact, Purpose::UsageRaw, Purpose::Payment]")]
     purposes: Vec<Purpose>,
 }
 

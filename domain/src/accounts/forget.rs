@@ -102,7 +102,7 @@ pub(super) fn decide(state: &Account, ask: Forget) -> Result<Vec<Event>, Rejecti
     let held = |purpose| match purpose {
         Purpose::Contact => state.terms.contact.as_ref().map(|c| c.key_id.clone()),
         Purpose::LegalDocument => state.terms.buyer.as_ref().map(|b| b.key_id.clone()),
-        Purpose::UsageRaw => None,
+        Purpose::UsageRaw | Purpose::Payment => None,
     };
     keys.extend(ask.purposes.iter().copied().filter_map(held));
     keys.retain(|key| !state.destroyed(key));

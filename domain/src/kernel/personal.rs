@@ -17,11 +17,18 @@ pub enum Purpose {
     LegalDocument,
     /// Lines of usage as they were delivered.
     UsageRaw,
+    /// Bank accounts that money is drawn from or given back to.
+    Payment,
 }
 
 impl Purpose {
     /// Every purpose there is.
-    pub const ALL: [Purpose; 3] = [Purpose::Contact, Purpose::LegalDocument, Purpose::UsageRaw];
+    pub const ALL: [Purpose; 4] = [
+        Purpose::Contact,
+        Purpose::LegalDocument,
+        Purpose::UsageRaw,
+        Purpose::Payment,
+    ];
 
     /// What it is called in a sentence.
     pub fn name(self) -> &'static str {
@@ -29,6 +36,7 @@ impl Purpose {
             Purpose::Contact => "contact",
             Purpose::LegalDocument => "legal documents",
             Purpose::UsageRaw => "raw usage",
+            Purpose::Payment => "payment methods",
         }
     }
 }

@@ -6,6 +6,7 @@ use crate::command::{ForgetAccount, Outcome};
 use crate::entities::{LegalEntity, retention};
 use crate::invoices::Invoice;
 use crate::kernel::{Date, Id, Purpose, Rejection};
+use crate::methods::{self, Methods};
 use crate::session::Session;
 use crate::subscriptions::Subscription;
 use std::collections::BTreeMap;
@@ -17,6 +18,7 @@ pub(super) fn forget(session: &mut Session<'_>, ask: ForgetAccount) -> Result<Ou
         true => ended(session, &ask.account, session.today(&terms.zone)),
         false => BTreeMap::new(),
     };
+    let pays = ask.purposes.contains(&Purpose::Payment);
     let forget = accounts::Forget {
         purposes: ask.purposes,
         keys: ask.keys,
@@ -27,6 +29,9 @@ pub(super) fn forget(session: &mut Session<'_>, ask: ForgetAccount) -> Result<Ou
         by: ask.by,
     };
     session.decide::<Account>(&ask.account, accounts::Command::Forget(Box::new(forget)))?;
+    if pays && session.find::<Methods>(&ask.account).is_some() {
+        session.decide::<Methods>(&ask.account, methods::Command::Forget { on })?;
+    }
     Ok(Outcome::of("account", &ask.account))
 }
 

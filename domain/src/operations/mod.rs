@@ -7,6 +7,7 @@ mod charges;
 mod dunning;
 pub mod forget;
 mod invoices;
+mod methods;
 mod payments;
 mod subscriptions;
 pub(crate) mod usage;
@@ -113,6 +114,22 @@ fn handle(session: &mut Session<'_>, command: Command) -> Result<Outcome, Reject
             amount,
             reason,
         } => payments::grant_credit(session, &account, credit, amount, reason),
+        Command::AddMethod(add) => methods::add(session, *add),
+        Command::ChangeMethod {
+            account,
+            method,
+            means,
+        } => methods::change(session, &account, method, *means),
+        Command::OrderMethods { account, order } => methods::order(session, &account, order),
+        Command::RemoveMethod {
+            account,
+            method,
+            reason,
+        } => methods::remove(session, &account, method, reason),
+        Command::NoticeMethods { account } => methods::notice(session, &account),
+        Command::SetAutomaticCollection { account, automatic } => {
+            methods::set_automatic(session, &account, automatic)
+        }
         Command::RecordPayment(payment) => payments::record(session, payment),
         Command::SettlePayment { payment } => payments::settle(session, &payment),
         Command::FailPayment {

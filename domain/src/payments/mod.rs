@@ -4,10 +4,14 @@
 //! - Refunds and chargebacks never exceed the payment.
 //! - What it pays is decided by the payer's receivables, not here.
 
+mod answer;
+
 use crate::command::FailureKind;
 use crate::events;
 use crate::kernel::{Date, Decider, Id, Money, Rejection};
 use serde::{Deserialize, Serialize};
+
+pub use answer::{Answer, Decline};
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -70,7 +70,7 @@ pub(super) fn events() -> Vec<Event> {
         ),
         Event::Account(
             accounts::Forgotten {
-                purposes: Purpose::ALL.into(),
+                purposes: [Purpose::Contact, Purpose::LegalDocument, Purpose::UsageRaw].into(),
                 keys: ["key-1".to_string(), "key-2".to_string()].into(),
                 unlinked: [("alice-1".to_string(), vec!["5e1f".to_string()])].into(),
                 on: date("2037-01-01"),
