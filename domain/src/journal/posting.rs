@@ -212,7 +212,10 @@ fn wallet(
             Ledger::UsageRevenue,
             e.posted,
         ),
-        wallets::Event::Opened(_) | wallets::Event::Emptied(_) => return Ok(None),
+        wallets::Event::Opened(_)
+        | wallets::Event::Emptied(_)
+        | wallets::Event::Held(_)
+        | wallets::Event::Released(_) => return Ok(None),
     };
     if amount.is_zero() {
         return Ok(None);

@@ -6,13 +6,16 @@
 //!   postings of a wallet never drift from it.
 //! - The day a grant expires is the first day on which it is gone; the event date of the usage decides.
 
+mod holds;
 mod purse;
 
 use crate::events;
 use crate::kernel::{Currency, Date, Decider, Exact, Id, Instant, Money, Rejection, Rounding};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
-pub use purse::{Draw, Purse};
+pub use holds::{Held, Hold, Released};
+pub use purse::{Change, Draw, Purse};
 
 /// Money put into a wallet at once.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -42,6 +45,8 @@ pub struct Wallet {
     pub burnt: Exact,
     /// The part of `burnt` that was posted in minor units.
     pub posted: Money,
+    /// Money set aside, by what it is set aside for; also what counts no more until that is noted.
+    pub holds: BTreeMap<Id, Hold>,
     open: bool,
 }
 
@@ -91,6 +96,8 @@ events! {
         ToppedUp = "topped-up" 1,
         Burnt = "burnt" 1,
         Emptied = "emptied" 1,
+        Held = "held" 1,
+        Released = "released" 1,
     }
 }
 
@@ -108,13 +115,18 @@ pub enum Command {
         at: Instant,
         today: Date,
     },
-    /// `on` is the latest event date that was paid.
+    /// `on` is the latest event date that was paid. What is held at `at` cannot be burnt.
     Burn {
         batch: Id,
         parts: Vec<(Id, Exact)>,
         on: Date,
+        at: Instant,
         rounding: Rounding,
     },
+    /// Sets money aside from `at` on, in place of what was set aside under the same id.
+    Hold { by: Id, hold: Hold, at: Instant },
+    /// Sets it aside no more; nothing happens if it was not.
+    Release { by: Id },
 }
 
 impl Decider for Wallet {
@@ -165,8 +177,11 @@ impl Decider for Wallet {
                 batch,
                 parts,
                 on,
+                at,
                 rounding,
-            } => burn(state, batch, parts, on, rounding),
+            } => burn(state, batch, parts, (on, at), rounding),
+            Command::Hold { by, hold, at } => holds::hold(state, by, hold, at),
+            Command::Release { by } => Ok(holds::release(state, by)),
         }
     }
 
@@ -190,6 +205,13 @@ impl Decider for Wallet {
                 state.posted = state.posted.plus(e.posted);
             }
             Event::Emptied(_) => {}
+            Event::Held(e) => {
+                let (parts, until) = (e.parts.clone(), e.until);
+                state.holds.insert(e.by.clone(), Hold { parts, until });
+            }
+            Event::Released(e) => {
+                state.holds.remove(&e.by);
+            }
         }
     }
 }
@@ -235,7 +257,7 @@ fn burn(
     state: &Wallet,
     batch: Id,
     parts: Vec<(Id, Exact)>,
-    on: Date,
+    (on, at): (Date, Instant),
     rounding: Rounding,
 ) -> Result<Vec<Event>, Rejection> {
     let mut next = state.clone();
@@ -248,11 +270,12 @@ fn burn(
             ));
         };
         grant.remaining = grant.remaining.minus(*part)?;
-        if grant.remaining.is_negative() || grant.remaining > grant.amount.exact() {
+        let held = state.held_of(id, at);
+        if grant.remaining < held || grant.remaining > grant.amount.exact() {
             return Err(Rejection::new(
                 "WALLET_INSUFFICIENT",
                 format!(
-                    "grant {id} of {} would have {} left",
+                    "grant {id} of {} would have {} left, {held} of it is held",
                     grant.amount, grant.remaining
                 ),
             ));

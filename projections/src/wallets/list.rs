@@ -90,6 +90,8 @@ impl Projection for Wallets {
                 }
             }
             Fact::Emptied(e) => row.emptied_on = Some(e.on),
+            // What is set aside lasts for seconds, and ends without a fact when its time is over: ask the ledger.
+            Fact::Held(_) | Fact::Released(_) => return Ok(()),
         }
         rows.put(&key(id), &row)
     }

@@ -10,7 +10,7 @@ use indelible_domain::mediation::{Key, UsageRecord};
 use indelible_domain::usage::{
     self, Basis, Corrected, Correction, Meter, Part, Payer, Rated, RatedRecord, Reversed,
 };
-use indelible_domain::wallets::{self, Burnt, Emptied, Grant, Opened, ToppedUp};
+use indelible_domain::wallets::{self, Burnt, Emptied, Grant, Held, Opened, Released, ToppedUp};
 use indelible_domain::{Event, Rejection};
 
 pub(super) fn events() -> Vec<Event> {
@@ -219,6 +219,16 @@ fn wallets() -> Vec<Event> {
         .into(),
         Emptied {
             on: date("2026-10-31"),
+        }
+        .into(),
+        Held {
+            by: "gy-1/voice".to_string(),
+            parts: vec![("top-up-1".to_string(), ratio(3, 1))],
+            until: instant("2026-10-10T10:01:00Z"),
+        }
+        .into(),
+        Released {
+            by: "gy-1/voice".to_string(),
         }
         .into(),
     ];

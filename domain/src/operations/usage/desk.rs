@@ -379,8 +379,8 @@ impl<'s, 'w> Desk<'s, 'w> {
                 .get(account)
                 .into_iter()
                 .flatten();
-            let purse =
-                Purse::new(ids.filter_map(|id| session.find::<Wallet>(id).map(|e| (id, &e.state))));
+            let wallets = ids.filter_map(|id| session.find::<Wallet>(id).map(|e| (id, &e.state)));
+            let purse = Purse::new(wallets, session.now());
             self.purses.insert(account, purse);
         }
     }
@@ -444,13 +444,29 @@ impl<'s, 'w> Desk<'s, 'w> {
             );
         }
         for (account, purse) in self.purses {
+            let changes = purse.changes();
             let burnt = purse.finish();
-            if burnt.is_empty() {
+            if burnt.is_empty() && changes.is_empty() {
                 continue;
             }
             let rounding =
                 entity_terms(self.session, &account_terms(self.session, account)?.entity)?.rounding;
-            let batch = self.batch;
+            let (batch, at) = (self.batch, self.session.now());
+            // A hold that is replaced by the only thing that happens to its wallet need not be released first.
+            let alone = |c: &&wallets::Change| {
+                burnt.iter().all(|d| d.wallet != c.wallet)
+                    && changes.iter().filter(|o| o.wallet == c.wallet).count() == 1
+            };
+            let released = changes
+                .iter()
+                .filter(|c| c.release && !(c.hold.is_some() && alone(c)))
+                .map(|c| {
+                    (
+                        c.wallet.clone(),
+                        wallets::Command::Release { by: c.by.clone() },
+                    )
+                });
+            plan.wallets.extend(released.collect::<Vec<_>>());
             plan.wallets.extend(burnt.into_iter().map(|d| {
                 (
                     d.wallet,
@@ -458,9 +474,14 @@ impl<'s, 'w> Desk<'s, 'w> {
                         batch: batch.to_string(),
                         parts: d.parts,
                         on: d.on,
+                        at,
                         rounding,
                     },
                 )
+            }));
+            plan.wallets.extend(changes.into_iter().filter_map(|c| {
+                let (by, hold) = (c.by, c.hold?);
+                Some((c.wallet, wallets::Command::Hold { by, hold, at }))
             }));
         }
         Ok(plan)
