@@ -15,6 +15,7 @@ pub(crate) const ALL: &[Registered] = &[
     Registered::of::<payments::list::Payments>(),
     Registered::of::<receivables::aging::Agings>(),
     Registered::of::<receivables::open_items::OpenItems>(),
+    Registered::of::<receivables::statement::Statements>(),
     Registered::of::<subscriptions::list::Subscriptions>(),
     Registered::of::<subscriptions::mrr::Mrr>(),
     Registered::of::<usage::completeness::Completeness>(),

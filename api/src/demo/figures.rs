@@ -254,14 +254,15 @@ pub fn rounded(exact: Exact, currency: Currency) -> String {
 }
 
 fn aging(aging: &Aging) -> Value {
+    let late = |bucket: usize| aging.late.get(bucket).copied().map(plain);
     json!({
         "currency": aging.currency.to_string(),
-        "days_1_to_30": plain(aging.days_1_to_30),
-        "days_31_to_60": plain(aging.days_31_to_60),
-        "days_61_to_90": plain(aging.days_61_to_90),
+        "days_1_to_30": late(0),
+        "days_31_to_60": late(1),
+        "days_61_to_90": late(2),
         "not_due": plain(aging.not_due),
         "open": plain(aging.open),
-        "over_90": plain(aging.over_90),
+        "over_90": late(3),
         "unapplied_credit": plain(aging.unapplied),
     })
 }

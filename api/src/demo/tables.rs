@@ -4,7 +4,7 @@ use super::figures::{Figures, last_full_month, plain, rounded};
 use super::sheet;
 use crate::office::Office;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
-use indelible_domain::kernel::{Exact, Money};
+use indelible_domain::kernel::Exact;
 use std::fmt::Write as _;
 
 /// Rows of the longer tables.
@@ -208,17 +208,11 @@ fn aging(figures: &Figures) -> Table {
         1,
     );
     for a in &figures.aging {
-        let amounts: [Money; 7] = [
-            a.not_due,
-            a.days_1_to_30,
-            a.days_31_to_60,
-            a.days_61_to_90,
-            a.over_90,
-            a.open,
-            a.unapplied,
-        ];
-        table
-            .add_row(std::iter::once(a.currency.to_string()).chain(amounts.into_iter().map(plain)));
+        let late = a.late.iter().copied();
+        let amounts = std::iter::once(a.not_due)
+            .chain(late)
+            .chain([a.open, a.unapplied]);
+        table.add_row(std::iter::once(a.currency.to_string()).chain(amounts.map(plain)));
     }
     table
 }

@@ -34,6 +34,13 @@ impl Offer {
         &self.offer.name
     }
 
+    /// The product line it belongs to now; none: to none.
+    async fn product_line(&self, ctx: &Context<'_>) -> Result<Option<String>> {
+        let catalog = Books::of(ctx)?.catalog();
+        let line = catalog.map(|c| c.state.product_line(&self.offer.code).to_owned());
+        Ok(line.filter(|line| !line.is_empty()))
+    }
+
     /// Counted from 1; given when the offer is published.
     async fn version(&self) -> u32 {
         self.offer.version
@@ -236,6 +243,28 @@ impl CatalogMutations {
         let newest = |code: String| Some(Offer::new(catalog.as_ref()?.state.offer(&code)?.clone()));
         Ok(CatalogPayload {
             offers: codes.into_iter().filter_map(newest).collect(),
+            receipt,
+        })
+    }
+
+    /// Puts an offer, all its versions, into a product line, for aging and dunning; without one, takes it out. What is
+    /// invoiced from now on counts for it. Scope admin.
+    async fn classify_offer(
+        &self,
+        ctx: &Context<'_>,
+        idempotency_key: String,
+        offer: String,
+        product_line: Option<String>,
+    ) -> Result<CatalogPayload> {
+        let command = Command::ClassifyOffer {
+            offer: offer.clone(),
+            product_line,
+        };
+        let receipt = desk::hand_in(ctx, Scope::Admin, &idempotency_key, command).await?;
+        let catalog = Books::of(ctx)?.catalog();
+        let offer = catalog.and_then(|catalog| catalog.state.offer(&offer).cloned());
+        Ok(CatalogPayload {
+            offers: offer.into_iter().map(Offer::new).collect(),
             receipt,
         })
     }

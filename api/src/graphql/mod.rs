@@ -48,6 +48,7 @@ pub struct Query(
     log::LogQueries,
     proofs::ProofQueries,
     reports::FinanceQueries,
+    reports::AgingQueries,
     reports::ReceivableQueries,
     reports::RevenueQueries,
     reports::UsageReportQueries,

@@ -3,57 +3,109 @@
 //! Each open amount is a row with the time from which and until which it was so; a change closes the row and opens
 //! another one. A past day is answered from the rows that were true at its end.
 
+use std::collections::BTreeMap;
+
+use indelible_domain::invoices::Event as Document;
+use indelible_domain::invoices::product_lines::{served_from, shares};
 use indelible_domain::kernel::calendar::{add_days, days_between};
-use indelible_domain::kernel::{Currency, Date, Id, Instant, Money, Zone};
+use indelible_domain::kernel::{Currency, Date, Id, Instant, Money, Rejection, Zone};
 use indelible_domain::receivables::Event as Fact;
-use indelible_domain::{Event, Recorded, accounts};
+use indelible_domain::{Event, Recorded, accounts, catalog, subscriptions};
 use serde::{Deserialize, Serialize};
 
 use super::effects;
 use crate::{Projection, Rows, Snapshot, ViewError};
 
-/// Open amounts by days past due, counted in the account's zone; the due date itself is not due (policy 29).
+/// Most bounds a scheme may have.
+const BOUNDS_MAX: usize = 24;
+
+/// Buckets by days past due: one up to and including each bound, and one for everything older.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Scheme {
+    /// Last days, ascending: `[30, 60, 90]` makes 1–30, 31–60, 61–90 and over 90.
+    bounds: Vec<u32>,
+}
+
+impl Default for Scheme {
+    /// That of policy 29: 1–30, 31–60, 61–90 and over 90 days.
+    fn default() -> Scheme {
+        Scheme {
+            bounds: vec![30, 60, 90],
+        }
+    }
+}
+
+impl Scheme {
+    /// AGING_SCHEME_INVALID unless there are 1 to 24 bounds, above zero and ascending.
+    pub fn new(bounds: Vec<u32>) -> Result<Scheme, Rejection> {
+        let ascending = bounds.windows(2).all(|pair| pair.first() < pair.last());
+        if !(1..=BOUNDS_MAX).contains(&bounds.len()) || bounds.first() == Some(&0) || !ascending {
+            return Err(Rejection::new(
+                "AGING_SCHEME_INVALID",
+                format!(
+                    "aging bounds {bounds:?}: 1 to {BOUNDS_MAX} numbers of days above zero are needed, ascending"
+                ),
+            ));
+        }
+        Ok(Scheme { bounds })
+    }
+
+    /// First and last day past due of each bucket; the last one has no last day.
+    pub fn spans(&self) -> Vec<(u32, Option<u32>)> {
+        let firsts = std::iter::once(1).chain(self.bounds.iter().map(|bound| bound + 1));
+        let lasts = self.bounds.iter().copied().map(Some);
+        firsts.zip(lasts.chain([None])).collect()
+    }
+
+    /// The bucket of a number of days past due, which is above zero.
+    fn bucket(&self, late: i64) -> usize {
+        self.bounds
+            .partition_point(|bound| i64::from(*bound) < late)
+    }
+}
+
+/// Open amounts by days past due, counted in the account's zone; the due date itself is not late (policy 29).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Aging {
-    pub account: Id,
     pub currency: Currency,
+    /// Not past due.
     pub not_due: Money,
-    pub days_1_to_30: Money,
-    pub days_31_to_60: Money,
-    pub days_61_to_90: Money,
-    pub over_90: Money,
-    /// The sum of the buckets.
+    /// One amount per bucket of the scheme, in its order.
+    pub late: Vec<Money>,
+    /// The sum of all buckets.
     pub open: Money,
+    /// What has its due date on the day or before.
+    pub due: Money,
     /// Credit that no invoice has used; in no bucket.
     pub unapplied: Money,
 }
 
 impl Aging {
-    fn none(account: &str, currency: Currency) -> Aging {
+    fn none(currency: Currency, scheme: &Scheme) -> Aging {
         let none = Money::zero(currency);
         Aging {
-            account: account.to_string(),
             currency,
             not_due: none,
-            days_1_to_30: none,
-            days_31_to_60: none,
-            days_61_to_90: none,
-            over_90: none,
+            late: vec![none; scheme.bounds.len() + 1],
             open: none,
+            due: none,
             unapplied: none,
         }
     }
 
-    fn add(&mut self, due: Date, open: Money, on: Date) {
-        let bucket = match days_between(due, on) {
-            ..=0 => &mut self.not_due,
-            1..=30 => &mut self.days_1_to_30,
-            31..=60 => &mut self.days_31_to_60,
-            61..=90 => &mut self.days_61_to_90,
-            91.. => &mut self.over_90,
+    fn add(&mut self, scheme: &Scheme, due: Date, open: Money, on: Date) {
+        let late = days_between(due, on);
+        let bucket = match late {
+            ..=0 => Some(&mut self.not_due),
+            _ => self.late.get_mut(scheme.bucket(late)),
         };
-        *bucket = bucket.plus(open);
-        self.open = self.open.plus(open);
+        if let Some(bucket) = bucket {
+            *bucket = bucket.plus(open);
+            self.open = self.open.plus(open);
+        }
+        if late >= 0 {
+            self.due = self.due.plus(open);
+        }
     }
 
     /// What is past due.
@@ -61,21 +113,41 @@ impl Aging {
         self.open.minus(self.not_due)
     }
 
-    /// The buckets of two accounts of one currency together.
+    /// The buckets of two agings of one scheme and currency together.
     #[must_use]
     pub fn plus(&self, other: &Aging) -> Aging {
+        let late = self.late.iter().zip(&other.late);
         Aging {
-            account: self.account.clone(),
             currency: self.currency,
             not_due: self.not_due.plus(other.not_due),
-            days_1_to_30: self.days_1_to_30.plus(other.days_1_to_30),
-            days_31_to_60: self.days_31_to_60.plus(other.days_31_to_60),
-            days_61_to_90: self.days_61_to_90.plus(other.days_61_to_90),
-            over_90: self.over_90.plus(other.over_90),
+            late: late.map(|(one, two)| one.plus(*two)).collect(),
             open: self.open.plus(other.open),
+            due: self.due.plus(other.due),
             unapplied: self.unapplied.plus(other.unapplied),
         }
     }
+
+    fn is_nothing(&self) -> bool {
+        self.open.is_zero() && self.unapplied.is_zero()
+    }
+}
+
+/// What an aging is cut into.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cut {
+    pub account: bool,
+    pub entity: bool,
+    /// Invoices are split by the shares of their product lines; credit belongs to none.
+    pub product_line: bool,
+}
+
+/// One part of an aging; what it was not cut into is empty.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Part {
+    pub entity: Id,
+    pub product_line: String,
+    pub account: Id,
+    pub currency: Currency,
 }
 
 /// An amount that was so from one fact until another.
@@ -95,24 +167,46 @@ struct Stretch {
 struct Owner {
     zone: Zone,
     currency: Currency,
+    entity: Id,
+}
+
+/// An offer that a subscription has from a day on.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Sold {
+    from: Date,
+    offer: String,
 }
 
 /// See [`Aging`]. Rows: `a/account` its zone; `n/account/what` what is so now; `h/account/what/position` what was;
 /// `z/account/what` what is nothing now, kept because a refund reopens it. What is `i/invoice` or `credit`.
+/// `p/offer` its product line; `s/subscription` what it was sold, by day; `d/invoice` the shares of its product lines,
+/// where it has any; `y/entity/currency/day` what was invoiced on a day.
 pub struct Agings;
 
 const CREDIT: &str = "credit";
 
 impl Projection for Agings {
     const NAME: &'static str = "receivables/aging";
-    const VERSION: u32 = 1;
-    const KINDS: &'static [&'static str] = &["account", "receivable"];
+    const VERSION: u32 = 2;
+    const KINDS: &'static [&'static str] = &[
+        "account",
+        "catalog",
+        "invoice",
+        "receivable",
+        "subscription",
+    ];
 
     fn fold(rows: &mut Rows<'_>, recorded: &Recorded<Event>) -> Result<(), ViewError> {
         let account = &recorded.id;
         match &recorded.event {
             Event::Account(accounts::Event::Opened(e)) => own(rows, account, &e.terms),
             Event::Account(accounts::Event::Changed(e)) => own(rows, account, &e.terms),
+            Event::Catalog(catalog::Event::OfferClassified(e)) => {
+                rows.put(&format!("p/{}", e.offer), &e.product_line)
+            }
+            Event::Subscription(subscriptions::Event::Started(e)) => sold(rows, account, &e.term),
+            Event::Subscription(subscriptions::Event::Changed(e)) => sold(rows, account, &e.term),
+            Event::Invoice(event) => document(rows, account, event),
             Event::Receivable(fact) => {
                 let effects = effects(fact);
                 for (invoice, by) in effects.open {
@@ -140,8 +234,79 @@ fn own(
     let owner = Owner {
         zone: terms.zone.clone(),
         currency: terms.currency,
+        entity: terms.entity.clone(),
     };
     rows.put(&format!("a/{account}"), &owner)
+}
+
+fn sold(
+    rows: &mut Rows<'_>,
+    subscription: &str,
+    term: &subscriptions::Term,
+) -> Result<(), ViewError> {
+    let key = format!("s/{subscription}");
+    let mut terms = rows.get::<Vec<Sold>>(&key)?.unwrap_or_default();
+    // A change takes the place of everything that was to follow its day.
+    terms.retain(|sold| sold.from < term.from);
+    terms.push(Sold {
+        from: term.from,
+        offer: term.offer.code.clone(),
+    });
+    rows.put(&key, &terms)
+}
+
+fn document(rows: &mut Rows<'_>, invoice: &str, event: &Document) -> Result<(), ViewError> {
+    match event {
+        Document::Finalised(e) => {
+            let of = &e.document;
+            let day = format!("y/{}/{}/{}", of.entity, of.currency, e.issued);
+            let before = rows.get::<Money>(&day)?.unwrap_or(Money::zero(of.currency));
+            rows.put(&day, &before.plus(of.total))?;
+            rows.put(&format!("t/{invoice}"), &(day, of.total))?;
+            if !of.total.is_positive() {
+                return Ok(());
+            }
+            let mut lines = BTreeMap::new();
+            for line in &of.lines {
+                lines.insert(line.no, product_line(rows, line)?);
+            }
+            if lines.values().all(String::is_empty) {
+                return Ok(());
+            }
+            let named = shares(of, |line| lines.get(&line.no).cloned().unwrap_or_default());
+            let named = named.map_err(|refused| ViewError::row(Agings::NAME, refused))?;
+            rows.put(&format!("d/{invoice}"), &named)
+        }
+        // A void document was not sold after all, on the day of its issue.
+        Document::Voided(_) => {
+            let Some((day, total)) = rows.get::<(String, Money)>(&format!("t/{invoice}"))? else {
+                return Ok(());
+            };
+            let before = rows
+                .get::<Money>(&day)?
+                .unwrap_or(Money::zero(total.currency));
+            rows.put(&day, &before.minus(total))
+        }
+        Document::Drafted(_) | Document::CreditNoted(_) => Ok(()),
+    }
+}
+
+fn product_line(
+    rows: &mut Rows<'_>,
+    line: &indelible_domain::invoices::Line,
+) -> Result<String, ViewError> {
+    let Some(subscription) = &line.subscription else {
+        return Ok(String::new());
+    };
+    let terms = rows.get::<Vec<Sold>>(&format!("s/{subscription}"))?;
+    let (terms, at) = (terms.unwrap_or_default(), served_from(line));
+    let then = terms.iter().rev().find(|sold| Some(sold.from) <= at);
+    match then.or(terms.first()) {
+        Some(sold) => Ok(rows
+            .get::<String>(&format!("p/{}", sold.offer))?
+            .unwrap_or_default()),
+        None => Ok(String::new()),
+    }
 }
 
 /// Closes what was so and opens what is so now.
@@ -190,65 +355,153 @@ pub fn of_account(
     snapshot: &Snapshot<'_>,
     account: &str,
     day: Date,
+    scheme: &Scheme,
 ) -> Result<Option<Aging>, ViewError> {
-    let owner = snapshot.get::<Agings, Owner>(&format!("a/{account}"))?;
-    owner
-        .map(|owner| aged(snapshot, account, &owner, day))
-        .transpose()
+    let Some(owner) = snapshot.get::<Agings, Owner>(&format!("a/{account}"))? else {
+        return Ok(None);
+    };
+    let mut aging = Aging::none(owner.currency, scheme);
+    each_open(snapshot, account, &owner, day, &mut |_, due, amount| {
+        put(&mut aging, scheme, due, amount, day);
+        Ok(())
+    })?;
+    Ok(Some(aging))
 }
 
-/// The aging of all accounts that owe or have credit on a day, by account.
-pub fn all(snapshot: &Snapshot<'_>, day: Date) -> Result<Vec<Aging>, ViewError> {
+/// Everything that is owed or to someone's credit on a day, cut as asked, by entity, product line, account, currency.
+/// Days begin and end in each account's own zone. `entity`: only of this legal entity.
+pub fn cut(
+    snapshot: &Snapshot<'_>,
+    day: Date,
+    scheme: &Scheme,
+    cut: Cut,
+    entity: Option<&str>,
+) -> Result<Vec<(Part, Aging)>, ViewError> {
     let mut owners = Vec::new();
     snapshot.each::<Agings, Owner>("a/", "a0", &mut |key, owner| {
-        owners.push((key.get(2..).unwrap_or_default().to_string(), owner));
+        if entity.is_none_or(|entity| owner.entity == entity) {
+            owners.push((key.get(2..).unwrap_or_default().to_string(), owner));
+        }
         Ok(true)
     })?;
-    let mut found = Vec::new();
+    let mut parts: BTreeMap<Part, Aging> = BTreeMap::new();
     for (account, owner) in owners {
-        let aging = aged(snapshot, &account, &owner, day)?;
-        if !aging.open.is_zero() || !aging.unapplied.is_zero() {
-            found.push(aging);
-        }
+        let part = |product_line: &str| Part {
+            entity: pick(cut.entity, &owner.entity),
+            product_line: product_line.to_string(),
+            account: pick(cut.account, &account),
+            currency: owner.currency,
+        };
+        each_open(
+            snapshot,
+            &account,
+            &owner,
+            day,
+            &mut |invoice, due, amount| {
+                let named = match (cut.product_line, invoice) {
+                    (true, Some(invoice)) => split(snapshot, invoice, amount)?,
+                    _ => vec![(String::new(), amount)],
+                };
+                for (product_line, amount) in named {
+                    let aging = parts
+                        .entry(part(&product_line))
+                        .or_insert_with(|| Aging::none(owner.currency, scheme));
+                    put(aging, scheme, due, amount, day);
+                }
+                Ok(())
+            },
+        )?;
     }
-    Ok(found)
+    parts.retain(|_, aging| !aging.is_nothing());
+    Ok(parts.into_iter().collect())
 }
 
-/// One sum per currency over all accounts.
+/// One sum per currency over all accounts, in the buckets of policy 29.
 pub fn totals(snapshot: &Snapshot<'_>, day: Date) -> Result<Vec<Aging>, ViewError> {
-    let mut sums: Vec<Aging> = Vec::new();
-    for aging in all(snapshot, day)? {
-        match sums.iter_mut().find(|s| s.currency == aging.currency) {
-            Some(sum) => *sum = sum.plus(&aging),
-            None => sums.push(Aging {
-                account: Id::new(),
-                ..aging
-            }),
+    let parts = cut(snapshot, day, &Scheme::default(), Cut::default(), None)?;
+    Ok(parts.into_iter().map(|(_, aging)| aging).collect())
+}
+
+/// What was invoiced less what was credited, by entity and currency, on days in `[from, until)`; a void document was
+/// never invoiced.
+pub fn invoiced(
+    snapshot: &Snapshot<'_>,
+    from: Date,
+    until: Date,
+) -> Result<BTreeMap<(Id, Currency), Money>, ViewError> {
+    let mut sums = BTreeMap::new();
+    snapshot.each::<Agings, Money>("y/", "y0", &mut |key, amount| {
+        let mut parts = key.rsplitn(3, '/');
+        let (day, _currency, entity) = (parts.next(), parts.next(), parts.next());
+        let day = day.and_then(|day| indelible_domain::kernel::calendar::parse_date(day).ok());
+        if day.is_some_and(|day| (from..until).contains(&day)) {
+            let entity = entity.and_then(|entity| entity.get(2..));
+            let key = (entity.unwrap_or_default().to_string(), amount.currency);
+            let sum = sums.entry(key).or_insert(Money::zero(amount.currency));
+            *sum = sum.plus(amount);
         }
-    }
-    sums.sort_by_key(|sum| sum.currency);
+        Ok(true)
+    })?;
     Ok(sums)
 }
 
-fn aged(
+fn pick(wanted: bool, what: &str) -> String {
+    if wanted {
+        what.to_string()
+    } else {
+        String::new()
+    }
+}
+
+fn put(aging: &mut Aging, scheme: &Scheme, due: Option<Date>, amount: Money, day: Date) {
+    match due {
+        Some(due) => aging.add(scheme, due, amount, day),
+        None => aging.unapplied = aging.unapplied.plus(amount),
+    }
+}
+
+/// The open amount of an invoice over its product lines.
+fn split(
+    snapshot: &Snapshot<'_>,
+    invoice: &str,
+    amount: Money,
+) -> Result<Vec<(String, Money)>, ViewError> {
+    let Some(named) = snapshot.get::<Agings, Vec<(String, Money)>>(&format!("d/{invoice}"))? else {
+        return Ok(vec![(String::new(), amount)]);
+    };
+    let weights: Vec<i128> = named.iter().map(|(_, share)| share.minor).collect();
+    let parts = amount.allocate(&weights);
+    let parts = parts.map_err(|refused| ViewError::row(Agings::NAME, refused))?;
+    Ok(named.into_iter().map(|(name, _)| name).zip(parts).collect())
+}
+
+/// Called with the invoice (none: credit), its due date and the amount.
+type Open<'a> = dyn FnMut(Option<&str>, Option<Date>, Money) -> Result<(), ViewError> + 'a;
+
+/// What was open, and what was credit, at the end of a day in the account's zone.
+fn each_open(
     snapshot: &Snapshot<'_>,
     account: &str,
     owner: &Owner,
     day: Date,
-) -> Result<Aging, ViewError> {
+    visit: &mut Open<'_>,
+) -> Result<(), ViewError> {
     let end = owner.zone.start_of(add_days(day, 1));
-    let mut aging = Aging::none(account, owner.currency);
     for kind in ["h", "n"] {
         let (from, until) = (format!("{kind}/{account}/"), format!("{kind}/{account}0"));
-        snapshot.each::<Agings, Stretch>(&from, &until, &mut |_, stretch| {
+        let begin = from.len();
+        snapshot.each::<Agings, Stretch>(&from, &until, &mut |key, stretch| {
             let was = stretch.from < end && stretch.until.is_none_or(|until| until >= end);
-            match stretch.due {
-                _ if !was => {}
-                Some(due) => aging.add(due, stretch.amount, day),
-                None => aging.unapplied = aging.unapplied.plus(stretch.amount),
+            if was {
+                let what = key.get(begin..).unwrap_or_default();
+                let invoice = what.strip_prefix("i/").map(|what| match kind {
+                    "h" => what.rsplit_once('/').map_or(what, |(invoice, _)| invoice),
+                    _ => what,
+                });
+                visit(invoice, stretch.due, stretch.amount)?;
             }
             Ok(true)
         })?;
     }
-    Ok(aging)
+    Ok(())
 }

@@ -2,6 +2,7 @@
 
 pub mod aging;
 pub mod open_items;
+pub mod statement;
 
 use indelible_domain::kernel::{Id, Money};
 use indelible_domain::receivables::Event;

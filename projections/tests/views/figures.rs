@@ -5,6 +5,8 @@ use std::sync::Arc;
 use indelible_domain::invoices::Kind as Document;
 use indelible_domain::kernel::{Currency, Exact, Money};
 use indelible_domain::payments::Stage;
+use indelible_projections::receivables::aging::{self, Cut, Scheme};
+use indelible_projections::receivables::statement;
 use indelible_projections::subscriptions::{self, mrr};
 use indelible_projections::{
     Snapshot, Views, accounts, billing, dunning, finance, invoices, payments, receivables, usage,
@@ -28,6 +30,21 @@ pub fn exact(num: i128, den: i128) -> Exact {
     Exact::ratio(num, den).expect("a fraction")
 }
 
+/// Schemes and ways of cutting.
+fn cuts() -> Vec<(Vec<u32>, Cut)> {
+    let by = |account, entity, product_line| Cut {
+        account,
+        entity,
+        product_line,
+    };
+    vec![
+        (vec![30, 60, 90], by(false, false, false)),
+        (vec![30, 60, 90], by(true, false, false)),
+        (vec![1, 7, 14, 365], by(false, true, false)),
+        (vec![45], by(true, true, true)),
+    ]
+}
+
 #[test]
 fn aging_sums_to_the_open_balance_today_and_on_every_earlier_day() {
     half_a_year(|s| {
@@ -40,16 +57,19 @@ fn aging_sums_to_the_open_balance_today_and_on_every_earlier_day() {
             "2026-06-01",
             "2026-12-31",
         ] {
-            for aging in receivables::aging::all(s, day(date)).expect("readable") {
-                let parts = [
-                    aging.not_due,
-                    aging.days_1_to_30,
-                    aging.days_31_to_60,
-                    aging.days_61_to_90,
-                    aging.over_90,
-                ];
-                assert_eq!(Money::sum(euro(), parts), aging.open);
-                overdue += u32::from(aging.overdue().is_positive());
+            for (bounds, cut) in cuts() {
+                let scheme = Scheme::new(bounds).expect("a scheme");
+                let parts = aging::cut(s, day(date), &scheme, cut, None).expect("readable");
+                let mut open = Money::zero(euro());
+                for (_, aging) in parts {
+                    let buckets = aging.late.iter().copied().chain([aging.not_due]);
+                    assert_eq!(Money::sum(euro(), buckets), aging.open);
+                    overdue += u32::from(aging.overdue().is_positive());
+                    open = open.plus(aging.open);
+                }
+                let whole = aging::totals(s, day(date)).expect("readable");
+                let whole = whole.first().map_or(Money::zero(euro()), |sum| sum.open);
+                assert_eq!(open, whole, "{cut:?} on {date}");
             }
         }
         assert!(overdue > 0, "the script leaves something unpaid");
@@ -57,7 +77,8 @@ fn aging_sums_to_the_open_balance_today_and_on_every_earlier_day() {
             .expect("readable")
             .rows
         {
-            let aging = receivables::aging::of_account(s, &balance.account, day("2026-12-31"));
+            let aging =
+                aging::of_account(s, &balance.account, day("2026-12-31"), &Scheme::default());
             let aging = aging.expect("readable").expect("a known account");
             assert_eq!(
                 (aging.open, aging.unapplied),
@@ -71,12 +92,59 @@ fn aging_sums_to_the_open_balance_today_and_on_every_earlier_day() {
 fn an_earlier_day_is_answered_as_it_was_known_then() {
     half_a_year(|s| {
         let open = |date| {
-            let aging = receivables::aging::of_account(s, "alice", day(date));
+            let aging = aging::of_account(s, "alice", day(date), &Scheme::default());
             aging.expect("readable").expect("a known account").open
         };
         assert_eq!(open("2026-01-30"), eur("0"));
         assert_eq!(open("2026-01-31"), eur("30"));
         assert_eq!(open("2026-02-01"), eur("0"));
+    });
+}
+
+#[test]
+fn a_scheme_without_ascending_bounds_is_refused() {
+    for wrong in [
+        vec![],
+        vec![0, 30],
+        vec![30, 30],
+        vec![60, 30],
+        (1..=25).collect(),
+    ] {
+        let refused = Scheme::new(wrong.clone()).expect_err("no scheme");
+        assert_eq!(refused.code, "AGING_SCHEME_INVALID", "{wrong:?}");
+    }
+    assert_eq!(
+        Scheme::new(vec![7, 30]).expect("a scheme").spans(),
+        [(1, Some(7)), (8, Some(30)), (31, None)]
+    );
+}
+
+#[test]
+fn a_statement_runs_from_its_opening_to_its_closing_balance() {
+    half_a_year(|s| {
+        for (_, account) in accounts::balances::page(s, None, 10)
+            .expect("readable")
+            .rows
+        {
+            let all = (day("2000-01-01"), day("2100-01-01"));
+            let whole = statement::of_account(s, &account.account, all, None, 1_000);
+            let whole = whole.expect("readable").expect("a known account");
+            assert_eq!(whole.opening, Money::zero(euro()));
+            assert_eq!(whole.closing, account.balance());
+            let mut balance = whole.opening;
+            for (_, movement) in &whole.movements.rows {
+                balance = balance.plus(movement.amount);
+                assert_eq!(balance, movement.balance, "{movement:?}");
+            }
+            assert_eq!(balance, whole.closing);
+            // Two halves make the whole, a movement on the boundary belongs to the later one.
+            let mut rows = Vec::new();
+            for days in [(all.0, day("2026-03-05")), (day("2026-03-05"), all.1)] {
+                let half = statement::of_account(s, &account.account, days, None, 1_000);
+                rows.extend(half.expect("readable").expect("known").movements.rows);
+            }
+            assert_eq!(rows, whole.movements.rows);
+        }
     });
 }
 
@@ -344,7 +412,7 @@ fn another_tenant_sees_nothing() {
                 .is_empty()
         );
         assert!(
-            receivables::aging::all(&s, day("2026-06-01"))
+            aging::totals(&s, day("2026-06-01"))
                 .expect("readable")
                 .is_empty()
         );

@@ -2,11 +2,13 @@
 //!
 //! Amounts that are sums of money are money; recurring revenue and shares are exact and shown with 12 decimals.
 
+mod aging;
 mod finance;
 mod receivables;
 mod revenue;
 mod usage;
 
+pub use aging::AgingQueries;
 pub use finance::FinanceQueries;
 pub use receivables::ReceivableQueries;
 pub use revenue::RevenueQueries;

@@ -4,7 +4,7 @@ use async_graphql::connection::Connection;
 use async_graphql::{Context, ID, Object, Result, SimpleObject};
 use indelible_projections::accounts::balances;
 use indelible_projections::invoices::list;
-use indelible_projections::receivables::{aging, open_items};
+use indelible_projections::receivables::open_items;
 
 use super::super::accounts::Account;
 use super::super::books::Books;
@@ -80,100 +80,6 @@ impl OpenItemRow {
     }
 }
 
-/// Open amounts by days past due; the due date itself is not due.
-#[derive(SimpleObject)]
-pub struct AgingBuckets {
-    currency: String,
-    not_due: Money,
-    #[graphql(name = "days1To30")]
-    days_1_to_30: Money,
-    #[graphql(name = "days31To60")]
-    days_31_to_60: Money,
-    #[graphql(name = "days61To90")]
-    days_61_to_90: Money,
-    over90: Money,
-    /// Sum of the buckets.
-    open: Money,
-    /// What is past due.
-    overdue: Money,
-    /// Credit that no invoice has used; in no bucket.
-    unapplied: Money,
-}
-
-impl From<&aging::Aging> for AgingBuckets {
-    fn from(row: &aging::Aging) -> AgingBuckets {
-        AgingBuckets {
-            currency: row.currency.code().to_owned(),
-            not_due: Money(row.not_due),
-            days_1_to_30: Money(row.days_1_to_30),
-            days_31_to_60: Money(row.days_31_to_60),
-            days_61_to_90: Money(row.days_61_to_90),
-            over90: Money(row.over_90),
-            open: Money(row.open),
-            overdue: Money(row.overdue()),
-            unapplied: Money(row.unapplied),
-        }
-    }
-}
-
-/// The aging of one account.
-#[derive(SimpleObject)]
-#[graphql(complex)]
-pub struct AccountAging {
-    #[graphql(skip)]
-    key: String,
-    buckets: AgingBuckets,
-}
-
-#[async_graphql::ComplexObject]
-impl AccountAging {
-    async fn account(&self, ctx: &Context<'_>) -> Result<Account> {
-        Account::named(ctx, &self.key).await
-    }
-}
-
-/// How old what is owed is, on a day.
-pub struct Aging {
-    day: Date,
-    totals: Vec<aging::Aging>,
-    accounts: Vec<aging::Aging>,
-}
-
-#[Object]
-impl Aging {
-    async fn day(&self) -> Date {
-        self.day
-    }
-
-    /// One sum per currency.
-    async fn totals(&self) -> Vec<AgingBuckets> {
-        self.totals.iter().map(AgingBuckets::from).collect()
-    }
-
-    /// Accounts that owe or have credit on the day.
-    #[graphql(complexity = "page::cost(first, child_complexity)")]
-    async fn accounts(
-        &self,
-        first: Option<i32>,
-        after: Option<String>,
-    ) -> Result<Connection<Cursor, AccountAging>> {
-        let asked = page::asked(first, after)?;
-        let row = |row: &aging::Aging| {
-            (
-                row.account.clone(),
-                AccountAging {
-                    key: row.account.clone(),
-                    buckets: AgingBuckets::from(row),
-                },
-            )
-        };
-        Ok(page::sorted(
-            &asked,
-            self.accounts.iter().map(row).collect(),
-        ))
-    }
-}
-
 /// What was issued in one month and currency; void documents do not count.
 #[derive(SimpleObject)]
 pub struct IssuedMonth {
@@ -231,33 +137,6 @@ impl ReceivableQueries {
             })
             .await?;
         Ok(page::rows(&asked, rows, |row| OpenItemRow { row }))
-    }
-
-    /// How old what is owed was at the end of a day, of one account or of all.
-    async fn aging(
-        &self,
-        ctx: &Context<'_>,
-        day: Date,
-        account: Option<ID>,
-        min_position: Option<Position>,
-    ) -> Result<Aging> {
-        let account = account.map(|account| ids::key("account", &account));
-        let (totals, accounts) = Books::of(ctx)?
-            .views(min_position, move |views| match account {
-                Some(account) => {
-                    let rows: Vec<_> = aging::of_account(views, &account, day.0)?
-                        .into_iter()
-                        .collect();
-                    Ok((rows.clone(), rows))
-                }
-                None => Ok((aging::totals(views, day.0)?, aging::all(views, day.0)?)),
-            })
-            .await?;
-        Ok(Aging {
-            day,
-            totals,
-            accounts,
-        })
     }
 
     /// What was issued, by currency and month; months without documents are left out.

@@ -1,0 +1,150 @@
+//! The statement of an account: every movement of what it owes, with the balance after it.
+
+use indelible_domain::kernel::{Currency, Date, Id, Money, Zone};
+use indelible_domain::receivables::Event as Fact;
+use indelible_domain::{Event, Recorded, accounts};
+use serde::{Deserialize, Serialize};
+
+use super::effects;
+use crate::{Page, Projection, Rows, Snapshot, ViewError};
+
+/// One change of an account's balance.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Movement {
+    /// The day it was recorded, in the account's zone.
+    pub on: Date,
+    pub position: u64,
+    /// The stored name of the fact, e.g. `receivable.payment-applied`.
+    pub what: String,
+    /// The documents, payments and credits it is about.
+    pub about: Vec<Id>,
+    /// Above zero: owed more; below: owed less.
+    pub amount: Money,
+    /// Open amounts less unapplied credit after it (policy 28).
+    pub balance: Money,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Owner {
+    zone: Zone,
+    currency: Currency,
+    balance: Money,
+}
+
+/// Rows: `a/account` the balance now; `m/account/day/position` a [`Movement`].
+pub struct Statements;
+
+impl Projection for Statements {
+    const NAME: &'static str = "receivables/statement";
+    const VERSION: u32 = 1;
+    const KINDS: &'static [&'static str] = &["account", "receivable"];
+
+    fn fold(rows: &mut Rows<'_>, recorded: &Recorded<Event>) -> Result<(), ViewError> {
+        let account = &recorded.id;
+        match &recorded.event {
+            Event::Account(accounts::Event::Opened(e)) => {
+                let owner = Owner {
+                    zone: e.terms.zone.clone(),
+                    currency: e.terms.currency,
+                    balance: Money::zero(e.terms.currency),
+                };
+                rows.put(&format!("a/{account}"), &owner)
+            }
+            Event::Account(accounts::Event::Changed(e)) => {
+                rows.change(&format!("a/{account}"), |owner: &mut Owner| {
+                    owner.zone = e.terms.zone.clone();
+                })
+            }
+            Event::Receivable(fact) => moved(rows, recorded, fact),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn moved(rows: &mut Rows<'_>, recorded: &Recorded<Event>, fact: &Fact) -> Result<(), ViewError> {
+    let key = format!("a/{}", recorded.id);
+    let Some(mut owner) = rows.get::<Owner>(&key)? else {
+        return Ok(());
+    };
+    let effects = effects(fact);
+    let mut about: Vec<Id> = effects.open.iter().map(|(id, _)| id.clone()).collect();
+    let opened = Money::sum(owner.currency, effects.open.into_iter().map(|(_, by)| by));
+    let amount = opened.minus(effects.unapplied.unwrap_or(Money::zero(owner.currency)));
+    if amount.is_zero() {
+        return Ok(());
+    }
+    if let Fact::PaymentApplied(e) = fact {
+        about.insert(0, e.payment.clone());
+    }
+    if let Fact::PaymentUnapplied(e) = fact {
+        about.insert(0, e.payment.clone());
+    }
+    owner.balance = owner.balance.plus(amount);
+    let movement = Movement {
+        on: owner.zone.date(recorded.meta.recorded_at),
+        position: recorded.position,
+        what: recorded.event.event_type().0.to_string(),
+        about,
+        amount,
+        balance: owner.balance,
+    };
+    let (on, position) = (movement.on, movement.position);
+    rows.put(&key, &owner)?;
+    rows.put(&format!("m/{}/{on}/{position:020}", recorded.id), &movement)
+}
+
+/// A statement over `[from, until)`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Statement {
+    pub opening: Money,
+    /// A page of the movements, in order.
+    pub movements: Page<Movement>,
+    pub closing: Money,
+}
+
+/// The statement of an account over `[from, until)`, none if the account is not known: opening + all movements =
+/// closing. `after` is the key of the last movement that was seen.
+pub fn of_account(
+    snapshot: &Snapshot<'_>,
+    account: &str,
+    (from, until): (Date, Date),
+    after: Option<&str>,
+    limit: usize,
+) -> Result<Option<Statement>, ViewError> {
+    let Some(owner) = snapshot.get::<Statements, Owner>(&format!("a/{account}"))? else {
+        return Ok(None);
+    };
+    let none = Money::zero(owner.currency);
+    let prefix = format!("m/{account}/");
+    let balance_before = |day: Date| -> Result<Money, ViewError> {
+        let mut last = none;
+        let end = format!("{prefix}{day}");
+        snapshot.each::<Statements, Movement>(&prefix, &end, &mut |_, movement| {
+            last = movement.balance;
+            Ok(true)
+        })?;
+        Ok(last)
+    };
+    let begin = match after {
+        Some(after) => format!("{prefix}{after}\u{1}"),
+        None => format!("{prefix}{from}"),
+    };
+    let mut movements = Page {
+        rows: vec![],
+        more: false,
+    };
+    let end = format!("{prefix}{until}");
+    snapshot.each::<Statements, Movement>(&begin, &end, &mut |key, movement| {
+        movements.more = movements.rows.len() == limit;
+        if !movements.more {
+            let own = key.get(prefix.len()..).unwrap_or_default();
+            movements.rows.push((own.to_string(), movement));
+        }
+        Ok(!movements.more)
+    })?;
+    Ok(Some(Statement {
+        opening: balance_before(from)?,
+        movements,
+        closing: balance_before(until)?,
+    }))
+}
