@@ -1,0 +1,205 @@
+//! SEPA direct debits: pain.008, CORE and B2B.
+//!
+//! - Transactions of one scheme, sequence and collection day make one batch.
+//! - Each identification is unique within the file and comes from the caller; end-to-end ids are what returns come back with.
+
+use crate::message::{self, Party, Sum};
+use crate::xml::Document;
+use crate::{Agent, Fault, Remittance, ident};
+use indelible_domain::kernel::{Date, Instant, Money};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Which edition of the message a bank takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Edition {
+    /// pain.008.001.02, edition of 2009.
+    V02,
+    /// pain.008.001.08, edition of 2019: the one of the EPC rulebooks since November 2023.
+    #[default]
+    V08,
+}
+
+impl Edition {
+    fn namespace(self) -> &'static str {
+        match self {
+            Edition::V02 => "urn:iso:std:iso:20022:tech:xsd:pain.008.001.02",
+            Edition::V08 => "urn:iso:std:iso:20022:tech:xsd:pain.008.001.08",
+        }
+    }
+
+    fn bic(self) -> &'static str {
+        match self {
+            Edition::V02 => "BIC",
+            Edition::V08 => "BICFI",
+        }
+    }
+}
+
+/// The SEPA scheme a mandate is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Scheme {
+    Core,
+    B2b,
+}
+
+/// Where a collection stands in the life of its mandate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Sequence {
+    First,
+    Recurring,
+    Final,
+    OneOff,
+}
+
+impl Scheme {
+    /// As pain.008 writes it.
+    pub fn code(self) -> &'static str {
+        match self {
+            Scheme::Core => "CORE",
+            Scheme::B2b => "B2B",
+        }
+    }
+}
+
+impl Sequence {
+    /// As pain.008 writes it.
+    pub fn code(self) -> &'static str {
+        match self {
+            Sequence::First => "FRST",
+            Sequence::Recurring => "RCUR",
+            Sequence::Final => "FNAL",
+            Sequence::OneOff => "OOFF",
+        }
+    }
+}
+
+/// One file of collections.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DebitFile {
+    /// Names the file for ever; at most 35 characters.
+    pub message: String,
+    pub created: Instant,
+    pub creditor: Agent,
+    /// SEPA creditor identifier.
+    pub creditor_id: String,
+    pub collections: Vec<Collection>,
+}
+
+/// Money to be taken from one account.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Collection {
+    pub end_to_end: String,
+    pub amount: Money,
+    pub scheme: Scheme,
+    pub sequence: Sequence,
+    /// Day on which the debtor's account is debited.
+    pub on: Date,
+    /// Reference of the mandate.
+    pub mandate: String,
+    pub signed: Date,
+    pub debtor: Agent,
+    pub remittance: Remittance,
+}
+
+type Batches<'a> = BTreeMap<(Scheme, Sequence, Date), Vec<(&'a Collection, Party)>>;
+
+/// Writes a pain.008.
+///
+/// # Errors
+/// Anything that a bank would refuse the whole file for: see the codes of [`crate::ident`] and of amounts.
+pub fn write(file: &DebitFile, edition: Edition) -> Result<String, Fault> {
+    // The batch id adds "-" and up to three digits.
+    ident::check_id("message id", &file.message)?;
+    ident::check_id("batch id", &batch_id(&file.message, 999))?;
+    message::check_count(file.collections.len())?;
+    let creditor = Party::check(&file.creditor)?;
+    let creditor_id = ident::creditor(&file.creditor_id)?;
+    let batches = batches(&file.collections)?;
+    let sum = Sum::of(file.collections.iter().map(|c| &c.amount));
+    Ok(Document::write(edition.namespace(), |d| {
+        d.within("CstmrDrctDbtInitn", |d| {
+            message::header(d, &file.message, file.created, &sum, &creditor);
+            for (n, (key, batch)) in batches.iter().enumerate() {
+                let id = batch_id(&file.message, n + 1);
+                d.within("PmtInf", |d| {
+                    head(d, &id, *key, batch, &creditor, &creditor_id, edition);
+                    for (collection, debtor) in batch {
+                        transaction(d, collection, debtor, edition);
+                    }
+                });
+            }
+        });
+    }))
+}
+
+fn batch_id(message: &str, number: usize) -> String {
+    format!("{message}-{number}")
+}
+
+fn batches(collections: &[Collection]) -> Result<Batches<'_>, Fault> {
+    let mut ids = BTreeSet::new();
+    let mut batches = Batches::new();
+    for collection in collections {
+        ident::check_id("end-to-end id", &collection.end_to_end)?;
+        ident::check_id("mandate reference", &collection.mandate)?;
+        message::check_amount(collection.amount)?;
+        message::check_remittance(&collection.remittance)?;
+        if !ids.insert(&collection.end_to_end) {
+            return Err(Fault::new(
+                "BANK_ID_TWICE",
+                format!(
+                    "end-to-end id {:?} is twice in one file",
+                    collection.end_to_end
+                ),
+            ));
+        }
+        let key = (collection.scheme, collection.sequence, collection.on);
+        let debtor = Party::check(&collection.debtor)?;
+        batches.entry(key).or_default().push((collection, debtor));
+    }
+    Ok(batches)
+}
+
+fn head(
+    d: &mut Document,
+    id: &str,
+    (scheme, sequence, on): (Scheme, Sequence, Date),
+    batch: &[(&Collection, Party)],
+    creditor: &Party,
+    creditor_id: &str,
+    edition: Edition,
+) {
+    d.leaf("PmtInfId", id);
+    d.leaf("PmtMtd", "DD");
+    d.leaf("BtchBookg", "true");
+    Sum::of(batch.iter().map(|(c, _)| &c.amount)).write(d);
+    d.within("PmtTpInf", |d| {
+        d.leaf("SvcLvl/Cd", "SEPA");
+        d.leaf("LclInstrm/Cd", scheme.code());
+        d.leaf("SeqTp", sequence.code());
+    });
+    d.leaf("ReqdColltnDt", &message::date(on));
+    creditor.name(d, "Cdtr");
+    creditor.account(d, "CdtrAcct");
+    creditor.bank(d, "CdtrAgt", edition.bic());
+    d.leaf("ChrgBr", "SLEV");
+    d.within("CdtrSchmeId/Id/PrvtId/Othr", |d| {
+        d.leaf("Id", creditor_id);
+        d.leaf("SchmeNm/Prtry", "SEPA");
+    });
+}
+
+fn transaction(d: &mut Document, collection: &Collection, debtor: &Party, edition: Edition) {
+    d.within("DrctDbtTxInf", |d| {
+        d.leaf("PmtId/EndToEndId", &collection.end_to_end);
+        d.amount("InstdAmt", &message::euros(collection.amount.minor), "EUR");
+        d.within("DrctDbtTx/MndtRltdInf", |d| {
+            d.leaf("MndtId", &collection.mandate);
+            d.leaf("DtOfSgntr", &message::date(collection.signed));
+        });
+        debtor.bank(d, "DbtrAgt", edition.bic());
+        debtor.name(d, "Dbtr");
+        debtor.account(d, "DbtrAcct");
+        message::remittance(d, &collection.remittance);
+    });
+}
