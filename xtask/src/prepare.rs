@@ -13,7 +13,7 @@ struct Needed {
     may_lack: bool,
 }
 
-const NEEDED: [Needed; 3] = [
+const NEEDED: [Needed; 4] = [
     Needed {
         program: "strace",
         probe: &["--version"],
@@ -33,6 +33,13 @@ const NEEDED: [Needed; 3] = [
         probe: &["-V"],
         package: "e2fsprogs",
         used: "the power cuts happen on file systems made with it",
+        may_lack: true,
+    },
+    Needed {
+        program: "xmllint",
+        probe: &["--version"],
+        package: "libxml2-utils",
+        used: "bank files are checked against the ISO 20022 schemas with it",
         may_lack: true,
     },
 ];

@@ -1,4 +1,4 @@
-//! Servers written in Python that the tests talk to as they would to the real thing.
+//! What tests take from the Python index: servers that they talk to as they would to the real thing, and schemas.
 //!
 //! Each package lives in a virtual environment of its own under the target directory, so that nothing of the machine's
 //! own Python changes and `cargo clean` removes it: `<target>/python/<package>/bin/<program>`. A test finds it from
@@ -17,7 +17,7 @@ struct Package {
     used: &'static str,
 }
 
-const PACKAGES: [Package; 1] = [Package {
+const PACKAGES: [Package; 3] = [Package {
     name: "localstripe",
     version: "1.15.10",
     used: "the Stripe adapter is tested against it",

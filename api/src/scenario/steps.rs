@@ -1,8 +1,8 @@
 //! The steps of a scenario: one verb, one line.
 
 use chrono::NaiveDate;
-use rust_decimal::Decimal;
 use indelible_domain::messages::Channel;
+use rust_decimal::Decimal;
 
 use super::ast::{Account, Change, Effective, Kind, Subscribe, Unused, Usage};
 use super::parse::Mistake;
