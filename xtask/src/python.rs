@@ -17,11 +17,23 @@ struct Package {
     used: &'static str,
 }
 
-const PACKAGES: [Package; 3] = [Package {
-    name: "localstripe",
-    version: "1.15.10",
-    used: "the Stripe adapter is tested against it",
-}];
+const PACKAGES: [Package; 3] = [
+    Package {
+        name: "localstripe",
+        version: "1.15.10",
+        used: "the Stripe adapter is tested against it",
+    },
+    Package {
+        name: "sepaxml",
+        version: "2.7.0",
+        used: "files for banks are checked against the ISO 20022 schemas it carries",
+    },
+    Package {
+        name: "camt053",
+        version: "0.0.23",
+        used: "samples of bank statements are checked against the ISO 20022 schemas it carries",
+    },
+];
 
 /// Installs what is missing; what cannot be installed is said, and its tests say NOT RUN.
 pub fn prepare() {
