@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use indelible_domain::command::Command;
 use indelible_domain::invoices::Kind as Document;
 use indelible_domain::kernel::{Currency, Exact, Money};
 use indelible_domain::payments::Stage;
@@ -99,6 +100,49 @@ fn an_earlier_day_is_answered_as_it_was_known_then() {
         assert_eq!(open("2026-01-31"), eur("30"));
         assert_eq!(open("2026-02-01"), eur("0"));
     });
+}
+
+#[test]
+fn what_an_invoice_owes_is_split_over_its_product_lines() {
+    let business = Business::new();
+    business.open();
+    let classify = |offer: &str, line: &str| {
+        let (offer, product_line) = (offer.to_string(), Some(line.to_string()));
+        business.on(
+            "2026-01-01",
+            Command::ClassifyOffer {
+                offer,
+                product_line,
+            },
+        );
+    };
+    classify("seats", "office");
+    business.account("alice", "2026-01-01");
+    business.start("alice", "seats", "3", "2026-01-01");
+    business.start("alice", "yearly", "1", "2026-01-01");
+    business.bill("2026-01-15");
+    business.pay("p1", "alice", eur("90"), "2026-01-20");
+    let views = Views::in_memory(Arc::clone(business.ledger.store())).expect("opens");
+    let by_line = Cut {
+        product_line: true,
+        ..Cut::default()
+    };
+    let views = views.of(TENANT);
+    let parts = aging::cut(&views, day("2026-01-20"), &Scheme::default(), by_line, None);
+    let open: Vec<_> = parts
+        .expect("readable")
+        .into_iter()
+        .map(|(part, aging)| (part.product_line, aging.open))
+        .collect();
+    // 30.00 of 174.20 (149.95 × 351/365 for the year) are of the product line: of the 84.20 that are open
+    // 84.20 × 30 / 174.20 = 14.5006….
+    assert_eq!(
+        open,
+        [
+            (String::new(), eur("69.70")),
+            ("office".to_string(), eur("14.50"))
+        ]
+    );
 }
 
 #[test]

@@ -199,6 +199,56 @@ async fn the_reports_agree_with_each_other_at_a_position() {
 }
 
 #[tokio::test]
+async fn aging_is_cut_as_asked_and_a_statement_ends_with_the_balance() {
+    let (shop, position) = overdue().await;
+    let reports = shop
+        .acme
+        .data(
+            r#"query($p: Position) {
+                agingBy(input: { day: "2026-03-31", bounds: [7, 21], by: [ENTITY, ACCOUNT] }, minPosition: $p) {
+                    edges { node { entity { key } account { key } productLine currency notDue open due overdue
+                                   buckets { from until amount } } } }
+                daysSalesOutstanding(day: "2026-03-31", minPosition: $p) { entity { key } open invoiced days }
+                statement(input: { account: "alice", from: "2026-01-01", until: "2026-04-01" }, minPosition: $p) {
+                    opening closing movements { edges { node { what amount balance } } } }
+            }"#,
+            json!({ "p": position }),
+        )
+        .await;
+    assert_eq!(
+        reports["agingBy"]["edges"],
+        json!([{ "node": {
+            "entity": { "key": "acme" }, "account": { "key": "alice" }, "productLine": null, "currency": "EUR",
+            "notDue": "0.00 EUR", "open": "36.00 EUR", "due": "36.00 EUR", "overdue": "36.00 EUR",
+            "buckets": [
+                { "from": 1, "until": 7, "amount": "0.00 EUR" },
+                { "from": 8, "until": 21, "amount": "36.00 EUR" },
+                { "from": 22, "until": null, "amount": "0.00 EUR" },
+            ],
+        } }])
+    );
+    // 36.00 open, 36.00 invoiced in 90 days.
+    assert_eq!(
+        reports["daysSalesOutstanding"],
+        json!([{ "entity": { "key": "acme" }, "open": "36.00 EUR", "invoiced": "36.00 EUR", "days": "90.00" }])
+    );
+    assert_eq!(
+        reports["statement"],
+        json!({ "opening": "0.00 EUR", "closing": "36.00 EUR", "movements": { "edges": [
+            { "node": { "what": "receivable.item-opened", "amount": "36.00 EUR", "balance": "36.00 EUR" } },
+        ] } })
+    );
+    let refused = shop
+        .acme
+        .error(
+            r#"{ agingBy(input: { day: "2026-03-31", bounds: [30, 10], by: [] }) { edges { node { open } } } }"#,
+            json!({}),
+        )
+        .await;
+    assert_eq!(refused["extensions"]["code"], "AGING_SCHEME_INVALID");
+}
+
+#[tokio::test]
 async fn the_reports_of_another_tenant_are_empty() {
     let (shop, _) = overdue().await;
     let query = r#"{
