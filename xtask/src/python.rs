@@ -15,6 +15,8 @@ struct Package {
     version: &'static str,
     /// What uses it.
     used: &'static str,
+    /// Only files of it are read: nothing that it needs to run is installed.
+    files_only: bool,
 }
 
 const PACKAGES: [Package; 3] = [
@@ -22,16 +24,19 @@ const PACKAGES: [Package; 3] = [
         name: "localstripe",
         version: "1.15.10",
         used: "the Stripe adapter is tested against it",
+        files_only: false,
     },
     Package {
         name: "sepaxml",
         version: "2.7.0",
         used: "files for banks are checked against the ISO 20022 schemas it carries",
+        files_only: true,
     },
     Package {
         name: "camt053",
         version: "0.0.23",
         used: "samples of bank statements are checked against the ISO 20022 schemas it carries",
+        files_only: true,
     },
 ];
 
@@ -49,7 +54,12 @@ pub fn prepare() {
 
 /// Installs a package into an environment of its own, unless that version is there already.
 fn install(package: &Package) -> Result<(), String> {
-    let Package { name, version, .. } = package;
+    let Package {
+        name,
+        version,
+        files_only,
+        ..
+    } = package;
     let home = environments()?.join(name);
     let stamp = home.join(format!("{version}.installed"));
     if stamp.exists() {
@@ -64,7 +74,10 @@ fn install(package: &Package) -> Result<(), String> {
     make_environment(&home)?;
     let python = home.join("bin/python");
     let wanted = format!("{name}=={version}");
-    let arguments = ["-m", "pip", "install", "--quiet", wanted.as_str()];
+    let mut arguments = vec!["-m", "pip", "install", "--quiet", wanted.as_str()];
+    if *files_only {
+        arguments.push("--no-deps");
+    }
     if !succeeds(&python.to_string_lossy(), &arguments) {
         return Err(format!(
             "cannot install {wanted} with pip into {}",
