@@ -5,6 +5,7 @@ use crate::catalog::Offer;
 use crate::entities::{EntityTerms, Retention};
 use crate::kernel::{Date, Decimal, Id, Money, Personal, Purpose};
 use crate::mediation::Intake;
+use crate::messages;
 use crate::methods::Means;
 use crate::subscriptions::Unused;
 use crate::taxes::Rate;
@@ -204,6 +205,28 @@ pub enum Command {
     },
     ResumeDunning {
         account: Id,
+    },
+
+    /// Something to be said to an account's holder; `ask.on` is the day it is dated.
+    AskMessage {
+        message: Id,
+        ask: Box<messages::Ask>,
+    },
+    /// What came of an attempt to send, counted from 1; a second report of one attempt changes nothing.
+    ReportMessage {
+        message: Id,
+        attempt: u32,
+        report: messages::Report,
+    },
+    /// Sends a message again, whatever became of it; `channel` none: as before.
+    ResendMessage {
+        message: Id,
+        channel: Option<messages::Channel>,
+    },
+    /// Takes a message back while it waits or after it failed.
+    WithdrawMessage {
+        message: Id,
+        reason: String,
     },
 }
 

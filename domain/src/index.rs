@@ -8,8 +8,10 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+mod outbox;
 mod seen;
 
+pub use outbox::Outbox;
 pub use seen::{Seen, SeenKeys};
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -29,6 +31,8 @@ pub struct Index {
     pub seen: SeenKeys,
     /// Batches with records that wait for an access; may name batches whose records wait no longer.
     pub waiting: BTreeMap<String, BTreeSet<Id>>,
+    /// Messages to be sent, and those that could not be.
+    pub outbox: Outbox,
 }
 
 impl Index {
@@ -69,6 +73,7 @@ impl Index {
             ),
             Event::Batch(mediation::Event::Received(e)) => self.listed(id, &e.listed),
             Event::Batch(mediation::Event::Continued(e)) => self.listed(id, &e.listed),
+            Event::Message(e) => self.outbox.apply(id, e),
             _ => {}
         }
     }

@@ -156,6 +156,7 @@ nouns! {
     Receivable in receivables: receivables::Receivables, kind "receivable", event crate::receivables::Event;
     DunningPolicy in dunning_policies: dunning::Policy, kind "dunning-policy", event crate::dunning::policy::Event;
     Dunning in dunning: dunning::Case, kind "dunning", event crate::dunning::Event;
+    Message in messages: messages::Message, kind "message", event crate::messages::Event;
     Run in runs: runs::BillRun, kind "bill-run", event crate::runs::Event;
     Journal in journals: journal::Journal, kind "journal", event crate::journal::Event;
 }

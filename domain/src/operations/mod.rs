@@ -7,6 +7,7 @@ mod charges;
 mod dunning;
 pub mod forget;
 mod invoices;
+mod messages;
 mod methods;
 mod payments;
 mod subscriptions;
@@ -153,6 +154,16 @@ fn handle(session: &mut Session<'_>, command: Command) -> Result<Outcome, Reject
         Command::DunAccount { account } => dunning::dun(session, &account),
         Command::PauseDunning { account, reason } => dunning::pause(session, &account, reason),
         Command::ResumeDunning { account } => dunning::resume(session, &account),
+        Command::AskMessage { message, ask } => messages::ask(session, &message, *ask),
+        Command::ReportMessage {
+            message,
+            attempt,
+            report,
+        } => messages::report(session, &message, attempt, report),
+        Command::ResendMessage { message, channel } => messages::resend(session, &message, channel),
+        Command::WithdrawMessage { message, reason } => {
+            messages::withdraw(session, &message, reason)
+        }
     }
 }
 
