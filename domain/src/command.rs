@@ -171,6 +171,21 @@ pub enum Command {
         automatic: Option<bool>,
     },
     RecordPayment(RecordPayment),
+    /// Money that came in, from wherever: its account is found by what is known of it, or it waits unallocated.
+    ReceiveCash(Box<ReceiveCash>),
+    /// Unallocated money is of this account; `invoices` empty: by the rules.
+    AllocateCash {
+        entity: Id,
+        payment: Id,
+        account: Id,
+        invoices: Vec<Id>,
+    },
+    /// Unallocated money goes back to where it came from.
+    ReturnCash {
+        entity: Id,
+        payment: Id,
+        reason: String,
+    },
     SettlePayment {
         payment: Id,
     },
@@ -303,6 +318,26 @@ pub struct AddMethod {
     pub means: Means,
     /// Tried before the others; else after them.
     pub preferred: bool,
+}
+
+/// Money that came in for a legal entity, as a bank or a cashier tells it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ReceiveCash {
+    /// The id its payment gets; the same money must always come with the same one.
+    pub payment: Id,
+    /// Whose bank account or till it came to.
+    pub entity: Id,
+    /// None: it is looked for.
+    pub account: Option<Id>,
+    pub amount: Money,
+    /// The day the bank counts it from.
+    pub value_date: Date,
+    /// What the payer wrote; only words that can be numbers are stored.
+    pub reference: String,
+    /// Keyed hash of the payer's bank account.
+    pub payer: Option<String>,
+    /// transfer, cash, …
+    pub method: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

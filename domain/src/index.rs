@@ -3,7 +3,9 @@
 use crate::kernel::Id;
 use crate::mediation::{Held, Listed};
 use crate::world::Event;
-use crate::{accounts, invoices, mediation, payments, subscriptions, usage, wallets};
+use crate::{
+    accounts, cash, invoices, mediation, payments, receivables, subscriptions, usage, wallets,
+};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -26,6 +28,10 @@ pub struct Index {
     pub payments_of: BTreeMap<Id, Vec<Id>>,
     /// Subscriptions by what finds them in usage records.
     pub access: BTreeMap<String, Vec<Id>>,
+    /// Finalised documents by their number's letters and digits: how a payer's text finds them.
+    pub numbered: BTreeMap<String, BTreeSet<Id>>,
+    /// Accounts by the keyed hash of the bank account that paid for them.
+    pub paid_from: BTreeMap<String, BTreeSet<Id>>,
     pub wallets_of: BTreeMap<Id, BTreeSet<Id>>,
     /// Every accepted usage record by its key: the memory across files, channels and restarts.
     pub seen: SeenKeys,
@@ -40,7 +46,17 @@ impl Index {
         match event {
             Event::Account(accounts::Event::Opened(e)) => self.pays(id, e.terms.payer.as_deref()),
             Event::Account(accounts::Event::Changed(e)) => self.pays(id, e.terms.payer.as_deref()),
-            Event::Account(accounts::Event::Forgotten(e)) => self.unlink(&e.unlinked),
+            Event::Account(accounts::Event::Forgotten(e)) => {
+                self.unlink(&e.unlinked);
+                self.forget_payers(id);
+            }
+            Event::Receivable(receivables::Event::Remitted(receivables::Remitted {
+                payer: Some(payer),
+                ..
+            })) => {
+                let accounts = self.paid_from.entry(payer.clone()).or_default();
+                accounts.insert(id.to_string());
+            }
             Event::Subscription(subscriptions::Event::Started(e)) => {
                 self.subscriptions_of
                     .entry(e.account.clone())
@@ -54,7 +70,14 @@ impl Index {
                 }
             }
             Event::Invoice(invoices::Event::Drafted(e)) => self.invoice(id, &e.document.account),
-            Event::Invoice(invoices::Event::Finalised(e)) => self.invoice(id, &e.document.account),
+            Event::Invoice(invoices::Event::Finalised(e)) => {
+                self.invoice(id, &e.document.account);
+                let number = cash::reference::normal(&e.number);
+                self.numbered
+                    .entry(number)
+                    .or_default()
+                    .insert(id.to_string());
+            }
             Event::Payment(payments::Event::Recorded(e)) => {
                 let payments = self.payments_of.entry(e.account.clone()).or_default();
                 payments.push(id.to_string());
@@ -91,6 +114,14 @@ impl Index {
                 }
             }
         }
+    }
+
+    /// No bank account leads to the account any more.
+    fn forget_payers(&mut self, account: &str) {
+        self.paid_from.retain(|_, accounts| {
+            accounts.remove(account);
+            !accounts.is_empty()
+        });
     }
 
     fn rated<'a>(

@@ -154,6 +154,7 @@ nouns! {
     Method in methods: methods::Methods, kind "method", event crate::methods::Event;
     Payment in payments: payments::Payment, kind "payment", event crate::payments::Event;
     Receivable in receivables: receivables::Receivables, kind "receivable", event crate::receivables::Event;
+    Cash in cash: cash::Desk, kind "cash", event crate::cash::Event;
     DunningPolicy in dunning_policies: dunning::Policy, kind "dunning-policy", event crate::dunning::policy::Event;
     Dunning in dunning: dunning::Case, kind "dunning", event crate::dunning::Event;
     Message in messages: messages::Message, kind "message", event crate::messages::Event;

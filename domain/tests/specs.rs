@@ -4,6 +4,8 @@
 mod agenda;
 #[path = "specs/book.rs"]
 mod book;
+#[path = "specs/cash.rs"]
+mod cash;
 #[path = "specs/catalogs.rs"]
 mod catalogs;
 #[path = "specs/corrections.rs"]

@@ -12,6 +12,7 @@ pub enum Ledger {
     Cash,
     Receivable,
     CustomerCredit,
+    UnallocatedCash,
     WalletLiability,
     TaxPayable,
     RecurringRevenue,
@@ -22,10 +23,11 @@ pub enum Ledger {
 }
 
 impl Ledger {
-    pub const ALL: [Ledger; 10] = [
+    pub const ALL: [Ledger; 11] = [
         Ledger::Cash,
         Ledger::Receivable,
         Ledger::CustomerCredit,
+        Ledger::UnallocatedCash,
         Ledger::WalletLiability,
         Ledger::TaxPayable,
         Ledger::RecurringRevenue,
@@ -41,6 +43,7 @@ impl Ledger {
             Ledger::Cash => 1000,
             Ledger::Receivable => 1200,
             Ledger::CustomerCredit => 2100,
+            Ledger::UnallocatedCash => 2110,
             Ledger::WalletLiability => 2150,
             Ledger::TaxPayable => 2200,
             Ledger::RecurringRevenue => 4000,
@@ -56,6 +59,7 @@ impl Ledger {
             Ledger::Cash => "cash",
             Ledger::Receivable => "receivable",
             Ledger::CustomerCredit => "customer credit",
+            Ledger::UnallocatedCash => "unallocated cash",
             Ledger::WalletLiability => "wallet liability",
             Ledger::TaxPayable => "tax payable",
             Ledger::RecurringRevenue => "recurring revenue",

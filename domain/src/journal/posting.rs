@@ -1,6 +1,7 @@
 //! The posting table: which fact moves what between which accounts. Everything else in `journal` is mechanism.
 
 use super::{Entry, Ledger, Line};
+use crate::cash;
 use crate::charges::What;
 use crate::invoices::{self, Document, Invoice};
 use crate::kernel::{Date, Id, Money, Rejection};
@@ -16,6 +17,7 @@ pub fn entry(session: &Session<'_>, fact: &Staged) -> Result<Option<(Id, Entry)>
         Event::Invoice(event) => document(session, fact, event),
         Event::Receivable(event) => receivable(session, fact, event),
         Event::Wallet(event) => wallet(session, fact, event),
+        Event::Cash(event) => cash(fact, event),
         _ => Ok(None),
     }
 }
@@ -185,12 +187,32 @@ fn receivable(
         | Receivable::ItemCredited(_)
         | Receivable::ItemVoided(_)
         | Receivable::PaymentExpected(_)
-        | Receivable::PaymentDropped(_) => return Ok(None),
+        | Receivable::PaymentDropped(_)
+        | Receivable::Remitted(_) => return Ok(None),
     };
     let entity = account_terms(session, &fact.id)?.entity;
     let on = session.today(&entity_terms(session, &entity)?.zone);
     let entry = Entry::balanced(on, &fact.id, format!("receivable/{}", fact.id), text, lines)?;
     Ok(Some((entity, entry)))
+}
+
+/// Money that nobody has claimed is owed to whoever sent it. Allocating takes it out of cash again, because its payment
+/// brings it there.
+fn cash(fact: &Staged, event: &cash::Event) -> Result<Option<(Id, Entry)>, Rejection> {
+    use Ledger::{Cash, UnallocatedCash};
+    let (payment, on, amount, debit, credit) = match event {
+        cash::Event::Received(e) => (&e.payment, e.on, e.amount, Cash, UnallocatedCash),
+        cash::Event::Allocated(e) => (&e.payment, e.on, e.amount, UnallocatedCash, Cash),
+        cash::Event::Returned(e) => (&e.payment, e.on, e.amount, UnallocatedCash, Cash),
+    };
+    let text = match event {
+        cash::Event::Received(_) => format!("unallocated money {payment}"),
+        cash::Event::Allocated(e) => format!("money {payment} is of account {}", e.account),
+        cash::Event::Returned(_) => format!("money {payment} goes back"),
+    };
+    let lines = vec![Line::debit(debit, amount), Line::credit(credit, amount)];
+    let entry = Entry::balanced(on, "", format!("cash/{}", fact.id), text, lines)?;
+    Ok(Some((fact.id.clone(), entry)))
 }
 
 /// Money in a wallet is owed to the customer until it is burnt.

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod billing;
+pub(crate) mod cash;
 mod catalog;
 mod charges;
 mod dunning;
@@ -132,6 +133,18 @@ fn handle(session: &mut Session<'_>, command: Command) -> Result<Outcome, Reject
             methods::set_automatic(session, &account, automatic)
         }
         Command::RecordPayment(payment) => payments::record(session, payment),
+        Command::ReceiveCash(ask) => cash::receive(session, *ask),
+        Command::AllocateCash {
+            entity,
+            payment,
+            account,
+            invoices,
+        } => cash::allocate(session, &entity, &payment, &account, invoices),
+        Command::ReturnCash {
+            entity,
+            payment,
+            reason,
+        } => cash::give_back(session, &entity, &payment, reason),
         Command::SettlePayment { payment } => payments::settle(session, &payment),
         Command::FailPayment {
             payment,

@@ -19,6 +19,13 @@ pub fn audit(tenant: &Tenant, broken: &mut Vec<String>) {
     }
     books(tenant, Ledger::Receivable, &open, broken);
     books(tenant, Ledger::CustomerCredit, &credit, broken);
+    let mut unclaimed: BTreeMap<Currency, i128> = BTreeMap::new();
+    for desk in tenant.tables.cash.values() {
+        for receipt in desk.state.unallocated.values() {
+            *unclaimed.entry(receipt.amount.currency).or_default() -= receipt.amount.minor;
+        }
+    }
+    books(tenant, Ledger::UnallocatedCash, &unclaimed, broken);
     let mut prepaid: BTreeMap<Currency, i128> = BTreeMap::new();
     for wallet in tenant.tables.wallets.values().map(|w| &w.state) {
         let paid_in = Money::sum(wallet.currency, wallet.grants.iter().map(|g| g.amount));

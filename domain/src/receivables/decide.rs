@@ -1,6 +1,7 @@
 use super::work::Work;
 use super::{
-    Application, Event, Fund, Item, ItemOpened, PaymentDropped, Receivables, Reversal, Source,
+    Application, Event, Fund, Item, ItemOpened, PaymentDropped, Receivables, Remitted, Reversal,
+    Source,
 };
 use crate::kernel::{Decider, Id, Money, Rejection};
 
@@ -17,6 +18,8 @@ pub enum Command {
     Drop {
         payment: Id,
     },
+    /// What is known of a payment that will be applied.
+    Remit(Remitted),
     /// It came; no invoice: oldest due date first.
     Apply {
         payment: Id,
@@ -83,6 +86,7 @@ impl Decider for Receivables {
                     work.say(PaymentDropped { payment });
                 }
             }
+            Command::Remit(remitted) => work.say(remitted),
             Command::Apply {
                 payment,
                 amount,
@@ -143,8 +147,15 @@ impl Decider for Receivables {
                     item.pending = Some(e.payment.clone());
                 }
             }
-            Event::PaymentDropped(e) => state.release(&e.payment),
+            Event::PaymentDropped(e) => {
+                state.release(&e.payment);
+                state.remittances.remove(&e.payment);
+            }
+            Event::Remitted(e) => {
+                state.remittances.insert(e.payment.clone(), e.clone());
+            }
             Event::PaymentApplied(e) => {
+                state.remittances.remove(&e.payment);
                 state.release(&e.payment);
                 state.currency = e.amount.currency;
                 for part in &e.applied {

@@ -16,6 +16,7 @@ mod work;
 use crate::events;
 use crate::kernel::{Currency, Date, Id, Money};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 pub use decide::Command;
 pub use react::react;
@@ -45,6 +46,18 @@ pub struct Item {
     pub pending: Option<Id>,
 }
 
+/// A part of what is owed that may be asked for, with the day it is due.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Due {
+    pub invoice: Id,
+    pub number: String,
+    pub due: Date,
+    /// Above zero.
+    pub open: Money,
+    /// The payment asked of a provider that has not come yet.
+    pub pending: Option<Id>,
+}
+
 /// Money of one source.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Fund {
@@ -66,6 +79,8 @@ pub struct Application {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Receivables {
     pub currency: Currency,
+    /// What payers said of payments that were not applied yet.
+    pub remittances: BTreeMap<Id, Remitted>,
     /// By due date, then by number.
     pub items: Vec<Item>,
     /// In the order they came.
@@ -101,6 +116,36 @@ pub struct PaymentExpected {
     pub payment: Id,
     pub amount: Money,
     pub invoices: Vec<Id>,
+}
+
+/// What is known of a payment beside its amount, before it is applied.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Remitted {
+    pub payment: Id,
+    /// The day the bank counts it from.
+    pub value_date: Date,
+    /// Words of the payer's text that can be numbers.
+    pub reference: String,
+    /// Keyed hash of the payer's bank account: the next payment from there is of this account too.
+    pub payer: Option<String>,
+    /// How the account was found.
+    pub found: Found,
+    /// What it is to pay first, in this order; what is left goes where the rules say.
+    pub invoices: Vec<Id>,
+}
+
+/// By what the account of money was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Found {
+    /// Whoever recorded it said so.
+    Given,
+    InvoiceNumber,
+    /// A structured creditor reference (ISO 11649).
+    CreditorReference,
+    AccountNumber,
+    /// Money came from that bank account before.
+    Payer,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -202,6 +247,7 @@ events! {
         ItemVoided = "item-voided" 1,
         WrittenOff = "written-off" 1,
         WriteOffReversed = "write-off-reversed" 1,
+        Remitted = "remitted" 1,
     }
 }
 
@@ -226,9 +272,31 @@ impl Receivables {
         self.items.iter().filter(|i| i.open.is_positive())
     }
 
-    /// Items past due on a day; the due date itself is not late (policy 29).
-    pub fn overdue(&self, on: Date) -> impl Iterator<Item = &Item> {
-        self.open_items().filter(move |i| i.due < on)
+    /// What is owed and when it is due, as it stands on a day: by due date, then by number.
+    ///
+    /// An item in instalments is as many of these as have something open.
+    pub fn dues(&self, _on: Date) -> Vec<Due> {
+        self.open_items()
+            .map(|i| Due {
+                invoice: i.invoice.clone(),
+                number: i.number.clone(),
+                due: i.due,
+                open: i.open,
+                pending: i.pending.clone(),
+            })
+            .collect()
+    }
+
+    /// What is past due on a day, one for each invoice; the due date itself is not late (policy 29).
+    pub fn overdue(&self, on: Date) -> impl Iterator<Item = Due> {
+        let mut late: Vec<Due> = Vec::new();
+        for due in self.dues(on).into_iter().filter(|d| d.due < on) {
+            match late.iter_mut().find(|l| l.invoice == due.invoice) {
+                Some(known) => known.open = known.open.plus(due.open),
+                None => late.push(due),
+            }
+        }
+        late.into_iter()
     }
 
     pub fn item(&self, invoice: &str) -> Option<&Item> {

@@ -181,10 +181,15 @@ impl Work {
                     .open_items()
                     .filter(|i| i.pending.as_ref().is_none_or(|p| *p == payment))
                     .partition(|i| i.pending.is_some());
-                own.into_iter()
-                    .chain(free)
-                    .map(|i| i.invoice.clone())
-                    .collect()
+                let rest = own.into_iter().chain(free).map(|i| i.invoice.clone());
+                let rest: Vec<Id> = rest.collect();
+                let mut targets = self.remitted(&payment, amount);
+                targets.extend(
+                    rest.into_iter()
+                        .filter(|i| !targets.contains(i))
+                        .collect::<Vec<_>>(),
+                );
+                targets
             }
         };
         let mut unapplied = amount;
@@ -206,6 +211,25 @@ impl Work {
             unapplied,
         });
         Ok(())
+    }
+
+    /// What the payer said the payment is for, as far as it can be paid. What was written off of it is owed again: the
+    /// payer knows of it.
+    fn remitted(&mut self, payment: &str, amount: Money) -> Vec<Id> {
+        let named = self.next.remittances.get(payment);
+        let named = named.map(|r| r.invoices.clone()).unwrap_or_default();
+        let mut left = amount;
+        let mut targets = Vec::new();
+        for invoice in named {
+            if self.free_item(&invoice, Some(payment)).is_err() || targets.contains(&invoice) {
+                continue;
+            }
+            self.revive(&invoice, left, "it was paid after all");
+            let open = self.next.item(&invoice).map(|i| i.open);
+            left = left.minus(open.map_or(left, |open| open.min(left)));
+            targets.push(invoice);
+        }
+        targets
     }
 
     /// The unapplied rest goes first, then what was paid last is reopened first.

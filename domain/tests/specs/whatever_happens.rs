@@ -2,13 +2,16 @@
 //! misses nobody and a replay agrees. `Book::ask` audits after every command; refusals are fine and leave no trace.
 
 use crate::agenda::{misses_nobody, replayed};
-use crate::book::{Book, usd};
+use crate::book::{Book, d, usd};
 use indelible_domain::catalog::{Offer, Price, Recurring, Timing};
 use indelible_domain::command::{
-    DunningAction, DunningLevel, Effective, FailureKind, RecordPayment, StartSubscription,
+    DunningAction, DunningLevel, Effective, FailureKind, ReceiveCash, RecordPayment,
+    StartSubscription,
 };
-use indelible_domain::kernel::{Rejection, Span};
+use indelible_domain::invoices::Invoice;
+use indelible_domain::kernel::{Money, Rejection, Span};
 use indelible_domain::subscriptions::Unused;
+use indelible_domain::world::Table;
 use indelible_domain::{Command, Outcome};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -113,7 +116,7 @@ pub fn ask(book: &mut Book, dice: &mut Dice, n: u64) -> Result<Outcome, Rejectio
     let invoice = invoice.unwrap_or_default();
     let (amount, reason) = (usd(&dice.amount()), String::from("chance"));
     let account = if dice.roll(3) == 0 { "bob" } else { "alice" }.to_string();
-    let command = match dice.roll(24) {
+    let command = match dice.roll(26) {
         0..=2 => {
             let signed = if dice.roll(5) == 0 {
                 amount.negated()
@@ -204,12 +207,40 @@ pub fn ask(book: &mut Book, dice: &mut Dice, n: u64) -> Result<Outcome, Rejectio
         21 => Command::DunAccount {
             account: "alice".into(),
         },
+        22 => Command::ReceiveCash(Box::new(cash(&tables.invoices, n, amount, &invoice))),
+        23 => Command::AllocateCash {
+            entity: "arms".into(),
+            payment: waiting(book).next().unwrap_or_default(),
+            account: "alice".into(),
+            invoices: chosen.into_iter().collect(),
+        },
         _ => {
             let days = i64::try_from(dice.roll(25)).expect("few");
             return Ok(book.days_later(days)).and_then(|book| bill(book, n));
         }
     };
     book.ask(command)
+}
+
+/// Money that names an invoice or nobody.
+fn cash(invoices: &Table<Invoice>, n: u64, amount: Money, invoice: &str) -> ReceiveCash {
+    let number = invoices.get(invoice).map(|i| i.state.number.clone());
+    ReceiveCash {
+        payment: format!("m{n}"),
+        entity: "arms".into(),
+        account: None,
+        amount,
+        value_date: d("2012-05-01"),
+        reference: number.filter(|_| n % 3 > 0).unwrap_or_default(),
+        payer: None,
+        method: "transfer".into(),
+    }
+}
+
+/// Money that nobody has claimed yet.
+fn waiting(book: &Book) -> impl Iterator<Item = String> {
+    let desks = book.tenant().tables.cash.values();
+    desks.flat_map(|d| d.state.unallocated.keys().cloned())
 }
 
 fn bill(book: &mut Book, n: u64) -> Result<Outcome, Rejection> {

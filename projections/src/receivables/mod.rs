@@ -27,7 +27,9 @@ pub(crate) fn effects(event: &Event) -> Effects {
         unapplied: Some(by),
     };
     match event {
-        Event::PaymentExpected(_) | Event::PaymentDropped(_) => Effects::default(),
+        Event::PaymentExpected(_) | Event::PaymentDropped(_) | Event::Remitted(_) => {
+            Effects::default()
+        }
         Event::ItemOpened(e) => item(&e.invoice, e.total),
         Event::PaymentApplied(e) => Effects {
             open: e
