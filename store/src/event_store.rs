@@ -199,6 +199,20 @@ pub struct StoreStats {
     pub disk_bytes: u64,
     /// Directories the log is spread over; 0 in memory.
     pub volumes: u64,
+    /// Where the time of writing went since the log was opened; of this process, so not part of what is printed.
+    #[serde(skip)]
+    pub writing: Writing,
+}
+
+/// Time that the writer spent on groups of commits, by stage.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Writing {
+    /// Compressing and checksumming blocks.
+    pub packing: Duration,
+    /// In the storage engine, its flush included.
+    pub engine: Duration,
+    /// Our own sync.
+    pub sync: Duration,
 }
 
 /// A commit that is queued; [`wait`](Ticket::wait) tells when it is durable.

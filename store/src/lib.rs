@@ -37,7 +37,7 @@ pub use error::StoreError;
 pub use event_store::{
     Appended, CommandRecord, Commit, EachEvent, EventRef, EventStore, MAX_EVENTS, MAX_ID_BYTES,
     MAX_PAYLOAD_BYTES, NewEvent, RawBlock, StoreStats, StoredEvent, StoredReceipt, StreamKey,
-    Ticket, Verified,
+    Ticket, Verified, Writing,
 };
 pub use index::{INDEX_BYTES_PER_MILLION_KEYS, INDEX_TAIL_BYTES, IndexLimits};
 pub use keyring::{Keyring, KeyringError, Sealed};

@@ -21,7 +21,7 @@ use crate::verify;
 use crate::writer::{self, Pending};
 use crate::{
     Commit, EachEvent, EventRef, EventStore, RawBlock, StoreError, StoreStats, StoredEvent,
-    StoredReceipt, StreamKey, Ticket, Verified,
+    StoredReceipt, StreamKey, Ticket, Verified, Writing,
 };
 
 /// Runs before each real sync; an error is a failed sync. For tests and drills of what the disk may do.
@@ -43,6 +43,8 @@ pub struct Disk {
     pub bytes: u64,
     /// Directories the log is spread over; 0 in memory.
     pub volumes: u64,
+    /// Where the time of writing went.
+    pub writing: Writing,
 }
 
 /// Where blocks lie.
@@ -446,6 +448,7 @@ impl<M: Medium> EventStore for Log<M> {
             syncs: self.shared.syncs.load(Ordering::Acquire),
             disk_bytes: disk.bytes,
             volumes: disk.volumes,
+            writing: disk.writing,
         }
     }
 }

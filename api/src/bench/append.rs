@@ -6,7 +6,7 @@ use super::resources::{bytes_on_disk, peak_memory_kib};
 use super::{Place, conditions, per_second, since, waits};
 use crate::cli::Failure;
 use clap::Args;
-use indelible_store::{EventStore, SledStore, StreamKey};
+use indelible_store::{EventStore, SledStore, StreamKey, Writing};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -57,6 +57,19 @@ struct LogRound {
     syncs: u64,
     logical_bytes: u64,
     disk_bytes: u64,
+    writing: Writing,
+}
+
+impl LogRound {
+    /// What the writer spent on each stage of a group, on average, in microseconds.
+    fn stages(&self) -> Value {
+        let each = |took: Duration| took.as_micros() / u128::from(self.syncs.max(1));
+        json!({
+            "packing": each(self.writing.packing),
+            "engine": each(self.writing.engine),
+            "sync": each(self.writing.sync),
+        })
+    }
 }
 
 impl Shape {
@@ -159,6 +172,7 @@ fn measure(shape: &Shape, options: &Options) -> Result<Value, Failure> {
         "commits_per_second": per_second(shape.events() / shape.batch, log.took),
         "wait": waits(log.waits),
         "syncs": taken.map(|l| l.syncs),
+        "micros_per_group": taken.map(LogRound::stages),
         "raw_file_events_per_second": raw_rate,
         "raw_file_wait": waits(raw.waits),
         "of_raw_file_percent": log_rate * 100 / raw_rate.max(1),
@@ -208,6 +222,7 @@ fn log_round(shape: &Shape, dir: &Path) -> Result<Round, Failure> {
         log: Some(LogRound {
             syncs: stats.syncs,
             logical_bytes: stats.bytes,
+            writing: stats.writing,
             disk_bytes: bytes_on_disk(&data),
         }),
     })

@@ -20,6 +20,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 pub use layout::StepHook;
 pub use space::SpaceProbe;
@@ -33,7 +34,7 @@ use self::volume::Volume;
 use self::volumes::Volumes;
 use crate::data_dir::DataDir;
 use crate::log::{Disk, Each, Log, Medium, SealedBlock, SyncHook};
-use crate::{IndexLimits, StoreError, block};
+use crate::{IndexLimits, StoreError, Writing, block};
 
 /// Length of a volume's file above which the next group begins a new volume. After a crash the engine reads one volume
 /// whole, about 0.7 GB a second.
@@ -113,8 +114,36 @@ pub struct OnDisk {
     roll_bytes: u64,
     before_sync: SyncHook,
     free_space: SpaceProbe,
+    clocks: Clocks,
     /// Last, so that the directory is unlocked after the engine has let go of it.
     data: DataDir,
+}
+
+/// Nanoseconds that the writer spent in each stage.
+#[derive(Default)]
+struct Clocks {
+    packing: AtomicU64,
+    engine: AtomicU64,
+    sync: AtomicU64,
+}
+
+impl Clocks {
+    fn read(&self) -> Writing {
+        let of = |clock: &AtomicU64| Duration::from_nanos(clock.load(Ordering::Relaxed));
+        Writing {
+            packing: of(&self.packing),
+            engine: of(&self.engine),
+            sync: of(&self.sync),
+        }
+    }
+}
+
+fn timed<T>(clock: &AtomicU64, work: impl FnOnce() -> T) -> T {
+    let begun = Instant::now();
+    let done = work();
+    let nanos = u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX);
+    clock.fetch_add(nanos, Ordering::Relaxed);
+    done
 }
 
 impl OnDisk {
@@ -131,6 +160,7 @@ impl OnDisk {
             roll_bytes: options.roll_bytes,
             before_sync: options.before_sync,
             free_space: options.free_space,
+            clocks: Clocks::default(),
             data,
         };
         let end = medium.end()?;
@@ -236,10 +266,12 @@ impl Medium for OnDisk {
         let bytes = blocks.iter().map(|block| block.bytes.len()).sum();
         space::check(&self.data.path, &self.free_space, bytes)?;
         let volume = self.roll_if_full(first.first_position)?;
-        volume.put(&extent::pack(blocks))?;
-        (self.before_sync)()
-            .and_then(|()| volume.sync())
-            .map_err(|e| StoreError::io("syncing the log", e))?;
+        let packed = timed(&self.clocks.packing, || extent::pack(blocks));
+        timed(&self.clocks.engine, || volume.put(&packed))?;
+        timed(&self.clocks.sync, || {
+            (self.before_sync)().and_then(|()| volume.sync())
+        })
+        .map_err(|e| StoreError::io("syncing the log", e))?;
         self.synced.store(last.last_position, Ordering::Release);
         self.head
             .keep((last.last_position, last.hash))
@@ -296,7 +328,11 @@ impl Medium for OnDisk {
 
     fn disk(&self) -> Disk {
         let (volumes, bytes) = self.volumes.size();
-        Disk { bytes, volumes }
+        Disk {
+            bytes,
+            volumes,
+            writing: self.clocks.read(),
+        }
     }
 
     fn index_dir(&self) -> Option<PathBuf> {
