@@ -4,5 +4,6 @@
 //! what follows from the answer is decided by the domain, and the intent is in the log before a gateway is called.
 
 mod port;
+pub mod stripe;
 
 pub use port::{Answer, Ask, Decline, Gateway, Gateways, Known, Return, key};
