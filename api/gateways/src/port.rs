@@ -76,11 +76,6 @@ pub trait Gateway: Send + Sync {
     /// What became of an ask whose answer was lost; `reference` if the provider has named it.
     fn look_up(&self, key: &str, reference: Option<&str>) -> Known;
 
-    /// What became of a return whose answer was lost; `reference` if the provider has named it.
-    fn look_up_return(&self, back: &Return, reference: Option<&str>) -> Known {
-        self.look_up(&back.key, reference)
-    }
-
     /// Gives money back. The same [`Return::key`] asked twice gives it back once.
     fn give_back(&self, back: &Return) -> Answer;
 

@@ -16,6 +16,7 @@ mod intent;
 mod list;
 mod refund;
 mod signature;
+mod tenants;
 
 use indelible_domain::command::FailureKind;
 
@@ -25,6 +26,7 @@ use http::{Http, Reply};
 pub use account::{Account, ConfigError, LIVE, Secret};
 pub use event::{Dispute, News, Notice, Unreadable};
 pub use signature::{SignatureError, TOLERANCE_SECONDS, sign, verify};
+pub use tenants::Tenants;
 
 /// What payment methods name it by.
 pub const NAME: &str = "stripe";
