@@ -42,7 +42,8 @@ impl Http {
         let base = account.base.trim_end_matches('/').to_owned();
         let uri: Uri = base.parse().map_err(|_| ConfigError::Plain(base.clone()))?;
         let encrypted = uri.scheme_str() == Some("https");
-        if !encrypted && !uri.host().is_some_and(is_loopback) {
+        let plain = uri.scheme_str() == Some("http") && uri.host().is_some_and(is_loopback);
+        if !encrypted && !plain {
             return Err(ConfigError::Plain(base));
         }
         let mut config = Agent::config_builder()
