@@ -7,6 +7,7 @@ use crate::kernel::{Date, Decimal, Id, Money, Personal, Purpose};
 use crate::mediation::Intake;
 use crate::messages;
 use crate::methods::Means;
+use crate::reservations::{self, Answer};
 use crate::subscriptions::Unused;
 use crate::taxes::Rate;
 use serde::{Deserialize, Serialize};
@@ -94,6 +95,13 @@ pub enum Command {
         grant: Id,
         amount: Money,
         expires: Option<Date>,
+    },
+
+    /// Reserves, debits and sets free; the answer is in `Outcome::answer`.
+    ControlCredit(Box<reservations::Request>),
+    /// Notes which quotas of a session have ended, and sets their money free.
+    ExpireReservation {
+        session: Id,
     },
 
     /// `accounts` empty: every account with something due. `draft`: nothing is numbered.
@@ -381,6 +389,9 @@ pub struct Outcome {
     pub usage: Option<UsageCounts>,
     /// Accounts still waiting in a bill run.
     pub left: u64,
+    /// Of credit control.
+    #[serde(default)]
+    pub answer: Option<Answer>,
 }
 
 impl Outcome {

@@ -2,6 +2,7 @@
 
 use crate::kernel::Id;
 use crate::mediation::{Held, Listed};
+use crate::reservations::Reserved;
 use crate::world::Event;
 use crate::{
     accounts, cash, invoices, mediation, payments, receivables, subscriptions, usage, wallets,
@@ -39,6 +40,8 @@ pub struct Index {
     pub waiting: BTreeMap<String, BTreeSet<Id>>,
     /// Messages to be sent, and those that could not be.
     pub outbox: Outbox,
+    /// Quotas of credit control.
+    pub reserved: Reserved,
 }
 
 impl Index {
@@ -94,6 +97,7 @@ impl Index {
                 &e.batch,
                 e.corrections.iter().filter_map(|c| c.now.as_ref()),
             ),
+            Event::Reservation(e) => self.reserved.apply(id, e),
             Event::Batch(mediation::Event::Received(e)) => self.listed(id, &e.listed),
             Event::Batch(mediation::Event::Continued(e)) => self.listed(id, &e.listed),
             Event::Message(e) => self.outbox.apply(id, e),

@@ -24,6 +24,7 @@ pub mod payments;
 pub mod processes;
 pub mod rating;
 pub mod receivables;
+pub mod reservations;
 pub mod runs;
 pub mod session;
 pub mod subscriptions;

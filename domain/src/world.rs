@@ -149,6 +149,7 @@ nouns! {
     Batch in batches: mediation::Batch, kind "batch", event crate::mediation::Event;
     Charge in charges: charges::Charges, kind "charge", event crate::charges::Event;
     Wallet in wallets: wallets::Wallet, kind "wallet", event crate::wallets::Event;
+    Reservation in reservations: reservations::Reservation, kind "reservation", event crate::reservations::Event;
     Invoice in invoices: invoices::Invoice, kind "invoice", event crate::invoices::Event;
     Series in series: invoices::Series, kind "series", event crate::invoices::series::Event;
     Method in methods: methods::Methods, kind "method", event crate::methods::Event;

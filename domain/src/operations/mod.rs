@@ -11,6 +11,7 @@ mod invoices;
 mod messages;
 mod methods;
 mod payments;
+mod reservations;
 mod subscriptions;
 pub(crate) mod usage;
 mod wallets;
@@ -84,6 +85,8 @@ fn handle(session: &mut Session<'_>, command: Command) -> Result<Outcome, Reject
             amount,
             expires,
         } => wallets::top_up(session, &wallet, grant, amount, expires),
+        Command::ControlCredit(request) => reservations::control(session, *request),
+        Command::ExpireReservation { session: id } => reservations::expire(session, &id),
         Command::StartBillRun {
             run,
             as_of,

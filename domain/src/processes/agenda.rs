@@ -274,7 +274,7 @@ pub fn tick_commands(tenant: &Tenant, now: Instant) -> Vec<(String, Command)> {
             Timer::Dun { account } => Some((on, account)),
             Timer::Bill { .. } => None,
         });
-    dun.map(|(on, account)| {
+    let dun = dun.map(|(on, account)| {
         let case = tenant.tables.dunning.get(&account).map_or(0, |e| e.version);
         let owed = tenant
             .tables
@@ -285,6 +285,13 @@ pub fn tick_commands(tenant: &Tenant, now: Instant) -> Vec<(String, Command)> {
             format!("dun:{account}:{on}:{case}.{owed}"),
             Command::DunAccount { account },
         )
-    })
-    .collect()
+    });
+    let reserved = &tenant.index.reserved;
+    let expire = reserved.ended(now).into_iter().map(|(at, session)| {
+        (
+            format!("expire:{session}:{}", at.0),
+            Command::ExpireReservation { session },
+        )
+    });
+    dun.chain(expire).collect()
 }

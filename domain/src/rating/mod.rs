@@ -1,8 +1,10 @@
 //! Rating: from a quantity to an exact amount, and from a usage record to a charge.
 
 pub mod price;
+pub mod quote;
 pub mod record;
 pub mod tally;
 
+pub use quote::{Quote, quote};
 pub use record::{Place, place};
 pub use tally::Tally;

@@ -2,6 +2,8 @@
 //!
 //! Works on copies of the meters and wallets it touches and stages nothing; the plan it ends with does.
 
+mod reserve;
+
 use super::working::Working;
 use crate::accounts::Account;
 use crate::command::UsageCounts;
@@ -11,6 +13,7 @@ use crate::mediation::{
 };
 use crate::operations::{account_terms, entity_terms};
 use crate::rating::{self, Place};
+use crate::reservations::Living;
 use crate::session::Session;
 use crate::subscriptions::Subscription;
 use crate::usage::{self, Metered};
@@ -27,7 +30,7 @@ struct Standing {
     meter: Option<Id>,
 }
 
-pub(super) struct Desk<'s, 'w> {
+pub(in crate::operations) struct Desk<'s, 'w> {
     session: &'s Session<'w>,
     batch: &'s str,
     source: &'s str,
@@ -41,11 +44,15 @@ pub(super) struct Desk<'s, 'w> {
     /// By earlier batch: records that were rated, and records that were not.
     superseded: BTreeMap<Id, (Vec<Key>, Vec<Key>)>,
     released: Vec<Key>,
+    /// What is reserved on meters that were looked at.
+    living: BTreeMap<Id, Vec<Living>>,
+    /// Records are of a reservation: what others reserved never stands in their way.
+    pub reporting: bool,
 }
 
 /// Decisions to stage, in order.
 #[derive(Default)]
-pub(super) struct Plan {
+pub(in crate::operations) struct Plan {
     meters: Vec<(Id, usage::Command)>,
     wallets: Vec<(Id, wallets::Command)>,
     batches: Vec<(Id, mediation::Command)>,
@@ -79,6 +86,8 @@ impl<'s, 'w> Desk<'s, 'w> {
             here: HashMap::new(),
             superseded: BTreeMap::new(),
             released: Vec::new(),
+            living: BTreeMap::new(),
+            reporting: false,
         }
     }
 
@@ -228,22 +237,68 @@ impl<'s, 'w> Desk<'s, 'w> {
         self.open(&meter, place)?;
         let account = sub.account.as_str();
         self.purse(account);
+        if !self.reporting && self.moves_others(&meter) {
+            return self.rate_beside(record, place, account, earlier, meter);
+        }
+        self.count(record, place, account, earlier, &meter)?;
+        Ok(meter)
+    }
+
+    /// Rates a record on a meter that others reserved on: they must still have what they need afterwards.
+    fn rate_beside(
+        &mut self,
+        record: &mut UsageRecord,
+        place: Place<'s>,
+        account: &'s str,
+        earlier: Option<&str>,
+        meter: Id,
+    ) -> Result<Id, Rejection> {
+        let (purses, whole) = (self.purses.clone(), record.clone());
+        // Where a correction leaves another meter, more than this one has to go back.
+        if earlier.is_some_and(|earlier| earlier != meter) {
+            self.count(record, place, account, earlier, &meter)?;
+            self.price_anew(&meter, false)?;
+            return Ok(meter);
+        }
+        let mark = self.meters.get_mut(&meter).map(|w| w.mark(whole.key));
+        let counted = self
+            .count(record, place, account, earlier, &meter)
+            .and_then(|()| self.price_anew(&meter, true));
+        match (counted, mark) {
+            (Err(refused), Some(mark)) => {
+                if let Some(working) = self.meters.get_mut(&meter) {
+                    working.restore(mark);
+                }
+                (self.purses, *record) = (purses, whole);
+                Err(refused)
+            }
+            (counted, _) => counted.map(|()| meter),
+        }
+    }
+
+    fn count(
+        &mut self,
+        record: &mut UsageRecord,
+        place: Place<'s>,
+        account: &'s str,
+        earlier: Option<&str>,
+        meter: &Id,
+    ) -> Result<(), Rejection> {
         match earlier.filter(|earlier| *earlier != meter) {
-            Some(other) => self.relocate(record, place, account, other, &meter)?,
+            Some(other) => self.relocate(record, place, account, other, meter),
             None => {
                 let (Some(working), Some(purse)) =
-                    (self.meters.get_mut(&meter), self.purses.get_mut(account))
+                    (self.meters.get_mut(meter), self.purses.get_mut(account))
                 else {
-                    return Err(closed(&meter));
+                    return Err(closed(meter));
                 };
                 if earlier.is_some() {
-                    working.correct(record, place, purse)?
+                    working.correct(record, place, purse)
                 } else {
-                    working.add(record, place, purse)?
+                    working.add(record, place, purse)
                 }
             }
         }
-        Ok(meter)
     }
 
     /// A correction that belongs to another charge: leaves one meter, enters the other, or neither.
@@ -434,7 +489,7 @@ impl<'s, 'w> Desk<'s, 'w> {
         Ok(plan)
     }
 
-    fn plan(self) -> Result<Plan, Rejection> {
+    pub fn plan(self) -> Result<Plan, Rejection> {
         let mut plan = Plan::default();
         for (id, working) in self.meters {
             plan.meters.extend(

@@ -9,7 +9,7 @@ use crate::mediation::{Batch, Intake};
 use crate::session::{Session, Staged};
 use crate::subscriptions;
 use crate::world::Event;
-use desk::Desk;
+pub(super) use desk::Desk;
 use std::collections::BTreeSet;
 
 /// Judges every line of a batch and rates what can be rated: one commit. The same batch sent again answers with what

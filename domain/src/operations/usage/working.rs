@@ -1,13 +1,13 @@
 //! One meter while a batch is rated on it: nothing is decided until the whole batch is.
 
 use crate::ENGINE;
-use crate::catalog::Pay;
-use crate::kernel::{Exact, Rejection, time::tzdb_version};
+use crate::catalog::{Pay, Usage};
+use crate::kernel::{Date, Exact, Rejection, time::tzdb_version};
 use crate::mediation::{Key, UsageRecord};
 use crate::rating::tally::Use;
 use crate::rating::{Place, Tally};
 use crate::usage::{
-    Basis, Command, Correction, Kept, Metered, Part, Payer, RatedRecord, Reversed, book,
+    Basis, Command, Correction, Kept, Meter, Metered, Part, Payer, RatedRecord, Reversed, book,
 };
 use crate::wallets::Purse;
 use std::collections::HashMap;
@@ -31,6 +31,7 @@ pub(super) struct Working<'s> {
 pub(super) struct Mark<'s> {
     tally: Tally<'s>,
     paid: Vec<Part>,
+    records: usize,
     corrections: usize,
     changed: Option<Option<Kept>>,
     key: Key,
@@ -166,10 +167,29 @@ impl<'s> Working<'s> {
         }
     }
 
+    pub fn meter(&self) -> &Meter {
+        &self.tally.meter
+    }
+
+    pub fn charge(&self) -> &'s Usage {
+        self.place.charge
+    }
+
+    /// A business date of this period.
+    pub fn on(&self) -> Date {
+        self.place.on
+    }
+
+    /// The charge of the record that was rated last.
+    pub fn last_amount(&self) -> Option<Exact> {
+        self.records.last().map(|r| r.amount)
+    }
+
     pub fn mark(&self, key: Key) -> Mark<'s> {
         Mark {
             tally: self.tally.clone(),
             paid: self.paid.clone(),
+            records: self.records.len(),
             corrections: self.corrections.len(),
             changed: self.changed.get(&key).cloned(),
             key,
@@ -179,6 +199,7 @@ impl<'s> Working<'s> {
     pub fn restore(&mut self, mark: Mark<'s>) {
         self.tally = mark.tally;
         self.paid = mark.paid;
+        self.records.truncate(mark.records);
         self.corrections.truncate(mark.corrections);
         match mark.changed {
             Some(changed) => self.changed.insert(mark.key, changed),
