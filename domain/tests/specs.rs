@@ -24,6 +24,8 @@ mod prices;
 mod purses;
 #[path = "specs/receivables.rs"]
 mod receivables;
+#[path = "specs/reservations.rs"]
+mod reservations;
 #[path = "specs/stored_state.rs"]
 mod stored_state;
 #[path = "specs/whatever_happens.rs"]

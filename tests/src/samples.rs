@@ -8,6 +8,7 @@ mod cash;
 mod dunning;
 mod journal;
 mod parties;
+mod reservations;
 mod subscriptions;
 mod usage;
 
@@ -20,6 +21,7 @@ pub fn all() -> Vec<Event> {
         parties::events(),
         subscriptions::events(),
         usage::events(),
+        reservations::events(),
         billing::events(),
         cash::events(),
         dunning::events(),
