@@ -10,6 +10,7 @@ use crate::methods::Means;
 use crate::reservations::{self, Answer};
 use crate::subscriptions::Unused;
 use crate::taxes::Rate;
+use crate::wallets;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -102,6 +103,23 @@ pub enum Command {
     /// Notes which quotas of a session have ended, and sets their money free.
     ExpireReservation {
         session: Id,
+    },
+    /// What is agreed about a wallet from now on.
+    ChangeWallet {
+        wallet: Id,
+        terms: Box<wallets::Terms>,
+    },
+    GrantWallet(Box<GrantWallet>),
+    /// Takes units out, of one grant or in the order of burning; none: all that is left (rate of the unit, policy 30).
+    VoidWallet {
+        wallet: Id,
+        units: Option<Decimal>,
+        grant: Option<Id>,
+        reason: String,
+    },
+    /// Does whatever time brought to a wallet by today; a late or repeated call does the same.
+    TickWallet {
+        wallet: Id,
     },
 
     /// `accounts` empty: every account with something due. `draft`: nothing is numbered.
@@ -273,6 +291,21 @@ pub struct ForgetAccount {
     pub buyer: Option<Personal<Buyer>>,
     /// Who asks, as it is recorded with the fact.
     pub by: String,
+}
+
+/// Puts units into a wallet.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct GrantWallet {
+    pub wallet: Id,
+    pub grant: Id,
+    /// In units of the wallet; cut to whole minor units of its currency.
+    pub units: Decimal,
+    pub funding: wallets::Funding,
+    /// The first day on which it cannot be used.
+    pub expires: Option<Date>,
+    /// Lower is burnt first within the wallet.
+    pub priority: u32,
+    pub rollover: Option<wallets::Rollover>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

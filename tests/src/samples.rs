@@ -11,6 +11,7 @@ mod parties;
 mod reservations;
 mod subscriptions;
 mod usage;
+mod wallets;
 
 use indelible_domain::Event;
 use indelible_domain::kernel::{Currency, Date, Days, Decimal, Exact, Instant, Money, Personal};
@@ -22,6 +23,7 @@ pub fn all() -> Vec<Event> {
         subscriptions::events(),
         usage::events(),
         reservations::events(),
+        wallets::events(),
         billing::events(),
         cash::events(),
         dunning::events(),

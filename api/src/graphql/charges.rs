@@ -52,6 +52,8 @@ pub enum LineKind {
     OneOff,
     /// A charge added by hand or by a process.
     Added,
+    /// Something to be put into a wallet; it is there once this is paid.
+    TopUp,
 }
 
 impl From<&domain::What> for LineKind {
@@ -62,6 +64,7 @@ impl From<&domain::What> for LineKind {
             domain::What::Usage { .. } => LineKind::Usage,
             domain::What::OneOff { .. } => LineKind::OneOff,
             domain::What::Added { .. } => LineKind::Added,
+            domain::What::TopUp { .. } => LineKind::TopUp,
         }
     }
 }

@@ -305,22 +305,27 @@ impl Charge {
             payer,
             ..
         } = &self.record;
+        let from = |parts: &[domain::Part]| {
+            let parts = parts.iter().map(|part| {
+                let amount = part.amount.to_decimal(EXACT_PLACES);
+                format!("{amount} {} of wallet {}", self.currency, part.wallet)
+            });
+            parts.collect::<Vec<_>>().join(" and ")
+        };
         let paid = match payer {
             Payer::Invoice => "on the invoice".to_owned(),
-            Payer::Wallet(parts) => {
-                let parts: Vec<String> = parts
-                    .iter()
-                    .map(|part| {
-                        format!(
-                            "{} {} of wallet {}",
-                            part.amount.to_decimal(EXACT_PLACES),
-                            self.currency,
-                            part.wallet
-                        )
-                    })
-                    .collect();
-                format!("paid from {}", parts.join(" and "))
-            }
+            Payer::Wallet(parts) => format!("paid from {}", from(parts)),
+            Payer::Split { parts, rest } if parts.is_empty() => format!(
+                "{} {} of it on the invoice",
+                rest.to_decimal(EXACT_PLACES),
+                self.currency
+            ),
+            Payer::Split { parts, rest } => format!(
+                "paid from {}, and {} {} on the invoice",
+                from(parts),
+                rest.to_decimal(EXACT_PLACES),
+                self.currency
+            ),
         };
         format!(
             "a quantity of {quantity} is {} {}; after the records before it, it adds {} {} under offer {} version {}, {paid}",

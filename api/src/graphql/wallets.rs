@@ -43,7 +43,7 @@ impl Wallet {
             })
         };
         let mut wallets: Vec<Wallet> = keys.into_iter().filter_map(find).collect();
-        wallets.sort_by_key(|wallet| wallet.state.state.priority);
+        wallets.sort_by_key(|wallet| wallet.state.state.terms.priority);
         Ok(wallets)
     }
 }
@@ -70,7 +70,7 @@ impl Wallet {
 
     /// Wallets with lower numbers are burnt first.
     async fn priority(&self) -> u32 {
-        self.state.state.priority
+        self.state.state.terms.priority
     }
 
     /// What can be used today, exact, with at most 12 decimals.

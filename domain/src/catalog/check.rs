@@ -183,7 +183,7 @@ fn usage(charge: &Usage, problems: &mut Problems) {
     problems.when(by_record && charge.aggregate != Aggregate::Sum, || {
         "a price per record can only be summed".to_string()
     });
-    let flat = matches!(charge.price, Price::Flat(_)) && charge.pay == Pay::Wallet;
+    let flat = matches!(charge.price, Price::Flat(_)) && charge.pay != Pay::Invoice;
     problems.when(flat, || {
         "a flat price is not of records: a wallet cannot pay it".to_string()
     });

@@ -174,6 +174,8 @@ pub enum Pay {
     Invoice,
     /// Burnt from the account's wallets at rating (policy 30).
     Wallet,
+    /// The same, as far as they reach; the rest is on the invoice (policy 17).
+    WalletThenInvoice,
 }
 
 /// Local times of day `[from, until)` on some weekdays, in the account's zone. `until` "24:00" is the end of the day.

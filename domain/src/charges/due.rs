@@ -34,6 +34,8 @@ pub struct Basis {
     pub rounding: Rounding,
     /// Everything whose moment has come on or before this day.
     pub as_of: Date,
+    /// Usage of periods that still run counts too, as far as it has come: for a look ahead, never for a document.
+    pub running: bool,
 }
 
 impl Basis {
@@ -387,7 +389,8 @@ fn usage<'a>(
     let mut out = Vec::new();
     for period in schedule::usage_periods(sub, basis.as_of) {
         let (charge, days) = (period.charge, period.days);
-        if days.until > basis.as_of || charge.pay == Pay::Wallet {
+        let reached = days.until <= basis.as_of || (basis.running && days.from <= basis.as_of);
+        if !reached || charge.pay == Pay::Wallet {
             continue;
         }
         let meter = meter(&charge.code, days.from);
@@ -419,6 +422,9 @@ fn usage<'a>(
             period.term.offer.version
         );
         let mut text = format!("{} {}", period.term.offer.name, charge.name);
+        if let Some(burnt) = meter.map(|m| m.burnt).filter(|b| !b.is_zero()) {
+            explain.push_str(&format!("; wallets paid {} of it", burnt.to_decimal(12)));
+        }
         if let Some(earlier) = earlier {
             explain.push_str(&format!(
                 "; {billed} of it was billed before, first on {}",

@@ -37,6 +37,8 @@ pub enum What {
     OneOff { code: String, on: Date },
     /// A charge added by hand or by a process (late fee), by its id.
     Added { charge: Id, on: Date },
+    /// Something to be put into a wallet; it is there once this is paid.
+    TopUp { wallet: Id, grant: Id, on: Date },
 }
 
 impl What {
@@ -48,6 +50,7 @@ impl What {
             | What::Usage { charge, .. }
             | What::Added { charge, .. } => charge,
             What::OneOff { code, .. } => code,
+            What::TopUp { grant, .. } => grant,
         }
     }
 
@@ -57,7 +60,7 @@ impl What {
             What::Recurring { days, .. } | What::Credit { days, .. } | What::Usage { days, .. } => {
                 Some(*days)
             }
-            What::OneOff { .. } | What::Added { .. } => None,
+            What::OneOff { .. } | What::Added { .. } | What::TopUp { .. } => None,
         }
     }
 }
@@ -309,7 +312,13 @@ fn bill(state: &Charges, items: Vec<Item>) -> Result<Vec<Event>, Rejection> {
                     ));
                 }
             }
-            What::OneOff { .. } | What::Added { .. } | What::Usage { .. } => {}
+            What::TopUp { wallet, grant, .. } if next.items.iter().any(|i| i.what == item.what) => {
+                return Err(Rejection::new(
+                    "BILLED_TWICE",
+                    format!("top-up {grant} of wallet {wallet} is already billed"),
+                ));
+            }
+            What::OneOff { .. } | What::Added { .. } | What::Usage { .. } | What::TopUp { .. } => {}
         }
         next.items.push(item.clone());
     }

@@ -20,10 +20,14 @@ pub enum Ledger {
     OneOffRevenue,
     Goodwill,
     BadDebt,
+    /// Top-ups that are invoiced and not in their wallets yet.
+    PrepaidInvoiced,
+    /// What was paid in and never used.
+    Breakage,
 }
 
 impl Ledger {
-    pub const ALL: [Ledger; 11] = [
+    pub const ALL: [Ledger; 13] = [
         Ledger::Cash,
         Ledger::Receivable,
         Ledger::CustomerCredit,
@@ -35,6 +39,8 @@ impl Ledger {
         Ledger::OneOffRevenue,
         Ledger::Goodwill,
         Ledger::BadDebt,
+        Ledger::PrepaidInvoiced,
+        Ledger::Breakage,
     ];
 
     /// Never changed once shipped: entries are stored with it.
@@ -51,6 +57,8 @@ impl Ledger {
             Ledger::OneOffRevenue => 4200,
             Ledger::Goodwill => 5100,
             Ledger::BadDebt => 5200,
+            Ledger::PrepaidInvoiced => 2140,
+            Ledger::Breakage => 4300,
         }
     }
 
@@ -67,6 +75,8 @@ impl Ledger {
             Ledger::OneOffRevenue => "one-off revenue",
             Ledger::Goodwill => "goodwill",
             Ledger::BadDebt => "bad debt",
+            Ledger::PrepaidInvoiced => "prepaid invoiced",
+            Ledger::Breakage => "breakage",
         }
     }
 }

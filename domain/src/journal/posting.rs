@@ -8,7 +8,7 @@ use crate::kernel::{Date, Id, Money, Rejection};
 use crate::operations::{account_terms, entity_terms};
 use crate::receivables::{Event as Receivable, Reversal, Source};
 use crate::session::{Session, Staged};
-use crate::wallets::{self, Wallet};
+use crate::wallets::{self, Origin, Wallet};
 use crate::world::Event;
 
 /// The legal entity and the entry of a fact that moves value; none for all others.
@@ -81,6 +81,7 @@ fn document_lines(document: &Document) -> Vec<Line> {
         Ledger::RecurringRevenue,
         Ledger::UsageRevenue,
         Ledger::OneOffRevenue,
+        Ledger::PrepaidInvoiced,
     ] {
         let nets = document
             .lines
@@ -98,6 +99,8 @@ fn earned_as(what: &What) -> Ledger {
         What::Recurring { .. } | What::Credit { .. } => Ledger::RecurringRevenue,
         What::Usage { .. } => Ledger::UsageRevenue,
         What::OneOff { .. } | What::Added { .. } => Ledger::OneOffRevenue,
+        // Nothing is earned before it is used.
+        What::TopUp { .. } => Ledger::PrepaidInvoiced,
     }
 }
 
@@ -132,6 +135,8 @@ fn receivable(
             (format!("{why} of payment {}", e.payment), lines)
         }
         // A credit note has already reduced the receivable; what exceeds its invoice is owed to the customer instead.
+        // A wallet's payment is posted by the wallet's own fact.
+        Receivable::CreditGranted(e) if matches!(e.source, Source::Wallet(_)) => return Ok(None),
         Receivable::CreditGranted(e) => {
             let from = if matches!(e.source, Source::Grant(_)) {
                 Goodwill
@@ -146,6 +151,8 @@ fn receivable(
                 ],
             )
         }
+        // A wallet's payment is posted by the wallet's own fact.
+        Receivable::CreditWithdrawn(e) if matches!(e.source, Source::Wallet(_)) => return Ok(None),
         Receivable::CreditWithdrawn(e) => {
             let to = if matches!(e.source, Source::Grant(_)) {
                 Goodwill
@@ -215,37 +222,58 @@ fn cash(fact: &Staged, event: &cash::Event) -> Result<Option<(Id, Entry)>, Rejec
     Ok(Some((fact.id.clone(), entry)))
 }
 
-/// Money in a wallet is owed to the customer until it is burnt.
+/// Money in a wallet is owed to the customer until it is burnt, expires or is taken out.
 fn wallet(
     session: &Session<'_>,
     fact: &Staged,
     event: &wallets::Event,
 ) -> Result<Option<(Id, Entry)>, Rejection> {
-    let (text, from, to, amount) = match event {
-        wallets::Event::ToppedUp(e) => (
-            format!("top-up {}", e.grant.id),
-            Ledger::Cash,
-            Ledger::WalletLiability,
-            e.grant.amount,
-        ),
+    use Ledger::{
+        Breakage, Cash, CustomerCredit, Goodwill, PrepaidInvoiced, UsageRevenue,
+        WalletLiability as Held,
+    };
+    let moved = |from, to, amount| vec![Line::debit(from, amount), Line::credit(to, amount)];
+    let (text, lines) = match event {
+        wallets::Event::ToppedUp(e) => {
+            let (grant, amount) = (&e.grant.id, e.grant.amount);
+            let lines = match &e.grant.origin {
+                Origin::Paid => moved(Cash, Held, amount),
+                Origin::Free => moved(Goodwill, Held, amount),
+                Origin::Invoice(_) => moved(PrepaidInvoiced, Held, amount),
+                Origin::Rollover { kept, .. } => vec![
+                    Line::debit(Breakage, *kept),
+                    Line::debit(Goodwill, amount.minus(*kept)),
+                    Line::credit(Held, amount),
+                ],
+            };
+            (format!("top-up {grant}"), lines)
+        }
         wallets::Event::Burnt(e) => (
             "usage paid from the wallet".to_string(),
-            Ledger::WalletLiability,
-            Ledger::UsageRevenue,
-            e.posted,
+            moved(Held, UsageRevenue, e.posted),
         ),
-        wallets::Event::Opened(_)
-        | wallets::Event::Emptied(_)
-        | wallets::Event::Held(_)
-        | wallets::Event::Released(_) => return Ok(None),
+        // The receivable's own facts use the credit on the invoice, or take it from there.
+        wallets::Event::Paid(e) => (
+            format!("{} paid from the wallet", e.invoice),
+            moved(Held, CustomerCredit, e.amount),
+        ),
+        wallets::Event::Returned(e) => (
+            format!("payment of {} back in the wallet", e.invoice),
+            moved(CustomerCredit, Held, e.amount),
+        ),
+        wallets::Event::Expired(e) => (
+            format!("grant {} expired", e.grant),
+            moved(Held, Breakage, e.posted),
+        ),
+        wallets::Event::Voided(e) => (
+            format!("taken out of the wallet: {}", e.reason),
+            moved(Held, Breakage, e.posted),
+        ),
+        _ => return Ok(None),
     };
-    if amount.is_zero() {
-        return Ok(None);
-    }
     let account = session.get::<Wallet>(&fact.id)?.account.clone();
     let entity = account_terms(session, &account)?.entity;
     let on = session.today(&entity_terms(session, &entity)?.zone);
-    let lines = vec![Line::debit(from, amount), Line::credit(to, amount)];
     let entry = Entry::balanced(on, &account, format!("wallet/{}", fact.id), text, lines)?;
-    Ok(Some((entity, entry)))
+    Ok(Some((entity, entry)).filter(|(_, e)| !e.lines().is_empty()))
 }

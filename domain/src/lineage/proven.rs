@@ -293,7 +293,9 @@ fn origin(id: &str, line: &Line, facts: &[Recorded<Event>]) -> Result<(), String
             matches!(event, ChargeEvent::Billed(e)
                 if e.items.iter().any(|i| i.invoice == *invoice && i.line == *line))
         }),
-        What::Recurring { .. } | What::Usage { .. } | What::OneOff { .. } => true,
+        What::Recurring { .. } | What::Usage { .. } | What::OneOff { .. } | What::TopUp { .. } => {
+            true
+        }
     };
     if found {
         Ok(())

@@ -275,6 +275,21 @@ fn compose_document(
     payer: &str,
     as_of: Date,
 ) -> Result<Option<Document>, Rejection> {
+    document_of(session, payer, as_of, false)
+}
+
+/// What would be billed if every period ended now: what is due, and what was used of running periods.
+pub(super) fn expected(session: &Session<'_>, payer: &str) -> Result<Option<Document>, Rejection> {
+    let today = session.today(&account_terms(session, payer)?.zone);
+    document_of(session, payer, today, true)
+}
+
+fn document_of(
+    session: &Session<'_>,
+    payer: &str,
+    as_of: Date,
+    running: bool,
+) -> Result<Option<Document>, Rejection> {
     let terms = account_terms(session, payer)?;
     if let Some(other) = &terms.payer {
         return Err(Rejection::new(
@@ -287,6 +302,7 @@ fn compose_document(
         currency: terms.currency,
         rounding: entity.rounding,
         as_of,
+        running,
     };
     let mut lines = due_lines(session, payer, &terms, &entity, basis)?;
     for child in session.index().paid_by.get(payer).into_iter().flatten() {

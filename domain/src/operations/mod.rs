@@ -14,9 +14,10 @@ mod payments;
 mod reservations;
 mod subscriptions;
 pub(crate) mod usage;
-mod wallets;
+pub(crate) mod wallets;
 
 pub use billing::preview;
+pub use wallets::expected_balance;
 
 use crate::accounts::{Account, AccountTerms};
 use crate::command::{Command, Outcome};
@@ -87,6 +88,15 @@ fn handle(session: &mut Session<'_>, command: Command) -> Result<Outcome, Reject
         } => wallets::top_up(session, &wallet, grant, amount, expires),
         Command::ControlCredit(request) => reservations::control(session, *request),
         Command::ExpireReservation { session: id } => reservations::expire(session, &id),
+        Command::ChangeWallet { wallet, terms } => wallets::change(session, &wallet, *terms),
+        Command::GrantWallet(grant) => wallets::grant(session, *grant),
+        Command::VoidWallet {
+            wallet,
+            units,
+            grant,
+            reason,
+        } => wallets::void(session, &wallet, units, grant, reason),
+        Command::TickWallet { wallet } => wallets::tick(session, &wallet),
         Command::StartBillRun {
             run,
             as_of,

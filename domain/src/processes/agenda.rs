@@ -4,6 +4,7 @@
 //!
 //! - `Bill`: the first day on which something of the account may be due. A finalised document covers everything up to
 //!   its day, so the next one follows from the contracts; every fact that could make something due earlier moves it there.
+//! - `Wallet`: the first day on which a grant expires or a top-up by schedule is due.
 //! - `Dun`: the day the next dunning level is reached.
 
 use crate::charges::{self, Charges, due};
@@ -22,12 +23,16 @@ pub enum Timer {
     Bill { account: Id },
     /// A dunning level is reached.
     Dun { account: Id },
+    /// A grant of a wallet expires, or a top-up is due.
+    Wallet { account: Id, wallet: Id },
 }
 
 impl Timer {
     pub fn account(&self) -> &str {
         match self {
-            Timer::Bill { account } | Timer::Dun { account } => account,
+            Timer::Bill { account } | Timer::Dun { account } | Timer::Wallet { account, .. } => {
+                account
+            }
         }
     }
 }
@@ -100,6 +105,7 @@ impl Agenda {
             Event::Invoice(invoices::Event::Finalised(e)) if e.document.corrects.is_none() => {
                 self.billed(tables, index, &e.document.account, e.document.as_of);
             }
+            Event::Wallet(_) => self.wallet(tables, id),
             Event::Receivable(_) | Event::Dunning(_) => self.dun(tables, id),
             Event::DunningPolicy(_) | Event::Entity(entities::Event::Changed(_)) => {
                 for account in tables.receivables.keys() {
@@ -181,6 +187,16 @@ impl Agenda {
                 },
                 next,
             );
+        }
+    }
+
+    fn wallet(&mut self, tables: &Tables, wallet: &str) {
+        if let Some(entry) = tables.wallets.get(wallet) {
+            let timer = Timer::Wallet {
+                account: entry.state.account.clone(),
+                wallet: wallet.to_string(),
+            };
+            self.set(timer, entry.state.next_day());
         }
     }
 
@@ -268,30 +284,45 @@ pub fn due(tenant: &Tenant, now: Instant) -> Vec<(Date, Timer)> {
 /// Billing is asked for by a bill run, not here. The state (versions of the streams it depends on) is part of the id,
 /// so that a level that comes back on the same day is not taken for the one that was done.
 pub fn tick_commands(tenant: &Tenant, now: Instant) -> Vec<(String, Command)> {
-    let dun = due(tenant, now)
+    due(tenant, now)
         .into_iter()
         .filter_map(|(on, timer)| match timer {
-            Timer::Dun { account } => Some((on, account)),
+            Timer::Dun { account } => Some(dun_command(tenant, on, account)),
+            Timer::Wallet { wallet, .. } => Some(wallet_command(tenant, on, wallet)),
             Timer::Bill { .. } => None,
-        });
-    let dun = dun.map(|(on, account)| {
-        let case = tenant.tables.dunning.get(&account).map_or(0, |e| e.version);
-        let owed = tenant
-            .tables
-            .receivables
-            .get(&account)
-            .map_or(0, |e| e.version);
-        (
-            format!("dun:{account}:{on}:{case}.{owed}"),
-            Command::DunAccount { account },
-        )
-    });
-    let reserved = &tenant.index.reserved;
-    let expire = reserved.ended(now).into_iter().map(|(at, session)| {
+        })
+        .chain(expired(tenant, now))
+        .collect()
+}
+
+/// Quotas of sessions that have ended.
+fn expired(tenant: &Tenant, now: Instant) -> impl Iterator<Item = (String, Command)> {
+    let ended = tenant.index.reserved.ended(now);
+    ended.into_iter().map(|(at, session)| {
         (
             format!("expire:{session}:{}", at.0),
             Command::ExpireReservation { session },
         )
-    });
-    dun.chain(expire).collect()
+    })
+}
+
+fn dun_command(tenant: &Tenant, on: Date, account: Id) -> (String, Command) {
+    let case = tenant.tables.dunning.get(&account).map_or(0, |e| e.version);
+    let owed = tenant
+        .tables
+        .receivables
+        .get(&account)
+        .map_or(0, |e| e.version);
+    (
+        format!("dun:{account}:{on}:{case}.{owed}"),
+        Command::DunAccount { account },
+    )
+}
+
+fn wallet_command(tenant: &Tenant, on: Date, wallet: Id) -> (String, Command) {
+    let version = tenant.tables.wallets.get(&wallet).map_or(0, |e| e.version);
+    (
+        format!("wallet:{wallet}:{on}:{version}"),
+        Command::TickWallet { wallet },
+    )
 }

@@ -36,6 +36,8 @@ fn has_followers(event: &Event) -> bool {
 fn react(session: &mut Session<'_>, fact: &Staged) -> Result<(), Rejection> {
     crate::operations::usage::react(session, fact)?;
     crate::receivables::react(session, fact)?;
+    // After the receivable: what is open of an invoice decides what a wallet can pay.
+    crate::operations::wallets::react(session, fact)?;
     crate::journal::react(session, fact)?;
     crate::dunning::react(session, fact)?;
     Ok(())

@@ -4,6 +4,7 @@ use crate::catalog::{Usage, Window};
 use crate::kernel::{Date, Days, Instant, Rejection, Zone};
 use crate::mediation::UsageRecord;
 use crate::subscriptions::{Subscription, Term, schedule};
+use crate::wallets::Target;
 use chrono::Datelike;
 use std::collections::BTreeMap;
 
@@ -15,6 +16,17 @@ pub struct Place<'a> {
     pub days: Days,
     /// Business date of the record in the account's zone.
     pub on: Date,
+}
+
+impl<'a> Place<'a> {
+    /// What is to be paid here, as wallets see it.
+    pub fn target(&self) -> Target<'a> {
+        Target {
+            offer: Some(&self.term.offer.code),
+            charge: &self.charge.code,
+            metric: Some(&self.charge.metric),
+        }
+    }
 }
 
 /// Finds the place of a record by its event date (policy 15): the first usage charge of the offer in force on that

@@ -103,6 +103,10 @@ impl<'a> Tally<'a> {
             for used in others {
                 again.add(used)?;
             }
+            if self.charge.pay == Pay::WalletThenInvoice {
+                again.meter.burnt = self.meter.burnt;
+                again.meter.amount = again.meter.amount.minus(self.meter.burnt)?;
+            }
             again.meter
         } else {
             self.moved(was, now)?
@@ -145,6 +149,17 @@ impl<'a> Tally<'a> {
         Ok(next)
     }
 
+    /// Moves what wallets paid of a charge from the invoice to them; below zero: back.
+    pub fn paid_by_wallets(&mut self, amount: Exact) -> Result<(), Rejection> {
+        let (left, burnt) = (
+            self.meter.amount.minus(amount)?,
+            self.meter.burnt.plus(amount)?,
+        );
+        self.meter.amount = left;
+        self.meter.burnt = burnt;
+        Ok(())
+    }
+
     /// What the period costs so far.
     fn worth(&self) -> Result<Exact, Rejection> {
         self.base.plus(self.meter.amount)?.plus(self.meter.burnt)
@@ -152,7 +167,8 @@ impl<'a> Tally<'a> {
 
     fn book(&self, meter: &mut Meter, charge: Exact) -> Result<(), Rejection> {
         match self.charge.pay {
-            Pay::Invoice => meter.amount = meter.amount.plus(charge)?,
+            // What wallets pay of it is moved over once they have been asked.
+            Pay::Invoice | Pay::WalletThenInvoice => meter.amount = meter.amount.plus(charge)?,
             Pay::Wallet => meter.burnt = meter.burnt.plus(charge)?,
         }
         Ok(())

@@ -36,6 +36,12 @@ pub enum Command {
         amount: Money,
         reason: String,
     },
+    /// A wallet pays an open invoice when it is finalised.
+    Prepay {
+        source: Source,
+        invoice: Id,
+        amount: Money,
+    },
     /// Takes all of a source's credit away, reopening what it paid.
     Withdraw {
         source: Source,
@@ -102,6 +108,11 @@ impl Decider for Receivables {
                 amount,
                 reason,
             } => work.grant(source, amount, reason)?,
+            Command::Prepay {
+                source,
+                invoice,
+                amount,
+            } => work.prepay(source, invoice, amount)?,
             Command::Withdraw { source } => work.withdraw(source)?,
             Command::Credit {
                 invoice,

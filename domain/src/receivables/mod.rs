@@ -30,6 +30,8 @@ pub enum Source {
     Note(Id),
     /// Credit given by hand.
     Grant(Id),
+    /// What a wallet paid of an invoice: `wallet/invoice`.
+    Wallet(Id),
 }
 
 /// A finalised invoice above zero, paid or not: a refund can reopen it.

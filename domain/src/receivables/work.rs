@@ -296,6 +296,27 @@ impl Work {
         Ok(())
     }
 
+    /// Credit of a wallet for one invoice only, never more than is open of it.
+    pub fn prepay(&mut self, source: Source, invoice: Id, amount: Money) -> Result<(), Rejection> {
+        let item = self.free_item(&invoice, None)?;
+        if item.open.minor < amount.minor {
+            return Err(Rejection::new(
+                "PAYMENT_TOO_LARGE",
+                format!(
+                    "{} is open of invoice {}, a wallet would pay {amount}",
+                    item.open, item.number
+                ),
+            ));
+        }
+        self.grant(source.clone(), amount, "wallet".to_string())?;
+        self.say(CreditApplied {
+            source,
+            invoice,
+            amount,
+        });
+        Ok(())
+    }
+
     pub fn withdraw(&mut self, source: Source) -> Result<(), Rejection> {
         let Some(fund) = self.next.fund(&source).cloned() else {
             return Err(Rejection::new(

@@ -1,4 +1,4 @@
-use super::{Basis, Corrected, Correction, Event, Meter, Metered, Payer, Rated, RatedRecord};
+use super::{Basis, Corrected, Correction, Event, Meter, Metered, Rated, RatedRecord};
 use crate::kernel::{Decider, Id, Rejection};
 
 /// Stored bytes of one event at most, roughly: far below what one payload may have.
@@ -100,11 +100,7 @@ fn size(record: &RatedRecord) -> usize {
         .iter()
         .map(|(k, v)| 16 + k.len() + v.len())
         .sum();
-    let parts = if let Payer::Wallet(parts) = &record.payer {
-        parts.len() * 300
-    } else {
-        0
-    };
+    let parts = record.payer.parts().len() * 300;
     250 + attributes
         + parts
         + record

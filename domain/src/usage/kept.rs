@@ -80,9 +80,7 @@ impl Metered {
     }
 
     fn pay(&mut self, payer: &Payer) {
-        if let Payer::Wallet(parts) = payer {
-            parts.iter().for_each(|p| book(&mut self.paid, p));
-        }
+        payer.parts().iter().for_each(|p| book(&mut self.paid, p));
     }
 }
 

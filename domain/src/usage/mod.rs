@@ -75,6 +75,21 @@ pub enum Payer {
     Invoice,
     /// Taken from these grants in this order; negative where a correction gave back.
     Wallet(Vec<Part>),
+    /// Wallets as far as they reached, and the invoice for the rest; both negative where a correction gave back.
+    Split {
+        parts: Vec<Part>,
+        rest: Exact,
+    },
+}
+
+impl Payer {
+    /// What grants paid.
+    pub fn parts(&self) -> &[Part] {
+        match self {
+            Payer::Invoice => &[],
+            Payer::Wallet(parts) | Payer::Split { parts, .. } => parts,
+        }
+    }
 }
 
 /// A part of a charge, by the grant that paid it.

@@ -4,7 +4,7 @@
 //!   or not anybody has noted that: whoever asks brings the instant along.
 //! - The living holds of a grant never exceed what is left of it. Nothing else can take what they hold.
 
-use super::{Event, Wallet};
+use super::{Event, Grant, OVERDRAFT, Wallet};
 use crate::kernel::{Date, Exact, Id, Instant, Rejection};
 use serde::{Deserialize, Serialize};
 
@@ -54,10 +54,20 @@ impl Wallet {
     /// What can be spent on a day and is not set aside at an instant.
     pub fn available(&self, on: Date, at: Instant) -> Exact {
         let usable = self.grants.iter().filter(|g| g.usable_on(on));
-        usable.fold(Exact::ZERO, |sum, g| {
+        let free = usable.fold(Exact::ZERO, |sum, g| {
             let free = g.remaining.minus(self.held_of(&g.id, at));
             free.and_then(|free| sum.plus(free)).unwrap_or(sum)
-        })
+        });
+        let below = self.overdraft.plus(self.held_of(OVERDRAFT, at));
+        below.and_then(|below| free.minus(below)).unwrap_or(free)
+    }
+
+    /// What is left of a grant and in no hold, be it one that counts no more and was not released yet.
+    pub(super) fn free(&self, grant: &Grant) -> Result<Exact, Rejection> {
+        let parts = self.holds.values().flat_map(|hold| &hold.parts);
+        let mut held = parts.filter(|(id, _)| *id == grant.id);
+        held.try_fold(grant.remaining, |free, (_, part)| free.minus(*part))
+            .map(|free| free.max(Exact::ZERO))
     }
 
     /// What living holds take of one grant.
@@ -88,6 +98,17 @@ pub(super) fn hold(
     let mut next = state.clone();
     next.holds.insert(by.clone(), hold.clone());
     for (id, part) in &hold.parts {
+        if id == OVERDRAFT {
+            let owed = state.overdraft.plus(next.held_of(OVERDRAFT, at))?;
+            let limit = state.terms.floor().negated();
+            if owed > limit {
+                return Err(Rejection::new(
+                    "WALLET_INSUFFICIENT",
+                    format!("the wallet would be {owed} below zero, {limit} are allowed"),
+                ));
+            }
+            continue;
+        }
         let Some(grant) = state.grants.iter().find(|g| g.id == *id) else {
             return Err(Rejection::new(
                 "GRANT_UNKNOWN",

@@ -1,23 +1,52 @@
-//! Prepaid wallets: money paid in before it is used, burnt as usage is rated.
+//! Wallets: money or credits put in before they are used, burnt as usage is rated or as invoices are finalised.
 //!
-//! - A wallet belongs to one account and holds one currency; its balance excludes tax.
-//! - It is burnt by priority of the wallet, then earliest expiry, then oldest grant (policy 30), and never below zero.
+//! - A wallet belongs to one account and holds one currency, counted in the currency or in a unit of a fixed worth.
+//! - It is burnt by its priority, then by priority of the grant, then earliest expiry, then oldest grant (policy 30);
+//!   below zero only down to its reject level, which never lies below minus its credit limit.
 //! - What was burnt is exact; what is posted is the rounded sum so far minus what was posted before, so that the
 //!   postings of a wallet never drift from it.
 //! - The day a grant expires is the first day on which it is gone; the event date of the usage decides.
+//! - What was burnt below zero is repaid first by whatever is put in next.
+//! - Grants − what left them = remaining + repaid, per grant: every part of a spending names the grant it came from.
 
+mod decide;
 mod holds;
+mod old;
 mod purse;
+mod refill;
+mod terms;
 
 use crate::events;
-use crate::kernel::{Currency, Date, Decider, Exact, Id, Instant, Money, Rejection, Rounding};
+use crate::kernel::{Currency, Date, Exact, Id, Instant, Money, Rejection};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+pub use decide::{Command, Put};
 pub use holds::{Held, Hold, Released};
+use old::ToppedUpV1;
 pub use purse::{Change, Draw, Purse};
+pub use terms::{Burn, Funding, Rollover, Rule, Size, Target, Targets, Terms, Unit, When};
 
-/// Money put into a wallet at once.
+/// Stands for a grant in a part that was burnt below zero.
+pub const OVERDRAFT: &str = "overdraft";
+
+/// Where what is in a grant came from: the other side of its posting.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Origin {
+    /// Money that was received with it.
+    #[default]
+    Paid,
+    Free,
+    /// The invoice that was paid for it.
+    Invoice(Id),
+    /// What was left of a grant that expired; `kept` of the amount, the rest was added by its rule.
+    Rollover {
+        from: Id,
+        kept: Money,
+    },
+}
+
+/// An amount put into a wallet at once.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Grant {
     pub id: Id,
@@ -26,6 +55,14 @@ pub struct Grant {
     /// The first day on which it cannot be used.
     pub expires: Option<Date>,
     pub at: Instant,
+    /// Lower is burnt first within the wallet.
+    pub priority: u32,
+    pub origin: Origin,
+    pub rollover: Option<Rollover>,
+    /// The automatic top-up that made it.
+    pub rule: Option<Id>,
+    /// What of it repaid what had been burnt below zero.
+    pub repaid: Exact,
 }
 
 impl Grant {
@@ -34,28 +71,89 @@ impl Grant {
     }
 }
 
+/// A top-up that is there once its invoice is paid.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Ask {
+    /// The grant it will be.
+    pub grant: Id,
+    pub invoice: Id,
+    pub amount: Money,
+    pub on: Date,
+    pub expires: Option<Date>,
+    /// Instead of `expires`: how long it lasts from the day it is there.
+    pub lasts: Option<crate::kernel::Span>,
+    pub priority: u32,
+    pub rollover: Option<Rollover>,
+    pub rule: Option<Id>,
+}
+
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Wallet {
     pub account: Id,
     pub currency: Currency,
-    /// Lower numbers are burnt first.
-    pub priority: u32,
+    pub terms: Terms,
     /// Oldest first.
     pub grants: Vec<Grant>,
+    /// What usage and invoices have burnt.
     pub burnt: Exact,
-    /// The part of `burnt` that was posted in minor units.
+    /// What expired or was taken out by hand.
+    pub gone: Exact,
+    /// The part of `burnt` and `gone` that was posted in minor units.
     pub posted: Money,
     /// Money set aside, by what it is set aside for; also what counts no more until that is noted.
     pub holds: BTreeMap<Id, Hold>,
+    /// How far it was burnt below zero and not repaid.
+    pub overdraft: Exact,
+    /// How often each automatic top-up has happened.
+    pub done: BTreeMap<Id, u32>,
+    /// Top-ups whose invoices are not paid yet.
+    pub asked: Vec<Ask>,
+    /// What paid which invoice, by grant.
+    pub paid: BTreeMap<Id, Vec<(Id, Exact)>>,
     open: bool,
 }
 
 impl Wallet {
-    /// What can be used on a day.
+    /// What can be used on a day, less what was burnt below zero.
     pub fn balance(&self, on: Date) -> Exact {
         let usable = self.grants.iter().filter(|g| g.usable_on(on));
         // Grants are whole minor units and what is left of them shares the denominators of prices: sums stay small.
-        usable.fold(Exact::ZERO, |sum, g| sum.plus(g.remaining).unwrap_or(sum))
+        let usable = usable.fold(Exact::ZERO, |sum, g| sum.plus(g.remaining).unwrap_or(sum));
+        usable.minus(self.overdraft).unwrap_or(usable)
+    }
+
+    /// The same in units of the wallet.
+    pub fn units(&self, on: Date) -> Exact {
+        let money = self.balance(on);
+        self.terms.units(money).unwrap_or(money)
+    }
+
+    pub fn grant(&self, id: &str) -> Option<&Grant> {
+        self.grants.iter().find(|g| g.id == id)
+    }
+
+    /// Takes parts from their grants; negative parts go back. What goes back to below zero beyond what is still owed
+    /// there goes to the grants that repaid it, latest first.
+    fn take(&mut self, parts: &[(Id, Exact)]) -> Result<(), Rejection> {
+        for (id, amount) in parts {
+            if id != OVERDRAFT {
+                if let Some(grant) = self.grants.iter_mut().find(|g| g.id == *id) {
+                    grant.remaining = grant.remaining.minus(*amount)?;
+                }
+                continue;
+            }
+            self.overdraft = self.overdraft.plus(*amount)?;
+            for grant in self.grants.iter_mut().rev() {
+                if !self.overdraft.is_negative() {
+                    break;
+                }
+                let back = self.overdraft.negated().min(grant.repaid);
+                grant.repaid = grant.repaid.minus(back)?;
+                grant.remaining = grant.remaining.plus(back)?;
+                self.overdraft = self.overdraft.plus(back)?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -66,10 +164,23 @@ pub struct Opened {
     pub priority: u32,
 }
 
-/// Money was paid in.
+/// Something else was agreed about it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TermsSet {
+    pub terms: Terms,
+}
+
+/// An amount was put in.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ToppedUp {
     pub grant: Grant,
+}
+
+/// What had been burnt below zero was taken from a grant.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Repaid {
+    pub grant: Id,
+    pub amount: Exact,
 }
 
 /// Usage of one batch was paid.
@@ -83,220 +194,169 @@ pub struct Burnt {
     pub posted: Money,
 }
 
+/// An invoice was paid, or a part of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Paid {
+    pub invoice: Id,
+    pub parts: Vec<(Id, Exact)>,
+    pub amount: Money,
+}
+
+/// An invoice that it had paid is void: the amount is back where it came from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Returned {
+    pub invoice: Id,
+    pub amount: Money,
+}
+
+/// What was left of a grant on the day it expired.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Expired {
+    pub grant: Id,
+    pub on: Date,
+    pub amount: Exact,
+    pub posted: Money,
+}
+
+/// Taken out by hand.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Voided {
+    pub parts: Vec<(Id, Exact)>,
+    pub amount: Exact,
+    pub posted: Money,
+    pub reason: String,
+}
+
+/// The low level was crossed downwards; said once per crossing.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RanLow {
+    pub on: Date,
+    pub balance: Exact,
+}
+
 /// Nothing usable is left; said once per crossing.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Emptied {
     pub on: Date,
 }
 
+/// A top-up is invoiced.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Asked {
+    pub ask: Ask,
+}
+
+/// The invoice of a top-up will not be paid.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AskDropped {
+    pub grant: Id,
+    pub reason: String,
+}
+
 events! {
     /// What happens to a wallet.
     pub enum Event in "wallet" {
         Opened = "opened" 1,
-        ToppedUp = "topped-up" 1,
+        ToppedUp = "topped-up" 2 from { 1: ToppedUpV1 },
         Burnt = "burnt" 1,
         Emptied = "emptied" 1,
         Held = "held" 1,
         Released = "released" 1,
+        TermsSet = "terms-set" 1,
+        Repaid = "repaid" 1,
+        Paid = "paid" 1,
+        Returned = "returned" 1,
+        Expired = "expired" 1,
+        Voided = "voided" 1,
+        RanLow = "ran-low" 1,
+        Asked = "asked" 1,
+        AskDropped = "ask-dropped" 1,
     }
 }
 
-#[derive(Clone, Debug)]
-pub enum Command {
-    Open {
-        account: Id,
-        currency: Currency,
-        priority: u32,
-    },
-    TopUp {
-        grant: Id,
-        amount: Money,
-        expires: Option<Date>,
-        at: Instant,
-        today: Date,
-    },
-    /// `on` is the latest event date that was paid. What is held at `at` cannot be burnt.
-    Burn {
-        batch: Id,
-        parts: Vec<(Id, Exact)>,
-        on: Date,
-        at: Instant,
-        rounding: Rounding,
-    },
-    /// Sets money aside from `at` on, in place of what was set aside under the same id.
-    Hold { by: Id, hold: Hold, at: Instant },
-    /// Sets it aside no more; nothing happens if it was not.
-    Release { by: Id },
-}
-
-impl Decider for Wallet {
-    type State = Wallet;
-    type Command = Command;
-    type Event = Event;
-
-    fn decide(state: &Wallet, command: Command) -> Result<Vec<Event>, Rejection> {
-        match command {
-            Command::Open { .. } if state.open => Err(Rejection::new(
-                "WALLET_EXISTS",
-                "this wallet is already open",
-            )),
-            Command::Open {
-                account,
-                currency,
-                priority,
-            } => Ok(vec![
-                Opened {
-                    account,
-                    currency,
-                    priority,
-                }
-                .into(),
-            ]),
-            _ if !state.open => Err(Rejection::new(
-                "WALLET_UNKNOWN",
-                "this wallet was never opened",
-            )),
-            Command::TopUp {
-                grant,
-                amount,
-                expires,
-                at,
-                today,
-            } => top_up(
-                state,
-                Grant {
-                    id: grant,
-                    amount,
-                    remaining: amount.exact(),
-                    expires,
-                    at,
-                },
-                today,
-            ),
-            Command::Burn {
-                batch,
-                parts,
-                on,
-                at,
-                rounding,
-            } => burn(state, batch, parts, (on, at), rounding),
-            Command::Hold { by, hold, at } => holds::hold(state, by, hold, at),
-            Command::Release { by } => Ok(holds::release(state, by)),
-        }
-    }
-
-    fn evolve(state: &mut Wallet, event: &Event) {
+impl Wallet {
+    fn apply(&mut self, event: &Event) -> Result<(), Rejection> {
         match event {
             Event::Opened(e) => {
-                state.open = true;
-                state.account.clone_from(&e.account);
-                state.currency = e.currency;
-                state.priority = e.priority;
-                state.posted = Money::zero(e.currency);
+                self.open = true;
+                self.account.clone_from(&e.account);
+                self.currency = e.currency;
+                self.terms.priority = e.priority;
+                self.posted = Money::zero(e.currency);
             }
-            Event::ToppedUp(e) => state.grants.push(e.grant.clone()),
-            Event::Burnt(e) => {
-                for (grant, amount) in &e.parts {
-                    if let Some(grant) = state.grants.iter_mut().find(|g| g.id == *grant) {
-                        grant.remaining = grant.remaining.minus(*amount).unwrap_or(grant.remaining);
-                    }
+            Event::TermsSet(e) => self.terms = e.terms.clone(),
+            Event::ToppedUp(e) => {
+                match &e.grant.origin {
+                    Origin::Invoice(_) => self.asked.retain(|a| a.grant != e.grant.id),
+                    _ => self.count(e.grant.rule.as_ref()),
                 }
-                state.burnt = state.burnt.plus(e.amount).unwrap_or(state.burnt);
-                state.posted = state.posted.plus(e.posted);
+                self.grants.push(e.grant.clone());
             }
-            Event::Emptied(_) => {}
+            Event::Repaid(e) => {
+                self.overdraft = self.overdraft.minus(e.amount)?;
+                if let Some(grant) = self.grants.iter_mut().find(|g| g.id == e.grant) {
+                    grant.remaining = grant.remaining.minus(e.amount)?;
+                    grant.repaid = grant.repaid.plus(e.amount)?;
+                }
+            }
+            Event::Burnt(e) => {
+                self.take(&e.parts)?;
+                self.burnt = self.burnt.plus(e.amount)?;
+                self.posted = self.posted.plus(e.posted);
+            }
+            Event::Paid(e) => {
+                self.take(&e.parts)?;
+                self.burnt = self.burnt.plus(e.amount.exact())?;
+                self.posted = self.posted.plus(e.amount);
+                self.paid
+                    .entry(e.invoice.clone())
+                    .or_default()
+                    .extend(e.parts.iter().cloned());
+            }
+            Event::Returned(e) => {
+                let mut back = self.paid.remove(&e.invoice).unwrap_or_default();
+                for (_, amount) in &mut back {
+                    *amount = amount.negated();
+                }
+                self.take(&back)?;
+                self.burnt = self.burnt.minus(e.amount.exact())?;
+                self.posted = self.posted.minus(e.amount);
+            }
+            Event::Expired(e) => {
+                self.take(&[(e.grant.clone(), e.amount)])?;
+                // It rolls over once, by the next fact.
+                for grant in self.grants.iter_mut().filter(|g| g.id == e.grant) {
+                    grant.rollover = None;
+                }
+                self.gone = self.gone.plus(e.amount)?;
+                self.posted = self.posted.plus(e.posted);
+            }
+            Event::Voided(e) => {
+                self.take(&e.parts)?;
+                self.gone = self.gone.plus(e.amount)?;
+                self.posted = self.posted.plus(e.posted);
+            }
+            Event::Asked(e) => {
+                self.count(e.ask.rule.as_ref());
+                self.asked.push(e.ask.clone());
+            }
+            Event::AskDropped(e) => self.asked.retain(|a| a.grant != e.grant),
             Event::Held(e) => {
                 let (parts, until) = (e.parts.clone(), e.until);
-                state.holds.insert(e.by.clone(), Hold { parts, until });
+                self.holds.insert(e.by.clone(), Hold { parts, until });
             }
             Event::Released(e) => {
-                state.holds.remove(&e.by);
+                self.holds.remove(&e.by);
             }
+            Event::RanLow(_) | Event::Emptied(_) => {}
         }
+        Ok(())
     }
-}
 
-fn top_up(state: &Wallet, grant: Grant, today: Date) -> Result<Vec<Event>, Rejection> {
-    if let Some(known) = state.grants.iter().find(|g| g.id == grant.id) {
-        if known.amount == grant.amount && known.expires == grant.expires {
-            return Ok(vec![]);
+    fn count(&mut self, rule: Option<&Id>) {
+        if let Some(rule) = rule {
+            let done = self.done.entry(rule.clone()).or_default();
+            *done = done.saturating_add(1);
         }
-        return Err(Rejection::new(
-            "GRANT_EXISTS",
-            format!(
-                "grant {} of {} is already in this wallet",
-                known.id, known.amount
-            ),
-        ));
     }
-    if grant.amount.currency != state.currency {
-        return Err(Rejection::new(
-            "CURRENCY_MISMATCH",
-            format!(
-                "the wallet holds {}, asked to put in {}",
-                state.currency, grant.amount
-            ),
-        ));
-    }
-    if !grant.amount.is_positive() {
-        return Err(Rejection::new(
-            "AMOUNT_NOT_POSITIVE",
-            format!("a top-up of {} is not above zero", grant.amount),
-        ));
-    }
-    if let Some(expires) = grant.expires.filter(|e| *e <= today) {
-        return Err(Rejection::new(
-            "GRANT_EXPIRED",
-            format!("a grant that expires on {expires} is worth nothing on {today}"),
-        ));
-    }
-    Ok(vec![ToppedUp { grant }.into()])
-}
-
-fn burn(
-    state: &Wallet,
-    batch: Id,
-    parts: Vec<(Id, Exact)>,
-    (on, at): (Date, Instant),
-    rounding: Rounding,
-) -> Result<Vec<Event>, Rejection> {
-    let mut next = state.clone();
-    let mut amount = Exact::ZERO;
-    for (id, part) in &parts {
-        let Some(grant) = next.grants.iter_mut().find(|g| g.id == *id) else {
-            return Err(Rejection::new(
-                "GRANT_UNKNOWN",
-                format!("this wallet has no grant {id}"),
-            ));
-        };
-        grant.remaining = grant.remaining.minus(*part)?;
-        let held = state.held_of(id, at);
-        if grant.remaining < held || grant.remaining > grant.amount.exact() {
-            return Err(Rejection::new(
-                "WALLET_INSUFFICIENT",
-                format!(
-                    "grant {id} of {} would have {} left, {held} of it is held",
-                    grant.amount, grant.remaining
-                ),
-            ));
-        }
-        amount = amount.plus(*part)?;
-    }
-    if parts.is_empty() {
-        return Ok(vec![]);
-    }
-    let total = Money::round(state.burnt.plus(amount)?, state.currency, rounding)?;
-    let mut events: Vec<Event> = vec![
-        Burnt {
-            batch,
-            parts,
-            amount,
-            posted: total.minus(state.posted),
-        }
-        .into(),
-    ];
-    if !state.balance(on).is_zero() && next.balance(on).is_zero() {
-        events.push(Emptied { on }.into());
-    }
-    Ok(events)
 }

@@ -1,6 +1,6 @@
-//! All wallets of an account together, as one batch of usage draws on them.
+//! All wallets of an account together, as one batch of usage or one invoice draws on them.
 
-use super::{Hold, Wallet};
+use super::{Burn, Hold, OVERDRAFT, Target, Targets, Wallet};
 use crate::kernel::{Date, Exact, Id, Instant, Rejection};
 use crate::usage::Part;
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,12 +13,27 @@ struct Pocket {
     /// The first day on which it is gone.
     expires: Option<Date>,
     left: Exact,
+    /// What of it repaid what had been burnt below zero.
+    repaid: Exact,
+    /// Its place in its wallet, oldest first.
+    age: usize,
 }
 
 impl Pocket {
-    fn usable_on(&self, date: Date) -> bool {
-        self.expires.is_none_or(|expires| date < expires)
+    fn usable_on(&self, on: Date) -> bool {
+        self.expires.is_none_or(|expires| on < expires)
     }
+}
+
+/// What a wallet allows besides its grants.
+#[derive(Clone, Debug)]
+struct Bounds {
+    wallet: Id,
+    targets: Targets,
+    burn: Burn,
+    /// The lowest balance that paying may leave.
+    floor: Exact,
+    overdraft: Exact,
 }
 
 /// What one wallet pays for a whole batch.
@@ -68,6 +83,8 @@ impl Aside {
 pub struct Purse {
     /// What is left without what is held.
     pockets: Vec<Pocket>,
+    /// In the order of burning.
+    bounds: Vec<Bounds>,
     /// Living holds.
     held: BTreeMap<Id, Aside>,
     /// As they were at first; none: there was none.
@@ -79,10 +96,11 @@ pub struct Purse {
 }
 
 impl Purse {
-    /// Wallets by priority; within one, grants by earliest expiry, then age (policy 30). What is held at `now` is only
-    /// there for whoever holds it.
+    /// Wallets by priority; within one, grants by priority, then earliest expiry, then age (policy 30). What is held at
+    /// `now` is only there for whoever holds it.
     pub fn new<'a>(wallets: impl IntoIterator<Item = (&'a Id, &'a Wallet)>, now: Instant) -> Purse {
         let mut ordered = Vec::new();
+        let mut bounds = Vec::new();
         let mut held: BTreeMap<Id, Aside> = BTreeMap::new();
         for (id, wallet) in wallets {
             for (by, hold) in wallet.holds.iter().filter(|(_, hold)| hold.lives(now)) {
@@ -98,6 +116,17 @@ impl Purse {
                         amount: *amount,
                     }));
             }
+            let below = wallet.overdraft.plus(wallet.held_of(OVERDRAFT, now));
+            bounds.push((
+                wallet.terms.priority,
+                Bounds {
+                    wallet: id.clone(),
+                    targets: wallet.terms.targets.clone(),
+                    burn: wallet.terms.burn,
+                    floor: wallet.terms.floor(),
+                    overdraft: below.unwrap_or(wallet.overdraft),
+                },
+            ));
             for (n, grant) in wallet.grants.iter().enumerate() {
                 let expires = grant.expires.unwrap_or(Date::MAX);
                 let pocket = Pocket {
@@ -109,30 +138,55 @@ impl Purse {
                         .remaining
                         .minus(wallet.held_of(&grant.id, now))
                         .unwrap_or(Exact::ZERO),
+                    repaid: grant.repaid,
+                    age: n,
                 };
-                ordered.push(((wallet.priority, expires, grant.at, id.clone(), n), pocket));
+                let order = (wallet.terms.priority, grant.priority, expires, grant.at);
+                ordered.push(((order, id.clone(), n), pocket));
             }
         }
         ordered.sort_by(|a, b| a.0.cmp(&b.0));
+        bounds.sort_by(|a, b| (a.0, &a.1.wallet).cmp(&(b.0, &b.1.wallet)));
         Purse {
             pockets: ordered.into_iter().map(|(_, p)| p).collect(),
+            bounds: bounds.into_iter().map(|(_, b)| b).collect(),
             held,
             ..Purse::default()
         }
     }
 
-    /// Takes an amount on a day, all of it or nothing.
-    pub fn draw(&mut self, amount: Exact, on: Date) -> Result<Vec<Part>, Rejection> {
-        let parts = self.find(amount, on)?;
-        self.book(&parts)?;
-        self.last = self.last.max(Some(on));
+    /// Takes an amount on a day for usage that is being rated, all of it or nothing.
+    pub fn draw(
+        &mut self,
+        amount: Exact,
+        on: Date,
+        target: &Target<'_>,
+    ) -> Result<Vec<Part>, Rejection> {
+        let parts = self.all(amount, on, target)?;
+        self.pay(parts, on)
+    }
+
+    /// Where all of an amount would be taken from.
+    fn all(&self, amount: Exact, on: Date, target: &Target<'_>) -> Result<Vec<Part>, Rejection> {
+        let (parts, missing) = self.find(amount, on, &paying(Burn::Rating, target))?;
+        if !missing.is_zero() {
+            return Err(Rejection::new(
+                "WALLET_INSUFFICIENT",
+                format!("the wallets lack {missing} of a charge of {amount} on {on}"),
+            ));
+        }
         Ok(parts)
     }
 
-    /// What can be drawn on a day.
-    pub fn available(&self, on: Date) -> Result<Exact, Rejection> {
-        let usable = self.pockets.iter().filter(|p| p.usable_on(on));
-        usable.map(|p| p.left).try_fold(Exact::ZERO, Exact::plus)
+    /// What usage of a target can draw on a day.
+    pub fn available(&self, on: Date, target: &Target<'_>) -> Result<Exact, Rejection> {
+        let pays = paying(Burn::Rating, target);
+        let mut sum = Exact::ZERO;
+        for bounds in self.bounds.iter().filter(|b| pays(b)) {
+            let room = self.balance(bounds, on)?.minus(bounds.floor)?;
+            sum = sum.plus(room.max(Exact::ZERO))?;
+        }
+        Ok(sum)
     }
 
     /// Sets `amount` aside until an instant, in place of what is set aside under the same id: all of it, or everything
@@ -143,19 +197,19 @@ impl Purse {
         amount: Exact,
         until: Instant,
         on: Date,
+        target: &Target<'_>,
     ) -> Result<(), Rejection> {
-        let (pockets, held) = (self.pockets.clone(), self.held.clone());
-        let before = self.held_before.clone();
+        let before = self.clone();
         self.release(by)?;
-        let parts = match self.find(amount, on) {
+        let parts = match self.all(amount, on, target) {
             Ok(parts) => parts,
             Err(refused) => {
-                (self.pockets, self.held, self.held_before) = (pockets, held, before);
+                *self = before;
                 return Err(refused);
             }
         };
         for part in &parts {
-            self.move_left(part, part.amount)?;
+            self.set_aside(part, part.amount)?;
         }
         if !parts.is_empty() {
             self.held.insert(by.to_string(), Aside { parts, until });
@@ -167,7 +221,7 @@ impl Purse {
     pub fn release(&mut self, by: &str) -> Result<(), Rejection> {
         let aside = self.held.remove(by);
         for part in aside.iter().flat_map(|a| &a.parts) {
-            self.move_left(part, part.amount.negated())?;
+            self.set_aside(part, part.amount.negated())?;
         }
         self.held_before.entry(by.to_string()).or_insert(aside);
         Ok(())
@@ -179,8 +233,14 @@ impl Purse {
         parts.fold(Exact::ZERO, |sum, p| sum.plus(p.amount).unwrap_or(sum))
     }
 
-    /// Takes from what is left of a part's grant.
-    fn move_left(&mut self, part: &Part, amount: Exact) -> Result<(), Rejection> {
+    /// Takes from what is left of a part's grant, or goes below zero by it.
+    fn set_aside(&mut self, part: &Part, amount: Exact) -> Result<(), Rejection> {
+        if part.grant == OVERDRAFT {
+            if let Some(bounds) = self.bounds.iter_mut().find(|b| b.wallet == part.wallet) {
+                bounds.overdraft = bounds.overdraft.plus(amount)?;
+            }
+            return Ok(());
+        }
         let mut pockets = self.pockets.iter_mut();
         if let Some(pocket) = pockets.find(|p| p.wallet == part.wallet && p.grant == part.grant) {
             pocket.left = pocket.left.minus(amount)?;
@@ -188,31 +248,112 @@ impl Purse {
         Ok(())
     }
 
-    /// Where an amount would be taken from on a day.
-    fn find(&self, amount: Exact, on: Date) -> Result<Vec<Part>, Rejection> {
+    /// Takes as much of an amount as there is; what is missing is the second part of the answer.
+    pub fn draw_most(
+        &mut self,
+        amount: Exact,
+        on: Date,
+        target: &Target<'_>,
+    ) -> Result<(Vec<Part>, Exact), Rejection> {
+        let (parts, missing) = self.find(amount, on, &paying(Burn::Rating, target))?;
+        Ok((self.pay(parts, on)?, missing))
+    }
+
+    /// Wallets that pay invoices, in the order of burning.
+    pub fn finalising(&self) -> Vec<Id> {
+        let pays = self.bounds.iter().filter(|b| b.burn == Burn::Finalising);
+        pays.map(|b| b.wallet.clone()).collect()
+    }
+
+    /// Whether a wallet may pay something.
+    pub fn covers(&self, wallet: &str, target: &Target<'_>) -> bool {
+        let mut of = self.bounds.iter().filter(|b| b.wallet == wallet);
+        of.any(|b| b.targets.cover(target))
+    }
+
+    /// Takes as much of an amount as one wallet has, cut down to what `whole` makes of it: an invoice is paid in
+    /// whole minor units.
+    pub fn draw_wallet(
+        &mut self,
+        wallet: &str,
+        amount: Exact,
+        on: Date,
+        whole: impl Fn(Exact) -> Result<Exact, Rejection>,
+    ) -> Result<Exact, Rejection> {
+        let own = |b: &Bounds| b.wallet == wallet;
+        let (_, missing) = self.find(amount, on, &own)?;
+        let pays = whole(amount.minus(missing)?)?;
+        if pays <= Exact::ZERO {
+            return Ok(Exact::ZERO);
+        }
+        let (parts, _) = self.find(pays, on, &own)?;
+        self.pay(parts, on)?;
+        Ok(pays)
+    }
+
+    /// What a wallet has left on a day, less what was burnt below zero.
+    fn balance(&self, bounds: &Bounds, on: Date) -> Result<Exact, Rejection> {
+        let own = |p: &&Pocket| p.wallet == bounds.wallet && p.usable_on(on);
+        let usable = self.pockets.iter().filter(own);
+        let usable = usable.map(|p| p.left).try_fold(Exact::ZERO, Exact::plus)?;
+        usable.minus(bounds.overdraft)
+    }
+
+    /// Finds an amount: first in grants, then below zero, down to the floor of each wallet. Nothing is taken.
+    fn find(
+        &self,
+        amount: Exact,
+        on: Date,
+        pays: &impl Fn(&Bounds) -> bool,
+    ) -> Result<(Vec<Part>, Exact), Rejection> {
         let mut missing = amount;
         let mut parts = Vec::new();
+        let mut room: BTreeMap<&str, Exact> = BTreeMap::new();
+        for bounds in self.bounds.iter().filter(|b| pays(b)) {
+            let room_of = self.balance(bounds, on)?.minus(bounds.floor)?;
+            room.insert(&bounds.wallet, room_of.max(Exact::ZERO));
+        }
         for pocket in &self.pockets {
-            if missing.is_zero() {
+            if missing <= Exact::ZERO {
                 break;
             }
-            if pocket.left.is_zero() || !pocket.usable_on(on) {
+            let Some(room) = room.get_mut(pocket.wallet.as_str()) else {
+                continue;
+            };
+            if !pocket.usable_on(on) {
                 continue;
             }
-            let part = missing.min(pocket.left);
+            let part = missing.min(pocket.left).min(*room);
+            if part <= Exact::ZERO {
+                continue;
+            }
             missing = missing.minus(part)?;
+            *room = room.minus(part)?;
             parts.push(Part {
                 wallet: pocket.wallet.clone(),
                 grant: pocket.grant.clone(),
                 amount: part,
             });
         }
-        if !missing.is_zero() {
-            return Err(Rejection::new(
-                "WALLET_INSUFFICIENT",
-                format!("the wallets lack {missing} of a charge of {amount} on {on}"),
-            ));
+        for bounds in self.bounds.iter().filter(|b| b.floor.is_negative()) {
+            let left = room.get(bounds.wallet.as_str()).copied();
+            let part = missing.min(left.unwrap_or(Exact::ZERO));
+            if part <= Exact::ZERO {
+                continue;
+            }
+            missing = missing.minus(part)?;
+            parts.push(Part {
+                wallet: bounds.wallet.clone(),
+                grant: OVERDRAFT.to_string(),
+                amount: part,
+            });
         }
+        Ok((parts, missing))
+    }
+
+    fn pay(&mut self, parts: Vec<Part>, on: Date) -> Result<Vec<Part>, Rejection> {
+        self.book(&parts)?;
+        self.last = self.last.max(Some(on));
         Ok(parts)
     }
 
@@ -242,19 +383,41 @@ impl Purse {
                 format!("{amount} would be given back, wallets paid {left} less in this period"),
             ));
         }
-        self.book(&parts)?;
-        self.last = self.last.max(Some(on));
-        Ok(parts)
+        self.pay(parts, on)
     }
 
     fn book(&mut self, parts: &[Part]) -> Result<(), Rejection> {
         for part in parts {
-            self.move_left(part, part.amount)?;
+            if part.grant == OVERDRAFT {
+                self.below_zero(part)?;
+            } else {
+                self.set_aside(part, part.amount)?;
+            }
             let burnt = self.burnt.entry(part.wallet.clone()).or_default();
             match burnt.iter_mut().find(|(grant, _)| *grant == part.grant) {
                 Some((_, sum)) => *sum = sum.plus(part.amount)?,
                 None => burnt.push((part.grant.clone(), part.amount)),
             }
+        }
+        Ok(())
+    }
+
+    /// As the wallet will do it: what goes back beyond what is owed goes to the grants that repaid it.
+    fn below_zero(&mut self, part: &Part) -> Result<(), Rejection> {
+        let Some(bounds) = self.bounds.iter_mut().find(|b| b.wallet == part.wallet) else {
+            return Ok(());
+        };
+        bounds.overdraft = bounds.overdraft.plus(part.amount)?;
+        let own = |p: &&mut Pocket| p.wallet == part.wallet && !p.repaid.is_zero();
+        while bounds.overdraft.is_negative() {
+            let latest = self.pockets.iter_mut().filter(own).max_by_key(|p| p.age);
+            let Some(pocket) = latest else {
+                break;
+            };
+            let back = bounds.overdraft.negated().min(pocket.repaid);
+            pocket.repaid = pocket.repaid.minus(back)?;
+            pocket.left = pocket.left.plus(back)?;
+            bounds.overdraft = bounds.overdraft.plus(back)?;
         }
         Ok(())
     }
@@ -301,4 +464,9 @@ impl Purse {
             .filter(|d| !d.parts.is_empty())
             .collect()
     }
+}
+
+/// Wallets that are burnt at this moment and may pay for this.
+fn paying<'t>(burn: Burn, target: &'t Target<'t>) -> impl Fn(&Bounds) -> bool + 't {
+    move |bounds| bounds.burn == burn && bounds.targets.cover(target)
 }

@@ -1,7 +1,7 @@
-//! Wallets with their grants: what was put in, what is left, what is gone.
+//! Wallets as they are, and by account in the order they are burnt.
 
-use indelible_domain::kernel::{Currency, Date, Exact, Id};
-use indelible_domain::wallets::{Event as Fact, Grant};
+use indelible_domain::kernel::{Date, Decider, Exact, Id};
+use indelible_domain::wallets::{Event as Fact, Wallet as State};
 use indelible_domain::{Event, Recorded, Rejection};
 use serde::{Deserialize, Serialize};
 
@@ -10,33 +10,24 @@ use crate::{Page, Projection, Rows, Snapshot, ViewError};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Wallet {
     pub wallet: Id,
-    pub account: Id,
-    pub currency: Currency,
-    /// Lower numbers are burnt first.
-    pub priority: u32,
-    /// Every grant ever, oldest first, with what remains of it.
-    pub grants: Vec<Grant>,
-    /// Exact, less what corrections gave back.
-    pub burnt: Exact,
+    /// As the wallet's own facts make it; every grant ever, oldest first, with what remains of it.
+    pub state: State,
     /// The last day on which nothing usable was left.
     pub emptied_on: Option<Date>,
+    /// The last day on which the low level was crossed downwards.
+    pub ran_low_on: Option<Date>,
 }
 
 impl Wallet {
-    /// What can be used on a day.
-    pub fn balance(&self, on: Date) -> Result<Exact, ViewError> {
-        self.sum(|grant| grant.usable_on(on))
+    /// What can be used on a day, less what was burnt below zero.
+    pub fn balance(&self, on: Date) -> Exact {
+        self.state.balance(on)
     }
 
-    /// What was left of grants when they expired.
+    /// What was left of grants when they expired and is not closed yet.
     pub fn expired(&self, on: Date) -> Result<Exact, ViewError> {
-        self.sum(|grant| !grant.usable_on(on))
-    }
-
-    fn sum(&self, which: impl Fn(&Grant) -> bool) -> Result<Exact, ViewError> {
-        let mut grants = self.grants.iter().filter(|g| which(g));
-        grants
-            .try_fold(Exact::ZERO, |sum, grant| sum.plus(grant.remaining))
+        let mut gone = self.state.grants.iter().filter(|g| !g.usable_on(on));
+        gone.try_fold(Exact::ZERO, |sum, grant| sum.plus(grant.remaining))
             .map_err(figure)
     }
 }
@@ -54,7 +45,7 @@ fn figure(why: Rejection) -> ViewError {
 
 impl Projection for Wallets {
     const NAME: &'static str = "wallets/list";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const KINDS: &'static [&'static str] = &["wallet"];
 
     fn fold(rows: &mut Rows<'_>, recorded: &Recorded<Event>) -> Result<(), ViewError> {
@@ -62,39 +53,36 @@ impl Projection for Wallets {
             return Ok(());
         };
         let id = &recorded.id;
-        if let Fact::Opened(e) = fact {
-            let row = Wallet {
+        let mut row = match rows.get::<Wallet>(&key(id))? {
+            Some(row) => row,
+            None => Wallet {
                 wallet: id.clone(),
-                account: e.account.clone(),
-                currency: e.currency,
-                priority: e.priority,
-                grants: vec![],
-                burnt: Exact::ZERO,
+                state: State::default(),
                 emptied_on: None,
-            };
-            rows.put(&format!("a/{}/{:010}/{id}", e.account, e.priority), id)?;
-            return rows.put(&key(id), &row);
-        }
-        let Some(mut row) = rows.get::<Wallet>(&key(id))? else {
-            return Ok(());
+                ran_low_on: None,
+            },
         };
+        let before = (!row.state.account.is_empty()).then(|| place(id, &row.state));
+        State::evolve(&mut row.state, fact);
         match fact {
-            Fact::Opened(_) => {}
-            Fact::ToppedUp(e) => row.grants.push(e.grant.clone()),
-            Fact::Burnt(e) => {
-                row.burnt = row.burnt.plus(e.amount).map_err(figure)?;
-                for (grant, amount) in &e.parts {
-                    for grant in row.grants.iter_mut().filter(|g| g.id == *grant) {
-                        grant.remaining = grant.remaining.minus(*amount).map_err(figure)?;
-                    }
-                }
-            }
             Fact::Emptied(e) => row.emptied_on = Some(e.on),
-            // What is set aside lasts for seconds, and ends without a fact when its time is over: ask the ledger.
-            Fact::Held(_) | Fact::Released(_) => return Ok(()),
+            Fact::RanLow(e) => row.ran_low_on = Some(e.on),
+            _ => {}
+        }
+        let now = place(id, &row.state);
+        if before.as_ref() != Some(&now) {
+            if let Some(before) = before {
+                rows.remove(&before)?;
+            }
+            rows.put(&now, id)?;
         }
         rows.put(&key(id), &row)
     }
+}
+
+/// The row that finds a wallet among those of its account.
+fn place(id: &str, state: &State) -> String {
+    format!("a/{}/{:010}/{id}", state.account, state.terms.priority)
 }
 
 /// One wallet.

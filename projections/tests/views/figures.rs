@@ -338,11 +338,8 @@ fn a_wallet_shows_what_is_left_of_each_grant() {
             .expect("readable")
             .expect("known");
         // Ten minutes at 0.50 took all of it.
-        assert_eq!(wallet.burnt, exact(5, 1));
-        assert_eq!(
-            wallet.balance(day("2026-06-10")).expect("a sum"),
-            Exact::ZERO
-        );
+        assert_eq!(wallet.state.burnt, exact(5, 1));
+        assert_eq!(wallet.balance(day("2026-06-10")), Exact::ZERO);
         assert!(wallet.emptied_on.is_some());
         let own = wallets::list::page(s, Some("dora"), None, 10)
             .expect("readable")

@@ -9,7 +9,12 @@ pub(super) fn events() -> Vec<Event> {
         0 => Line::debit(account, money("1.19 EUR")),
         _ => Line::credit(account, money("1.19 EUR")),
     };
-    let lines = Ledger::ALL.into_iter().enumerate().map(side).collect();
+    // Those there were when the sample was stored: its bytes are frozen.
+    let codes = [
+        1000, 1200, 2100, 2150, 2200, 4000, 4100, 4200, 5100, 5200_u16,
+    ];
+    let accounts = codes.map(|code| Ledger::try_from(code).expect("an account"));
+    let lines = accounts.into_iter().enumerate().map(side).collect();
     let entry = Entry::balanced(
         date("2026-02-01"),
         "alice",

@@ -1,4 +1,4 @@
-//! Batches, what each of their records cost, and the wallets that paid for some.
+//! Batches and what each of their records cost.
 
 use super::{currency, date, days, decimal, instant, money, ratio, sealed};
 use indelible_domain::command::UsageCounts;
@@ -10,14 +10,13 @@ use indelible_domain::mediation::{Key, UsageRecord};
 use indelible_domain::usage::{
     self, Basis, Corrected, Correction, Meter, Part, Payer, Rated, RatedRecord, Reversed,
 };
-use indelible_domain::wallets::{self, Burnt, Emptied, Grant, Held, Opened, Released, ToppedUp};
 use indelible_domain::{Event, Rejection};
 
 pub(super) fn events() -> Vec<Event> {
-    [usage(), batches(), wallets()].concat()
+    [usage(), batches()].concat()
 }
 
-fn batch() -> String {
+pub(super) fn batch() -> String {
     "calls-2026-10-01".to_string()
 }
 
@@ -190,47 +189,4 @@ fn record(n: u8) -> UsageRecord {
         attributes: [("direction".to_string(), "mo".to_string())].into(),
         raw: Some(sealed()),
     }
-}
-
-fn wallets() -> Vec<Event> {
-    let events: Vec<wallets::Event> = vec![
-        Opened {
-            account: "alice".to_string(),
-            currency: currency("EUR"),
-            priority: 2,
-        }
-        .into(),
-        ToppedUp {
-            grant: Grant {
-                id: "top-up-1".to_string(),
-                amount: money("50.00 EUR"),
-                remaining: ratio(50, 1),
-                expires: Some(date("2027-10-01")),
-                at: instant("2026-10-01T00:00:00Z"),
-            },
-        }
-        .into(),
-        Burnt {
-            batch: batch(),
-            parts: vec![("top-up-1".to_string(), ratio(1, 20))],
-            amount: ratio(1, 20),
-            posted: money("0.05 EUR"),
-        }
-        .into(),
-        Emptied {
-            on: date("2026-10-31"),
-        }
-        .into(),
-        Held {
-            by: "gy-1/voice".to_string(),
-            parts: vec![("top-up-1".to_string(), ratio(3, 1))],
-            until: instant("2026-10-10T10:01:00Z"),
-        }
-        .into(),
-        Released {
-            by: "gy-1/voice".to_string(),
-        }
-        .into(),
-    ];
-    events.into_iter().map(Event::Wallet).collect()
 }

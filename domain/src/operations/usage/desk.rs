@@ -440,6 +440,14 @@ impl<'s, 'w> Desk<'s, 'w> {
         }
     }
 
+    /// Accounts whose usage was rated.
+    pub fn accounts(&self) -> Vec<Id> {
+        self.purses
+            .keys()
+            .map(|account| account.to_string())
+            .collect()
+    }
+
     /// What a batch that is received leads to.
     pub fn receive(
         mut self,

@@ -42,8 +42,12 @@ pub(super) fn ingest(session: &mut Session<'_>, intake: Intake) -> Result<Outcom
         desk.take(line);
     }
     let counts = desk.counts;
+    let accounts = desk.accounts();
     let plan = desk.receive(format, name, digest)?;
     plan.stage(session)?;
+    for account in accounts {
+        super::wallets::watch(session, &account)?;
+    }
     Ok(outcome(&batch, counts))
 }
 
@@ -82,7 +86,11 @@ pub(crate) fn react(session: &mut Session<'_>, fact: &Staged) -> Result<(), Reje
         for record in held {
             desk.release(record);
         }
+        let accounts = desk.accounts();
         desk.settle()?.stage(session)?;
+        for account in accounts {
+            super::wallets::watch(session, &account)?;
+        }
     }
     Ok(())
 }

@@ -9,7 +9,7 @@ use crate::rating::{Place, Tally};
 use crate::usage::{
     Basis, Command, Correction, Kept, Meter, Metered, Part, Payer, RatedRecord, Reversed, book,
 };
-use crate::wallets::Purse;
+use crate::wallets::{Purse, Target};
 use std::collections::HashMap;
 
 pub(super) struct Working<'s> {
@@ -144,10 +144,9 @@ impl<'s> Working<'s> {
             .and_then(|difference| self.pay(difference, place, purse));
         match done {
             Ok(payer) => {
-                let returned = if let Payer::Wallet(parts) = payer {
-                    parts
-                } else {
-                    vec![]
+                let returned = match payer {
+                    Payer::Invoice => vec![],
+                    Payer::Wallet(parts) | Payer::Split { parts, .. } => parts,
                 };
                 self.corrections.push(Correction {
                     key,
@@ -173,6 +172,11 @@ impl<'s> Working<'s> {
 
     pub fn charge(&self) -> &'s Usage {
         self.place.charge
+    }
+
+    /// What is to be paid here, as wallets see it.
+    pub fn target(&self) -> Target<'s> {
+        self.place.target()
     }
 
     /// A business date of this period.
@@ -253,16 +257,49 @@ impl<'s> Working<'s> {
         place: Place<'s>,
         purse: &mut Purse,
     ) -> Result<Payer, Rejection> {
-        if place.charge.pay == Pay::Invoice {
-            return Ok(Payer::Invoice);
-        }
-        let parts = if amount.is_negative() {
-            purse.give_back(amount.negated(), &self.paid, place.on)?
-        } else {
-            purse.draw(amount, place.on)?
+        let target = place.target();
+        let payer = match place.charge.pay {
+            Pay::Invoice => Payer::Invoice,
+            Pay::Wallet if amount.is_negative() => {
+                Payer::Wallet(purse.give_back(amount.negated(), &self.paid, place.on)?)
+            }
+            Pay::Wallet => Payer::Wallet(purse.draw(amount, place.on, &target)?),
+            Pay::WalletThenInvoice => self.split(amount, place, purse, &target)?,
         };
-        parts.iter().for_each(|p| book(&mut self.paid, p));
-        Ok(Payer::Wallet(parts))
+        for part in payer.parts() {
+            book(&mut self.paid, part);
+        }
+        Ok(payer)
+    }
+
+    /// Wallets pay first and get back last. The whole of `amount` is on the invoice's side of the meter already.
+    fn split(
+        &mut self,
+        amount: Exact,
+        place: Place<'s>,
+        purse: &mut Purse,
+        target: &Target<'_>,
+    ) -> Result<Payer, Rejection> {
+        let parts = if amount.is_negative() {
+            // What the invoice's side cannot give back, wallets get, as far as they paid here.
+            let mut parts = self.paid.iter().map(|p| p.amount);
+            let paid = parts.try_fold(Exact::ZERO, Exact::plus)?;
+            let back = self.tally.meter.amount.negated().min(paid);
+            if back > Exact::ZERO {
+                purse.give_back(back, &self.paid, place.on)?
+            } else {
+                vec![]
+            }
+        } else {
+            purse.draw_most(amount, place.on, target)?.0
+        };
+        let mut amounts = parts.iter().map(|p| p.amount);
+        let sum = amounts.try_fold(Exact::ZERO, Exact::plus)?;
+        self.tally.paid_by_wallets(sum)?;
+        Ok(Payer::Split {
+            parts,
+            rest: amount.minus(sum)?,
+        })
     }
 
     /// What the meter is to be told; nothing if every record was refused.

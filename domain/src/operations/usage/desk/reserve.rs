@@ -12,6 +12,7 @@ use crate::rating::tally::Use;
 use crate::rating::{self, Tally};
 use crate::reservations::{Living, Quota, Units, hold_id};
 use crate::usage;
+use crate::wallets::Target;
 
 /// A price that was told in advance.
 pub(in crate::operations) struct Priced<'s> {
@@ -23,6 +24,7 @@ pub(in crate::operations) struct Priced<'s> {
     pub cost: Exact,
     /// What wallets have for it.
     pub available: Exact,
+    target: Target<'s>,
 }
 
 impl<'s> Desk<'s, '_> {
@@ -54,20 +56,28 @@ impl<'s> Desk<'s, '_> {
         let used = Tally::new(place.charge, working.meter().clone())?
             .read(record.quantity, record.amount)?;
         let mut position = working.meter().clone();
+        let target = place.target();
+        let available = purse.available(place.on, &target)?;
         let cost = match place.charge.pay {
             Pay::Invoice => Exact::ZERO,
-            Pay::Wallet => {
+            Pay::Wallet | Pay::WalletThenInvoice => {
                 if depends_on_earlier(place.charge) {
                     for living in self.living.get(&meter).into_iter().flatten() {
                         position = quote(place.charge, &position, reserved(living))?.after;
                     }
                 }
-                quote(place.charge, &position, used)?.most
+                let most = quote(place.charge, &position, used)?.most;
+                // What wallets lack is for the invoice.
+                match place.charge.pay {
+                    Pay::WalletThenInvoice => most.min(available),
+                    _ => most,
+                }
             }
         };
         Ok(Priced {
             account,
-            available: purse.available(place.on)?,
+            available,
+            target,
             meter,
             on: place.on,
             units: used.units,
@@ -91,7 +101,7 @@ impl<'s> Desk<'s, '_> {
         let purse = self.purses.get_mut(priced.account);
         let purse = purse.ok_or_else(|| closed(&priced.meter))?;
         let hold = hold_id(session, service);
-        purse.hold(&hold, priced.cost, until, priced.on)?;
+        purse.hold(&hold, priced.cost, until, priced.on, &priced.target)?;
         let quota = Quota {
             meter: priced.meter.clone(),
             granted: Units {
@@ -218,14 +228,14 @@ impl<'s> Desk<'s, '_> {
         for (hold, _, _) in &costs {
             purse.release(hold)?;
         }
-        let on = working.on();
+        let (on, target) = (working.on(), working.target());
         for (hold, cost, until) in costs {
             let cost = if strict {
                 cost
             } else {
-                cost.min(purse.available(on)?)
+                cost.min(purse.available(on, &target)?)
             };
-            purse.hold(&hold, cost, until, on)?;
+            purse.hold(&hold, cost, until, on, &target)?;
         }
         Ok(())
     }
