@@ -1,6 +1,6 @@
 //! Batches and what each of their records cost.
 
-use super::{currency, date, days, decimal, instant, money, ratio, sealed};
+use super::{days, decimal, instant, ratio, sealed};
 use indelible_domain::command::UsageCounts;
 use indelible_domain::mediation::batch::{
     self, Conflict, Continued, Held, Listed, Received, Refused, Replaced, Settled, Superseded,
