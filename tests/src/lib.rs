@@ -1,4 +1,5 @@
 //! What the tests of the whole product share.
 
+pub mod conformance;
 pub mod faults;
 pub mod samples;

@@ -13,6 +13,8 @@ pub struct Scenario {
     pub title: String,
     pub source: Option<String>,
     pub notes: Vec<String>,
+    /// Why a figure is not that of the source, or the story is told another way.
+    pub adapted: Vec<String>,
     pub catalogs: Vec<Catalog>,
     /// Empty when the file names none; the runner then uses [`Entity::default`].
     pub entities: Vec<Entity>,

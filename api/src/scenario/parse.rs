@@ -77,6 +77,7 @@ fn header(lines: &mut Lines<'_>) -> Result<Scenario, Mistake> {
         title: words.collect::<Vec<_>>().join(" "),
         source: None,
         notes: Vec::new(),
+        adapted: Vec::new(),
         catalogs: Vec::new(),
         entities: Vec::new(),
         taxes: Vec::new(),
@@ -99,6 +100,10 @@ fn read(
         }
         Some(("note", rest)) => {
             scenario.notes.push(rest.trim().to_owned());
+            return Ok(());
+        }
+        Some(("adapted", rest)) => {
+            scenario.adapted.push(rest.trim().to_owned());
             return Ok(());
         }
         _ => {}
