@@ -2,7 +2,7 @@
 
 use crate::accounts::{AccountTerms, Buyer};
 use crate::catalog::Offer;
-use crate::entities::{EntityTerms, Retention};
+use crate::entities::{Closing, EntityTerms, Retention};
 use crate::kernel::{Date, Decimal, Id, Money, Personal, Purpose};
 use crate::mediation::Intake;
 use crate::messages;
@@ -28,6 +28,16 @@ pub enum Command {
     SetRetention {
         entity: Id,
         rule: Retention,
+    },
+    /// Closes the books of an entity for every day before the first open one.
+    ClosePeriod {
+        entity: Id,
+        closing: Closing,
+    },
+    ReopenPeriod {
+        entity: Id,
+        open_from: Date,
+        reason: String,
     },
     SetTaxRate(Rate),
     /// Publishes every offer that is new or differs from its newest version.

@@ -18,6 +18,8 @@ mod forgetting;
 mod ingest;
 #[path = "specs/journal.rs"]
 mod journal;
+#[path = "specs/periods.rs"]
+mod periods;
 #[path = "specs/prices.rs"]
 mod prices;
 #[path = "specs/purses.rs"]

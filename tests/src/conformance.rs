@@ -80,7 +80,10 @@ pub fn page(root: &Path, outcomes: &[Outcome]) -> Result<String, String> {
     if let Some(id) = elsewhere.keys().next() {
         return Err(format!("{id} is listed and belongs to no set"));
     }
-    let sums: Vec<String> = counts.iter().map(|(what, n)| format!("{n} {what}")).collect();
+    let sums: Vec<String> = counts
+        .iter()
+        .map(|(what, n)| format!("{n} {what}"))
+        .collect();
     Ok(format!(
         "# Conformance\n\n\
          Numeric cases that others published or that follow from a rule, and what became of them here. The sources are named; the\n\

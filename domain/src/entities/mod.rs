@@ -3,12 +3,14 @@
 //! - An entity is opened once; what it changes later applies from then on, and every document records what it used.
 //! - How long its documents must be kept is dated: a law that changes changes it for documents from a day on.
 
+pub mod periods;
 pub mod retention;
 
 use crate::events;
-use crate::kernel::{Currency, Decider, Rejection, Rounding, Zone};
+use crate::kernel::{Currency, Date, Decider, Rejection, Rounding, Zone};
 use serde::{Deserialize, Serialize};
 
+pub use periods::{Closing, Late, PeriodClosed, PeriodReopened};
 pub use retention::{Retention, RetentionSet};
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -17,6 +19,8 @@ pub struct LegalEntity {
     pub terms: EntityTerms,
     /// Ascending by the day from which they hold; empty: [`retention::DEFAULT_YEARS`].
     pub retention: Vec<Retention>,
+    /// None: nothing was ever closed.
+    pub closing: Option<Closing>,
 }
 
 /// What an entity sets for its accounts and documents.
@@ -52,6 +56,8 @@ events! {
         Opened = "opened" 1,
         Changed = "changed" 1,
         RetentionSet = "retention-set" 1,
+        PeriodClosed = "period-closed" 1,
+        PeriodReopened = "period-reopened" 1,
     }
 }
 
@@ -60,6 +66,15 @@ pub enum Command {
     Open(EntityTerms),
     Change(EntityTerms),
     SetRetention(Retention),
+    /// `today` in the entity's zone.
+    Close {
+        closing: Closing,
+        today: Date,
+    },
+    Reopen {
+        open_from: Date,
+        reason: String,
+    },
 }
 
 impl Decider for LegalEntity {
@@ -85,6 +100,12 @@ impl Decider for LegalEntity {
                 "this legal entity was never opened",
             )),
             Command::SetRetention(rule) => retention::set(&state.retention, rule),
+            Command::Close { .. } | Command::Reopen { .. } if !state.open => Err(Rejection::new(
+                "ENTITY_UNKNOWN",
+                "this legal entity was never opened",
+            )),
+            Command::Close { closing, today } => periods::close(state, closing, today),
+            Command::Reopen { open_from, reason } => periods::reopen(state, open_from, reason),
         }
     }
 
@@ -94,6 +115,8 @@ impl Decider for LegalEntity {
             Event::Opened(e) => state.terms = e.terms.clone(),
             Event::Changed(e) => state.terms = e.terms.clone(),
             Event::RetentionSet(e) => retention::evolve(&mut state.retention, e.rule),
+            Event::PeriodClosed(e) => state.closing = Some(e.closing),
+            Event::PeriodReopened(e) => state.closing = Some(e.closing),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Ledger accounts, and the entry that cannot exist unbalanced.
 
+use crate::entities::Closing;
 use crate::kernel::{Currency, Date, Id, Money, Rejection};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -185,6 +186,18 @@ impl Entry {
             text,
             lines,
         })
+    }
+
+    /// The same entry on the day on which a legal entity's books take it; its text says where it belonged.
+    ///
+    /// PERIOD_CLOSED where late postings are refused.
+    pub fn in_open_period(mut self, closing: Option<Closing>) -> Result<Entry, Rejection> {
+        let day = closing.map_or(Ok(self.on), |closing| closing.posting_day(self.on))?;
+        if day != self.on {
+            self.text = format!("{} (of {}, which is closed)", self.text, self.on);
+            self.on = day;
+        }
+        Ok(self)
     }
 
     /// The posting date.

@@ -3,11 +3,13 @@
 //! Stream id: `entity/yyyy-mm` of the posting date. Which fact posts what is one table: `posting`.
 //!
 //! - An entry balances per currency before it exists (policy 31).
+//! - Nothing is posted into a closed period; what is moved for that says so in its text (policy 31).
 //! - The receivable account equals Σ open items of all accounts, the customer-credit account Σ unapplied credit.
 
 mod entry;
 pub mod posting;
 
+use crate::entities::LegalEntity;
 use crate::events;
 use crate::kernel::{Currency, Date, Decider, Id, Money, Rejection};
 use crate::session::{Session, Staged};
@@ -101,6 +103,7 @@ fn add(balances: &mut Vec<Balance>, account: Ledger, debit: Money, credit: Money
 /// Posts what a fact means for the books.
 pub fn react(session: &mut Session<'_>, fact: &Staged) -> Result<(), Rejection> {
     if let Some((entity, entry)) = posting::entry(session, fact)? {
+        let entry = entry.in_open_period(session.get::<LegalEntity>(&entity)?.closing)?;
         session.decide::<Journal>(&id(&entity, entry.on()), Command::Post(entry))?;
     }
     Ok(())

@@ -3,8 +3,8 @@
 use super::{account_terms, entity_terms};
 use crate::accounts::{Account, AccountTerms, Command};
 use crate::command::Outcome;
-use crate::entities::{self, EntityTerms, LegalEntity, Retention};
-use crate::kernel::{Rejection, check_id};
+use crate::entities::{self, Closing, EntityTerms, LegalEntity, Retention};
+use crate::kernel::{Date, Rejection, check_id};
 use crate::session::Session;
 
 pub(super) fn open_entity(
@@ -32,6 +32,26 @@ pub(super) fn set_retention(
     rule: Retention,
 ) -> Result<Outcome, Rejection> {
     session.decide::<LegalEntity>(entity, entities::Command::SetRetention(rule))?;
+    Ok(Outcome::of("entity", entity))
+}
+
+pub(super) fn close_period(
+    session: &mut Session<'_>,
+    entity: &str,
+    closing: Closing,
+) -> Result<Outcome, Rejection> {
+    let today = session.today(&entity_terms(session, entity)?.zone);
+    session.decide::<LegalEntity>(entity, entities::Command::Close { closing, today })?;
+    Ok(Outcome::of("entity", entity))
+}
+
+pub(super) fn reopen_period(
+    session: &mut Session<'_>,
+    entity: &str,
+    open_from: Date,
+    reason: String,
+) -> Result<Outcome, Rejection> {
+    session.decide::<LegalEntity>(entity, entities::Command::Reopen { open_from, reason })?;
     Ok(Outcome::of("entity", entity))
 }
 

@@ -39,6 +39,14 @@ fn handle(session: &mut Session<'_>, command: Command) -> Result<Outcome, Reject
         Command::OpenEntity { entity, terms } => accounts::open_entity(session, &entity, terms),
         Command::ChangeEntity { entity, terms } => accounts::change_entity(session, &entity, terms),
         Command::SetRetention { entity, rule } => accounts::set_retention(session, &entity, rule),
+        Command::ClosePeriod { entity, closing } => {
+            accounts::close_period(session, &entity, closing)
+        }
+        Command::ReopenPeriod {
+            entity,
+            open_from,
+            reason,
+        } => accounts::reopen_period(session, &entity, open_from, reason),
         Command::SetTaxRate(rate) => catalog::set_tax_rate(session, rate),
         Command::ApplyCatalog { offers } => catalog::apply(session, offers),
         Command::ClassifyOffer {
