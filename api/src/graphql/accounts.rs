@@ -17,6 +17,7 @@ use super::invoices::Invoice;
 use super::messages::Channel;
 use super::page::{self, Cursor};
 use super::payments::{Balance, Payment};
+use super::periods::ClosedPeriods;
 use super::subscriptions::Subscription;
 use super::wallets::Wallet;
 use super::{dunning, errors, ids};
@@ -309,6 +310,11 @@ impl LegalEntity {
     async fn retention(&self) -> Vec<Retention> {
         let rules = self.state.state.retention.iter();
         rules.copied().map(Retention::from).collect()
+    }
+
+    /// Where its open accounting periods begin; none: nothing was ever closed.
+    async fn closed_periods(&self) -> Option<ClosedPeriods> {
+        self.state.state.closing.map(ClosedPeriods::from)
     }
 }
 

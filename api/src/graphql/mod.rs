@@ -25,6 +25,7 @@ pub(crate) mod log;
 mod messages;
 mod page;
 mod payments;
+mod periods;
 mod position;
 mod proofs;
 mod reports;
@@ -66,6 +67,7 @@ pub struct Mutation(
     charges::ChargeMutations,
     dunning::DunningMutations,
     forget::PersonalDataMutations,
+    periods::PeriodMutations,
     invoices::InvoiceMutations,
     payments::PaymentMutations,
     subscriptions::SubscriptionMutations,

@@ -7,7 +7,7 @@ use indelible_domain::catalog::{
     self, Aggregate, Align, Anchor, Dynamic, Moment, Offer, OneOff, Package, Pay, Percentage,
     Price, Prorate, RateTier, Recurring, Tier, Timing, Usage, Window,
 };
-use indelible_domain::entities::{self, EntityTerms, Retention};
+use indelible_domain::entities::{self, Closing, EntityTerms, Late, Retention};
 use indelible_domain::kernel::{Purpose, Rounding, Span};
 use indelible_domain::messages::Channel;
 use indelible_domain::taxes::{self, Rate};
@@ -35,6 +35,25 @@ pub(super) fn events() -> Vec<Event> {
             }
             .into(),
         ),
+        Event::Entity(
+            entities::PeriodClosed {
+                closing: Closing {
+                    open_from: date("2026-10-01"),
+                    late: Late::FirstWeekday(7),
+                },
+            }
+            .into(),
+        ),
+        Event::Entity(
+            entities::PeriodReopened {
+                closing: Closing {
+                    open_from: date("2026-09-15"),
+                    late: Late::Day(31),
+                },
+                reason: "audit of September".to_string(),
+            }
+            .into(),
+        ),
         Event::Tax(
             taxes::RateSet {
                 rate: Rate {
@@ -50,6 +69,13 @@ pub(super) fn events() -> Vec<Event> {
             .into(),
         ),
         Event::Catalog(catalog::OfferPublished { offer: offer() }.into()),
+        Event::Catalog(
+            catalog::OfferClassified {
+                offer: offer().code,
+                product_line: "mobile".to_string(),
+            }
+            .into(),
+        ),
         Event::Account(accounts::Opened { terms: account() }.into()),
         Event::Account(
             accounts::Changed {

@@ -249,6 +249,42 @@ async fn aging_is_cut_as_asked_and_a_statement_ends_with_the_balance() {
 }
 
 #[tokio::test]
+async fn books_that_are_closed_take_nothing_until_they_are_opened_again() {
+    let (shop, _) = overdue().await;
+    let close = r#"mutation($key: String!, $from: Date!, $late: LatePostings!) {
+        closePeriod(idempotencyKey: $key, input: { entity: "acme", openFrom: $from, late: $late }) {
+            entity { closedPeriods { openFrom late number } } } }"#;
+    let closed = shop
+        .acme
+        .data(
+            close,
+            json!({ "key": "close", "from": "2026-04-01", "late": "REFUSE" }),
+        )
+        .await;
+    assert_eq!(
+        closed["closePeriod"]["entity"]["closedPeriods"],
+        json!({ "openFrom": "2026-04-01", "late": "REFUSE", "number": null })
+    );
+    let pay = r#"mutation { recordPayment(idempotencyKey: "p", input: { id: "p1", account: "alice", amount: "36.00 EUR" })
+        { receipt { position } } }"#;
+    let refused = shop.acme.error(pay, json!({})).await;
+    assert_eq!(refused["extensions"]["code"], "PERIOD_CLOSED");
+    let too_far = json!({ "key": "far", "from": "2026-05-01", "late": "FIRST_DAY" });
+    let refused = shop.acme.error(close, too_far).await;
+    assert_eq!(refused["extensions"]["code"], "PERIOD_NOT_OVER");
+    shop.acme
+        .data(
+            r#"mutation { reopenPeriod(idempotencyKey: "open", input: { entity: "acme", openFrom: "2026-03-01", reason: "a payment is late" })
+                { entity { closedPeriods { openFrom } } } }"#,
+            json!({}),
+        )
+        .await;
+    shop.acme
+        .data(&pay.replace("\"p\"", "\"again\""), json!({}))
+        .await;
+}
+
+#[tokio::test]
 async fn the_reports_of_another_tenant_are_empty() {
     let (shop, _) = overdue().await;
     let query = r#"{
