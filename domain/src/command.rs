@@ -1,6 +1,7 @@
 //! Everything that can be asked of the ledger. GraphQL, the command line, scenarios and the demo all speak this.
 
 use crate::accounts::{AccountTerms, Buyer};
+use crate::bank::{Balance, Part, Terms, statement};
 use crate::catalog::Offer;
 use crate::entities::{Closing, EntityTerms, Retention};
 use crate::kernel::{Date, Decimal, Id, Money, Personal, Purpose};
@@ -206,6 +207,40 @@ pub enum Command {
         account: Id,
         automatic: Option<bool>,
     },
+    /// An account of a legal entity at a bank.
+    OpenBankAccount {
+        bank: Id,
+        terms: Box<Terms>,
+    },
+    ChangeBankAccount {
+        bank: Id,
+        terms: Box<Terms>,
+    },
+    /// A statement, or a part of a large one; taken once, whatever brings it again.
+    ImportStatement(Box<ImportStatement>),
+    /// A person dealt with a part of a bank entry that waited for one.
+    CloseBankEntry {
+        entry: Id,
+        part: u32,
+        note: String,
+    },
+    /// Puts collections that wait for it into one file of direct debits. `on` none: as early as can be.
+    DrawDebits {
+        file: Id,
+        bank: Id,
+        on: Option<Date>,
+    },
+    /// Puts money that goes back by transfer into one file.
+    DrawTransfers {
+        file: Id,
+        bank: Id,
+        on: Option<Date>,
+    },
+    /// The file never reached the bank: what is in it waits for another one.
+    WithdrawBankFile {
+        file: Id,
+        reason: String,
+    },
     RecordPayment(RecordPayment),
     /// Money that came in, from wherever: its account is found by what is known of it, or it waits unallocated.
     ReceiveCash(Box<ReceiveCash>),
@@ -389,6 +424,50 @@ pub struct ReceiveCash {
     pub payer: Option<String>,
     /// transfer, cash, …
     pub method: String,
+}
+
+/// What a bank says happened on an account; texts of payers are sealed at the edge.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ImportStatement {
+    /// IBAN, or what else the bank calls the account.
+    pub number: String,
+    pub kind: statement::Kind,
+    /// What the bank calls the statement.
+    pub name: String,
+    /// Of everything it says.
+    pub digest: [u8; 16],
+    pub opening: Option<Balance>,
+    pub closing: Option<Balance>,
+    /// Which part this is, from 1, and how many there are.
+    pub part: u32,
+    pub parts: u32,
+    pub entries: Vec<ReceivedEntry>,
+}
+
+/// One booked entry of a statement.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ReceivedEntry {
+    /// The same whenever a message brings this entry again.
+    pub key: [u8; 16],
+    /// False: nothing tells it from other entries, in whatever message they come.
+    pub referenced: bool,
+    /// Positive: money came in.
+    pub amount: Money,
+    pub reversal: bool,
+    pub booked: Date,
+    pub value: Date,
+    pub code: String,
+    pub parts: Vec<ReceivedPart>,
+}
+
+/// One transaction of an entry. What is stored of it is `part`; the rest is used and left.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ReceivedPart {
+    pub part: Part,
+    /// What the payer wrote, to find whose money it is.
+    pub reference: String,
+    /// Keyed hash of the other side's bank account.
+    pub payer: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

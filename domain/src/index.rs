@@ -34,6 +34,7 @@ pub struct Index {
     /// Accounts by the keyed hash of the bank account that paid for them.
     pub paid_from: BTreeMap<String, BTreeSet<Id>>,
     pub wallets_of: BTreeMap<Id, BTreeSet<Id>>,
+    pub bank: crate::bank::BankIndex,
     /// Every accepted usage record by its key: the memory across files, channels and restarts.
     pub seen: SeenKeys,
     /// Batches with records that wait for an access; may name batches whose records wait no longer.
@@ -101,6 +102,9 @@ impl Index {
             Event::Batch(mediation::Event::Received(e)) => self.listed(id, &e.listed),
             Event::Batch(mediation::Event::Continued(e)) => self.listed(id, &e.listed),
             Event::Message(e) => self.outbox.apply(id, e),
+            Event::BankAccount(e) => self.bank.account(id, e),
+            Event::BankEntry(e) => self.bank.entry(id, e),
+            Event::BankFile(e) => self.bank.file(id, e),
             _ => {}
         }
     }

@@ -5,6 +5,7 @@
 
 pub mod accounts;
 pub mod audit;
+pub mod bank;
 pub mod cash;
 pub mod catalog;
 pub mod charges;

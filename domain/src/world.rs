@@ -161,6 +161,10 @@ nouns! {
     Message in messages: messages::Message, kind "message", event crate::messages::Event;
     Run in runs: runs::BillRun, kind "bill-run", event crate::runs::Event;
     Journal in journals: journal::Journal, kind "journal", event crate::journal::Event;
+    BankAccount in bank_accounts: bank::BankAccount, kind "bank-account", event crate::bank::account::Event;
+    BankStatement in bank_statements: bank::Statement, kind "bank-statement", event crate::bank::statement::Event;
+    BankEntry in bank_entries: bank::Entry, kind "bank-entry", event crate::bank::entry::Event;
+    BankFile in bank_files: bank::BankFile, kind "bank-file", event crate::bank::file::Event;
 }
 
 /// One tenant: its aggregates, the indexes over them, and what is to be done for them.

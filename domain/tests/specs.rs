@@ -2,6 +2,8 @@
 
 #[path = "specs/agenda.rs"]
 mod agenda;
+#[path = "specs/bank.rs"]
+mod bank;
 #[path = "specs/book.rs"]
 mod book;
 #[path = "specs/cash.rs"]

@@ -1,6 +1,7 @@
 //! One command → decisions of one or more aggregates, staged in a session. One file per noun.
 
 mod accounts;
+mod bank;
 mod billing;
 pub(crate) mod cash;
 mod catalog;
@@ -153,6 +154,15 @@ fn handle(session: &mut Session<'_>, command: Command) -> Result<Outcome, Reject
         Command::SetAutomaticCollection { account, automatic } => {
             methods::set_automatic(session, &account, automatic)
         }
+        Command::OpenBankAccount { bank, terms } => bank::open(session, &bank, *terms),
+        Command::ChangeBankAccount { bank, terms } => bank::change(session, &bank, *terms),
+        Command::ImportStatement(statement) => bank::import(session, *statement),
+        Command::CloseBankEntry { entry, part, note } => bank::close(session, &entry, part, note),
+        Command::DrawDebits { file, bank, on } => bank::draw_debits(session, &file, &bank, on),
+        Command::DrawTransfers { file, bank, on } => {
+            bank::draw_transfers(session, &file, &bank, on)
+        }
+        Command::WithdrawBankFile { file, reason } => bank::withdraw(session, &file, reason),
         Command::RecordPayment(payment) => payments::record(session, payment),
         Command::ReceiveCash(ask) => cash::receive(session, *ask),
         Command::AllocateCash {

@@ -1,0 +1,226 @@
+//! Files out: which payments go into one, and when their money moves.
+
+use super::bank_terms;
+use crate::accounts::AccountTerms;
+use crate::bank::file::{self, Command, FILE_ID_MAX, ITEMS_MAX};
+use crate::bank::{BankFile, Item, Order, Sequence, Terms, end_to_end, target};
+use crate::command::Outcome;
+use crate::kernel::{Date, Id, Rejection, check_id};
+use crate::methods::{Kind, Mandate, Means, Methods, Scheme};
+use crate::operations::{account_terms, entity_terms};
+use crate::payments::{Payment, Stage};
+use crate::session::Session;
+use std::collections::BTreeMap;
+
+/// What makes a batch: its bookings have these in common (pain.008 states them once for each batch).
+type Batch = (u8, Sequence, Date);
+
+pub(in crate::operations) fn draw_debits(
+    session: &mut Session<'_>,
+    file: &str,
+    bank: &str,
+    on: Option<Date>,
+) -> Result<Outcome, Rejection> {
+    let terms = bank_terms(session, bank)?;
+    if terms.creditor_id.is_none() {
+        return Err(Rejection::new(
+            "CREDITOR_ID_MISSING",
+            format!("bank account {bank} has no creditor identifier: it cannot collect"),
+        ));
+    }
+    let on = day(session, &terms, on)?;
+    let waiting = waiting(session, &terms);
+    let mut firsts = Vec::new();
+    let mut items: Vec<Item> = Vec::new();
+    for (payment, mandate) in waiting.iter().take(ITEMS_MAX) {
+        let state = session.get::<Payment>(payment)?;
+        let drawn = &session.index().bank.mandates;
+        let first = !drawn.contains(&mandate.reference) && !firsts.contains(&mandate.reference);
+        if first {
+            firsts.push(mandate.reference.clone());
+        }
+        items.push(Item {
+            payment: payment.clone(),
+            end_to_end: reference(payment, state),
+            amount: state.amount,
+            on: due(state).map_or(on, |due| on.max(target::next(due))),
+            text: text(state),
+            batch: 0,
+            order: Order::Debit {
+                mandate: mandate.reference.clone(),
+                signed: mandate.signed,
+                scheme: mandate.scheme,
+                sequence: if first {
+                    Sequence::First
+                } else {
+                    Sequence::Recurring
+                },
+            },
+            account: mandate.bank.clone(),
+        });
+    }
+    let left = waiting.len().saturating_sub(items.len());
+    draw(session, file, bank, items, left)
+}
+
+/// Numbers the batches in the order of what makes them, so that the same payments make the same file.
+fn draw(
+    session: &mut Session<'_>,
+    file: &str,
+    bank: &str,
+    mut items: Vec<Item>,
+    left: usize,
+) -> Result<Outcome, Rejection> {
+    check_id("file", file)?;
+    if file.len() > FILE_ID_MAX || file.contains('_') {
+        return Err(Rejection::new(
+            "ID_INVALID",
+            format!("banks take file ids of at most {FILE_ID_MAX} characters without _"),
+        ));
+    }
+    if items.is_empty() {
+        return Err(Rejection::new(
+            "NOTHING_TO_DRAW",
+            format!("nothing waits for a file of bank account {bank}"),
+        ));
+    }
+    let mut batches: BTreeMap<Batch, u32> = items.iter().map(|i| (batch(i), 0)).collect();
+    for (number, batch) in (1..).zip(batches.values_mut()) {
+        *batch = number;
+    }
+    for item in &mut items {
+        item.batch = batches.get(&batch(item)).copied().unwrap_or_default();
+    }
+    let drawn = file::Drawn {
+        bank: bank.to_string(),
+        at: session.now(),
+        items,
+    };
+    session.decide::<BankFile>(file, Command::Draw(drawn))?;
+    Ok(Outcome {
+        left: left as u64,
+        ..Outcome::of("bank-file", file)
+    })
+}
+
+fn batch(item: &Item) -> Batch {
+    match item.order {
+        Order::Debit {
+            scheme, sequence, ..
+        } => {
+            let scheme = match scheme {
+                Scheme::Core => 0,
+                Scheme::B2b => 1,
+            };
+            (scheme, sequence, item.on)
+        }
+        Order::Transfer { .. } => (0, Sequence::Recurring, item.on),
+    }
+}
+
+/// The day money moves: a day on which banks settle, with the lead time the bank asks for.
+fn day(session: &Session<'_>, terms: &Terms, asked: Option<Date>) -> Result<Date, Rejection> {
+    let today = session.today(&entity_terms(session, &terms.entity)?.zone);
+    let earliest = target::after(today, terms.lead_days);
+    match asked {
+        None => Ok(earliest),
+        Some(on) if on >= earliest && target::is_open(on) => Ok(on),
+        Some(on) => Err(Rejection::new(
+            "COLLECTION_DATE",
+            format!(
+                "on {on} banks do not settle, or it is before {earliest}, the earliest day with a lead time of {} days",
+                terms.lead_days
+            ),
+        )),
+    }
+}
+
+/// Collections that wait for a file of this bank account, in the order of their ids.
+fn waiting(session: &Session<'_>, terms: &Terms) -> Vec<(Id, Mandate)> {
+    let ids = session.ids::<Payment>("");
+    let mut found = Vec::new();
+    for id in ids {
+        let Some(payment) = session.find::<Payment>(&id).map(|e| &e.state) else {
+            continue;
+        };
+        if payment.stage != Stage::Pending || payment.method != Kind::DirectDebit.name() {
+            continue;
+        }
+        let drawn = &session.index().bank.drawn;
+        let fits = |account: &AccountTerms| {
+            account.entity == terms.entity && payment.amount.currency == terms.currency
+        };
+        let account = account_terms(session, &payment.account).ok();
+        if drawn.contains_key(&reference(&id, payment)) || !account.as_ref().is_some_and(fits) {
+            continue;
+        }
+        if let Some(mandate) = mandate(session, payment) {
+            found.push((id, mandate));
+        }
+    }
+    found
+}
+
+/// The mandate a payment is collected on.
+fn mandate(session: &Session<'_>, payment: &Payment) -> Option<Mandate> {
+    let methods = &session.find::<Methods>(&payment.account)?.state;
+    methods
+        .methods
+        .iter()
+        .find_map(|method| match &method.means {
+            Means::DirectDebit(mandate) if method.blocked.is_none() => Some(mandate.clone()),
+            _ => None,
+        })
+}
+
+/// What the bank calls a payment.
+fn reference(id: &str, _payment: &Payment) -> String {
+    end_to_end(id)
+}
+
+fn due(_payment: &Payment) -> Option<Date> {
+    None
+}
+
+fn text(payment: &Payment) -> String {
+    payment.invoice.clone().unwrap_or_default()
+}
+
+pub(in crate::operations) fn draw_transfers(
+    session: &mut Session<'_>,
+    file: &str,
+    bank: &str,
+    on: Option<Date>,
+) -> Result<Outcome, Rejection> {
+    let terms = bank_terms(session, bank)?;
+    let _ = day(session, &terms, on)?;
+    draw(session, file, bank, Vec::new(), 0)
+}
+
+/// Only while nothing of it was booked.
+pub(in crate::operations) fn withdraw(
+    session: &mut Session<'_>,
+    file: &str,
+    reason: String,
+) -> Result<Outcome, Rejection> {
+    let items = session
+        .find::<BankFile>(file)
+        .map(|e| e.state.items.clone());
+    for item in items.unwrap_or_default() {
+        let stage = session
+            .find::<Payment>(&item.payment)
+            .map(|e| e.state.stage);
+        let open = stage == Some(Stage::Pending);
+        if matches!(item.order, Order::Debit { .. }) && !open {
+            return Err(Rejection::new(
+                "BANK_FILE_BOOKED",
+                format!(
+                    "payment {} of file {file} does not wait any more: the bank had the file",
+                    item.payment
+                ),
+            ));
+        }
+    }
+    session.decide::<BankFile>(file, Command::Withdraw { reason })?;
+    Ok(Outcome::of("bank-file", file))
+}
