@@ -4,6 +4,8 @@
 mod agenda;
 #[path = "specs/bank.rs"]
 mod bank;
+#[path = "specs/bank_files.rs"]
+mod bank_files;
 #[path = "specs/book.rs"]
 mod book;
 #[path = "specs/cash.rs"]

@@ -89,7 +89,7 @@ pub enum Command {
 
 impl BankFile {
     /// Items of a batch, by the batch's id in the file.
-    pub fn batch<'a>(&'a self, number: u32) -> impl Iterator<Item = &'a Item> {
+    pub fn batch(&self, number: u32) -> impl Iterator<Item = &Item> {
         self.items.iter().filter(move |item| item.batch == number)
     }
 }

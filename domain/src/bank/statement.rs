@@ -30,6 +30,14 @@ pub struct Gap {
     pub found: Money,
 }
 
+/// What the account held before and after, where the message says so.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Balances {
+    pub opening: Option<Balance>,
+    pub closing: Option<Balance>,
+    pub gap: Option<Gap>,
+}
+
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Statement {
     pub bank: Id,
@@ -38,9 +46,7 @@ pub struct Statement {
     pub name: String,
     #[serde(with = "key")]
     pub digest: [u8; 16],
-    pub opening: Option<Balance>,
-    pub closing: Option<Balance>,
-    pub gap: Option<Gap>,
+    pub balances: Box<Balances>,
     /// Parts that large statements are taken in, counted from 1.
     pub parts: u32,
     pub taken: BTreeSet<u32>,
@@ -67,9 +73,7 @@ pub struct Opened {
     /// Of everything the statement says, so that another content under the same name is noticed.
     #[serde(with = "key")]
     pub digest: [u8; 16],
-    pub opening: Option<Balance>,
-    pub closing: Option<Balance>,
-    pub gap: Option<Gap>,
+    pub balances: Box<Balances>,
     pub parts: u32,
 }
 
@@ -91,7 +95,7 @@ events! {
 #[derive(Clone, Debug)]
 pub enum Command {
     /// Opens it, or checks that what is known is the same.
-    Open(Opened),
+    Open(Box<Opened>),
     Take(Taken),
 }
 
@@ -120,7 +124,7 @@ impl Decider for Statement {
 
     fn decide(state: &Statement, command: Command) -> Result<Vec<Event>, Rejection> {
         match command {
-            Command::Open(opened) if state.parts == 0 => Ok(vec![opened.into()]),
+            Command::Open(opened) if state.parts == 0 => Ok(vec![(*opened).into()]),
             Command::Open(again) if again.digest == state.digest && again.parts == state.parts => {
                 Ok(vec![])
             }
@@ -153,9 +157,7 @@ impl Decider for Statement {
                     kind: e.kind,
                     name: e.name.clone(),
                     digest: e.digest,
-                    opening: e.opening,
-                    closing: e.closing,
-                    gap: e.gap,
+                    balances: e.balances.clone(),
                     parts: e.parts,
                     taken: BTreeSet::new(),
                     counts: Counts::default(),

@@ -2,7 +2,7 @@
 
 use super::{bank_terms, follow};
 use crate::bank::entry::{Booked, Command as EntryCommand, Part};
-use crate::bank::statement::{Command, Counts, Kind, Opened};
+use crate::bank::statement::{Balances, Command, Counts, Kind, Opened};
 use crate::bank::{BankAccount, Entry, Gap, Statement, Taken, account, entry, statement};
 use crate::command::{ImportStatement, Outcome, ReceivedEntry};
 use crate::kernel::{Id, Rejection};
@@ -88,12 +88,14 @@ fn open(
         kind: ask.kind,
         name: ask.name.clone(),
         digest: ask.digest,
-        opening: ask.opening,
-        closing: ask.closing,
-        gap,
+        balances: Box::new(Balances {
+            opening: ask.opening,
+            closing: ask.closing,
+            gap,
+        }),
         parts: ask.parts,
     };
-    session.decide::<Statement>(id, Command::Open(opened))?;
+    session.decide::<Statement>(id, Command::Open(Box::new(opened)))?;
     Ok(())
 }
 
