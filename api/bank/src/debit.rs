@@ -1,6 +1,6 @@
 //! SEPA direct debits: pain.008, CORE and B2B.
 //!
-//! - Transactions of one scheme, sequence and collection day make one batch.
+//! - Transactions of one scheme, sequence and collection day make one batch; the caller numbers the batches.
 //! - Each identification is unique within the file and comes from the caller; end-to-end ids are what returns come back with.
 
 use crate::message::{self, Party, Sum};
@@ -36,14 +36,14 @@ impl Edition {
 }
 
 /// The SEPA scheme a mandate is of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scheme {
     Core,
     B2b,
 }
 
 /// Where a collection stands in the life of its mandate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sequence {
     First,
     Recurring,
@@ -89,6 +89,8 @@ pub struct DebitFile {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Collection {
     pub end_to_end: String,
+    /// Number of its batch, from 1: collections of one batch share scheme, sequence and day.
+    pub batch: u32,
     pub amount: Money,
     pub scheme: Scheme,
     pub sequence: Sequence,
@@ -101,7 +103,7 @@ pub struct Collection {
     pub remittance: Remittance,
 }
 
-type Batches<'a> = BTreeMap<(Scheme, Sequence, Date), Vec<(&'a Collection, Party)>>;
+type Batches<'a> = BTreeMap<u32, Vec<(&'a Collection, Party)>>;
 
 /// Writes a pain.008.
 ///
@@ -110,7 +112,10 @@ type Batches<'a> = BTreeMap<(Scheme, Sequence, Date), Vec<(&'a Collection, Party
 pub fn write(file: &DebitFile, edition: Edition) -> Result<String, Fault> {
     // The batch id adds "-" and up to three digits.
     ident::check_id("message id", &file.message)?;
-    ident::check_id("batch id", &batch_id(&file.message, 999))?;
+    ident::check_id(
+        "batch id",
+        &message::batch_id(&file.message, message::BATCHES_MAX),
+    )?;
     message::check_count(file.collections.len())?;
     let creditor = Party::check(&file.creditor)?;
     let creditor_id = ident::creditor(&file.creditor_id)?;
@@ -119,10 +124,10 @@ pub fn write(file: &DebitFile, edition: Edition) -> Result<String, Fault> {
     Ok(Document::write(edition.namespace(), |d| {
         d.within("CstmrDrctDbtInitn", |d| {
             message::header(d, &file.message, file.created, &sum, &creditor);
-            for (n, (key, batch)) in batches.iter().enumerate() {
-                let id = batch_id(&file.message, n + 1);
+            for (number, batch) in &batches {
+                let id = message::batch_id(&file.message, *number);
                 d.within("PmtInf", |d| {
-                    head(d, &id, *key, batch, &creditor, &creditor_id, edition);
+                    head(d, &id, batch, &creditor, &creditor_id, edition);
                     for (collection, debtor) in batch {
                         transaction(d, collection, debtor, edition);
                     }
@@ -130,10 +135,6 @@ pub fn write(file: &DebitFile, edition: Edition) -> Result<String, Fault> {
             }
         });
     }))
-}
-
-fn batch_id(message: &str, number: usize) -> String {
-    format!("{message}-{number}")
 }
 
 fn batches(collections: &[Collection]) -> Result<Batches<'_>, Fault> {
@@ -153,9 +154,13 @@ fn batches(collections: &[Collection]) -> Result<Batches<'_>, Fault> {
                 ),
             ));
         }
-        let key = (collection.scheme, collection.sequence, collection.on);
-        let debtor = Party::check(&collection.debtor)?;
-        batches.entry(key).or_default().push((collection, debtor));
+        let batch = batches.entry(collection.batch).or_default();
+        let key = |c: &Collection| (c.scheme, c.sequence, c.on);
+        let alike = batch
+            .first()
+            .is_none_or(|(first, _)| key(first) == key(collection));
+        message::check_batch(collection.batch, alike)?;
+        batch.push((collection, Party::check(&collection.debtor)?));
     }
     Ok(batches)
 }
@@ -163,22 +168,24 @@ fn batches(collections: &[Collection]) -> Result<Batches<'_>, Fault> {
 fn head(
     d: &mut Document,
     id: &str,
-    (scheme, sequence, on): (Scheme, Sequence, Date),
     batch: &[(&Collection, Party)],
     creditor: &Party,
     creditor_id: &str,
     edition: Edition,
 ) {
+    let Some((first, _)) = batch.first() else {
+        return;
+    };
     d.leaf("PmtInfId", id);
     d.leaf("PmtMtd", "DD");
     d.leaf("BtchBookg", "true");
     Sum::of(batch.iter().map(|(c, _)| &c.amount)).write(d);
     d.within("PmtTpInf", |d| {
         d.leaf("SvcLvl/Cd", "SEPA");
-        d.leaf("LclInstrm/Cd", scheme.code());
-        d.leaf("SeqTp", sequence.code());
+        d.leaf("LclInstrm/Cd", first.scheme.code());
+        d.leaf("SeqTp", first.sequence.code());
     });
-    d.leaf("ReqdColltnDt", &message::date(on));
+    d.leaf("ReqdColltnDt", &message::date(first.on));
     creditor.name(d, "Cdtr");
     creditor.account(d, "CdtrAcct");
     creditor.bank(d, "CdtrAgt", edition.bic());

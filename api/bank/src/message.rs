@@ -7,6 +7,9 @@ use indelible_domain::kernel::{Date, Instant, Money};
 /// Largest amount of one SEPA transaction, in cents (EPC guidelines: 999,999,999.99 EUR).
 const AMOUNT_MAX: i128 = 99_999_999_999;
 
+/// Most batches of one file: their numbers have at most three digits.
+pub(crate) const BATCHES_MAX: u32 = 999;
+
 /// A party with its account. The IBAN and BIC are checked when a file is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Agent {
@@ -131,6 +134,23 @@ pub(crate) fn check_count(count: usize) -> Result<(), Fault> {
         ));
     }
     Ok(())
+}
+
+/// The id of a batch: statements name batches by it.
+pub(crate) fn batch_id(message: &str, number: u32) -> String {
+    format!("{message}-{number}")
+}
+
+pub(crate) fn check_batch(number: u32, alike: bool) -> Result<(), Fault> {
+    if alike && (1..=BATCHES_MAX).contains(&number) {
+        return Ok(());
+    }
+    Err(Fault::new(
+        "BANK_BATCH_INVALID",
+        format!(
+            "batch {number} is not between 1 and {BATCHES_MAX}, or its transactions differ in what a batch states once"
+        ),
+    ))
 }
 
 pub(crate) fn remittance(d: &mut Document, what: &Remittance) {

@@ -30,6 +30,8 @@ pub struct TransferFile {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Transfer {
     pub end_to_end: String,
+    /// Number of its batch, from 1: transfers of one batch leave on one day.
+    pub batch: u32,
     pub amount: Money,
     /// Day on which it leaves.
     pub on: Date,
@@ -37,7 +39,7 @@ pub struct Transfer {
     pub remittance: Remittance,
 }
 
-type Batches<'a> = BTreeMap<Date, Vec<(&'a Transfer, Party)>>;
+type Batches<'a> = BTreeMap<u32, Vec<(&'a Transfer, Party)>>;
 
 /// Writes a pain.001.
 ///
@@ -45,7 +47,10 @@ type Batches<'a> = BTreeMap<Date, Vec<(&'a Transfer, Party)>>;
 /// Anything that a bank would refuse the whole file for: see the codes of [`crate::ident`] and of amounts.
 pub fn write(file: &TransferFile, edition: Edition) -> Result<String, Fault> {
     ident::check_id("message id", &file.message)?;
-    ident::check_id("batch id", &batch_id(&file.message, 999))?;
+    ident::check_id(
+        "batch id",
+        &message::batch_id(&file.message, message::BATCHES_MAX),
+    )?;
     message::check_count(file.transfers.len())?;
     let debtor = Party::check(&file.debtor)?;
     let batches = batches(&file.transfers)?;
@@ -57,16 +62,19 @@ pub fn write(file: &TransferFile, edition: Edition) -> Result<String, Fault> {
     Ok(Document::write(namespace, |d| {
         d.within("CstmrCdtTrfInitn", |d| {
             message::header(d, &file.message, file.created, &sum, &debtor);
-            for (n, (on, batch)) in batches.iter().enumerate() {
+            for (number, batch) in &batches {
+                let Some((first, _)) = batch.first() else {
+                    continue;
+                };
                 d.within("PmtInf", |d| {
-                    d.leaf("PmtInfId", &batch_id(&file.message, n + 1));
+                    d.leaf("PmtInfId", &message::batch_id(&file.message, *number));
                     d.leaf("PmtMtd", "TRF");
                     d.leaf("BtchBookg", "true");
                     Sum::of(batch.iter().map(|(t, _)| &t.amount)).write(d);
                     d.leaf("PmtTpInf/SvcLvl/Cd", "SEPA");
                     match edition {
-                        Edition::V03 => d.leaf("ReqdExctnDt", &message::date(*on)),
-                        Edition::V09 => d.leaf("ReqdExctnDt/Dt", &message::date(*on)),
+                        Edition::V03 => d.leaf("ReqdExctnDt", &message::date(first.on)),
+                        Edition::V09 => d.leaf("ReqdExctnDt/Dt", &message::date(first.on)),
                     }
                     debtor.name(d, "Dbtr");
                     debtor.account(d, "DbtrAcct");
@@ -79,10 +87,6 @@ pub fn write(file: &TransferFile, edition: Edition) -> Result<String, Fault> {
             }
         });
     }))
-}
-
-fn batch_id(message: &str, number: usize) -> String {
-    format!("{message}-{number}")
 }
 
 fn batches(transfers: &[Transfer]) -> Result<Batches<'_>, Fault> {
@@ -101,11 +105,12 @@ fn batches(transfers: &[Transfer]) -> Result<Batches<'_>, Fault> {
                 ),
             ));
         }
-        let creditor = Party::check(&transfer.creditor)?;
-        batches
-            .entry(transfer.on)
-            .or_default()
-            .push((transfer, creditor));
+        let batch = batches.entry(transfer.batch).or_default();
+        let alike = batch
+            .first()
+            .is_none_or(|(first, _)| first.on == transfer.on);
+        message::check_batch(transfer.batch, alike)?;
+        batch.push((transfer, Party::check(&transfer.creditor)?));
     }
     Ok(batches)
 }

@@ -88,9 +88,12 @@ pub enum Command {
 }
 
 impl BankFile {
-    /// Items of a batch, by the batch's id in the file.
+    /// Items of a batch by its number in the file; 0: all of them.
     pub fn batch(&self, number: u32) -> impl Iterator<Item = &Item> {
-        self.items.iter().filter(move |item| item.batch == number)
+        let every = number == 0;
+        self.items
+            .iter()
+            .filter(move |item| every || item.batch == number)
     }
 }
 

@@ -5,6 +5,9 @@ use crate::kernel::{Date, Decider, Id, Money, Rejection, key};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
+/// Most entries of one command; larger statements come in parts.
+pub const ENTRIES_MAX: usize = 500;
+
 /// What kind of message it was.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

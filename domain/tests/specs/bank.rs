@@ -192,6 +192,7 @@ fn a_statement_that_does_not_begin_where_the_last_one_ended_says_so() {
     let gap = |id: &String| {
         <Statement as Noun>::table(&book.tenant().tables)[id]
             .state
+            .balances
             .gap
     };
     assert_eq!(gap(&next), None);

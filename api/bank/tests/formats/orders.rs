@@ -23,6 +23,10 @@ fn agent(name: &str, iban: &str, bic: Option<&str>) -> Agent {
 fn collection(n: u32, sequence: Sequence, on: u32) -> Collection {
     Collection {
         end_to_end: format!("e2e-{n}"),
+        batch: match sequence {
+            Sequence::First => 1,
+            _ => 2,
+        },
         amount: euros(11_900 + i128::from(n)),
         scheme: Scheme::Core,
         sequence,
@@ -52,6 +56,7 @@ fn debits() -> DebitFile {
             collection(3, Sequence::Recurring, 25),
             Collection {
                 scheme: Scheme::B2b,
+                batch: 3,
                 debtor: agent("Firma", "DE89370400440532013000", Some("COBADEFF")),
                 remittance: Remittance::Reference("RF18539007547034".to_owned()),
                 ..collection(4, Sequence::OneOff, 26)
@@ -63,6 +68,7 @@ fn debits() -> DebitFile {
 fn transfers() -> TransferFile {
     let transfer = |n: u32, bic| Transfer {
         end_to_end: format!("refund-{n}"),
+        batch: n,
         amount: euros(1),
         on: day(22 + n),
         creditor: agent("Zoë Łuk", "NL91ABNA0417164300", bic),
@@ -150,8 +156,9 @@ fn names_and_texts_are_written_in_the_characters_that_banks_take() {
 #[test]
 fn what_a_bank_would_refuse_the_file_for_is_refused_before_it_is_written() {
     type Break = fn(&mut DebitFile);
-    let breaks: [(&str, Break); 10] = [
+    let breaks: [(&str, Break); 11] = [
         ("BANK_FILE_SIZE", |f| f.collections.clear()),
+        ("BANK_BATCH_INVALID", |f| f.collections[1].batch = 2),
         ("BANK_ID_TWICE", |f| {
             f.collections[1].end_to_end = "e2e-1".to_owned()
         }),

@@ -21,8 +21,11 @@ pub(super) fn is_ours(session: &Session<'_>, end_to_end: &str) -> bool {
     session.index().bank.drawn.contains_key(end_to_end)
 }
 
-/// Our file and the number of its batch in a batch's id.
+/// Our file and the number of its batch in a batch's id; the id of a file stands for all of it.
 pub(super) fn batch_of(session: &Session<'_>, id: &str) -> Option<(Id, u32)> {
+    if session.find::<BankFile>(id).is_some() {
+        return Some((id.to_string(), 0));
+    }
     let (file, _) = id.rsplit_once('-')?;
     session.find::<BankFile>(file)?;
     Some((file.to_string(), file::batch_number(file, id)?))

@@ -2,14 +2,11 @@
 
 use super::{bank_terms, follow};
 use crate::bank::entry::{Booked, Command as EntryCommand, Part};
-use crate::bank::statement::{Balances, Command, Counts, Kind, Opened};
+use crate::bank::statement::{Balances, Command, Counts, ENTRIES_MAX, Kind, Opened};
 use crate::bank::{BankAccount, Entry, Gap, Statement, Taken, account, entry, statement};
 use crate::command::{ImportStatement, Outcome, ReceivedEntry};
 use crate::kernel::{Id, Rejection};
 use crate::session::Session;
-
-/// Most entries of one command; larger statements come in parts.
-pub const ENTRIES_MAX: usize = 500;
 
 pub(in crate::operations) fn import(
     session: &mut Session<'_>,
