@@ -3,6 +3,7 @@
 use crate::accounts::{AccountTerms, Buyer};
 use crate::bank::{Balance, Part, Terms, statement};
 use crate::catalog::Offer;
+use crate::dunning;
 use crate::entities::{Closing, EntityTerms, Retention};
 use crate::kernel::{Date, Decimal, Id, Money, Personal, Purpose};
 use crate::mediation::Intake;
@@ -314,6 +315,19 @@ pub enum Command {
         message: Id,
         reason: String,
     },
+    /// What holds for all levels of a policy.
+    SetDunningTerms {
+        policy: Id,
+        terms: dunning::Terms,
+    },
+    /// Which policy dunns whom; the first rule that fits wins.
+    SetDunningRules {
+        rules: Vec<dunning::Rule>,
+    },
+    SteerDunning {
+        account: Id,
+        steer: dunning::Steer,
+    },
 }
 
 /// When a change takes effect (policy 10).
@@ -500,6 +514,22 @@ pub enum DunningAction {
     /// Asks the payment provider again (the edge acts on the event).
     RetryPayment,
     WriteOff,
+    /// A charge on the next invoice: flat, a share of what is overdue, or both.
+    LateFee(dunning::LateFee),
+    /// A charge on the next invoice: interest on what is overdue.
+    Interest(dunning::Interest),
+    /// Restricts chosen services until everything overdue is paid.
+    Restrict(dunning::Restriction),
+    /// Nothing new is sold to the account until everything overdue is paid.
+    Hold,
+    /// An agency collects.
+    HandOver {
+        agency: String,
+    },
+    /// Ends the account's contracts.
+    Terminate,
+    /// Another message than the reminder.
+    Send(dunning::Notice),
 }
 
 /// What came of a command.

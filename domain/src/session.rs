@@ -53,6 +53,11 @@ impl<'w> Session<'w> {
         &self.base.agenda
     }
 
+    /// An aggregate as it was before this command, or nothing if it had no events.
+    pub fn before<N: Noun>(&self, id: &str) -> Option<&'w Entry<N::State>> {
+        N::table(&self.base.tables).get(id).map(AsRef::as_ref)
+    }
+
     /// An aggregate with what this session has already decided, or nothing if it has no events.
     pub fn find<N: Noun>(&self, id: &str) -> Option<&Entry<N::State>> {
         N::table(&self.over)

@@ -157,6 +157,7 @@ nouns! {
     Receivable in receivables: receivables::Receivables, kind "receivable", event crate::receivables::Event;
     Cash in cash: cash::Desk, kind "cash", event crate::cash::Event;
     DunningPolicy in dunning_policies: dunning::Policy, kind "dunning-policy", event crate::dunning::policy::Event;
+    DunningRules in dunning_rules: dunning::Rules, kind "dunning-rules", event crate::dunning::rules::Event;
     Dunning in dunning: dunning::Case, kind "dunning", event crate::dunning::Event;
     Message in messages: messages::Message, kind "message", event crate::messages::Event;
     Run in runs: runs::BillRun, kind "bill-run", event crate::runs::Event;

@@ -1,30 +1,40 @@
 //! Dunning: what happens when invoices stay unpaid, level by level, until they are paid.
 //!
-//! A policy lists the levels; a case follows one account. An episode begins with the first level reached and is
-//! cleared when nothing overdue is left; then the next one may begin.
+//! A policy lists the levels, rules choose the policy, and a case follows one account. An episode begins with the first
+//! level reached and is cleared when nothing overdue is left; then the next one may begin.
 
+pub mod actions;
 mod case;
+mod decide;
+mod events;
+pub mod owed;
 pub mod policy;
 mod react;
+pub mod rules;
+mod steer;
 mod timing;
 
-pub use case::{Case, Command, Episode, Event, Step};
-pub use case::{
-    Cleared, FeeCharged, LevelReached, Paused, Reminded, Reopened, Resumed, RetryAsked, Suspended,
+pub use actions::{DayCount, Grace, Interest, LateFee, Notice, PartPayment, Restriction, Terms};
+pub use case::{Case, Episode, Measure, MeasureKind, Pause, Promise, Unpaid};
+pub use decide::{Command, Effect, Step};
+pub use events::Event;
+pub use events::{
+    Begun, Cleared, Deferred, Excluded, FeeCharged, GivenUp, HandedOver, Held, HoldLifted, Included,
+    InterestCarried, InterestCharged, InvoiceLost, LevelReached, Noticed, Paused, PausedUntil,
+    PromiseBroken, PromiseKept, Promised, Recalled, Reminded, Reopened, Restored, Restricted,
+    Resumed, RetryAsked, Span, SteppedBack, Stopped, Suspended, Switched, Terminated, Waived,
     WroteOff,
 };
 pub use policy::Policy;
-pub use react::{REASON, react};
-pub use timing::next;
+pub use react::react;
+pub use rules::{Choice, Rule, Rules, When, Why};
+pub use steer::Steer;
+pub use timing::{Look, Next, chosen, next, reached_on};
 
-use crate::accounts::AccountTerms;
-use crate::entities::EntityTerms;
-use crate::kernel::Id;
+/// Why a suspended subscription is paused.
+pub const REASON: &str = "dunning";
 
-/// The policy that an account is dunned by; its own goes before its entity's.
-pub fn policy_of<'a>(account: &'a AccountTerms, entity: &'a EntityTerms) -> Option<&'a Id> {
-    account
-        .dunning_policy
-        .as_ref()
-        .or(entity.dunning_policy.as_ref())
+/// Why a level's restrictions are in force.
+pub fn reason_of(level: &str) -> String {
+    format!("{REASON} {level}")
 }

@@ -122,6 +122,8 @@ fn bill(
     draft: bool,
     run: &str,
 ) -> Result<bool, Rejection> {
+    // Late fees and suspensions of days that have come are billed, whenever the clock is asked.
+    super::dunning::dun(session, account)?;
     let Some(mut document) = compose_document(session, account, as_of)? else {
         return Ok(false);
     };

@@ -6,7 +6,7 @@ mod billing;
 pub(crate) mod cash;
 mod catalog;
 mod charges;
-mod dunning;
+pub(crate) mod dunning;
 pub mod forget;
 mod invoices;
 mod messages;
@@ -19,6 +19,7 @@ pub(crate) mod wallets;
 
 pub use billing::preview;
 pub use wallets::expected_balance;
+pub use dunning::{Preview as DunningPreview, preview as preview_dunning};
 
 use crate::accounts::{Account, AccountTerms};
 use crate::command::{Command, Outcome};
@@ -196,7 +197,7 @@ fn handle(session: &mut Session<'_>, command: Command) -> Result<Outcome, Reject
             dunning::set_policy(session, &policy, levels)
         }
         Command::DunAccount { account } => dunning::dun(session, &account),
-        Command::PauseDunning { account, reason } => dunning::pause(session, &account, reason),
+        Command::PauseDunning { account, reason } => dunning::pause(session, &account, reason, None),
         Command::ResumeDunning { account } => dunning::resume(session, &account),
         Command::AskMessage { message, ask } => messages::ask(session, &message, *ask),
         Command::ReportMessage {
@@ -208,6 +209,9 @@ fn handle(session: &mut Session<'_>, command: Command) -> Result<Outcome, Reject
         Command::WithdrawMessage { message, reason } => {
             messages::withdraw(session, &message, reason)
         }
+        Command::SetDunningTerms { policy, terms } => dunning::set_terms(session, &policy, terms),
+        Command::SetDunningRules { rules } => dunning::set_rules(session, rules),
+        Command::SteerDunning { account, steer } => dunning::steer(session, &account, steer),
     }
 }
 

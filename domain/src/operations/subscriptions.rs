@@ -16,6 +16,7 @@ pub(super) fn start(
 ) -> Result<Outcome, Rejection> {
     check_id("subscription", &ask.subscription)?;
     let account = account_terms(session, &ask.account)?;
+    super::dunning::not_held(session, account.payer(&ask.account))?;
     let mut offer = sold(session, &ask.offer, account.currency, &ask.overrides)?;
     if !ask.trial {
         offer.trial = None;
@@ -47,6 +48,8 @@ pub(super) fn change(
     ask: ChangeSubscription,
 ) -> Result<Outcome, Rejection> {
     let (sub, today) = running(session, &ask.subscription)?;
+    let payer = account_terms(session, &sub.account)?;
+    super::dunning::not_held(session, payer.payer(&sub.account))?;
     let from = effective(&sub, today, ask.effective);
     let Some((_, now)) = sub.term_on(from) else {
         return Err(Rejection::new(

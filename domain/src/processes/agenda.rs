@@ -12,7 +12,7 @@ use crate::command::Command;
 use crate::index::Index;
 use crate::kernel::{Date, Id, Instant, Zone, calendar::add_days};
 use crate::world::{Event, Tables, Tenant};
-use crate::{accounts, dunning, entities, invoices, subscriptions, usage};
+use crate::{accounts, catalog, dunning, entities, invoices, subscriptions, usage};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -106,8 +106,11 @@ impl Agenda {
                 self.billed(tables, index, &e.document.account, e.document.as_of);
             }
             Event::Wallet(_) => self.wallet(tables, id),
-            Event::Receivable(_) | Event::Dunning(_) => self.dun(tables, id),
-            Event::DunningPolicy(_) | Event::Entity(entities::Event::Changed(_)) => {
+            Event::Receivable(_) | Event::Dunning(_) | Event::Method(_) => self.dun(tables, id),
+            Event::DunningPolicy(_)
+            | Event::DunningRules(_)
+            | Event::Catalog(catalog::Event::OfferClassified(_))
+            | Event::Entity(entities::Event::Changed(_)) => {
                 for account in tables.receivables.keys() {
                     self.dun(tables, account);
                 }
@@ -216,6 +219,7 @@ fn affected_from(event: &subscriptions::Event) -> Date {
         subscriptions::Event::Started(e) => e.term.from,
         subscriptions::Event::Changed(e) => e.term.from,
         subscriptions::Event::Paused(e) => e.from,
+        subscriptions::Event::Restricted(e) => e.from,
         subscriptions::Event::Resumed(e) => e.on,
         subscriptions::Event::Terminated(e) => e.end.on,
     }
@@ -251,17 +255,7 @@ fn next_bill(tables: &Tables, index: &Index, account: &str, after: Date) -> Opti
 
 fn next_dun(tables: &Tables, account: &str) -> Option<Date> {
     let owed = &tables.receivables.get(account)?.state;
-    let terms = &tables.accounts.get(account)?.state.terms;
-    let entity = &tables.entities.get(&terms.entity)?.state.terms;
-    let policy = tables
-        .dunning_policies
-        .get(dunning::policy_of(terms, entity)?)?;
-    let case = tables
-        .dunning
-        .get(account)
-        .map(|e| e.state.clone())
-        .unwrap_or_default();
-    dunning::next(&policy.state.levels, &case, owed).map(|(_, on)| on)
+    dunning::next(tables, account, owed).map(|next| next.on())
 }
 
 /// Timers whose day has come for their account, in order.

@@ -3,7 +3,7 @@
 use crate::catalog::{Usage, Window};
 use crate::kernel::{Date, Days, Instant, Rejection, Zone};
 use crate::mediation::UsageRecord;
-use crate::subscriptions::{Subscription, Term, schedule};
+use crate::subscriptions::{Pause, Subscription, Term, UsageRule, schedule};
 use crate::wallets::Target;
 use chrono::Datelike;
 use std::collections::BTreeMap;
@@ -53,6 +53,19 @@ pub fn place<'a>(
                 ),
             )
         })?;
+    if let Some(pause) = sub
+        .pauses
+        .iter()
+        .find(|p| holds_on(p, on) && p.usage.refuses(&charge.code))
+    {
+        return Err(Rejection::new(
+            "USAGE_RESTRICTED",
+            format!(
+                "usage of {} is refused for {:?} from {}, the usage is of {on}",
+                charge.code, pause.reason, pause.from
+            ),
+        ));
+    }
     Ok(Place {
         term,
         charge,
@@ -81,7 +94,7 @@ fn running(sub: &Subscription, on: Date) -> Result<(usize, &Term), Rejection> {
     if let Some(pause) = sub
         .pauses
         .iter()
-        .find(|p| p.from <= on && p.until.is_none_or(|until| on < until))
+        .find(|p| holds_on(p, on) && p.usage == UsageRule::Refused)
     {
         return Err(Rejection::new(
             "SUBSCRIPTION_PAUSED",
@@ -92,6 +105,10 @@ fn running(sub: &Subscription, on: Date) -> Result<(usize, &Term), Rejection> {
         ));
     }
     Ok(found)
+}
+
+fn holds_on(pause: &Pause, on: Date) -> bool {
+    pause.from <= on && pause.until.is_none_or(|until| on < until)
 }
 
 fn matches(charge: &Usage, zone: &Zone, on: Date, record: &UsageRecord) -> bool {

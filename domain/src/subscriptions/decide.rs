@@ -1,5 +1,6 @@
 use super::{
-    Changed, End, Event, Pause, Paused, Resumed, Started, Subscription, Term, Terminated, Unused,
+    Changed, End, Event, Pause, Paused, Restricted, Resumed, Started, Subscription, Term, Terminated,
+    Unused, UsageRule,
 };
 use crate::kernel::{Date, Decider, Id, Rejection};
 
@@ -19,6 +20,7 @@ pub enum Command {
         reason: String,
         from: Date,
     },
+    Restrict(Restricted),
     Resume {
         reason: String,
         on: Date,
@@ -39,6 +41,10 @@ impl Decider for Subscription {
             Command::Start(start) => begin(state, *start),
             Command::Change(term) => change(state, *term),
             Command::Pause { reason, from } => pause(state, reason, from),
+            Command::Restrict(ask) => {
+                unpaused(state, &ask.reason, ask.from)?;
+                Ok(vec![ask.into()])
+            }
             Command::Resume { reason, on } => resume(state, reason, on),
             Command::Terminate { on, unused } => terminate(state, on, unused),
         }
@@ -59,6 +65,15 @@ impl Decider for Subscription {
                 reason: e.reason.clone(),
                 from: e.from,
                 until: None,
+                billing_stops: true,
+                usage: UsageRule::Refused,
+            }),
+            Event::Restricted(e) => state.pauses.push(Pause {
+                reason: e.reason.clone(),
+                from: e.from,
+                until: None,
+                billing_stops: e.billing_stops,
+                usage: e.usage.clone(),
             }),
             Event::Resumed(e) => {
                 for pause in state
@@ -108,6 +123,12 @@ fn change(state: &Subscription, term: Term) -> Result<Vec<Event>, Rejection> {
 }
 
 fn pause(state: &Subscription, reason: String, from: Date) -> Result<Vec<Event>, Rejection> {
+    unpaused(state, &reason, from)?;
+    Ok(vec![Paused { reason, from }.into()])
+}
+
+/// Refuses to pause twice for one reason, or what does not run.
+fn unpaused(state: &Subscription, reason: &str, from: Date) -> Result<(), Rejection> {
     running(state, from)?;
     if let Some(open) = state
         .pauses
@@ -122,7 +143,7 @@ fn pause(state: &Subscription, reason: String, from: Date) -> Result<Vec<Event>,
             ),
         ));
     }
-    Ok(vec![Paused { reason, from }.into()])
+    Ok(())
 }
 
 fn resume(state: &Subscription, reason: String, on: Date) -> Result<Vec<Event>, Rejection> {

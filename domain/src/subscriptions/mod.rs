@@ -38,13 +38,38 @@ pub struct Term {
     pub unused: Unused,
 }
 
-/// Days on which nothing recurring is charged, for one reason.
+/// Days on which a contract does not run as agreed, for one reason.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Pause {
     pub reason: String,
     pub from: Date,
     /// Exclusive; none while the reason holds.
     pub until: Option<Date>,
+    /// Nothing recurring is charged.
+    pub billing_stops: bool,
+    pub usage: UsageRule,
+}
+
+/// What becomes of usage of these days.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UsageRule {
+    /// All of it is refused.
+    #[default]
+    Refused,
+    /// Usage of these charges is refused.
+    RefusedFor(Vec<String>),
+    Allowed,
+}
+
+impl UsageRule {
+    pub fn refuses(&self, charge: &str) -> bool {
+        match self {
+            UsageRule::Refused => true,
+            UsageRule::RefusedFor(charges) => charges.iter().any(|c| c == charge),
+            UsageRule::Allowed => false,
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -107,10 +132,11 @@ impl Subscription {
         self.pause_days().iter().any(|p| p.contains(date))
     }
 
-    /// Days of all pauses; an open one has no end yet.
+    /// Days on which nothing recurring is charged; an open pause has no end yet.
     pub fn pause_days(&self) -> Vec<Days> {
         self.pauses
             .iter()
+            .filter(|p| p.billing_stops)
             .map(|p| Days::new(p.from, p.until.unwrap_or(LAST_DATE)))
             .collect()
     }
@@ -144,6 +170,15 @@ pub struct Paused {
     pub from: Date,
 }
 
+/// Something is refused or not charged, but not everything as by a pause; it ends like one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Restricted {
+    pub reason: String,
+    pub from: Date,
+    pub billing_stops: bool,
+    pub usage: UsageRule,
+}
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Resumed {
     pub reason: String,
@@ -164,5 +199,6 @@ events! {
         Paused = "paused" 1,
         Resumed = "resumed" 1,
         Terminated = "terminated" 1,
+        Restricted = "restricted" 1,
     }
 }

@@ -1,7 +1,7 @@
 //! Subscriptions: what is sold to whom, from when until when.
 
 use indelible_domain::kernel::{Date, Decimal, Id};
-use indelible_domain::subscriptions::{Event as Fact, Pause, Stage, Term};
+use indelible_domain::subscriptions::{Event as Fact, Pause, Stage, Term, UsageRule};
 use indelible_domain::{Event, Recorded};
 use serde::{Deserialize, Serialize};
 
@@ -41,7 +41,8 @@ impl Subscription {
 
     /// Its stage on a day.
     pub fn stage(&self, day: Date) -> Stage {
-        let paused = |p: &Pause| p.from <= day && p.until.is_none_or(|until| day < until);
+        let in_force = |p: &Pause| p.from <= day && p.until.is_none_or(|until| day < until);
+        let paused = |p: &Pause| p.billing_stops && in_force(p);
         match self.start() {
             Some(start) if start > day => Stage::Pending,
             _ if self.end.is_some_and(|end| end <= day) => Stage::Terminated,
@@ -70,7 +71,7 @@ fn sold(term: &Term) -> Sold {
 
 impl Projection for Subscriptions {
     const NAME: &'static str = "subscriptions/list";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const KINDS: &'static [&'static str] = &["subscription"];
 
     fn fold(rows: &mut Rows<'_>, recorded: &Recorded<Event>) -> Result<(), ViewError> {
@@ -99,6 +100,15 @@ impl Projection for Subscriptions {
                 reason: e.reason.clone(),
                 from: e.from,
                 until: None,
+                billing_stops: true,
+                usage: UsageRule::Refused,
+            }),
+            Fact::Restricted(e) => row.pauses.push(Pause {
+                reason: e.reason.clone(),
+                from: e.from,
+                until: None,
+                billing_stops: e.billing_stops,
+                usage: e.usage.clone(),
             }),
             Fact::Resumed(e) => {
                 let open = |p: &&mut Pause| p.reason == e.reason && p.until.is_none();

@@ -359,6 +359,7 @@ fn the_dunning_board_shows_each_step_and_the_recovery() {
         assert_eq!(
             kinds,
             [
+                Begun,
                 LevelReached,
                 Reminded,
                 LevelReached,
@@ -385,7 +386,7 @@ fn the_dunning_board_shows_each_step_and_the_recovery() {
             .rows;
         assert_eq!(all.len(), 2);
         let counts = dunning::board::counts(s).expect("readable");
-        assert_eq!(counts.iter().map(|c| c.times).sum::<u64>(), 7);
+        assert_eq!(counts.iter().map(|c| c.times).sum::<u64>(), 8);
     });
 }
 

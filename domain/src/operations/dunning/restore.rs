@@ -1,0 +1,78 @@
+//! Which services dunning restricts, and how it lifts what it did.
+
+use crate::catalog::Catalog;
+use crate::dunning::{Measure, MeasureKind, Restriction, rules::MAIN};
+use crate::kernel::{Date, Id, Rejection};
+use crate::operations::account_terms;
+use crate::session::Session;
+use crate::subscriptions::{self, Subscription};
+
+/// Subscriptions that the account pays for, that a restriction covers, that run on a day or began since, and that are not
+/// restricted for the same reason yet.
+pub(super) fn running(
+    session: &Session<'_>,
+    account: &str,
+    on: Date,
+    restriction: &Restriction,
+    reason: &str,
+) -> Result<Vec<Id>, Rejection> {
+    let index = session.index();
+    let none = Catalog::default();
+    let catalog = session.find::<Catalog>(MAIN).map_or(&none, |e| &e.state);
+    let children = index.paid_by.get(account).into_iter().flatten();
+    let owners = std::iter::once(account).chain(children.map(String::as_str));
+    let mut ids = Vec::new();
+    for owner in owners {
+        let today = session.today(&account_terms(session, owner)?.zone);
+        for id in index.subscriptions_of.get(owner).into_iter().flatten() {
+            let sub = session.get::<Subscription>(id)?;
+            let from = sub.start().map_or(on, |start| start.max(on));
+            let restricted = sub
+                .pauses
+                .iter()
+                .any(|p| p.reason == reason && p.until.is_none_or(|until| until > from));
+            let Some((_, term)) = sub.term_on(from).filter(|_| from <= today.max(on)) else {
+                continue;
+            };
+            let line = catalog.product_line(&term.offer.code);
+            if !restricted && restriction.covers(&term.offer.code, line) {
+                ids.push(id.clone());
+            }
+        }
+    }
+    Ok(ids)
+}
+
+/// Ends what measures did to subscriptions; answers with those that had something to end, each once.
+pub(super) fn lift<'m>(
+    session: &mut Session<'_>,
+    measures: impl IntoIterator<Item = &'m Measure>,
+    on: Date,
+) -> Result<Vec<Id>, Rejection> {
+    let mut resumed: Vec<Id> = Vec::new();
+    for measure in measures {
+        let MeasureKind::Restriction {
+            reason,
+            subscriptions,
+        } = &measure.kind
+        else {
+            continue;
+        };
+        for id in subscriptions {
+            let pauses = &session.get::<Subscription>(id)?.pauses;
+            if !pauses
+                .iter()
+                .any(|p| p.reason == *reason && p.until.is_none())
+            {
+                continue;
+            }
+            let reason = reason.clone();
+            let resume = subscriptions::Command::Resume { reason, on };
+            session.decide::<Subscription>(id, resume)?;
+            if !resumed.contains(id) {
+                resumed.push(id.clone());
+            }
+        }
+    }
+    Ok(resumed)
+}
