@@ -378,7 +378,13 @@ fn lifted(state: &Case, on: Date, reason: &str, of: impl Fn(u32, &str) -> bool) 
     let reason = || reason.to_string();
     let mut events: Vec<Event> = Vec::new();
     if ended.iter().any(|m| m.kind == Hold) {
-        events.push(HoldLifted { on, reason: reason() }.into());
+        events.push(
+            HoldLifted {
+                on,
+                reason: reason(),
+            }
+            .into(),
+        );
     }
     let agency = ended.iter().find_map(|m| match &m.kind {
         HandOver { agency } => Some(agency.clone()),

@@ -19,11 +19,11 @@ pub use case::{Case, Episode, Measure, MeasureKind, Pause, Promise, Unpaid};
 pub use decide::{Command, Effect, Step};
 pub use events::Event;
 pub use events::{
-    Begun, Cleared, Deferred, Excluded, FeeCharged, GivenUp, HandedOver, Held, HoldLifted, Included,
-    InterestCarried, InterestCharged, InvoiceLost, LevelReached, Noticed, Paused, PausedUntil,
-    PromiseBroken, PromiseKept, Promised, Recalled, Reminded, Reopened, Restored, Restricted,
-    Resumed, RetryAsked, Span, SteppedBack, Stopped, Suspended, Switched, Terminated, Waived,
-    WroteOff,
+    Begun, Cleared, Deferred, Excluded, FeeCharged, GivenUp, HandedOver, Held, HoldLifted,
+    Included, InterestCarried, InterestCharged, InvoiceLost, LevelReached, Noticed, Paused,
+    PausedUntil, PromiseBroken, PromiseKept, Promised, Recalled, Reminded, Reopened, Restored,
+    Restricted, Resumed, RetryAsked, Span, SteppedBack, Stopped, Suspended, Switched, Terminated,
+    Waived, WroteOff,
 };
 pub use policy::Policy;
 pub use react::react;

@@ -7,22 +7,48 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Steer {
     /// Nothing is done until and including a day; then it goes on by itself.
-    PauseUntil { reason: String, until: Date },
+    PauseUntil {
+        reason: String,
+        until: Date,
+    },
     /// The customer promised to pay `amount`, or all that is overdue, by and including a day.
-    Promise { until: Date, amount: Option<Money> },
+    Promise {
+        until: Date,
+        amount: Option<Money>,
+    },
     /// Keeps an invoice out of dunning.
-    Exclude { invoice: Id, reason: String },
+    Exclude {
+        invoice: Id,
+        reason: String,
+    },
     /// Takes it back in, from today.
-    Include { invoice: Id },
+    Include {
+        invoice: Id,
+    },
     /// Ends the episode; what was overdue is not dunned again. `restore` lifts what restricts services.
-    Stop { reason: String, restore: bool },
+    Stop {
+        reason: String,
+        restore: bool,
+    },
     /// Another policy from today; its levels up to the days already done count as done.
-    Switch { policy: Id, reason: String },
+    Switch {
+        policy: Id,
+        reason: String,
+    },
     /// Lifts what restricts services; the ladder goes on.
-    Restore { reason: String },
-    LiftHold { reason: String },
+    Restore {
+        reason: String,
+    },
+    LiftHold {
+        reason: String,
+    },
     /// Takes the case back from the collection agency.
-    Recall { reason: String },
+    Recall {
+        reason: String,
+    },
     /// Takes back a fee or interest: cancelled while it is not billed, credited with the note `waive.CHARGE` after that.
-    Waive { charge: Id, reason: String },
+    Waive {
+        charge: Id,
+        reason: String,
+    },
 }

@@ -18,8 +18,8 @@ pub(crate) mod usage;
 pub(crate) mod wallets;
 
 pub use billing::preview;
-pub use wallets::expected_balance;
 pub use dunning::{Preview as DunningPreview, preview as preview_dunning};
+pub use wallets::expected_balance;
 
 use crate::accounts::{Account, AccountTerms};
 use crate::command::{Command, Outcome};
@@ -197,7 +197,9 @@ fn handle(session: &mut Session<'_>, command: Command) -> Result<Outcome, Reject
             dunning::set_policy(session, &policy, levels)
         }
         Command::DunAccount { account } => dunning::dun(session, &account),
-        Command::PauseDunning { account, reason } => dunning::pause(session, &account, reason, None),
+        Command::PauseDunning { account, reason } => {
+            dunning::pause(session, &account, reason, None)
+        }
         Command::ResumeDunning { account } => dunning::resume(session, &account),
         Command::AskMessage { message, ask } => messages::ask(session, &message, *ask),
         Command::ReportMessage {

@@ -1,6 +1,6 @@
 use super::{
-    Changed, End, Event, Pause, Paused, Restricted, Resumed, Started, Subscription, Term, Terminated,
-    Unused, UsageRule,
+    Changed, End, Event, Pause, Paused, Restricted, Resumed, Started, Subscription, Term,
+    Terminated, Unused, UsageRule,
 };
 use crate::kernel::{Date, Decider, Id, Rejection};
 

@@ -60,43 +60,53 @@ pub fn said(book: &Book, from: usize) -> Vec<String> {
             Event::Dunning(event) => Some(event),
             _ => None,
         });
-    let words = dunning.filter_map(|event| Some(match event {
-        // Says no more than the level that follows; `dunning_rules` looks at it.
-        Dunning::Begun(_) => return None,
-        Dunning::LevelReached(e) => format!("{} {} over {}", e.on, e.level, e.overdue.amount()),
-        Dunning::Reminded(e) => format!("{} reminded", e.on),
-        Dunning::FeeCharged(e) => format!("{} fee {} {}", e.on, e.charge, e.amount.amount()),
-        Dunning::Suspended(e) => format!("{} suspended {}", e.on, e.subscriptions.join(" ")),
-        Dunning::RetryAsked(e) => format!("{} retry", e.on),
-        Dunning::WroteOff(e) => format!("{} wrote off {}", e.on, e.amount.amount()),
-        Dunning::Cleared(e) => format!("{} cleared", e.on),
-        Dunning::Reopened(e) => format!("{} reopened", e.on),
-        Dunning::Paused(e) => format!("{} paused", e.on),
-        Dunning::Resumed(e) => format!("{} resumed", e.on),
-        Dunning::Noticed(e) => format!("{} sent {}", e.on, e.template),
-        Dunning::InterestCharged(e) => format!("{} interest {} {}", e.on, e.charge, e.amount.amount()),
-        Dunning::InterestCarried(e) => format!("{} carried {}", e.on, e.spans.len()),
-        Dunning::Restricted(e) => format!("{} restricted {}", e.on, e.subscriptions.join(" ")),
-        Dunning::Held(e) => format!("{} held", e.on),
-        Dunning::HoldLifted(e) => format!("{} hold lifted", e.on),
-        Dunning::HandedOver(e) => format!("{} {} to {}", e.on, e.amount.amount(), e.agency),
-        Dunning::Recalled(e) => format!("{} recalled from {}", e.on, e.agency),
-        Dunning::Terminated(e) => format!("{} terminated {}", e.on, e.subscriptions.join(" ")),
-        Dunning::Waived(e) => format!("{} waived {} {}", e.on, e.charge, e.amount.amount()),
-        Dunning::SteppedBack(e) => format!("{} back to {} without {}", e.on, e.to, e.undone.join(" ")),
-        Dunning::Deferred(e) => format!("{} deferred until {}", e.on, e.until),
-        Dunning::InvoiceLost(e) => format!("{} lost {}", e.on, e.amount.amount()),
-        Dunning::GivenUp(e) => format!("{} given up", e.on),
-        Dunning::PausedUntil(e) => format!("{} paused until {}", e.on, e.until),
-        Dunning::Promised(e) => format!("{} promised {} until {}", e.on, e.amount.amount(), e.until),
-        Dunning::PromiseKept(e) => format!("{} promise kept", e.on),
-        Dunning::PromiseBroken(e) => format!("{} promise broken by {}", e.on, e.missing.amount()),
-        Dunning::Excluded(e) => format!("{} excluded", e.on),
-        Dunning::Included(e) => format!("{} included", e.on),
-        Dunning::Stopped(e) => format!("{} stopped", e.on),
-        Dunning::Switched(e) => format!("{} switched with {}", e.on, e.done.join(" ")),
-        Dunning::Restored(e) => format!("{} restored {}", e.on, e.resumed.join(" ")),
-    }));
+    let words = dunning.filter_map(|event| {
+        Some(match event {
+            // Says no more than the level that follows; `dunning_rules` looks at it.
+            Dunning::Begun(_) => return None,
+            Dunning::LevelReached(e) => format!("{} {} over {}", e.on, e.level, e.overdue.amount()),
+            Dunning::Reminded(e) => format!("{} reminded", e.on),
+            Dunning::FeeCharged(e) => format!("{} fee {} {}", e.on, e.charge, e.amount.amount()),
+            Dunning::Suspended(e) => format!("{} suspended {}", e.on, e.subscriptions.join(" ")),
+            Dunning::RetryAsked(e) => format!("{} retry", e.on),
+            Dunning::WroteOff(e) => format!("{} wrote off {}", e.on, e.amount.amount()),
+            Dunning::Cleared(e) => format!("{} cleared", e.on),
+            Dunning::Reopened(e) => format!("{} reopened", e.on),
+            Dunning::Paused(e) => format!("{} paused", e.on),
+            Dunning::Resumed(e) => format!("{} resumed", e.on),
+            Dunning::Noticed(e) => format!("{} sent {}", e.on, e.template),
+            Dunning::InterestCharged(e) => {
+                format!("{} interest {} {}", e.on, e.charge, e.amount.amount())
+            }
+            Dunning::InterestCarried(e) => format!("{} carried {}", e.on, e.spans.len()),
+            Dunning::Restricted(e) => format!("{} restricted {}", e.on, e.subscriptions.join(" ")),
+            Dunning::Held(e) => format!("{} held", e.on),
+            Dunning::HoldLifted(e) => format!("{} hold lifted", e.on),
+            Dunning::HandedOver(e) => format!("{} {} to {}", e.on, e.amount.amount(), e.agency),
+            Dunning::Recalled(e) => format!("{} recalled from {}", e.on, e.agency),
+            Dunning::Terminated(e) => format!("{} terminated {}", e.on, e.subscriptions.join(" ")),
+            Dunning::Waived(e) => format!("{} waived {} {}", e.on, e.charge, e.amount.amount()),
+            Dunning::SteppedBack(e) => {
+                format!("{} back to {} without {}", e.on, e.to, e.undone.join(" "))
+            }
+            Dunning::Deferred(e) => format!("{} deferred until {}", e.on, e.until),
+            Dunning::InvoiceLost(e) => format!("{} lost {}", e.on, e.amount.amount()),
+            Dunning::GivenUp(e) => format!("{} given up", e.on),
+            Dunning::PausedUntil(e) => format!("{} paused until {}", e.on, e.until),
+            Dunning::Promised(e) => {
+                format!("{} promised {} until {}", e.on, e.amount.amount(), e.until)
+            }
+            Dunning::PromiseKept(e) => format!("{} promise kept", e.on),
+            Dunning::PromiseBroken(e) => {
+                format!("{} promise broken by {}", e.on, e.missing.amount())
+            }
+            Dunning::Excluded(e) => format!("{} excluded", e.on),
+            Dunning::Included(e) => format!("{} included", e.on),
+            Dunning::Stopped(e) => format!("{} stopped", e.on),
+            Dunning::Switched(e) => format!("{} switched with {}", e.on, e.done.join(" ")),
+            Dunning::Restored(e) => format!("{} restored {}", e.on, e.resumed.join(" ")),
+        })
+    });
     words.collect()
 }
 
@@ -351,7 +361,11 @@ fn the_last_level_may_write_off_and_that_is_not_as_if_it_were_paid() {
         ]
     );
     assert_eq!(book.owes(), sums("0.00", "0.00"));
-    let stage = |book: &Book| book.tenant().tables.subscriptions["s"].state.stage(book.today);
+    let stage = |book: &Book| {
+        book.tenant().tables.subscriptions["s"]
+            .state
+            .stage(book.today)
+    };
     assert_eq!(stage(&book), Stage::Paused, "nobody paid");
     let before = book.log.len();
     book.on("2012-08-01").pay("20.00", Some(&invoice));

@@ -228,9 +228,7 @@ pub fn read(fact: &Fact) -> (Kind, Date, Option<&String>, Option<Money>) {
         Fact::Resumed(e) => (Kind::Resumed, e.on, None, None),
         Fact::Begun(e) => (Kind::Begun, e.on, None, None),
         Fact::Noticed(e) => (Kind::Noticed, e.on, Some(&e.level), None),
-        Fact::InterestCharged(e) => {
-            (Kind::InterestCharged, e.on, Some(&e.level), Some(e.amount))
-        }
+        Fact::InterestCharged(e) => (Kind::InterestCharged, e.on, Some(&e.level), Some(e.amount)),
         Fact::InterestCarried(e) => (Kind::InterestCarried, e.on, None, None),
         Fact::Restricted(e) => (Kind::Restricted, e.on, Some(&e.level), None),
         Fact::Held(e) => (Kind::Held, e.on, Some(&e.level), None),
@@ -421,7 +419,9 @@ fn waived(case: &mut Case, charge: &str) {
         false => &mut case.fees,
     };
     // A fee of an earlier episode is not in this one's sum.
-    *sum = sum.map(|before| before.minus(amount)).filter(|s| !s.is_negative());
+    *sum = sum
+        .map(|before| before.minus(amount))
+        .filter(|s| !s.is_negative());
 }
 
 /// The case of one account.

@@ -17,11 +17,11 @@ use rules::Rule;
 use super::accounts::Account;
 use super::books::Books;
 use super::desk::{self, Receipt};
+use super::ids;
 use super::invoices::Invoice;
 use super::page::{self, Cursor};
 use super::scalars::{Date, Money, Position};
 use super::subscriptions::Subscription;
-use super::ids;
 use crate::auth::Scope;
 
 /// An account that was dunned at least once, or whose dunning is paused.
@@ -401,7 +401,9 @@ impl DunningQueries {
     /// Rules that choose a policy for accounts that have none of their own, in the order in which they are tried.
     async fn dunning_rules(&self, ctx: &Context<'_>) -> Result<Vec<Rule>> {
         let found = Books::of(ctx)?.find::<domain::Rules>(domain::rules::MAIN);
-        Ok(found.map_or(vec![], |found| found.state.rules.iter().map(Rule::from).collect()))
+        Ok(found.map_or(vec![], |found| {
+            found.state.rules.iter().map(Rule::from).collect()
+        }))
     }
 
     /// What dunning would do on a day if nothing else happened until then: tomorrow's run, say. Writes nothing.
@@ -418,7 +420,9 @@ impl DunningQueries {
             let after = asked.after.as_deref();
             operations::preview_dunning(tenant, on.0, after, asked.first + 1)
         });
-        let rows = made.into_iter().map(|made| (made.account.clone(), Preview { made }));
+        let rows = made
+            .into_iter()
+            .map(|made| (made.account.clone(), Preview { made }));
         Ok(page::page(&asked, rows))
     }
 

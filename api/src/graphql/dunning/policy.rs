@@ -446,7 +446,11 @@ fn check(input: &DunningActionInput) -> Result<()> {
     let given = [
         (ActionKind::LateFee, input.late_fee.is_some(), "lateFee"),
         (ActionKind::Interest, input.interest.is_some(), "interest"),
-        (ActionKind::Restrict, input.restriction.is_some(), "restriction"),
+        (
+            ActionKind::Restrict,
+            input.restriction.is_some(),
+            "restriction",
+        ),
         (ActionKind::HandOver, input.agency.is_some(), "agency"),
         (ActionKind::Send, input.notice.is_some(), "notice"),
     ];

@@ -140,7 +140,11 @@ fn settle_open(session: &mut Session<'_>, account: &str, today: Date) -> Result<
     let undone: Vec<String> = open
         .done
         .iter()
-        .filter(|name| policy.level(name).is_some_and(|l| !reached(l, &parts, today)))
+        .filter(|name| {
+            policy
+                .level(name)
+                .is_some_and(|l| !reached(l, &parts, today))
+        })
         .cloned()
         .collect();
     let to = open.done.iter().rfind(|l| !undone.contains(l)).cloned();
@@ -168,12 +172,7 @@ fn reached(level: &crate::command::DunningLevel, parts: &[Owed], today: Date) ->
     dunning::reached_on(level, parts).is_some_and(|on| on <= today)
 }
 
-fn clear(
-    session: &mut Session<'_>,
-    account: &str,
-    case: &Case,
-    on: Date,
-) -> Result<(), Rejection> {
+fn clear(session: &mut Session<'_>, account: &str, case: &Case, on: Date) -> Result<(), Rejection> {
     let Some(open) = &case.open else {
         return Ok(());
     };
@@ -198,10 +197,8 @@ fn defer(
     parts: &[Owed],
     today: Date,
 ) -> Result<(), Rejection> {
-    let (Some(grace), Some(before)) = (
-        &policy.terms.grace,
-        session.before::<Receivables>(account),
-    ) else {
+    let (Some(grace), Some(before)) = (&policy.terms.grace, session.before::<Receivables>(account))
+    else {
         return Ok(());
     };
     let case = case(session, account);

@@ -45,20 +45,14 @@ pub(super) fn set_terms(
     Ok(Outcome::of("dunning-policy", policy))
 }
 
-pub(super) fn set_rules(
-    session: &mut Session<'_>,
-    rules: Vec<Rule>,
-) -> Result<Outcome, Rejection> {
+pub(super) fn set_rules(session: &mut Session<'_>, rules: Vec<Rule>) -> Result<Outcome, Rejection> {
     for rule in &rules {
         if session.find::<Policy>(&rule.policy).is_none() {
             return Err(policy_unknown(&rule.policy));
         }
     }
     catch_up_all(session)?;
-    session.decide::<Rules>(
-        dunning::rules::MAIN,
-        dunning::rules::Command::Set { rules },
-    )?;
+    session.decide::<Rules>(dunning::rules::MAIN, dunning::rules::Command::Set { rules })?;
     Ok(Outcome::of("dunning-rules", dunning::rules::MAIN))
 }
 
@@ -144,7 +138,8 @@ fn late(session: &Session<'_>) -> Vec<Id> {
 }
 
 /// Refuses to sell to an account that is held.
-pub(super) fn not_held(session: &Session<'_>, payer: &str) -> Result<(), Rejection> {
+pub(super) fn not_held(session: &mut Session<'_>, payer: &str) -> Result<(), Rejection> {
+    dun(session, payer)?;
     match session.find::<Case>(payer) {
         Some(case) if case.state.held() => Err(Rejection::new(
             "ACCOUNT_HELD",
@@ -207,4 +202,3 @@ fn case(session: &Session<'_>, account: &str) -> Case {
     let case = session.find::<Case>(account);
     case.map(|e| e.state.clone()).unwrap_or_default()
 }
-

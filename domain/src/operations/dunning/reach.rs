@@ -132,8 +132,7 @@ impl Work<'_> {
                 let all = Restriction::default();
                 let subscriptions = running(session, self.account, self.on, &all, REASON)?;
                 for id in &subscriptions {
-                    let from = self.first_day(session, id)?;
-                    let reason = REASON.to_string();
+                    let (reason, from) = (REASON.to_string(), self.on);
                     let pause = subscriptions::Command::Pause { reason, from };
                     session.decide::<Subscription>(id, pause)?;
                 }
@@ -144,8 +143,7 @@ impl Work<'_> {
                 let all = Restriction::default();
                 let subscriptions = running(session, self.account, self.on, &all, "")?;
                 for id in &subscriptions {
-                    let on = self.first_day(session, id)?;
-                    let unused = Unused::CreditProrata;
+                    let (on, unused) = (self.on, Unused::CreditProrata);
                     let end = subscriptions::Command::Terminate { on, unused };
                     session.decide::<Subscription>(id, end)?;
                 }
@@ -192,7 +190,13 @@ impl Work<'_> {
         parts: &[Owed],
     ) -> Result<Option<Effect>, Rejection> {
         let spans = interest::spans(&self.case, parts, self.on);
-        let due = interest::due(&self.case, terms, &spans, self.overdue, self.entity.rounding)?;
+        let due = interest::due(
+            &self.case,
+            terms,
+            &spans,
+            self.overdue,
+            self.entity.rounding,
+        )?;
         if !due.amount.is_positive() {
             return Ok(None);
         }
@@ -282,7 +286,7 @@ impl Work<'_> {
         for id in &subscriptions {
             let restricted = subscriptions::Restricted {
                 reason: reason.clone(),
-                from: self.first_day(session, id)?,
+                from: self.on,
                 billing_stops,
                 usage: usage.clone(),
             };
@@ -294,12 +298,6 @@ impl Work<'_> {
             usage,
             reason,
         }))
-    }
-
-    /// The day of the level, or the first day of a subscription that began since.
-    fn first_day(&self, session: &Session<'_>, subscription: &str) -> Result<Date, Rejection> {
-        let start = session.get::<Subscription>(subscription)?.start();
-        Ok(start.map_or(self.on, |start| start.max(self.on)))
     }
 }
 

@@ -3,12 +3,11 @@
 use crate::catalog::Catalog;
 use crate::dunning::{Measure, MeasureKind, Restriction, rules::MAIN};
 use crate::kernel::{Date, Id, Rejection};
-use crate::operations::account_terms;
 use crate::session::Session;
 use crate::subscriptions::{self, Subscription};
 
-/// Subscriptions that the account pays for, that a restriction covers, that run on a day or began since, and that are not
-/// restricted for the same reason yet.
+/// Subscriptions that the account pays for, that a restriction covers, that run on a day, and that are not restricted for
+/// the same reason yet. What began later is not meant, however late the day is looked at.
 pub(super) fn running(
     session: &Session<'_>,
     account: &str,
@@ -23,15 +22,13 @@ pub(super) fn running(
     let owners = std::iter::once(account).chain(children.map(String::as_str));
     let mut ids = Vec::new();
     for owner in owners {
-        let today = session.today(&account_terms(session, owner)?.zone);
         for id in index.subscriptions_of.get(owner).into_iter().flatten() {
             let sub = session.get::<Subscription>(id)?;
-            let from = sub.start().map_or(on, |start| start.max(on));
             let restricted = sub
                 .pauses
                 .iter()
-                .any(|p| p.reason == reason && p.until.is_none_or(|until| until > from));
-            let Some((_, term)) = sub.term_on(from).filter(|_| from <= today.max(on)) else {
+                .any(|p| p.reason == reason && p.until.is_none_or(|until| until > on));
+            let Some((_, term)) = sub.term_on(on) else {
                 continue;
             };
             let line = catalog.product_line(&term.offer.code);

@@ -90,9 +90,7 @@ fn promise(
     let parts = owed::owed(&case(session, account), &state);
     let overdue = owed::sum(&parts, on, state.currency);
     let amount = amount.unwrap_or(overdue);
-    if amount.currency != overdue.currency
-        || !amount.is_positive()
-        || amount.minor > overdue.minor
+    if amount.currency != overdue.currency || !amount.is_positive() || amount.minor > overdue.minor
     {
         return Err(Rejection::new(
             "PROMISE_INVALID",
