@@ -7,9 +7,11 @@
 //! - Nothing of a receipt's text is kept but words with a digit in them: they can be numbers, the others can be names.
 
 pub mod reference;
+pub mod rules;
 
 use crate::events;
 use crate::kernel::{Date, Decider, Id, Money, Rejection};
+pub use rules::{EarlyPayment, Rule, Rules, Tolerance};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,6 +22,14 @@ pub struct Desk {
     pub unallocated: BTreeMap<Id, Received>,
     /// Receipts that went back to where they came from.
     pub returned: BTreeSet<Id>,
+    /// How payments of the entity's accounts are applied.
+    pub rules: Rules,
+}
+
+/// Payments that come from now on are applied by these rules.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RulesSet {
+    pub rules: Rules,
 }
 
 /// Money came and its account could not be told.
@@ -66,11 +76,13 @@ events! {
         Received = "received" 1,
         Allocated = "allocated" 1,
         Returned = "returned" 1,
+        RulesSet = "rules-set" 1,
     }
 }
 
 #[derive(Clone, Debug)]
 pub enum Command {
+    SetRules(Rules),
     Receive(Received),
     Allocate {
         payment: Id,
@@ -107,6 +119,11 @@ impl Decider for Desk {
 
     fn decide(state: &Desk, command: Command) -> Result<Vec<Event>, Rejection> {
         match command {
+            Command::SetRules(rules) if rules == state.rules => Ok(vec![]),
+            Command::SetRules(rules) => {
+                rules.check()?;
+                Ok(vec![RulesSet { rules }.into()])
+            }
             Command::Receive(received) => receive(state, received),
             Command::Allocate {
                 payment,
@@ -155,6 +172,7 @@ impl Decider for Desk {
                 state.unallocated.remove(&e.payment);
                 state.returned.insert(e.payment.clone());
             }
+            Event::RulesSet(e) => state.rules = e.rules.clone(),
         }
     }
 }

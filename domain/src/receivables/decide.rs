@@ -1,9 +1,9 @@
 use super::work::Work;
 use super::{
-    Application, Event, Fund, Item, ItemOpened, PaymentDropped, Receivables, Remitted, Reversal,
-    Source,
+    ClaimOpened, Event, Exchanged, How, Instalment, ItemOpened, PaymentDropped, Receivables,
+    Remitted, RestOn, Reversal, Source,
 };
-use crate::kernel::{Decider, Id, Money, Rejection};
+use crate::kernel::{Date, Decider, Id, Money, Rejection};
 
 #[derive(Clone, Debug)]
 pub enum Command {
@@ -25,7 +25,94 @@ pub enum Command {
         payment: Id,
         amount: Money,
         invoice: Option<Id>,
+        how: Box<How>,
     },
+    /// What money in another currency was worth.
+    Exchange(Exchanged),
+    /// The money of a charge-back is there again.
+    Restore {
+        payment: Id,
+        amount: Money,
+        invoice: Option<Id>,
+    },
+    /// Matches them by hand (policy 27).
+    Match {
+        invoices: Vec<Id>,
+        credits: Vec<Source>,
+        rest_on: Option<RestOn>,
+    },
+    /// Takes what a source (none: every source) paid off an invoice.
+    Unmatch {
+        invoice: Id,
+        source: Option<Source>,
+    },
+    /// What was held or unmatched goes by the rules again.
+    Release,
+    Dispute {
+        dispute: Id,
+        invoice: Id,
+        amount: Option<Money>,
+        reason: String,
+    },
+    EndDispute {
+        dispute: Id,
+        upheld: bool,
+        reason: String,
+    },
+    Plan {
+        plan: Id,
+        invoices: Vec<Id>,
+        instalments: Vec<Instalment>,
+        grace_days: u32,
+        on: Date,
+    },
+    CancelPlan {
+        plan: Id,
+        reason: String,
+        on: Date,
+    },
+    /// Ends plans that are broken by a day.
+    CheckPlans {
+        on: Date,
+    },
+    TakeDeposit {
+        deposit: Id,
+        amount: Money,
+        reason: String,
+    },
+    /// `invoice`: pays it; none: pays by the rules, or nothing by itself if it is to go back (`hold`).
+    ReleaseDeposit {
+        deposit: Id,
+        amount: Option<Money>,
+        invoice: Option<Id>,
+        hold: bool,
+        reason: String,
+    },
+    /// Credit becomes another account's.
+    MoveCredit {
+        transfer: Id,
+        amount: Money,
+        to: Id,
+        reason: String,
+    },
+    /// Credit of a transfer is wanted back by the account it came from.
+    Recall {
+        source: Source,
+        amount: Money,
+    },
+    /// Credit that went to another account came back.
+    TakeBack {
+        transfer: Id,
+        source: Source,
+        amount: Money,
+    },
+    PayOut {
+        refund: Id,
+        source: Source,
+        amount: Money,
+        reason: String,
+    },
+    Claim(ClaimOpened),
     Unapply {
         payment: Id,
         amount: Money,
@@ -71,10 +158,7 @@ impl Decider for Receivables {
     type Event = Event;
 
     fn decide(state: &Receivables, command: Command) -> Result<Vec<Event>, Rejection> {
-        let mut work = Work {
-            next: state.clone(),
-            events: Vec::new(),
-        };
+        let mut work = Work::on(state);
         match command {
             Command::Open(item) => work.open(item)?,
             Command::Expect {
@@ -97,7 +181,77 @@ impl Decider for Receivables {
                 payment,
                 amount,
                 invoice,
-            } => work.apply(payment, amount, invoice)?,
+                how,
+            } => work.apply(payment, amount, invoice, &how)?,
+            Command::Exchange(exchanged) => work.say(exchanged),
+            Command::Restore {
+                payment,
+                amount,
+                invoice,
+            } => work.restore(payment, amount, invoice.as_deref())?,
+            Command::Match {
+                invoices,
+                credits,
+                rest_on,
+            } => work.match_all(&invoices, &credits, rest_on.as_ref())?,
+            Command::Unmatch { invoice, source } => work.unmatch(&invoice, source.as_ref())?,
+            Command::Release => work.release(),
+            Command::Dispute {
+                dispute,
+                invoice,
+                amount,
+                reason,
+            } => work.dispute(dispute, invoice, amount, reason)?,
+            Command::EndDispute {
+                dispute,
+                upheld,
+                reason,
+            } => work.end_dispute(&dispute, upheld, reason)?,
+            Command::Plan {
+                plan,
+                invoices,
+                instalments,
+                grace_days,
+                on,
+            } => work.plan(plan, &invoices, instalments, grace_days, on)?,
+            Command::CancelPlan { plan, reason, on } => work.cancel_plan(&plan, reason, on)?,
+            Command::CheckPlans { on } => work.check_plans(on),
+            Command::TakeDeposit {
+                deposit,
+                amount,
+                reason,
+            } => work.take_deposit(deposit, amount, None, &reason)?,
+            Command::ReleaseDeposit {
+                deposit,
+                amount,
+                invoice,
+                hold,
+                reason,
+            } => {
+                let credits = work.release_deposit(&deposit, amount, hold, &reason)?;
+                if let Some(invoice) = invoice {
+                    work.pay_one(&invoice, credits)?;
+                }
+            }
+            Command::MoveCredit {
+                transfer,
+                amount,
+                to,
+                reason,
+            } => work.move_credit(&transfer, amount, &to, &reason)?,
+            Command::Recall { source, amount } => work.recall(&source, amount)?,
+            Command::TakeBack {
+                transfer,
+                source,
+                amount,
+            } => work.moved_back(&transfer, &source, amount),
+            Command::PayOut {
+                refund,
+                source,
+                amount,
+                reason,
+            } => work.pay_out(&refund, &source, amount, &reason)?,
+            Command::Claim(claim) => work.claim(claim)?,
             Command::Unapply {
                 payment,
                 amount,
@@ -126,156 +280,11 @@ impl Decider for Receivables {
             }
         }
         work.spend();
+        work.end_kept_plans();
         Ok(work.events)
     }
 
     fn evolve(state: &mut Receivables, event: &Event) {
-        match event {
-            Event::ItemOpened(e) => {
-                state.currency = e.total.currency;
-                let at = state
-                    .items
-                    .partition_point(|i| (i.due, &i.number) <= (e.due, &e.number));
-                let item = Item {
-                    invoice: e.invoice.clone(),
-                    number: e.number.clone(),
-                    issued: e.issued,
-                    due: e.due,
-                    total: e.total,
-                    open: e.total,
-                    written_off: Money::zero(e.total.currency),
-                    pending: None,
-                };
-                state.items.insert(at, item);
-            }
-            Event::PaymentExpected(e) => {
-                state.currency = e.amount.currency;
-                for item in state
-                    .items
-                    .iter_mut()
-                    .filter(|i| e.invoices.contains(&i.invoice))
-                {
-                    item.pending = Some(e.payment.clone());
-                }
-            }
-            Event::PaymentDropped(e) => {
-                state.release(&e.payment);
-                state.remittances.remove(&e.payment);
-            }
-            Event::Remitted(e) => {
-                state.remittances.insert(e.payment.clone(), e.clone());
-            }
-            Event::PaymentApplied(e) => {
-                state.remittances.remove(&e.payment);
-                state.release(&e.payment);
-                state.currency = e.amount.currency;
-                for part in &e.applied {
-                    state.reopen(&part.invoice, part.amount.negated());
-                }
-                let applied = e.applied.iter().map(|p| Application {
-                    invoice: p.invoice.clone(),
-                    amount: p.amount,
-                    as_credit: false,
-                });
-                let source = Source::Payment(e.payment.clone());
-                state.funds.push(Fund {
-                    source,
-                    amount: e.amount,
-                    unapplied: e.unapplied,
-                    applied: applied.collect(),
-                });
-            }
-            Event::PaymentUnapplied(e) => {
-                let source = Source::Payment(e.payment.clone());
-                for part in &e.reopened {
-                    state.reopen(&part.invoice, part.amount);
-                    state.take_back(&source, &part.invoice, part.amount);
-                }
-                state.shrink(&source, e.amount);
-            }
-            Event::CreditGranted(e) => {
-                state.currency = e.amount.currency;
-                state.funds.push(Fund {
-                    source: e.source.clone(),
-                    amount: e.amount,
-                    unapplied: e.amount,
-                    applied: vec![],
-                });
-            }
-            Event::CreditApplied(e) => {
-                state.reopen(&e.invoice, e.amount.negated());
-                if let Some(fund) = state.funds.iter_mut().find(|f| f.source == e.source) {
-                    fund.unapplied = fund.unapplied.minus(e.amount);
-                    fund.applied.push(Application {
-                        invoice: e.invoice.clone(),
-                        amount: e.amount,
-                        as_credit: true,
-                    });
-                }
-            }
-            Event::CreditReturned(e) => {
-                state.reopen(&e.invoice, e.amount);
-                state.take_back(&e.source, &e.invoice, e.amount);
-            }
-            Event::CreditWithdrawn(e) => state.shrink(&e.source, e.amount),
-            Event::ItemCredited(e) => state.reopen(&e.invoice, e.amount.negated()),
-            Event::ItemVoided(e) => state.items.retain(|i| i.invoice != e.invoice),
-            Event::WrittenOff(e) => state.write_down(&e.invoice, e.amount),
-            Event::WriteOffReversed(e) => state.write_down(&e.invoice, e.amount.negated()),
-        }
-    }
-}
-
-impl Receivables {
-    fn release(&mut self, payment: &str) {
-        for item in self
-            .items
-            .iter_mut()
-            .filter(|i| i.pending.as_deref() == Some(payment))
-        {
-            item.pending = None;
-        }
-    }
-
-    fn reopen(&mut self, invoice: &str, by: Money) {
-        if let Some(item) = self.items.iter_mut().find(|i| i.invoice == invoice) {
-            item.open = item.open.plus(by);
-        }
-    }
-
-    fn write_down(&mut self, invoice: &str, by: Money) {
-        self.reopen(invoice, by.negated());
-        if let Some(item) = self.items.iter_mut().find(|i| i.invoice == invoice) {
-            item.written_off = item.written_off.plus(by);
-        }
-    }
-
-    /// Money applied to an invoice is unapplied again; what was credit first goes first.
-    fn take_back(&mut self, source: &Source, invoice: &str, amount: Money) {
-        let Some(fund) = self.funds.iter_mut().find(|f| f.source == *source) else {
-            return;
-        };
-        let mut left = amount;
-        for application in fund
-            .applied
-            .iter_mut()
-            .rev()
-            .filter(|a| a.invoice == invoice)
-        {
-            let part = left.min(application.amount);
-            application.amount = application.amount.minus(part);
-            left = left.minus(part);
-        }
-        fund.applied.retain(|a| a.amount.is_positive());
-        fund.unapplied = fund.unapplied.plus(amount);
-    }
-
-    /// Unapplied money leaves; a fund with nothing left is forgotten, nothing can use it again.
-    fn shrink(&mut self, source: &Source, amount: Money) {
-        if let Some(fund) = self.funds.iter_mut().find(|f| f.source == *source) {
-            fund.unapplied = fund.unapplied.minus(amount);
-            fund.amount = fund.amount.minus(amount);
-        }
-        self.funds.retain(|f| f.amount.is_positive());
+        super::evolve::evolve(state, event);
     }
 }

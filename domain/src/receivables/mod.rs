@@ -2,14 +2,23 @@
 //!
 //! One stream per paying account, because here and nowhere else could the same money be spent twice.
 //!
-//! - An item's open amount = total − credit notes − applied money − write-off, and is never below zero (policy 28).
-//! - A fund (payment, credit note's excess, granted credit) = what is applied of it + what is unapplied, both never below zero.
+//! - An item's open amount = total − credit notes − applied money − allowances − write-off, never below zero (policy 28).
+//! - A fund (payment, credit note's excess, granted or transferred credit) = what is applied of it + what is unapplied +
+//!   what was moved elsewhere (a deposit, another account, paid out), none of them below zero.
+//! - What was unmatched, and credit that is held, is touched by nothing but a hand until it is released (policy 27).
+//! - Disputed amounts are not asked for and not paid by themselves; instalments of a plan take the place of due dates.
 //! - Unapplied credit pays open items at once, oldest due date first, equal ones by number; drafts have no item (policy 26).
 //! - Nothing but its own payment and credit notes touches an item while a payment of it is pending (policy 26).
 //! - Account balance = Σ open − Σ unapplied (policy 28).
 
+mod agreements;
+mod applying;
 pub mod audit;
 mod decide;
+mod evolve;
+mod figures;
+mod matches;
+mod moves;
 mod react;
 mod work;
 
@@ -18,7 +27,20 @@ use crate::kernel::{Currency, Date, Id, Money};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+pub use agreements::{
+    Dispute, DisputeEnded, Disputed, Instalment, Plan, PlanAgreed, PlanEnd, PlanEnded, Planned,
+};
+pub use applying::How;
 pub use decide::Command;
+pub use figures::Figures;
+pub use matches::{
+    Allowance, AllowanceReversed, Allowed, CreditHeld, CreditReleased, Exchanged, MatchPart,
+    Matched, RestOn, Unmatched, Why,
+};
+pub use moves::{
+    ClaimOpened, CreditMoved, CreditMovedBack, CreditPaidOut, Deposit, DepositReleased,
+    DepositTaken, Elsewhere, Moved, PaymentRestored,
+};
 pub use react::react;
 
 /// Where money that can pay items came from.
@@ -32,6 +54,8 @@ pub enum Source {
     Grant(Id),
     /// What a wallet paid of an invoice: `wallet/invoice`.
     Wallet(Id),
+    /// Credit or debt taken over between two accounts.
+    Transfer(Id),
 }
 
 /// A finalised invoice above zero, paid or not: a refund can reopen it.
@@ -46,6 +70,16 @@ pub struct Item {
     pub written_off: Money,
     /// The payment asked of a provider that has not come yet.
     pub pending: Option<Id>,
+    /// Something was unmatched from it: credit does not pay it by itself.
+    pub by_hand: bool,
+    /// What need not be paid because of a payment.
+    pub allowances: Vec<Allowance>,
+    /// Open ones, in the order they came.
+    pub disputes: Vec<Dispute>,
+    /// Payment plan in force.
+    pub plan: Option<Id>,
+    /// Its instalments, in the order of their days; empty without a plan.
+    pub instalments: Vec<Instalment>,
 }
 
 /// A part of what is owed that may be asked for, with the day it is due.
@@ -64,9 +98,13 @@ pub struct Due {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Fund {
     pub source: Source,
-    /// What was not refunded, charged back or withdrawn = Σ applied + unapplied.
+    /// What was not refunded, charged back or withdrawn = Σ applied + unapplied + Σ moved.
     pub amount: Money,
     pub unapplied: Money,
+    /// The part of `unapplied` that pays nothing by itself.
+    pub held: Money,
+    /// What is in deposits, with other accounts or was paid out.
+    pub moved: Vec<Moved>,
     pub applied: Vec<Application>,
 }
 
@@ -87,6 +125,10 @@ pub struct Receivables {
     pub items: Vec<Item>,
     /// In the order they came.
     pub funds: Vec<Fund>,
+    /// Deposits with something left.
+    pub deposits: BTreeMap<Id, Deposit>,
+    /// Payment plans in force.
+    pub plans: BTreeMap<Id, Plan>,
 }
 
 /// An amount for one invoice.
@@ -134,6 +176,8 @@ pub struct Remitted {
     pub found: Found,
     /// What it is to pay first, in this order; what is left goes where the rules say.
     pub invoices: Vec<Id>,
+    /// It pays nothing: all of it is held apart as this deposit.
+    pub deposit: Option<Id>,
 }
 
 /// By what the account of money was found.
@@ -250,6 +294,37 @@ events! {
         WrittenOff = "written-off" 1,
         WriteOffReversed = "write-off-reversed" 1,
         Remitted = "remitted" 1,
+        Matched = "matched" 1,
+        Unmatched = "unmatched" 1,
+        CreditHeld = "credit-held" 1,
+        CreditReleased = "credit-released" 1,
+        Allowed = "allowed" 1,
+        AllowanceReversed = "allowance-reversed" 1,
+        Exchanged = "exchanged" 1,
+        Disputed = "disputed" 1,
+        DisputeEnded = "dispute-ended" 1,
+        PlanAgreed = "plan-agreed" 1,
+        PlanEnded = "plan-ended" 1,
+        DepositTaken = "deposit-taken" 1,
+        DepositReleased = "deposit-released" 1,
+        CreditMoved = "credit-moved" 1,
+        CreditMovedBack = "credit-moved-back" 1,
+        CreditPaidOut = "credit-paid-out" 1,
+        ClaimOpened = "claim-opened" 1,
+        PaymentRestored = "payment-restored" 1,
+    }
+}
+
+impl Fund {
+    /// What of it is still with the account: applied or free.
+    pub fn here(&self) -> Money {
+        let moved = self.moved.iter().map(|m| m.amount);
+        self.amount.minus(Money::sum(self.amount.currency, moved))
+    }
+
+    /// Free credit that pays by itself.
+    pub fn free(&self) -> Money {
+        self.unapplied.minus(self.held)
     }
 }
 
@@ -274,39 +349,31 @@ impl Receivables {
         self.items.iter().filter(|i| i.open.is_positive())
     }
 
-    /// What is owed and when it is due, as it stands on a day: by due date, then by number.
-    ///
-    /// An item in instalments is as many of these as have something open.
-    pub fn dues(&self, _on: Date) -> Vec<Due> {
-        self.open_items()
-            .map(|i| Due {
-                invoice: i.invoice.clone(),
-                number: i.number.clone(),
-                due: i.due,
-                open: i.open,
-                pending: i.pending.clone(),
-            })
-            .collect()
-    }
-
-    /// What is past due on a day, one for each invoice; the due date itself is not late (policy 29).
-    pub fn overdue(&self, on: Date) -> impl Iterator<Item = Due> {
-        let mut late: Vec<Due> = Vec::new();
-        for due in self.dues(on).into_iter().filter(|d| d.due < on) {
-            match late.iter_mut().find(|l| l.invoice == due.invoice) {
-                Some(known) => known.open = known.open.plus(due.open),
-                None => late.push(due),
-            }
-        }
-        late.into_iter()
-    }
-
     pub fn item(&self, invoice: &str) -> Option<&Item> {
         self.items.iter().find(|i| i.invoice == invoice)
     }
 
     pub fn fund(&self, source: &Source) -> Option<&Fund> {
         self.funds.iter().find(|f| f.source == *source)
+    }
+
+    /// What a fund paid, newest item first, up to an amount: what is reopened when its money goes.
+    fn newest_first(&self, fund: &Fund, amount: Money) -> Vec<Part> {
+        let mut left = amount;
+        let mut parts = Vec::new();
+        for item in self.items.iter().rev() {
+            let applied = fund.applied.iter().filter(|a| a.invoice == item.invoice);
+            let paid = Money::sum(amount.currency, applied.map(|a| a.amount));
+            let part = paid.min(left);
+            if part.is_positive() {
+                left = left.minus(part);
+                parts.push(Part {
+                    invoice: item.invoice.clone(),
+                    amount: part,
+                });
+            }
+        }
+        parts
     }
 
     /// What was applied to an invoice, by source.

@@ -1,9 +1,9 @@
 //! The rules of one decision: each step says its event and goes on from the state after it.
 
 use super::{
-    Application, CreditApplied, CreditGranted, CreditReturned, CreditWithdrawn, Event, Item,
-    ItemCredited, ItemOpened, ItemVoided, Part, PaymentApplied, PaymentExpected, PaymentUnapplied,
-    Receivables, Reversal, Source, WriteOffReversed, WrittenOff,
+    Application, CreditApplied, CreditGranted, CreditReturned, CreditWithdrawn, Event, Fund, Item,
+    ItemCredited, ItemOpened, ItemVoided, PaymentExpected, PaymentUnapplied, Receivables, Reversal,
+    Source, WriteOffReversed, WrittenOff,
 };
 use crate::kernel::{Decider, Id, Money, Rejection};
 
@@ -17,6 +17,14 @@ pub(super) struct Work {
 }
 
 impl Work {
+    /// Begins a decision on a state.
+    pub fn on(state: &Receivables) -> Work {
+        Work {
+            next: state.clone(),
+            events: Vec::new(),
+        }
+    }
+
     pub fn say(&mut self, event: impl Into<Event>) {
         let event = event.into();
         Receivables::evolve(&mut self.next, &event);
@@ -28,20 +36,20 @@ impl Work {
         let payable: Vec<Id> = self
             .next
             .open_items()
-            .filter(|i| i.pending.is_none())
+            .filter(|i| i.pending.is_none() && !i.by_hand)
             .map(|i| i.invoice.clone())
             .collect();
         for invoice in payable {
             while let Some(open) = self
                 .next
                 .item(&invoice)
-                .map(|i| i.open)
+                .map(Item::undisputed)
                 .filter(|o| o.is_positive())
             {
-                let Some(fund) = self.next.funds.iter().find(|f| f.unapplied.is_positive()) else {
+                let Some(fund) = self.next.funds.iter().find(|f| f.free().is_positive()) else {
                     return;
                 };
-                let (source, amount) = (fund.source.clone(), fund.unapplied.min(open));
+                let (source, amount) = (fund.source.clone(), fund.free().min(open));
                 self.say(CreditApplied {
                     source,
                     invoice: invoice.clone(),
@@ -51,7 +59,7 @@ impl Work {
         }
     }
 
-    fn check(&self, what: &str, amount: Money) -> Result<(), Rejection> {
+    pub fn check(&self, what: &str, amount: Money) -> Result<(), Rejection> {
         let known = !self.next.items.is_empty() || !self.next.funds.is_empty();
         if known && amount.currency != self.next.currency {
             return Err(Rejection::new(
@@ -71,7 +79,7 @@ impl Work {
         Ok(())
     }
 
-    fn item(&self, invoice: &str) -> Result<&Item, Rejection> {
+    pub fn item(&self, invoice: &str) -> Result<&Item, Rejection> {
         let missing = || {
             Rejection::new(
                 "INVOICE_NOT_OPEN",
@@ -82,7 +90,15 @@ impl Work {
     }
 
     /// The item, unless a payment other than `own` is pending for it.
-    fn free_item(&self, invoice: &str, own: Option<&str>) -> Result<&Item, Rejection> {
+    pub fn fund(&self, source: &Source) -> Result<&Fund, Rejection> {
+        let missing = || {
+            let why = format!("the account has no credit of {}", source.name());
+            Rejection::new("CREDIT_UNKNOWN", why)
+        };
+        self.next.fund(source).ok_or_else(missing)
+    }
+
+    pub fn free_item(&self, invoice: &str, own: Option<&str>) -> Result<&Item, Rejection> {
         let item = self.item(invoice)?;
         match &item.pending {
             Some(pending) if Some(pending.as_str()) != own => Err(Rejection::new(
@@ -147,7 +163,10 @@ impl Work {
             if !left.is_positive() {
                 break;
             }
-            left = left.minus(item.open);
+            if !item.undisputed().is_positive() {
+                continue;
+            }
+            left = left.minus(item.undisputed());
             invoices.push(item.invoice.clone());
         }
         match self.next.open_items().next() {
@@ -162,83 +181,13 @@ impl Work {
         }
     }
 
-    pub fn apply(
-        &mut self,
-        payment: Id,
-        amount: Money,
-        invoice: Option<Id>,
-    ) -> Result<(), Rejection> {
-        self.check("payment", amount)?;
-        let targets: Vec<Id> = match invoice {
-            Some(invoice) => {
-                self.free_item(&invoice, Some(&payment))?;
-                self.revive(&invoice, amount, "it was paid after all");
-                vec![invoice]
-            }
-            None => {
-                let (own, free): (Vec<&Item>, Vec<&Item>) = self
-                    .next
-                    .open_items()
-                    .filter(|i| i.pending.as_ref().is_none_or(|p| *p == payment))
-                    .partition(|i| i.pending.is_some());
-                let rest = own.into_iter().chain(free).map(|i| i.invoice.clone());
-                let rest: Vec<Id> = rest.collect();
-                let mut targets = self.remitted(&payment, amount);
-                targets.extend(
-                    rest.into_iter()
-                        .filter(|i| !targets.contains(i))
-                        .collect::<Vec<_>>(),
-                );
-                targets
-            }
-        };
-        let mut unapplied = amount;
-        let mut applied = Vec::new();
-        for invoice in targets {
-            let part = self.item(&invoice)?.open.min(unapplied);
-            if part.is_positive() {
-                unapplied = unapplied.minus(part);
-                applied.push(Part {
-                    invoice,
-                    amount: part,
-                });
-            }
-        }
-        self.say(PaymentApplied {
-            payment,
-            amount,
-            applied,
-            unapplied,
-        });
-        Ok(())
-    }
-
-    /// What the payer said the payment is for, as far as it can be paid. What was written off of it is owed again: the
-    /// payer knows of it.
-    fn remitted(&mut self, payment: &str, amount: Money) -> Vec<Id> {
-        let named = self.next.remittances.get(payment);
-        let named = named.map(|r| r.invoices.clone()).unwrap_or_default();
-        let mut left = amount;
-        let mut targets = Vec::new();
-        for invoice in named {
-            if self.free_item(&invoice, Some(payment)).is_err() || targets.contains(&invoice) {
-                continue;
-            }
-            self.revive(&invoice, left, "it was paid after all");
-            let open = self.next.item(&invoice).map(|i| i.open);
-            left = left.minus(open.map_or(left, |open| open.min(left)));
-            targets.push(invoice);
-        }
-        targets
-    }
-
     /// The unapplied rest goes first, then what was paid last is reopened first.
     pub fn unapply(&mut self, payment: Id, amount: Money, why: Reversal) -> Result<(), Rejection> {
         self.check("refund", amount)?;
         let Some(fund) = self
             .next
             .fund(&Source::Payment(payment.clone()))
-            .filter(|f| f.amount.minor >= amount.minor)
+            .filter(|f| f.here().minor >= amount.minor)
         else {
             return Err(Rejection::new(
                 "REFUND_TOO_LARGE",
@@ -246,25 +195,8 @@ impl Work {
             ));
         };
         let unapplied = fund.unapplied.min(amount);
-        let mut left = amount.minus(unapplied);
-        let mut reopened = Vec::new();
-        for item in self.next.items.iter().rev() {
-            let paid = Money::sum(
-                amount.currency,
-                fund.applied
-                    .iter()
-                    .filter(|a| a.invoice == item.invoice)
-                    .map(|a| a.amount),
-            );
-            let part = paid.min(left);
-            if part.is_positive() {
-                left = left.minus(part);
-                reopened.push(Part {
-                    invoice: item.invoice.clone(),
-                    amount: part,
-                });
-            }
-        }
+        let reopened = self.next.newest_first(fund, amount.minus(unapplied));
+        self.disallow_all(&Source::Payment(payment.clone()), &reopened);
         self.say(PaymentUnapplied {
             payment,
             why,
@@ -324,6 +256,13 @@ impl Work {
                 format!("there is no credit {source:?}"),
             ));
         };
+        if !fund.moved.is_empty() {
+            let why = format!(
+                "a part of {} is a deposit, with another account or paid out",
+                source.name()
+            );
+            return Err(Rejection::new("CREDIT_MOVED", why));
+        }
         for applied in fund.applied {
             self.say(CreditReturned {
                 source: source.clone(),
@@ -364,21 +303,6 @@ impl Work {
         Ok(())
     }
 
-    /// Money that comes for a written-off invoice, beyond what is open of it, takes the write-off back.
-    fn revive(&mut self, invoice: &str, amount: Money, reason: &str) {
-        let Some(item) = self.next.item(invoice) else {
-            return;
-        };
-        let back = amount.minus(item.open).min(item.written_off);
-        if back.is_positive() {
-            self.say(WriteOffReversed {
-                invoice: invoice.to_string(),
-                amount: back,
-                reason: reason.to_string(),
-            });
-        }
-    }
-
     pub fn void(&mut self, invoice: Id) -> Result<(), Rejection> {
         let item = self.free_item(&invoice, None)?;
         let number = item.number.clone();
@@ -395,6 +319,7 @@ impl Work {
             return Err(Rejection::new("INVOICE_PAID", why));
         }
         for (source, part) in applied {
+            self.disallow(&invoice, &source);
             self.say(CreditReturned {
                 source,
                 invoice: invoice.clone(),
