@@ -11,6 +11,7 @@ mod raw_file;
 mod rebuild;
 mod replay;
 mod resources;
+mod wallet;
 
 use crate::cli::Failure;
 use clap::{Args, Subcommand};
@@ -43,6 +44,11 @@ pub enum Command {
         after_help = "Example:\n  indelible bench rebuild --records 2000000 --subscriptions 10000"
     )]
     Rebuild(ingest::Options),
+    /// Reservations on one wallet and on many, by clients that wait.
+    #[command(
+        after_help = "Example:\n  indelible bench wallet\n  indelible bench wallet --clients 64 --sessions 20000 --wallets 10000"
+    )]
+    Wallet(wallet::Options),
 }
 
 /// Where to write while measuring.
@@ -85,6 +91,7 @@ pub fn run(command: Command) -> Result<(), Failure> {
         Command::Open(options) => open::run(&options)?,
         Command::Ingest(options) => ingest::run(&options)?,
         Command::Rebuild(options) => rebuild::run(&options)?,
+        Command::Wallet(options) => wallet::run(&options)?,
     };
     println!("{report:#}");
     Ok(())
