@@ -468,6 +468,27 @@ fn a_quota_counts_until_its_end_whether_or_not_anybody_noted_it() {
 }
 
 #[test]
+fn nothing_is_held_for_what_an_invoice_bills() {
+    let mut net = net();
+    let served = net.begin("a", "post posted 0 100");
+    assert_eq!((granted(&served), served.last), ("100".to_string(), None));
+    net.seconds_later(30);
+    net.begin("b", "post posted 0 1");
+    net.seconds_later(30);
+    for (_, command) in agenda::tick_commands(net.book.tenant(), net.now) {
+        net.command(command).expect("it is done");
+    }
+    assert_eq!(net.money(), money("10", "10"));
+    net.ask("b", 1, Kind::Terminate, &["post posted 1 0"]);
+    assert_eq!(
+        meter(&net.book, "line-1/posted/2012-05-01")
+            .amount
+            .to_string(),
+        "5"
+    );
+}
+
+#[test]
 fn a_strict_confirmation_stays_within_its_reservation() {
     let mut net = net();
     net.begin("s1", "call voice 0 10");

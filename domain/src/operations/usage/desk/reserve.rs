@@ -209,6 +209,10 @@ impl<'s> Desk<'s, '_> {
             return Ok(());
         }
         let account = self.reopen(meter)?;
+        // Open, it says who pays: nothing is held for what an invoice bills.
+        if !self.moves_others(meter) {
+            return Ok(());
+        }
         let (Some(working), Some(purse), Some(living)) = (
             self.meters.get(meter),
             self.purses.get_mut(account),
