@@ -16,6 +16,7 @@ pub mod limits;
 pub mod logging;
 pub mod metrics;
 pub mod office;
+pub mod outbox;
 pub mod remote;
 pub mod request_id;
 pub mod scenario;

@@ -19,7 +19,13 @@ struct Package {
     files_only: bool,
 }
 
-const PACKAGES: [Package; 3] = [
+const PACKAGES: [Package; 4] = [
+    Package {
+        name: "aiosmtpd",
+        version: "1.4.6",
+        used: "e-mail is sent to it",
+        files_only: false,
+    },
     Package {
         name: "localstripe",
         version: "1.15.10",

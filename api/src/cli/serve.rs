@@ -1,10 +1,12 @@
 //! `indelible serve`: GraphQL, the console, health and metrics.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
+use indelible_channels::Outlets;
+use indelible_domain::messages::Channel;
 use indelible_store::ProofError;
 use indelible_store::proof::{CHECKPOINT_BLOCKS, Follower, Signed};
 
@@ -12,12 +14,16 @@ use super::{Data, Failure, Snapshots};
 use crate::auth::Keys;
 use crate::clock::Clock;
 use crate::office::Office;
+use crate::outbox::{self, Outbox};
 use crate::server::{self, Edge, StartError};
 use crate::{logging, timers};
 
 pub const EXAMPLE: &str = "Example:\n  indelible serve --data ./indelible-data --listen 127.0.0.1:4000\n\n\
     Without API keys only loopback is served, as tenant `default` with scope admin:\n  \
     indelible keys add --tenant acme --scope admin";
+
+/// Where the channels are set up, in the data directory.
+const CHANNELS_FILE: &str = "channels.toml";
 
 #[derive(Args)]
 pub struct Arguments {
@@ -31,6 +37,10 @@ pub struct Arguments {
     /// Blocks of the log between two checkpoints that are made by themselves; 0: only those asked for.
     #[arg(long, value_name = "N", default_value_t = CHECKPOINT_BLOCKS)]
     checkpoint_blocks: u64,
+    /// How messages reach customers (docs/operations.md); channels.toml of the data directory if left out, and nothing
+    /// is sent if that is not there.
+    #[arg(long, value_name = "FILE", env = "INDELIBLE_CHANNELS")]
+    channels: Option<PathBuf>,
     /// How log lines look.
     #[arg(long, value_enum, default_value = "text")]
     log_format: logging::Format,
@@ -42,10 +52,26 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     // Before the log is read, which may take a while.
     let keys = Keys::load(data).map_err(Failure::store)?;
     server::check(arguments.listen, &keys).map_err(Failure::refused)?;
+    let outlets = outlets(arguments.channels, data)?;
     let office =
         Office::begin(data, Clock::Machine, arguments.snapshots.begin()).map_err(Failure::store)?;
     let _checkpoints = follow(&office, arguments.checkpoint_blocks);
-    listen(office, data, arguments.listen)
+    listen(office, data, arguments.listen, outlets)
+}
+
+/// The carriers of the named file, or of the data directory's if there is one.
+fn outlets(named: Option<PathBuf>, data: &Path) -> Result<Option<Outlets>, Failure> {
+    let path = match named {
+        Some(path) => path,
+        None => {
+            let usual = data.join(CHANNELS_FILE);
+            if !usual.exists() {
+                return Ok(None);
+            }
+            usual
+        }
+    };
+    Outlets::read(&path).map(Some).map_err(Failure::refused)
 }
 
 /// Makes checkpoints while the returned follower lives. Billing goes on without them.
@@ -68,8 +94,13 @@ fn follow(office: &Office, every_blocks: u64) -> Option<Follower> {
         .ok()
 }
 
-/// Serves an office until a signal ends it.
-pub fn listen(office: Arc<Office>, data: &Path, address: SocketAddr) -> Result<(), Failure> {
+/// Serves an office until a signal ends it. Without outlets no message is sent; they wait.
+pub fn listen(
+    office: Arc<Office>,
+    data: &Path,
+    address: SocketAddr,
+    outlets: Option<Outlets>,
+) -> Result<(), Failure> {
     let keys = Keys::load(data).map_err(Failure::store)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -91,6 +122,15 @@ pub fn listen(office: Arc<Office>, data: &Path, address: SocketAddr) -> Result<(
         );
         let stop = server::stop_on_signals().map_err(StartError::Serve)?;
         tokio::spawn(timers::run(Arc::clone(&office), stop.clone()));
+        match outlets {
+            Some(outlets) => {
+                let channels: Vec<_> = outlets.channels().map(Channel::name).collect();
+                tracing::info!(?channels, "sending messages");
+                let outbox = Outbox::new(Arc::clone(&office), outlets);
+                tokio::spawn(outbox::run(outbox, stop.clone()));
+            }
+            None => tracing::info!("no channels are set up: messages wait until they are"),
+        }
         server::serve(listener, Edge::over(office, keys), stop).await
     });
     tracing::info!("stopped");

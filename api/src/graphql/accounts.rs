@@ -14,7 +14,7 @@ use super::charges::PendingCharge;
 use super::desk::{self, Receipt};
 use super::forget::{self, Forgotten, PersonalData, Retention};
 use super::invoices::Invoice;
-use super::messages::Channel;
+use super::messages::{Channel, Message};
 use super::page::{self, Cursor};
 use super::payments::{Balance, Payment};
 use super::periods::ClosedPeriods;
@@ -192,6 +192,18 @@ impl Account {
     ) -> Result<Connection<Cursor, Payment>> {
         let asked = page::asked(first, after)?;
         Ok(page::sorted(&asked, Payment::of_account(ctx, &self.key)?))
+    }
+
+    /// Messages to its holder in the order they were asked for.
+    #[graphql(complexity = "page::cost(first, child_complexity)")]
+    async fn messages(
+        &self,
+        ctx: &Context<'_>,
+        first: Option<i32>,
+        after: Option<String>,
+    ) -> Result<Connection<Cursor, Message>> {
+        let asked = page::asked(first, after)?;
+        Ok(page::sorted(&asked, Message::of_account(ctx, &self.key)?))
     }
 
     /// Prepaid wallets, first the one that is burnt first.

@@ -45,6 +45,7 @@ pub struct Query(
     bill_runs::BillRunQueries,
     catalog::CatalogQueries,
     invoices::InvoiceQueries,
+    messages::MessageQueries,
     dunning::DunningQueries,
     log::LogQueries,
     proofs::ProofQueries,
@@ -69,6 +70,7 @@ pub struct Mutation(
     forget::PersonalDataMutations,
     periods::PeriodMutations,
     invoices::InvoiceMutations,
+    messages::MessageMutations,
     payments::PaymentMutations,
     subscriptions::SubscriptionMutations,
     usage::UsageMutations,
@@ -135,6 +137,7 @@ impl ViewerQueries {
             "batch" => usage::Batch::find(ctx, key)?.map(Node::from),
             "dunning-policy" => dunning::Policy::find(ctx, key)?.map(Node::from),
             "payment" => payments::Payment::find(ctx, key)?.map(Node::from),
+            "message" => messages::Message::find(ctx, key)?.map(Node::from),
             "wallet" => wallets::Wallet::find(ctx, key)?.map(Node::from),
             _ => None,
         })
@@ -153,6 +156,7 @@ pub enum Node {
     Payment(payments::Payment),
     Subscription(subscriptions::Subscription),
     UsageBatch(usage::Batch),
+    Message(messages::Message),
     Wallet(wallets::Wallet),
 }
 
