@@ -11,6 +11,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::office::Begin;
 
 mod backup;
+mod bank;
 mod bill;
 mod checkpoint;
 mod demo;
@@ -103,6 +104,9 @@ enum Command {
     /// Make a new ledger of a backup, of all of it or up to a position or a moment.
     #[command(after_help = restore::RESTORE_EXAMPLE)]
     Restore(restore::RestoreArguments),
+    /// Take statements of banks, and draw files for them.
+    #[command(subcommand, after_help = bank::EXAMPLE)]
+    Bank(bank::Command),
     /// Copy a part of the log to plain segment files.
     #[command(after_help = backup::EXPORT_EXAMPLE)]
     Export(backup::ExportArguments),
@@ -171,6 +175,7 @@ pub fn run() -> ExitCode {
         Command::Log(command) => log::run(command),
         Command::Demo(arguments) => demo::run(arguments),
         Command::Ingest(arguments) => ingest::run(arguments),
+        Command::Bank(command) => bank::run(command),
         Command::Bill(arguments) => bill::run(arguments),
         Command::Forget(arguments) => forget::run(arguments),
         Command::Rebuild(arguments) => rebuild::run(arguments),

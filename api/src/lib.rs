@@ -4,6 +4,7 @@
 //! money belongs in the domain crate.
 
 pub mod auth;
+pub mod bank;
 pub mod bench;
 pub mod cli;
 pub mod clock;

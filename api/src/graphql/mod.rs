@@ -11,6 +11,7 @@ use crate::limits;
 use crate::office::Office;
 
 mod accounts;
+mod bank;
 mod bill_runs;
 mod books;
 mod catalog;
@@ -42,6 +43,7 @@ pub type Schema = Built<Query, Mutation, Feed>;
 pub struct Query(
     ViewerQueries,
     accounts::AccountQueries,
+    bank::BankQueries,
     bill_runs::BillRunQueries,
     catalog::CatalogQueries,
     invoices::InvoiceQueries,
@@ -63,6 +65,7 @@ pub struct Query(
 #[derive(MergedObject, Default)]
 pub struct Mutation(
     accounts::AccountMutations,
+    bank::BankMutations,
     bill_runs::BillRunMutations,
     catalog::CatalogMutations,
     charges::ChargeMutations,
