@@ -2,6 +2,7 @@
 
 use crate::accounts::{AccountTerms, Buyer};
 use crate::bank::{Balance, Part, Terms, statement};
+use crate::cash::Rules;
 use crate::catalog::Offer;
 use crate::dunning;
 use crate::entities::{Closing, EntityTerms, Retention};
@@ -9,6 +10,7 @@ use crate::kernel::{Date, Decimal, Id, Money, Personal, Purpose};
 use crate::mediation::Intake;
 use crate::messages;
 use crate::methods::Means;
+use crate::receivables::{Instalment, RestOn, Source};
 use crate::reservations::{self, Answer};
 use crate::subscriptions::Unused;
 use crate::taxes::Rate;
@@ -245,12 +247,122 @@ pub enum Command {
     RecordPayment(RecordPayment),
     /// Money that came in, from wherever: its account is found by what is known of it, or it waits unallocated.
     ReceiveCash(Box<ReceiveCash>),
-    /// Unallocated money is of this account; `invoices` empty: by the rules.
+    /// Unallocated money is of this account; `invoices` empty: by the rules. Money in another currency than the
+    /// account's needs a rate.
     AllocateCash {
         entity: Id,
         payment: Id,
         account: Id,
         invoices: Vec<Id>,
+        exchange: Option<Exchange>,
+    },
+    /// How payments of an entity's accounts are applied from now on.
+    SetCashRules {
+        entity: Id,
+        rules: Rules,
+    },
+    /// Credits pay invoices by hand; what one side is more stays on `rest_on` (policy 27).
+    MatchItems {
+        account: Id,
+        invoices: Vec<Id>,
+        credits: Vec<Source>,
+        rest_on: Option<RestOn>,
+    },
+    /// What a source (none: every source) paid of an invoice is credit again, and both are left alone.
+    UnmatchItem {
+        account: Id,
+        invoice: Id,
+        source: Option<Source>,
+    },
+    /// What was unmatched or held goes by the rules again.
+    ReleaseCredit {
+        account: Id,
+    },
+    /// Credit becomes another account's of the same entity and currency.
+    TransferCredit {
+        transfer: Id,
+        from: Id,
+        to: Id,
+        amount: Money,
+        reason: String,
+    },
+    /// Another account of the same entity and currency takes over what is open of an invoice.
+    TransferDebt {
+        transfer: Id,
+        invoice: Id,
+        from: Id,
+        to: Id,
+        /// None: all that is open.
+        amount: Option<Money>,
+        reason: String,
+    },
+    /// Pays unapplied credit out, oldest first: by refunding the payments behind it, else out of the cash box.
+    RefundCredit {
+        refund: Id,
+        account: Id,
+        amount: Money,
+        reason: String,
+    },
+    /// No amount: all that is open and undisputed.
+    DisputeItem {
+        dispute: Id,
+        account: Id,
+        invoice: Id,
+        amount: Option<Money>,
+        reason: String,
+    },
+    EndDispute {
+        dispute: Id,
+        account: Id,
+        upheld: bool,
+        reason: String,
+    },
+    /// Instalments take the place of the invoices' due dates.
+    AgreePlan {
+        plan: Id,
+        account: Id,
+        invoices: Vec<Id>,
+        instalments: Vec<Instalment>,
+        grace_days: u32,
+    },
+    CancelPlan {
+        plan: Id,
+        account: Id,
+        reason: String,
+    },
+    /// Ends payment plans that are broken by today; a late or repeated call ends the same ones.
+    CheckPlans {
+        account: Id,
+    },
+    /// Money that is held apart from the start: a payment of the same id.
+    ReceiveDeposit {
+        deposit: Id,
+        account: Id,
+        amount: Money,
+        value_date: Date,
+        method: String,
+    },
+    /// Unapplied credit is held apart.
+    TakeDeposit {
+        deposit: Id,
+        account: Id,
+        amount: Money,
+        reason: String,
+    },
+    /// A deposit (none: all of it) pays an invoice, or by the rules.
+    ApplyDeposit {
+        deposit: Id,
+        account: Id,
+        invoice: Option<Id>,
+        amount: Option<Money>,
+        reason: String,
+    },
+    /// A deposit (none: all of it) goes back to the customer.
+    ReturnDeposit {
+        deposit: Id,
+        account: Id,
+        amount: Option<Money>,
+        reason: String,
     },
     /// Unallocated money goes back to where it came from.
     ReturnCash {
@@ -418,6 +530,15 @@ pub struct AddMethod {
     pub means: Means,
     /// Tried before the others; else after them.
     pub preferred: bool,
+}
+
+/// What money in another currency is worth.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Exchange {
+    /// Units of the account's currency for one unit of the paid one, on the value date.
+    pub rate: Decimal,
+    /// What it settles in the account's currency; none: what it is worth. The difference is a gain or a loss.
+    pub settles: Option<Money>,
 }
 
 /// Money that came in for a legal entity, as a bank or a cashier tells it.

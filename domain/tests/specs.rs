@@ -6,6 +6,8 @@ mod agenda;
 mod bank;
 #[path = "specs/bank_files.rs"]
 mod bank_files;
+#[path = "specs/any_cash.rs"]
+mod any_cash;
 #[path = "specs/book.rs"]
 mod book;
 #[path = "specs/cash.rs"]

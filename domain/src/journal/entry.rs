@@ -14,34 +14,46 @@ pub enum Ledger {
     Receivable,
     CustomerCredit,
     UnallocatedCash,
+    DepositsHeld,
+    Transfers,
     WalletLiability,
     TaxPayable,
     RecurringRevenue,
     UsageRevenue,
     OneOffRevenue,
+    ExchangeGain,
+    EarlyPayment,
     Goodwill,
     BadDebt,
     /// Top-ups that are invoiced and not in their wallets yet.
     PrepaidInvoiced,
     /// What was paid in and never used.
     Breakage,
+    PaymentDifference,
+    ExchangeLoss,
 }
 
 impl Ledger {
-    pub const ALL: [Ledger; 13] = [
+    pub const ALL: [Ledger; 19] = [
         Ledger::Cash,
         Ledger::Receivable,
         Ledger::CustomerCredit,
         Ledger::UnallocatedCash,
+        Ledger::DepositsHeld,
+        Ledger::Transfers,
         Ledger::WalletLiability,
         Ledger::TaxPayable,
         Ledger::RecurringRevenue,
         Ledger::UsageRevenue,
         Ledger::OneOffRevenue,
+        Ledger::ExchangeGain,
+        Ledger::EarlyPayment,
         Ledger::Goodwill,
         Ledger::BadDebt,
         Ledger::PrepaidInvoiced,
         Ledger::Breakage,
+        Ledger::PaymentDifference,
+        Ledger::ExchangeLoss,
     ];
 
     /// Never changed once shipped: entries are stored with it.
@@ -51,15 +63,21 @@ impl Ledger {
             Ledger::Receivable => 1200,
             Ledger::CustomerCredit => 2100,
             Ledger::UnallocatedCash => 2110,
+            Ledger::DepositsHeld => 2120,
+            Ledger::Transfers => 2190,
             Ledger::WalletLiability => 2150,
             Ledger::TaxPayable => 2200,
             Ledger::RecurringRevenue => 4000,
             Ledger::UsageRevenue => 4100,
             Ledger::OneOffRevenue => 4200,
+            Ledger::ExchangeGain => 4800,
+            Ledger::EarlyPayment => 4900,
             Ledger::Goodwill => 5100,
             Ledger::BadDebt => 5200,
             Ledger::PrepaidInvoiced => 2140,
             Ledger::Breakage => 4300,
+            Ledger::PaymentDifference => 5210,
+            Ledger::ExchangeLoss => 5300,
         }
     }
 
@@ -69,15 +87,21 @@ impl Ledger {
             Ledger::Receivable => "receivable",
             Ledger::CustomerCredit => "customer credit",
             Ledger::UnallocatedCash => "unallocated cash",
+            Ledger::DepositsHeld => "deposits held",
+            Ledger::Transfers => "transfers between accounts",
             Ledger::WalletLiability => "wallet liability",
             Ledger::TaxPayable => "tax payable",
             Ledger::RecurringRevenue => "recurring revenue",
             Ledger::UsageRevenue => "usage revenue",
             Ledger::OneOffRevenue => "one-off revenue",
+            Ledger::ExchangeGain => "exchange gain",
+            Ledger::EarlyPayment => "early payment discounts",
             Ledger::Goodwill => "goodwill",
             Ledger::BadDebt => "bad debt",
             Ledger::PrepaidInvoiced => "prepaid invoiced",
             Ledger::Breakage => "breakage",
+            Ledger::PaymentDifference => "payment differences",
+            Ledger::ExchangeLoss => "exchange loss",
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::charges::What;
 use crate::invoices::{self, Document, Invoice};
 use crate::kernel::{Date, Id, Money, Rejection};
 use crate::operations::{account_terms, entity_terms};
-use crate::receivables::{Event as Receivable, Reversal, Source};
+use crate::receivables::{Event as Receivable, Reversal, Source, Why};
 use crate::session::{Session, Staged};
 use crate::wallets::{self, Origin, Wallet};
 use crate::world::Event;
@@ -109,7 +109,14 @@ fn receivable(
     fact: &Staged,
     event: &Receivable,
 ) -> Result<Option<(Id, Entry)>, Rejection> {
-    use Ledger::{BadDebt, Cash, CustomerCredit, Goodwill, Receivable as Owed};
+    use Ledger::{
+        BadDebt, Cash, CustomerCredit, DepositsHeld, Goodwill, Receivable as Owed, Transfers,
+    };
+    let given_by = |source: &Source| match source {
+        Source::Grant(_) => Goodwill,
+        Source::Transfer(_) => Transfers,
+        Source::Payment(_) | Source::Note(_) => Owed,
+    };
     let sum = |amount: Money, parts: &[crate::receivables::Part]| {
         Money::sum(amount.currency, parts.iter().map(|p| p.amount))
     };
@@ -138,11 +145,7 @@ fn receivable(
         // A wallet's payment is posted by the wallet's own fact.
         Receivable::CreditGranted(e) if matches!(e.source, Source::Wallet(_)) => return Ok(None),
         Receivable::CreditGranted(e) => {
-            let from = if matches!(e.source, Source::Grant(_)) {
-                Goodwill
-            } else {
-                Owed
-            };
+            let from = given_by(&e.source);
             (
                 "credit granted".to_string(),
                 vec![
@@ -154,11 +157,7 @@ fn receivable(
         // A wallet's payment is posted by the wallet's own fact.
         Receivable::CreditWithdrawn(e) if matches!(e.source, Source::Wallet(_)) => return Ok(None),
         Receivable::CreditWithdrawn(e) => {
-            let to = if matches!(e.source, Source::Grant(_)) {
-                Goodwill
-            } else {
-                Owed
-            };
+            let to = given_by(&e.source);
             (
                 "credit withdrawn".to_string(),
                 vec![
@@ -189,18 +188,118 @@ fn receivable(
             format!("write-off of {} reversed", e.invoice),
             vec![Line::debit(Owed, e.amount), Line::credit(BadDebt, e.amount)],
         ),
+        Receivable::PaymentRestored(e) => (
+            format!("chargeback of payment {} reversed", e.payment),
+            vec![
+                Line::debit(Cash, e.amount),
+                Line::credit(Owed, sum(e.amount, &e.applied)),
+                Line::credit(CustomerCredit, e.unapplied),
+            ],
+        ),
+        Receivable::Matched(e) => {
+            let parts = e.parts.iter().flat_map(|p| {
+                [
+                    Line::debit(CustomerCredit, p.amount),
+                    Line::credit(Owed, p.amount),
+                ]
+            });
+            ("credit matched".to_string(), parts.collect())
+        }
+        Receivable::Unmatched(e) => (
+            format!("{} unmatched from {}", e.source.name(), e.invoice),
+            vec![
+                Line::debit(Owed, e.amount),
+                Line::credit(CustomerCredit, e.amount),
+            ],
+        ),
+        Receivable::Allowed(e) => allowance(&e.invoice, e.why, e.amount, e.tax),
+        Receivable::AllowanceReversed(e) => {
+            let (text, lines) = allowance(&e.invoice, e.why, e.amount.negated(), e.tax.negated());
+            (format!("{text} reversed"), lines)
+        }
+        Receivable::Exchanged(e) => {
+            let gain = e.worth.minus(e.settled);
+            let to = if gain.is_negative() {
+                Ledger::ExchangeLoss
+            } else {
+                Ledger::ExchangeGain
+            };
+            (
+                format!("payment {} of {}", e.payment, e.paid),
+                vec![Line::debit(Cash, gain), Line::credit(to, gain)],
+            )
+        }
+        Receivable::DepositTaken(e) => (
+            format!("deposit {} taken", e.deposit),
+            vec![
+                Line::debit(CustomerCredit, e.amount),
+                Line::credit(DepositsHeld, e.amount),
+            ],
+        ),
+        Receivable::DepositReleased(e) => (
+            format!("deposit {} released", e.deposit),
+            vec![
+                Line::debit(DepositsHeld, e.amount),
+                Line::credit(CustomerCredit, e.amount),
+            ],
+        ),
+        Receivable::CreditMoved(e) => (
+            format!("transfer {} to account {}", e.transfer, e.to),
+            vec![
+                Line::debit(CustomerCredit, e.amount),
+                Line::credit(Transfers, e.amount),
+            ],
+        ),
+        Receivable::CreditMovedBack(e) => (
+            format!("transfer {} taken back", e.transfer),
+            vec![
+                Line::debit(Transfers, e.amount),
+                Line::credit(CustomerCredit, e.amount),
+            ],
+        ),
+        Receivable::CreditPaidOut(e) => (
+            format!("credit paid out as {}", e.refund),
+            vec![
+                Line::debit(CustomerCredit, e.amount),
+                Line::credit(Cash, e.amount),
+            ],
+        ),
+        Receivable::ClaimOpened(e) => (
+            format!("debt of account {} for {} taken over", e.from, e.number),
+            vec![Line::debit(Owed, e.total), Line::credit(Transfers, e.total)],
+        ),
         // Documents post what these follow from; a payment that has not come moves nothing.
         Receivable::ItemOpened(_)
         | Receivable::ItemCredited(_)
         | Receivable::ItemVoided(_)
         | Receivable::PaymentExpected(_)
         | Receivable::PaymentDropped(_)
-        | Receivable::Remitted(_) => return Ok(None),
+        | Receivable::Remitted(_)
+        | Receivable::CreditHeld(_)
+        | Receivable::CreditReleased(_)
+        | Receivable::Disputed(_)
+        | Receivable::DisputeEnded(_)
+        | Receivable::PlanAgreed(_)
+        | Receivable::PlanEnded(_) => return Ok(None),
     };
     let entity = account_terms(session, &fact.id)?.entity;
     let on = session.today(&entity_terms(session, &entity)?.zone);
     let entry = Entry::balanced(on, &fact.id, format!("receivable/{}", fact.id), text, lines)?;
     Ok(Some((entity, entry)))
+}
+
+/// What an invoice need not bring, without its tax: that is not owed to the authority either.
+fn allowance(invoice: &str, why: Why, amount: Money, tax: Money) -> (String, Vec<Line>) {
+    let (text, to) = match why {
+        Why::Difference => ("small difference", Ledger::PaymentDifference),
+        Why::EarlyPayment => ("early payment discount", Ledger::EarlyPayment),
+    };
+    let lines = vec![
+        Line::debit(to, amount.minus(tax)),
+        Line::debit(Ledger::TaxPayable, tax),
+        Line::credit(Ledger::Receivable, amount),
+    ];
+    (format!("{text} of {invoice}"), lines)
 }
 
 /// Money that nobody has claimed is owed to whoever sent it. Allocating takes it out of cash again, because its payment
@@ -211,11 +310,14 @@ fn cash(fact: &Staged, event: &cash::Event) -> Result<Option<(Id, Entry)>, Rejec
         cash::Event::Received(e) => (&e.payment, e.on, e.amount, Cash, UnallocatedCash),
         cash::Event::Allocated(e) => (&e.payment, e.on, e.amount, UnallocatedCash, Cash),
         cash::Event::Returned(e) => (&e.payment, e.on, e.amount, UnallocatedCash, Cash),
+        cash::Event::RulesSet(_) => return Ok(None),
     };
     let text = match event {
         cash::Event::Received(_) => format!("unallocated money {payment}"),
         cash::Event::Allocated(e) => format!("money {payment} is of account {}", e.account),
-        cash::Event::Returned(_) => format!("money {payment} goes back"),
+        cash::Event::Returned(_) | cash::Event::RulesSet(_) => {
+            format!("money {payment} goes back")
+        }
     };
     let lines = vec![Line::debit(debit, amount), Line::credit(credit, amount)];
     let entry = Entry::balanced(on, "", format!("cash/{}", fact.id), text, lines)?;

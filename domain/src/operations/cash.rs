@@ -3,11 +3,11 @@
 use super::{account_terms, entity_terms, payments};
 use crate::accounts::Account;
 use crate::cash::{Command, Desk, Received, reference};
-use crate::command::{Outcome, ReceiveCash, RecordPayment};
+use crate::command::{Exchange, Outcome, ReceiveCash, RecordPayment};
 use crate::invoices::Invoice;
-use crate::kernel::{Id, Rejection, check_id};
+use crate::kernel::{Currency, Decimal, Exact, Id, Money, Rejection, Rounding, check_id};
 use crate::payments::Payment;
-use crate::receivables::{self, Found, Receivables, Remitted};
+use crate::receivables::{self, Exchanged, Found, Receivables, Remitted};
 use crate::session::Session;
 use std::collections::BTreeSet;
 
@@ -63,10 +63,10 @@ pub fn receive(session: &mut Session<'_>, ask: ReceiveCash) -> Result<Outcome, R
 /// Unallocated money becomes a payment of an account, for `invoices` first.
 pub(super) fn allocate(
     session: &mut Session<'_>,
-    entity: &str,
-    payment: &str,
+    (entity, payment): (&str, &str),
     account: &str,
     invoices: Vec<Id>,
+    exchange: Option<Exchange>,
 ) -> Result<Outcome, Rejection> {
     let zone = entity_terms(session, entity)?.zone;
     let receipt = desk(session, entity).receipt(payment)?.clone();
@@ -75,6 +75,9 @@ pub(super) fn allocate(
         return Err(other_entity(account, &terms.entity, entity));
     }
     check_named(session, account, &invoices)?;
+    let exchanged = exchange
+        .map(|e| exchanged(payment, receipt.amount, terms.currency, e))
+        .transpose()?;
     let on = session.today(&zone);
     session.decide::<Desk>(
         entity,
@@ -88,7 +91,7 @@ pub(super) fn allocate(
         payment: receipt.payment,
         entity: entity.to_string(),
         account: Some(account.to_string()),
-        amount: receipt.amount,
+        amount: exchanged.as_ref().map_or(receipt.amount, |e| e.settled),
         value_date: receipt.value_date,
         reference: receipt.reference,
         payer: receipt.payer,
@@ -99,7 +102,42 @@ pub(super) fn allocate(
         found: Found::Given,
         invoices,
     };
-    pay(session, ask, owner)
+    let outcome = pay(session, ask, owner)?;
+    if let Some(exchanged) = exchanged {
+        session.decide::<Receivables>(account, receivables::Command::Exchange(exchanged))?;
+    }
+    Ok(outcome)
+}
+
+/// What money in another currency is worth and settles; one rounding, half away from zero (policy 4).
+fn exchanged(
+    payment: &str,
+    paid: Money,
+    currency: Currency,
+    Exchange { rate, settles }: Exchange,
+) -> Result<Exchanged, Rejection> {
+    let invalid = |why: String| Err(Rejection::new("EXCHANGE_INVALID", why));
+    if paid.currency == currency {
+        return invalid(format!("the money and the account are both in {currency}"));
+    }
+    if rate <= Decimal::from(0) {
+        return invalid(format!("a rate of {rate} is not above zero"));
+    }
+    let worth = paid.exact().times(Exact::from(rate))?;
+    let worth = Money::round(worth, currency, Rounding::HalfUp)?;
+    let settled = settles.unwrap_or(worth);
+    if settled.currency != currency || !settled.is_positive() {
+        return invalid(format!(
+            "{settled} is not an amount above zero in {currency}"
+        ));
+    }
+    Ok(Exchanged {
+        payment: payment.to_string(),
+        paid,
+        rate,
+        worth,
+        settled,
+    })
 }
 
 /// Unallocated money goes back.
@@ -142,6 +180,7 @@ fn pay(session: &mut Session<'_>, ask: ReceiveCash, owner: Owner) -> Result<Outc
         payer: ask.payer,
         found,
         invoices,
+        deposit: None,
     };
     session.decide::<Receivables>(&account, receivables::Command::Remit(remitted))?;
     let touched = account.clone();
@@ -265,11 +304,7 @@ fn other_entity(account: &str, of: &str, asked: &str) -> Rejection {
 }
 
 /// Invoices that somebody names by hand must be the account's.
-pub(super) fn check_named(
-    session: &Session<'_>,
-    account: &str,
-    invoices: &[Id],
-) -> Result<(), Rejection> {
+fn check_named(session: &Session<'_>, account: &str, invoices: &[Id]) -> Result<(), Rejection> {
     if invoices.len() > TARGETS_MAX {
         return Err(Rejection::new(
             "TOO_MANY_INVOICES",

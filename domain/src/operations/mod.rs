@@ -12,6 +12,7 @@ mod invoices;
 mod messages;
 mod methods;
 mod payments;
+mod receivables;
 mod reservations;
 mod subscriptions;
 pub(crate) mod usage;
@@ -171,7 +172,24 @@ fn handle(session: &mut Session<'_>, command: Command) -> Result<Outcome, Reject
             payment,
             account,
             invoices,
-        } => cash::allocate(session, &entity, &payment, &account, invoices),
+            exchange,
+        } => cash::allocate(session, (&entity, &payment), &account, invoices, exchange),
+        command @ (Command::SetCashRules { .. }
+        | Command::MatchItems { .. }
+        | Command::UnmatchItem { .. }
+        | Command::ReleaseCredit { .. }
+        | Command::TransferCredit { .. }
+        | Command::TransferDebt { .. }
+        | Command::RefundCredit { .. }
+        | Command::DisputeItem { .. }
+        | Command::EndDispute { .. }
+        | Command::AgreePlan { .. }
+        | Command::CancelPlan { .. }
+        | Command::CheckPlans { .. }
+        | Command::ReceiveDeposit { .. }
+        | Command::TakeDeposit { .. }
+        | Command::ApplyDeposit { .. }
+        | Command::ReturnDeposit { .. }) => receivables::handle(session, command),
         Command::ReturnCash {
             entity,
             payment,

@@ -25,14 +25,17 @@ pub enum Timer {
     Dun { account: Id },
     /// A grant of a wallet expires, or a top-up is due.
     Wallet { account: Id, wallet: Id },
+    /// A payment plan is broken unless something is paid.
+    Plan { account: Id },
 }
 
 impl Timer {
     pub fn account(&self) -> &str {
         match self {
-            Timer::Bill { account } | Timer::Dun { account } | Timer::Wallet { account, .. } => {
-                account
-            }
+            Timer::Bill { account }
+            | Timer::Dun { account }
+            | Timer::Wallet { account, .. }
+            | Timer::Plan { account } => account,
         }
     }
 }
@@ -106,7 +109,11 @@ impl Agenda {
                 self.billed(tables, index, &e.document.account, e.document.as_of);
             }
             Event::Wallet(_) => self.wallet(tables, id),
-            Event::Receivable(_) | Event::Dunning(_) | Event::Method(_) => self.dun(tables, id),
+            Event::Receivable(_) => {
+                self.dun(tables, id);
+                self.plans(tables, id);
+            }
+            Event::Dunning(_) | Event::Method(_) => self.dun(tables, id),
             Event::DunningPolicy(_)
             | Event::DunningRules(_)
             | Event::Catalog(catalog::Event::OfferClassified(_))
@@ -203,6 +210,15 @@ impl Agenda {
         }
     }
 
+    fn plans(&mut self, tables: &Tables, account: &str) {
+        let state = tables.receivables.get(account);
+        let day = state.and_then(|e| e.state.next_break());
+        let timer = Timer::Plan {
+            account: account.to_string(),
+        };
+        self.set(timer, day);
+    }
+
     fn dun(&mut self, tables: &Tables, account: &str) {
         self.set(
             Timer::Dun {
@@ -283,6 +299,7 @@ pub fn tick_commands(tenant: &Tenant, now: Instant) -> Vec<(String, Command)> {
         .filter_map(|(on, timer)| match timer {
             Timer::Dun { account } => Some(dun_command(tenant, on, account)),
             Timer::Wallet { wallet, .. } => Some(wallet_command(tenant, on, wallet)),
+            Timer::Plan { account } => Some(plan_command(tenant, on, account)),
             Timer::Bill { .. } => None,
         })
         .chain(expired(tenant, now))
@@ -310,6 +327,15 @@ fn dun_command(tenant: &Tenant, on: Date, account: Id) -> (String, Command) {
     (
         format!("dun:{account}:{on}:{case}.{owed}"),
         Command::DunAccount { account },
+    )
+}
+
+fn plan_command(tenant: &Tenant, on: Date, account: Id) -> (String, Command) {
+    let owed = tenant.tables.receivables.get(&account);
+    let version = owed.map_or(0, |e| e.version);
+    (
+        format!("plan:{account}:{on}:{version}"),
+        Command::CheckPlans { account },
     )
 }
 

@@ -181,25 +181,39 @@ impl Work {
         for instalment in &instalments {
             self.check("instalment", instalment.amount)?;
             if instalment.due < on {
-                return invalid(format!("an instalment of {} is over already", instalment.due));
+                return invalid(format!(
+                    "an instalment of {} is over already",
+                    instalment.due
+                ));
             }
         }
         let mut owed: Vec<(Id, Money)> = Vec::new();
-        for item in self.next.open_items().filter(|i| invoices.contains(&i.invoice)) {
+        for item in self
+            .next
+            .open_items()
+            .filter(|i| invoices.contains(&i.invoice))
+        {
             if item.plan.is_some() {
                 return invalid(format!("invoice {} is in a plan already", item.number));
             }
-            owed.push((item.invoice.clone(), item.undisputed()));
+            if item.undisputed().is_positive() {
+                owed.push((item.invoice.clone(), item.undisputed()));
+            }
+        }
+        if owed.is_empty() && invoices.is_empty() {
+            return invalid("a plan is for at least one invoice".to_string());
         }
         if let Some(invoice) = invoices.iter().find(|i| owed.iter().all(|(o, _)| o != *i)) {
-            let why = format!("nothing is open of invoice {invoice:?}");
+            let why = format!("nothing is open and undisputed of invoice {invoice:?}");
             return Err(Rejection::new("INVOICE_NOT_OPEN", why));
         }
         let sum = |parts: &mut dyn Iterator<Item = Money>| Money::sum(self.next.currency, parts);
         let total = sum(&mut owed.iter().map(|(_, m)| *m));
         let agreed = sum(&mut instalments.iter().map(|i| i.amount));
         if total != agreed {
-            return invalid(format!("instalments of {agreed} are not the {total} that is open"));
+            return invalid(format!(
+                "instalments of {agreed} are not the {total} that is open"
+            ));
         }
         let mut planned = Vec::new();
         let mut rest = instalments.into_iter();

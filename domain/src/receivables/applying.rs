@@ -3,7 +3,7 @@
 use super::work::Work;
 use super::{Allowed, Item, Part, PaymentApplied, Source, Why};
 use crate::cash::rules::{Rule, Rules};
-use crate::kernel::{Date, Id, Money, Rejection};
+use crate::kernel::{Currency, Date, Id, Money, Rejection};
 use std::collections::BTreeMap;
 
 /// By what a payment is applied.
@@ -95,7 +95,7 @@ impl Work {
             allowed: vec![],
         };
         for rule in how.rules.order.clone() {
-            let left = amount.minus(self.needed(&plan).min(amount));
+            let left = amount.minus(self.needed(&plan, amount.currency).min(amount));
             if !left.is_positive() {
                 break;
             }
@@ -121,11 +121,11 @@ impl Work {
     }
 
     /// What the targets of a plan take of a payment.
-    fn needed(&self, plan: &Plan) -> Money {
+    fn needed(&self, plan: &Plan, currency: Currency) -> Money {
         let open = plan.targets.iter().filter_map(|i| self.next.item(i));
-        let open = Money::sum(self.next.currency, open.map(|i| i.open));
+        let open = Money::sum(currency, open.map(|i| i.open));
         let allowed = plan.allowed.iter().map(|(.., m)| *m);
-        open.minus(Money::sum(self.next.currency, allowed))
+        open.minus(Money::sum(currency, allowed))
     }
 
     /// What the payer said the payment is for, as far as it can be paid. What was written off of it is owed again: the

@@ -1,8 +1,8 @@
 //! What must be true of all open items, funds and the journal together.
 
-use super::{Receivables, Source};
+use super::{Elsewhere, Item, Receivables, Source};
 use crate::journal::{self, Ledger};
-use crate::kernel::{Currency, Money};
+use crate::kernel::{Currency, Date, Money};
 use crate::world::Tenant;
 use std::collections::BTreeMap;
 
@@ -10,15 +10,21 @@ use std::collections::BTreeMap;
 pub fn audit(tenant: &Tenant, broken: &mut Vec<String>) {
     let mut open: BTreeMap<Currency, i128> = BTreeMap::new();
     let mut credit: BTreeMap<Currency, i128> = BTreeMap::new();
+    let mut deposits: BTreeMap<Currency, i128> = BTreeMap::new();
     for (account, entry) in &tenant.tables.receivables {
         let state = &entry.state;
         items(account, state, broken);
         funds(tenant, account, state, broken);
         *open.entry(state.currency).or_default() += state.open().minor;
         *credit.entry(state.currency).or_default() -= state.unapplied().minor;
+        let held = Money::sum(state.currency, state.deposits.values().map(|d| d.left));
+        *deposits.entry(state.currency).or_default() -= held.minor;
+        agreements(account, state, broken);
     }
     books(tenant, Ledger::Receivable, &open, broken);
     books(tenant, Ledger::CustomerCredit, &credit, broken);
+    books(tenant, Ledger::DepositsHeld, &deposits, broken);
+    books(tenant, Ledger::Transfers, &BTreeMap::new(), broken);
     let mut unclaimed: BTreeMap<Currency, i128> = BTreeMap::new();
     for desk in tenant.tables.cash.values() {
         for receipt in desk.state.unallocated.values() {
@@ -50,7 +56,8 @@ fn items(account: &str, state: &Receivables, broken: &mut Vec<String>) {
             state.currency,
             state.applied_to(&item.invoice).map(|(_, a)| a.amount),
         );
-        let known = item.open.plus(item.written_off).plus(applied);
+        let allowed = Money::sum(state.currency, item.allowances.iter().map(|a| a.amount));
+        let known = item.open.plus(item.written_off).plus(applied).plus(allowed);
         if item.open.is_negative()
             || item.written_off.is_negative()
             || known.minor > item.total.minor
@@ -63,10 +70,51 @@ fn items(account: &str, state: &Receivables, broken: &mut Vec<String>) {
     }
 }
 
+/// Deposits are what funds say is in them; disputes and instalments never ask for more than is open.
+fn agreements(account: &str, state: &Receivables, broken: &mut Vec<String>) {
+    let sum = |parts: &mut dyn Iterator<Item = Money>| Money::sum(state.currency, parts);
+    let moved = state.funds.iter().flat_map(|f| &f.moved);
+    let moved = moved.filter(|m| matches!(m.to, Elsewhere::Deposit(_)));
+    let (inside, held) = (
+        sum(&mut moved.map(|m| m.amount)),
+        sum(&mut state.deposits.values().map(|d| d.left)),
+    );
+    if inside != held {
+        broken.push(format!(
+            "{account}: deposits hold {held}, the money in them is {inside}"
+        ));
+    }
+    let disputed = sum(&mut state.items.iter().map(Item::disputed));
+    let asked = sum(&mut state.dues(Date::MIN).iter().map(|d| d.open));
+    if asked.plus(disputed) != state.open() {
+        broken.push(format!(
+            "{account}: {asked} is asked for and {disputed} disputed of {} open",
+            state.open()
+        ));
+    }
+    for item in &state.items {
+        let known = item
+            .plan
+            .as_ref()
+            .is_none_or(|p| state.plans.contains_key(p));
+        if !known || item.plan.is_none() != item.instalments.is_empty() {
+            let number = &item.number;
+            broken.push(format!(
+                "{account}: invoice {number} is in a plan that is over"
+            ));
+        }
+    }
+}
+
 fn funds(tenant: &Tenant, account: &str, state: &Receivables, broken: &mut Vec<String>) {
     for fund in &state.funds {
         let applied = Money::sum(state.currency, fund.applied.iter().map(|a| a.amount));
-        if fund.unapplied.is_negative() || applied.plus(fund.unapplied) != fund.amount {
+        let sound = !fund.unapplied.is_negative()
+            && !fund.held.is_negative()
+            && fund.held.minor <= fund.unapplied.minor
+            && fund.moved.iter().all(|m| m.amount.is_positive())
+            && applied.plus(fund.unapplied) == fund.here();
+        if !sound {
             broken.push(format!(
                 "{account}: {:?} of {} has {applied} applied and {} left",
                 fund.source, fund.amount, fund.unapplied

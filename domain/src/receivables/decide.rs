@@ -80,10 +80,12 @@ pub enum Command {
         amount: Money,
         reason: String,
     },
-    /// `invoice`: pays it; none: pays by the rules, or nothing by itself if it is to go back (`hold`).
+    /// `source`: only the part of it that came from there. `invoice`: pays it; none: pays by the rules, or nothing by
+    /// itself if it is to go back (`hold`).
     ReleaseDeposit {
         deposit: Id,
         amount: Option<Money>,
+        source: Option<Source>,
         invoice: Option<Id>,
         hold: bool,
         reason: String,
@@ -113,6 +115,13 @@ pub enum Command {
         reason: String,
     },
     Claim(ClaimOpened),
+    /// Another account takes over this much of an invoice.
+    Relieve {
+        source: Source,
+        amount: Money,
+        invoice: Id,
+        reason: String,
+    },
     Unapply {
         payment: Id,
         amount: Money,
@@ -224,11 +233,13 @@ impl Decider for Receivables {
             Command::ReleaseDeposit {
                 deposit,
                 amount,
+                source,
                 invoice,
                 hold,
                 reason,
             } => {
-                let credits = work.release_deposit(&deposit, amount, hold, &reason)?;
+                let of = (amount, source.as_ref());
+                let credits = work.release_deposit(&deposit, of, hold, &reason)?;
                 if let Some(invoice) = invoice {
                     work.pay_one(&invoice, credits)?;
                 }
@@ -252,6 +263,15 @@ impl Decider for Receivables {
                 reason,
             } => work.pay_out(&refund, &source, amount, &reason)?,
             Command::Claim(claim) => work.claim(claim)?,
+            Command::Relieve {
+                source,
+                amount,
+                invoice,
+                reason,
+            } => {
+                work.grant(source.clone(), amount, reason)?;
+                work.pay_one(&invoice, vec![(source, amount)])?;
+            }
             Command::Unapply {
                 payment,
                 amount,

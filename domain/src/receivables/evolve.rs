@@ -9,8 +9,12 @@ use crate::kernel::{Date, Id, Money};
 /// Advances an account's receivables by one fact.
 pub(super) fn evolve(state: &mut Receivables, event: &Event) {
     match event {
-        Event::ItemOpened(e) => state.insert(e.invoice.clone(), &e.number, (e.issued, e.due), e.total),
-        Event::ClaimOpened(e) => state.insert(e.claim.clone(), &e.number, (e.issued, e.due), e.total),
+        Event::ItemOpened(e) => {
+            state.insert(e.invoice.clone(), &e.number, (e.issued, e.due), e.total)
+        }
+        Event::ClaimOpened(e) => {
+            state.insert(e.claim.clone(), &e.number, (e.issued, e.due), e.total)
+        }
         Event::PaymentExpected(e) => {
             state.currency = e.amount.currency;
             for item in state
@@ -105,9 +109,10 @@ pub(super) fn evolve(state: &mut Receivables, event: &Event) {
         }),
         Event::AllowanceReversed(e) => state.with_item(&e.invoice, |item| {
             item.open = item.open.plus(e.amount);
-            let at = item.allowances.iter().position(|a| {
-                (&a.source, a.why, a.amount) == (&e.source, e.why, e.amount)
-            });
+            let at = item
+                .allowances
+                .iter()
+                .position(|a| (&a.source, a.why, a.amount) == (&e.source, e.why, e.amount));
             if let Some(at) = at {
                 item.allowances.remove(at);
             }
@@ -139,7 +144,11 @@ pub(super) fn evolve(state: &mut Receivables, event: &Event) {
         }
         Event::PlanEnded(e) => {
             state.plans.remove(&e.plan);
-            for item in state.items.iter_mut().filter(|i| i.plan.as_ref() == Some(&e.plan)) {
+            for item in state
+                .items
+                .iter_mut()
+                .filter(|i| i.plan.as_ref() == Some(&e.plan))
+            {
                 item.plan = None;
                 item.instalments.clear();
             }

@@ -106,7 +106,10 @@ impl Receivables {
     /// one more. None: everything of it is paid.
     pub fn broken_on(&self, plan: &str) -> Option<Date> {
         let agreed = self.plans.get(plan)?;
-        let items = self.items.iter().filter(|i| i.plan.as_deref() == Some(plan));
+        let items = self
+            .items
+            .iter()
+            .filter(|i| i.plan.as_deref() == Some(plan));
         let first = items.filter_map(Item::first_unpaid).min()?;
         Some(add_days(first, i64::from(agreed.grace_days) + 1))
     }

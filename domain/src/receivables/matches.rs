@@ -170,7 +170,9 @@ impl Work {
         for source in sources {
             let fund = self.fund(source)?;
             if !fund.unapplied.is_positive() || credits.iter().any(|(s, _)| s == source) {
-                return invalid("every credit of a match has something unapplied and is named once");
+                return invalid(
+                    "every credit of a match has something unapplied and is named once",
+                );
             }
             credits.push((source.clone(), fund.unapplied));
         }

@@ -153,7 +153,7 @@ impl Work {
     pub fn release_deposit(
         &mut self,
         deposit: &str,
-        amount: Option<Money>,
+        (amount, source): (Option<Money>, Option<&Source>),
         hold: bool,
         reason: &str,
     ) -> Result<Vec<(Source, Money)>, Rejection> {
@@ -163,14 +163,22 @@ impl Work {
         };
         let amount = amount.unwrap_or(held.left);
         if amount.currency != held.left.currency || amount.minor > held.left.minor {
-            let why = format!("{} of deposit {deposit} is left, asked for {amount}", held.left);
+            let why = format!(
+                "{} of deposit {deposit} is left, asked for {amount}",
+                held.left
+            );
             return Err(Rejection::new("DEPOSIT_INSUFFICIENT", why));
         }
         self.check("deposit", amount)?;
         let to = Elsewhere::Deposit(deposit.to_string());
         let mut left = amount;
         let mut parts = Vec::new();
-        for fund in &self.next.funds {
+        for fund in self
+            .next
+            .funds
+            .iter()
+            .filter(|f| source.is_none_or(|s| f.source == *s))
+        {
             let there = fund.moved.iter().find(|m| m.to == to).map(|m| m.amount);
             let part = there.map_or(Money::zero(amount.currency), |there| there.min(left));
             if part.is_positive() {

@@ -1,11 +1,14 @@
 //! What documents and payments mean for the payer's open items.
 
-use super::{Command, ItemOpened, Receivables, Reversal, Source};
+use super::{Command, Elsewhere, How, ItemOpened, Receivables, Reversal, Source};
+use crate::cash::Desk;
 use crate::invoices::{self, Invoice};
-use crate::kernel::Rejection;
+use crate::kernel::{Date, Money, Rejection};
+use crate::operations::account_terms;
 use crate::payments::{self, Payment};
 use crate::session::{Session, Staged};
 use crate::world::Event;
+use std::collections::BTreeMap;
 
 /// Follows finalised and voided documents, and payments.
 pub fn react(session: &mut Session<'_>, fact: &Staged) -> Result<(), Rejection> {
@@ -81,6 +84,7 @@ fn payment(
 ) -> Result<(), Rejection> {
     let state = session.get::<Payment>(payment)?;
     let (account, invoice) = (state.account.clone(), state.invoice.clone());
+    let source = Source::Payment(payment.to_string());
     let payment = payment.to_string();
     let command = match event {
         payments::Event::Recorded(e) if e.pending => Command::Expect {
@@ -89,23 +93,130 @@ fn payment(
             invoice,
         },
         payments::Event::Recorded(_) => return Ok(()),
-        payments::Event::Settled(e) => Command::Apply {
-            payment,
-            amount: e.amount,
-            invoice,
-        },
+        payments::Event::Settled(e) => {
+            let how = Box::new(how(session, &account, &payment, e.on)?);
+            // A plan that was broken before the money came is broken, whether or not the clock was asked meanwhile.
+            if has_plans(session, &account) {
+                let on = how.value_date;
+                session.decide::<Receivables>(&account, Command::CheckPlans { on })?;
+            }
+            Command::Apply {
+                payment,
+                amount: e.amount,
+                invoice,
+                how,
+            }
+        }
         payments::Event::Failed(_) => Command::Drop { payment },
-        payments::Event::Refunded(e) => Command::Unapply {
-            payment,
-            amount: e.amount,
-            why: Reversal::Refund,
-        },
-        payments::Event::ChargedBack(e) => Command::Unapply {
-            payment,
-            amount: e.amount,
-            why: Reversal::ChargeBack,
-        },
+        payments::Event::Refunded(e) => {
+            fetch(session, &account, &source, e.amount)?;
+            Command::Unapply {
+                payment,
+                amount: e.amount,
+                why: Reversal::Refund,
+            }
+        }
+        payments::Event::ChargedBack(e) => {
+            fetch(session, &account, &source, e.amount)?;
+            Command::Unapply {
+                payment,
+                amount: e.amount,
+                why: Reversal::ChargeBack,
+            }
+        }
     };
     session.decide::<Receivables>(&account, command)?;
+    Ok(())
+}
+
+/// Whether an account has a payment plan in force.
+fn has_plans(session: &Session<'_>, account: &str) -> bool {
+    session
+        .find::<Receivables>(account)
+        .is_some_and(|e| !e.state.plans.is_empty())
+}
+
+/// By what a payment of an account is applied: the entity's rules, the day it counts from, and the tax of open invoices
+/// where a discount may be taken of it.
+fn how(
+    session: &Session<'_>,
+    account: &str,
+    payment: &str,
+    settled: Date,
+) -> Result<How, Rejection> {
+    let entity = account_terms(session, account)?.entity;
+    let rules = session.find::<Desk>(&entity).map(|e| e.state.rules.clone());
+    let rules = rules.unwrap_or_default();
+    let state = session.find::<Receivables>(account).map(|e| &e.state);
+    let remitted = state.and_then(|s| s.remittances.get(payment));
+    let value_date = remitted.map_or(settled, |r| r.value_date);
+    let mut tax = BTreeMap::new();
+    if !rules.discounts.is_empty() {
+        for item in state.into_iter().flat_map(Receivables::open_items) {
+            if let Some(invoice) = session.find::<Invoice>(&item.invoice) {
+                tax.insert(item.invoice.clone(), invoice.state.document.tax);
+            }
+        }
+    }
+    Ok(How {
+        rules,
+        value_date,
+        tax,
+    })
+}
+
+/// Brings back what of a source is a deposit or with other accounts, as far as its money has to go: a payer's bank does
+/// not ask where it is. What other accounts paid with it is open there again.
+fn fetch(
+    session: &mut Session<'_>,
+    account: &str,
+    source: &Source,
+    amount: Money,
+) -> Result<(), Rejection> {
+    let fund = session.find::<Receivables>(account);
+    let Some(fund) = fund.and_then(|e| e.state.fund(source)).cloned() else {
+        return Ok(());
+    };
+    let mut missing = amount.minus(fund.here().min(amount));
+    for moved in fund.moved {
+        let part = moved.amount.min(missing);
+        if !part.is_positive() {
+            break;
+        }
+        missing = missing.minus(part);
+        match moved.to {
+            Elsewhere::Deposit(deposit) => {
+                let give = Command::ReleaseDeposit {
+                    deposit,
+                    amount: Some(part),
+                    source: Some(source.clone()),
+                    invoice: None,
+                    hold: true,
+                    reason: "its payment goes back".to_string(),
+                };
+                session.decide::<Receivables>(account, give)?;
+            }
+            Elsewhere::Account {
+                transfer,
+                account: other,
+            } => {
+                let theirs = Source::Transfer(transfer.clone());
+                fetch(session, &other, &theirs, part)?;
+                let recall = Command::Recall {
+                    source: theirs,
+                    amount: part,
+                };
+                session.decide::<Receivables>(&other, recall)?;
+                let back = Command::TakeBack {
+                    transfer,
+                    source: source.clone(),
+                    amount: part,
+                };
+                session.decide::<Receivables>(account, back)?;
+            }
+            // Only credit without a payment is paid out; it cannot be asked for again.
+            Elsewhere::PaidOut(_) => {}
+        }
+    }
     Ok(())
 }

@@ -107,6 +107,7 @@ fn money_that_nobody_claims_waits_until_it_is_allocated() {
         payment: "m1".into(),
         account: "alice".into(),
         invoices: vec![invoice.clone()],
+        exchange: None,
     })
     .expect("is allocated");
     assert_eq!((book.open_of(&invoice), waiting(&book)), ("2.00".into(), 0));

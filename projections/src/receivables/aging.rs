@@ -212,6 +212,7 @@ impl Projection for Agings {
                 for (invoice, by) in effects.open {
                     let due = match fact {
                         Fact::ItemOpened(e) => Some(e.due),
+                        Fact::ClaimOpened(e) => Some(e.due),
                         _ => None,
                     };
                     shift(rows, recorded, &format!("i/{invoice}"), due, by)?;

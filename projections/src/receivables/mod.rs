@@ -27,9 +27,48 @@ pub(crate) fn effects(event: &Event) -> Effects {
         unapplied: Some(by),
     };
     match event {
-        Event::PaymentExpected(_) | Event::PaymentDropped(_) | Event::Remitted(_) => {
-            Effects::default()
-        }
+        Event::PaymentExpected(_)
+        | Event::PaymentDropped(_)
+        | Event::Remitted(_)
+        | Event::CreditHeld(_)
+        | Event::CreditReleased(_)
+        | Event::Exchanged(_)
+        | Event::Disputed(_)
+        | Event::DisputeEnded(_)
+        | Event::PlanAgreed(_)
+        | Event::PlanEnded(_) => Effects::default(),
+        Event::Matched(e) => Effects {
+            open: e
+                .parts
+                .iter()
+                .map(|part| (part.invoice.clone(), part.amount.negated()))
+                .collect(),
+            unapplied: e
+                .parts
+                .iter()
+                .map(|part| part.amount.negated())
+                .reduce(Money::plus),
+        },
+        Event::Unmatched(e) => Effects {
+            unapplied: Some(e.amount),
+            ..item(&e.invoice, e.amount)
+        },
+        Event::Allowed(e) => item(&e.invoice, e.amount.negated()),
+        Event::AllowanceReversed(e) => item(&e.invoice, e.amount),
+        Event::DepositTaken(e) => credit(e.amount.negated()),
+        Event::DepositReleased(e) => credit(e.amount),
+        Event::CreditMoved(e) => credit(e.amount.negated()),
+        Event::CreditMovedBack(e) => credit(e.amount),
+        Event::CreditPaidOut(e) => credit(e.amount.negated()),
+        Event::ClaimOpened(e) => item(&e.claim, e.total),
+        Event::PaymentRestored(e) => Effects {
+            open: e
+                .applied
+                .iter()
+                .map(|part| (part.invoice.clone(), part.amount.negated()))
+                .collect(),
+            unapplied: Some(e.unapplied),
+        },
         Event::ItemOpened(e) => item(&e.invoice, e.total),
         Event::PaymentApplied(e) => Effects {
             open: e

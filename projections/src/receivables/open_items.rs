@@ -61,6 +61,21 @@ impl Projection for OpenItems {
                 };
                 rows.put(&item_key(account, &e.invoice), &item)?;
             }
+            Fact::ClaimOpened(e) => {
+                let none = Money::zero(e.total.currency);
+                let item = OpenItem {
+                    account: account.clone(),
+                    invoice: e.claim.clone(),
+                    number: e.number.clone(),
+                    issued: e.issued,
+                    due: e.due,
+                    total: e.total,
+                    open: none,
+                    written_off: none,
+                    pending: None,
+                };
+                rows.put(&item_key(account, &e.invoice), &item)?;
+            }
             Fact::PaymentExpected(e) => {
                 rows.put(&format!("p/{}", e.payment), &e.invoices)?;
                 for invoice in &e.invoices {
