@@ -174,6 +174,7 @@ impl Applied {
             Source::Payment(key) => ids::node("payment", key),
             Source::Note(key) => ids::node("invoice", key),
             Source::Grant(key) => ids::node("credit", key),
+            Source::Transfer(key) => ids::node("transfer", key),
             Source::Wallet(key) => {
                 let wallet = key.split('/').next().unwrap_or(key);
                 ids::node("wallet", wallet)

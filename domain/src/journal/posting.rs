@@ -115,7 +115,7 @@ fn receivable(
     let given_by = |source: &Source| match source {
         Source::Grant(_) => Goodwill,
         Source::Transfer(_) => Transfers,
-        Source::Payment(_) | Source::Note(_) => Owed,
+        Source::Payment(_) | Source::Note(_) | Source::Wallet(_) => Owed,
     };
     let sum = |amount: Money, parts: &[crate::receivables::Part]| {
         Money::sum(amount.currency, parts.iter().map(|p| p.amount))

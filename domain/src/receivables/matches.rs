@@ -363,6 +363,7 @@ impl Source {
             Source::Note(id) => format!("credit note {id}"),
             Source::Grant(id) => format!("credit {id}"),
             Source::Transfer(id) => format!("transfer {id}"),
+            Source::Wallet(id) => format!("wallet payment {id}"),
         }
     }
 }

@@ -234,7 +234,7 @@ fn cash_and_books_tie_after_any_history() {
     let mut seen = BTreeSet::new();
     for seed in 0..60 {
         let (mut book, mut dice) = (set_up(), Dice(seed));
-        for n in 0..160 {
+        for n in 0..120 {
             let _refused_or_done = ask(&mut book, &mut dice, n);
             if n % 10 == 0 {
                 misses_nobody(&book);
