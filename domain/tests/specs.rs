@@ -2,12 +2,12 @@
 
 #[path = "specs/agenda.rs"]
 mod agenda;
+#[path = "specs/any_cash.rs"]
+mod any_cash;
 #[path = "specs/bank.rs"]
 mod bank;
 #[path = "specs/bank_files.rs"]
 mod bank_files;
-#[path = "specs/any_cash.rs"]
-mod any_cash;
 #[path = "specs/book.rs"]
 mod book;
 #[path = "specs/cash.rs"]
