@@ -4,12 +4,14 @@ use crate::accounts::{AccountTerms, Buyer};
 use crate::bank::{Balance, Part, Terms, statement};
 use crate::cash::Rules;
 use crate::catalog::Offer;
+use crate::collections;
 use crate::dunning;
 use crate::entities::{Closing, EntityTerms, Retention};
 use crate::kernel::{Date, Decimal, Id, Money, Personal, Purpose};
 use crate::mediation::Intake;
 use crate::messages;
 use crate::methods::Means;
+use crate::payments;
 use crate::receivables::{Instalment, RestOn, Source};
 use crate::reservations::{self, Answer};
 use crate::subscriptions::Unused;
@@ -390,6 +392,50 @@ pub enum Command {
         reason: String,
     },
 
+    /// Money that was charged back is ours again; no amount: all of it.
+    ReverseChargeBack {
+        payment: Id,
+        amount: Option<Money>,
+        reason: String,
+    },
+    /// Its provider is about to be called; `again`: it said that it never saw the payment.
+    SendPayment {
+        payment: Id,
+        again: bool,
+    },
+    /// What a provider says of a payment; late, twice and out of order it does the same.
+    AnswerPayment {
+        payment: Id,
+        answer: payments::Answer,
+    },
+    /// Its provider is about to be called for a return.
+    SendRefund {
+        payment: Id,
+        number: u32,
+        again: bool,
+    },
+    AnswerRefund {
+        payment: Id,
+        number: u32,
+        answer: payments::Answer,
+    },
+    /// How a legal entity collects what is due.
+    SetCollectionRules {
+        entity: Id,
+        rules: collections::Rules,
+    },
+    /// Asks a payer's provider for an invoice, or for everything that is due.
+    Collect(Collect),
+    /// Makes the attempts that are due by today; a late or repeated call does the same.
+    CollectDue {
+        account: Id,
+    },
+    /// No further attempt is made.
+    CloseCollection {
+        collection: Id,
+        reason: String,
+    },
+
     SetDunningPolicy {
         policy: Id,
         levels: Vec<DunningLevel>,
@@ -603,6 +649,17 @@ pub struct ReceivedPart {
     pub reference: String,
     /// Keyed hash of the other side's bank account.
     pub payer: Option<String>,
+}
+
+/// Money that is to be collected.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Collect {
+    pub collection: Id,
+    pub account: Id,
+    /// None: everything that is due by today.
+    pub invoice: Option<Id>,
+    /// None: the first that a provider can be asked by.
+    pub method: Option<Id>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

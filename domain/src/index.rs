@@ -5,15 +5,18 @@ use crate::mediation::{Held, Listed};
 use crate::reservations::Reserved;
 use crate::world::Event;
 use crate::{
-    accounts, cash, invoices, mediation, payments, receivables, subscriptions, usage, wallets,
+    accounts, cash, collections, invoices, mediation, payments, receivables, subscriptions, usage,
+    wallets,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+mod intents;
 mod outbox;
 mod seen;
 
+pub use intents::Intents;
 pub use outbox::Outbox;
 pub use seen::{Seen, SeenKeys};
 
@@ -43,6 +46,12 @@ pub struct Index {
     pub outbox: Outbox,
     /// Quotas of credit control.
     pub reserved: Reserved,
+    /// What providers are asked for.
+    pub intents: Intents,
+    /// Open collections of an account.
+    pub collections_of: BTreeMap<Id, BTreeSet<Id>>,
+    /// Every collection of an account, in the order they were opened.
+    pub all_collections_of: BTreeMap<Id, Vec<Id>>,
 }
 
 impl Index {
@@ -85,6 +94,17 @@ impl Index {
             Event::Payment(payments::Event::Recorded(e)) => {
                 let payments = self.payments_of.entry(e.account.clone()).or_default();
                 payments.push(id.to_string());
+            }
+            Event::Payment(e) => self.intents.apply(id, e),
+            Event::Collection(e) => {
+                if let collections::Event::Opened(opened) = e {
+                    let all = self
+                        .all_collections_of
+                        .entry(opened.account.clone())
+                        .or_default();
+                    all.push(id.to_string());
+                }
+                intents::collections(&mut self.collections_of, id, e);
             }
             Event::Wallet(wallets::Event::Opened(e)) => {
                 self.wallets_of

@@ -9,6 +9,7 @@ pub mod bank;
 pub mod cash;
 pub mod catalog;
 pub mod charges;
+pub mod collections;
 pub mod command;
 pub mod dunning;
 pub mod entities;

@@ -153,6 +153,7 @@ nouns! {
     Invoice in invoices: invoices::Invoice, kind "invoice", event crate::invoices::Event;
     Series in series: invoices::Series, kind "series", event crate::invoices::series::Event;
     Method in methods: methods::Methods, kind "method", event crate::methods::Event;
+    Collection in collections: collections::Collection, kind "collection", event crate::collections::Event;
     Payment in payments: payments::Payment, kind "payment", event crate::payments::Event;
     Receivable in receivables: receivables::Receivables, kind "receivable", event crate::receivables::Event;
     Cash in cash: cash::Desk, kind "cash", event crate::cash::Event;

@@ -4,6 +4,8 @@
 mod agenda;
 #[path = "specs/any_cash.rs"]
 mod any_cash;
+#[path = "specs/any_collecting.rs"]
+mod any_collecting;
 #[path = "specs/bank.rs"]
 mod bank;
 #[path = "specs/bank_files.rs"]
@@ -14,6 +16,8 @@ mod book;
 mod cash;
 #[path = "specs/catalogs.rs"]
 mod catalogs;
+#[path = "specs/collecting.rs"]
+mod collecting;
 #[path = "specs/corrections.rs"]
 mod corrections;
 #[path = "specs/dunning.rs"]

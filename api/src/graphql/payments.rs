@@ -62,6 +62,10 @@ impl Payment {
     async fn stage(&self) -> PaymentStage {
         match self.state.state.stage {
             domain::Stage::Absent | domain::Stage::Pending => PaymentStage::Pending,
+            domain::Stage::Created => PaymentStage::Created,
+            domain::Stage::Sent => PaymentStage::Sent,
+            domain::Stage::Unknown => PaymentStage::Unknown,
+            domain::Stage::ActionRequired => PaymentStage::ActionRequired,
             domain::Stage::Settled => PaymentStage::Settled,
             domain::Stage::Failed => PaymentStage::Failed,
             domain::Stage::Returned => PaymentStage::Returned,
@@ -116,7 +120,15 @@ fn fund(ctx: &Context<'_>, account: &str, source: &Source) -> Result<Option<Fund
 
 #[derive(Clone, Copy, Enum, PartialEq, Eq)]
 pub enum PaymentStage {
-    /// Asked of a provider, not here yet.
+    /// To be asked of a provider, which was not called yet.
+    Created,
+    /// The provider is being called.
+    Sent,
+    /// The provider's answer was lost: it is being looked up.
+    Unknown,
+    /// The payer must do something first.
+    ActionRequired,
+    /// Taken on by a provider, not here yet.
     Pending,
     Settled,
     Failed,

@@ -6,6 +6,7 @@
 pub mod periods;
 pub mod retention;
 
+use crate::collections::Rules;
 use crate::events;
 use crate::kernel::{Currency, Date, Decider, Rejection, Rounding, Zone};
 use serde::{Deserialize, Serialize};
@@ -21,6 +22,8 @@ pub struct LegalEntity {
     pub retention: Vec<Retention>,
     /// None: nothing was ever closed.
     pub closing: Option<Closing>,
+    /// How it collects what is due.
+    pub collection: Rules,
 }
 
 /// What an entity sets for its accounts and documents.
@@ -50,6 +53,12 @@ pub struct Changed {
     pub terms: EntityTerms,
 }
 
+/// How it collects what is due, for collections opened from now on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CollectionSet {
+    pub rules: Rules,
+}
+
 events! {
     /// What happens to a legal entity.
     pub enum Event in "entity" {
@@ -58,6 +67,7 @@ events! {
         RetentionSet = "retention-set" 1,
         PeriodClosed = "period-closed" 1,
         PeriodReopened = "period-reopened" 1,
+        CollectionSet = "collection-set" 1,
     }
 }
 
@@ -75,6 +85,7 @@ pub enum Command {
         open_from: Date,
         reason: String,
     },
+    SetCollection(Rules),
 }
 
 impl Decider for LegalEntity {
@@ -106,6 +117,14 @@ impl Decider for LegalEntity {
             )),
             Command::Close { closing, today } => periods::close(state, closing, today),
             Command::Reopen { open_from, reason } => periods::reopen(state, open_from, reason),
+            Command::SetCollection(_) if !state.open => Err(Rejection::new(
+                "ENTITY_UNKNOWN",
+                "this legal entity was never opened",
+            )),
+            Command::SetCollection(rules) if rules == state.collection => Ok(vec![]),
+            Command::SetCollection(rules) => {
+                rules.check().map(|()| vec![CollectionSet { rules }.into()])
+            }
         }
     }
 
@@ -117,6 +136,7 @@ impl Decider for LegalEntity {
             Event::RetentionSet(e) => retention::evolve(&mut state.retention, e.rule),
             Event::PeriodClosed(e) => state.closing = Some(e.closing),
             Event::PeriodReopened(e) => state.closing = Some(e.closing),
+            Event::CollectionSet(e) => state.collection = e.rules.clone(),
         }
     }
 }

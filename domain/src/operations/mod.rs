@@ -6,6 +6,7 @@ mod billing;
 pub(crate) mod cash;
 mod catalog;
 mod charges;
+mod collections;
 pub(crate) mod dunning;
 pub mod forget;
 mod invoices;
@@ -211,6 +212,31 @@ fn handle(session: &mut Session<'_>, command: Command) -> Result<Outcome, Reject
             amount,
             reason,
         } => payments::charge_back(session, &payment, amount, reason),
+        Command::ReverseChargeBack {
+            payment,
+            amount,
+            reason,
+        } => payments::reverse_charge_back(session, &payment, amount, reason),
+        Command::SendPayment { payment, again } => payments::send(session, &payment, again),
+        Command::AnswerPayment { payment, answer } => payments::answer(session, &payment, answer),
+        Command::SendRefund {
+            payment,
+            number,
+            again,
+        } => payments::send_refund(session, &payment, number, again),
+        Command::AnswerRefund {
+            payment,
+            number,
+            answer,
+        } => payments::answer_refund(session, &payment, number, answer),
+        Command::SetCollectionRules { entity, rules } => {
+            collections::set_rules(session, &entity, rules)
+        }
+        Command::Collect(collect) => collections::collect(session, collect),
+        Command::CollectDue { account } => collections::collect_due(session, &account),
+        Command::CloseCollection { collection, reason } => {
+            collections::close(session, &collection, reason)
+        }
         Command::SetDunningPolicy { policy, levels } => {
             dunning::set_policy(session, &policy, levels)
         }

@@ -2,10 +2,11 @@
 
 use super::account_terms;
 use crate::accounts::AccountTerms;
+use crate::collections;
 use crate::command::{FailureKind, Outcome, RecordPayment};
 use crate::invoices::Invoice;
 use crate::kernel::{Date, Id, Money, Rejection, check_id};
-use crate::payments::{Command, Payment, Recorded};
+use crate::payments::{Answer, Command, Payment, Recorded};
 use crate::receivables::{self, Receivables, Source};
 use crate::session::Session;
 
@@ -72,6 +73,70 @@ pub(super) fn charge_back(
 ) -> Result<Outcome, Rejection> {
     let on = today(session, payment)?;
     session.decide::<Payment>(payment, Command::ChargeBack { amount, reason, on })?;
+    Ok(Outcome::of("payment", payment))
+}
+
+pub(super) fn reverse_charge_back(
+    session: &mut Session<'_>,
+    payment: &str,
+    amount: Option<Money>,
+    reason: String,
+) -> Result<Outcome, Rejection> {
+    let on = today(session, payment)?;
+    session.decide::<Payment>(payment, Command::ReverseChargeBack { amount, reason, on })?;
+    Ok(Outcome::of("payment", payment))
+}
+
+/// The provider is about to be called: from now on the amount is fixed, and nobody calls it a second time unasked.
+/// Stages nothing if it was called before; `again` if it says that it never saw the payment.
+pub(super) fn send(
+    session: &mut Session<'_>,
+    payment: &str,
+    again: bool,
+) -> Result<Outcome, Rejection> {
+    let on = today(session, payment)?;
+    let command = match again {
+        true => Command::SendAgain { on },
+        false => {
+            let state = session.get::<Payment>(payment)?;
+            let open = collections::open_of(session, payment, state, on);
+            Command::Send { open, on }
+        }
+    };
+    session.decide::<Payment>(payment, command)?;
+    Ok(Outcome::of("payment", payment))
+}
+
+pub(super) fn answer(
+    session: &mut Session<'_>,
+    payment: &str,
+    answer: Answer,
+) -> Result<Outcome, Rejection> {
+    let on = today(session, payment)?;
+    session.decide::<Payment>(payment, Command::Answer { answer, on })?;
+    Ok(Outcome::of("payment", payment))
+}
+
+pub(super) fn send_refund(
+    session: &mut Session<'_>,
+    payment: &str,
+    number: u32,
+    again: bool,
+) -> Result<Outcome, Rejection> {
+    let on = today(session, payment)?;
+    session.decide::<Payment>(payment, Command::SendRefund { number, again, on })?;
+    Ok(Outcome::of("payment", payment))
+}
+
+pub(super) fn answer_refund(
+    session: &mut Session<'_>,
+    payment: &str,
+    number: u32,
+    answer: Answer,
+) -> Result<Outcome, Rejection> {
+    let on = today(session, payment)?;
+    let command = Command::AnswerRefund { number, answer, on };
+    session.decide::<Payment>(payment, command)?;
     Ok(Outcome::of("payment", payment))
 }
 

@@ -1,30 +1,67 @@
-//! A payment: recorded as pending or received, then settled or failed, then perhaps given back in parts.
+//! A payment: asked of a provider or received, then settled or failed, then perhaps given back in parts.
 //!
-//! - Only a pending payment can be settled or failed; only settled money can be refunded or charged back.
-//! - Refunds and chargebacks never exceed the payment.
+//! - What a provider is asked for is in the log before it is called, and the amount is what is open at that moment.
+//! - A lost answer is looked up, and asked again only under the same key: one payment moves money once.
+//! - Answers come late, twice and out of order; what is settled stays so, and money that came after all is counted.
+//! - Only money that is settled can be given back or taken back, never more than the payment.
 //! - What it pays is decided by the payer's receivables, not here.
 
 mod answer;
+mod decide;
+mod evolve;
+mod facts;
+mod old;
+mod refunds;
 
 use crate::command::FailureKind;
-use crate::events;
-use crate::kernel::{Date, Decider, Id, Money, Rejection};
+use crate::kernel::{Date, Id, Money};
 use serde::{Deserialize, Serialize};
 
 pub use answer::{Answer, Decline};
+pub use decide::{Command, NOTHING_OPEN};
+pub use facts::{
+    Accepted, ActionAsked, AnswerLost, ChargeBackReversed, ChargedBack, Contradicted, Event,
+    Failed, Recorded, Reduced, RefundAccepted, RefundAsked, RefundFailed, RefundLost, RefundSent,
+    Refunded, Routed, Sent, Settled,
+};
 
+/// Where a payment stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Stage {
     #[default]
     Absent,
+    /// Asked for by hand, or taken on by a provider that will answer later.
     Pending,
     Settled,
     Failed,
     /// Nothing of it is left: all was refunded or charged back.
     Returned,
+    /// To be asked of a provider, which was not called yet.
+    Created,
+    /// The provider is being called.
+    Sent,
+    /// The provider's answer was lost.
+    Unknown,
+    /// The payer must do something first.
+    ActionRequired,
 }
 
+impl Stage {
+    /// Neither here nor failed.
+    pub fn is_open(self) -> bool {
+        match self {
+            Stage::Pending
+            | Stage::Created
+            | Stage::Sent
+            | Stage::Unknown
+            | Stage::ActionRequired => true,
+            Stage::Absent | Stage::Settled | Stage::Failed | Stage::Returned => false,
+        }
+    }
+}
+
+/// A payment as its facts have made it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Payment {
     pub stage: Stage,
@@ -32,10 +69,78 @@ pub struct Payment {
     pub amount: Money,
     /// Explicit choice of what it pays; none: oldest due date first (policy 26).
     pub invoice: Option<Id>,
+    /// card, direct-debit, transfer, cash, …
     pub method: String,
     pub refunded: Money,
     pub charged_back: Money,
     pub failure: Option<FailureKind>,
+    /// Which provider is asked for it, and how; none: it is recorded by hand.
+    pub route: Option<Route>,
+    /// What the provider calls it.
+    pub reference: Option<String>,
+    /// The day from which the bank counts the money.
+    pub value: Option<Date>,
+    /// Where the payer does what the provider asks for.
+    pub action: Option<String>,
+    /// The provider's code, or why its answer was lost.
+    pub code: Option<String>,
+    /// How often the provider was called.
+    pub sent: u32,
+    /// Money that goes back through the provider.
+    pub returns: Vec<Back>,
+    /// What a provider said that cannot be.
+    pub contradictions: Vec<String>,
+}
+
+/// How a provider is asked for a payment. The same for ever: the same key asks for the same.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Route {
+    pub gateway: String,
+    /// The account's payment method.
+    pub method: Id,
+    pub token: String,
+    pub customer: Option<String>,
+    /// The schedule of which it is an attempt.
+    pub collection: Option<Id>,
+    pub text: String,
+    /// The day on which the money should move.
+    pub on: Date,
+}
+
+/// Where a return stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BackStage {
+    Asked,
+    Sent,
+    Pending,
+    Unknown,
+    Done,
+    Failed,
+}
+
+impl BackStage {
+    /// Neither given back nor failed.
+    pub fn is_open(self) -> bool {
+        !matches!(self, BackStage::Done | BackStage::Failed)
+    }
+}
+
+/// Money that goes back through the provider that brought it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Back {
+    /// 1, 2, … within the payment.
+    pub number: u32,
+    pub amount: Money,
+    pub reason: String,
+    pub stage: BackStage,
+    /// What the provider calls the return.
+    pub reference: Option<String>,
+    pub on: Date,
+    /// The provider's code, or why its answer was lost.
+    pub code: Option<String>,
+    /// How often the provider was called.
+    pub sent: u32,
 }
 
 impl Payment {
@@ -43,240 +148,25 @@ impl Payment {
     pub fn left(&self) -> Money {
         self.amount.minus(self.refunded).minus(self.charged_back)
     }
-}
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Recorded {
-    pub account: Id,
-    pub amount: Money,
-    pub invoice: Option<Id>,
-    pub method: String,
-    /// False: received; `Settled` follows in the same commit.
-    pub pending: bool,
-    /// In the account's zone.
-    pub on: Date,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Settled {
-    pub account: Id,
-    pub amount: Money,
-    pub on: Date,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Failed {
-    pub account: Id,
-    pub kind: FailureKind,
-    pub reason: String,
-    pub on: Date,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Refunded {
-    pub account: Id,
-    pub amount: Money,
-    pub reason: String,
-    pub on: Date,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ChargedBack {
-    pub account: Id,
-    pub amount: Money,
-    pub reason: String,
-    pub on: Date,
-}
-
-events! {
-    /// What happens to a payment.
-    pub enum Event in "payment" {
-        Recorded = "recorded" 1,
-        Settled = "settled" 1,
-        Failed = "failed" 1,
-        Refunded = "refunded" 1,
-        ChargedBack = "charged-back" 1,
-    }
-}
-
-#[derive(Clone, Debug)]
-pub enum Command {
-    Record(Recorded),
-    Settle {
-        on: Date,
-    },
-    Fail {
-        kind: FailureKind,
-        reason: String,
-        on: Date,
-    },
-    /// No amount: all that is left.
-    Refund {
-        amount: Option<Money>,
-        reason: String,
-        on: Date,
-    },
-    ChargeBack {
-        amount: Option<Money>,
-        reason: String,
-        on: Date,
-    },
-}
-
-impl Decider for Payment {
-    type State = Payment;
-    type Command = Command;
-    type Event = Event;
-
-    fn decide(state: &Payment, command: Command) -> Result<Vec<Event>, Rejection> {
-        match (command, state.stage) {
-            (Command::Record(recorded), Stage::Absent) => record(recorded),
-            (Command::Record(_), _) => Err(Rejection::new(
-                "PAYMENT_EXISTS",
-                "this payment was already recorded",
-            )),
-            (_, Stage::Absent) => Err(Rejection::new(
-                "PAYMENT_UNKNOWN",
-                "there is no such payment",
-            )),
-            (Command::Settle { on }, Stage::Pending) => Ok(vec![
-                Settled {
-                    account: state.account.clone(),
-                    amount: state.amount,
-                    on,
-                }
-                .into(),
-            ]),
-            (Command::Fail { kind, reason, on }, Stage::Pending) => Ok(vec![
-                Failed {
-                    account: state.account.clone(),
-                    kind,
-                    reason,
-                    on,
-                }
-                .into(),
-            ]),
-            (Command::Settle { .. } | Command::Fail { .. }, stage) => Err(Rejection::new(
-                "PAYMENT_NOT_PENDING",
-                format!("the payment is {}, not pending", words(stage)),
-            )),
-            (Command::Refund { amount, reason, on }, stage) => {
-                let amount = given_back(state, stage, amount)?;
-                Ok(vec![
-                    Refunded {
-                        account: state.account.clone(),
-                        amount,
-                        reason,
-                        on,
-                    }
-                    .into(),
-                ])
-            }
-            (Command::ChargeBack { amount, reason, on }, stage) => {
-                let amount = given_back(state, stage, amount)?;
-                Ok(vec![
-                    ChargedBack {
-                        account: state.account.clone(),
-                        amount,
-                        reason,
-                        on,
-                    }
-                    .into(),
-                ])
-            }
-        }
+    /// A return by its number.
+    pub fn back(&self, number: u32) -> Option<&Back> {
+        self.returns.iter().find(|b| b.number == number)
     }
 
-    fn evolve(state: &mut Payment, event: &Event) {
-        match event {
-            Event::Recorded(e) => {
-                *state = Payment {
-                    stage: Stage::Pending,
-                    account: e.account.clone(),
-                    amount: e.amount,
-                    invoice: e.invoice.clone(),
-                    method: e.method.clone(),
-                    refunded: Money::zero(e.amount.currency),
-                    charged_back: Money::zero(e.amount.currency),
-                    failure: None,
-                };
-            }
-            Event::Settled(_) => state.stage = Stage::Settled,
-            Event::Failed(e) => {
-                state.stage = Stage::Failed;
-                state.failure = Some(e.kind);
-            }
-            Event::Refunded(e) => state.refunded = state.refunded.plus(e.amount),
-            Event::ChargedBack(e) => state.charged_back = state.charged_back.plus(e.amount),
-        }
-        if state.stage == Stage::Settled && state.left().is_zero() {
-            state.stage = Stage::Returned;
-        }
+    /// Σ returns that are on their way.
+    pub fn going_back(&self) -> Money {
+        let open = self.returns.iter().filter(|b| b.stage.is_open());
+        Money::sum(self.amount.currency, open.map(|b| b.amount))
     }
-}
 
-fn words(stage: Stage) -> &'static str {
-    match stage {
-        Stage::Absent => "unknown",
-        Stage::Pending => "pending",
-        Stage::Settled => "settled",
-        Stage::Failed => "failed",
-        Stage::Returned => "given back in full",
+    /// A person has to look at it: an answer is lost or cannot be, the payer must act, a return failed.
+    pub fn needs_a_person(&self) -> bool {
+        matches!(self.stage, Stage::Unknown | Stage::ActionRequired)
+            || !self.contradictions.is_empty()
+            || self
+                .returns
+                .iter()
+                .any(|b| matches!(b.stage, BackStage::Unknown | BackStage::Failed))
     }
-}
-
-fn record(recorded: Recorded) -> Result<Vec<Event>, Rejection> {
-    if !recorded.amount.is_positive() {
-        return Err(Rejection::new(
-            "AMOUNT_INVALID",
-            format!("a payment of {} is not above zero", recorded.amount),
-        ));
-    }
-    let settled = Settled {
-        account: recorded.account.clone(),
-        amount: recorded.amount,
-        on: recorded.on,
-    };
-    let pending = recorded.pending;
-    let mut events = vec![recorded.into()];
-    if !pending {
-        events.push(settled.into());
-    }
-    Ok(events)
-}
-
-fn given_back(state: &Payment, stage: Stage, amount: Option<Money>) -> Result<Money, Rejection> {
-    if !matches!(stage, Stage::Settled | Stage::Returned) {
-        return Err(Rejection::new(
-            "PAYMENT_NOT_SETTLED",
-            format!(
-                "the payment is {}: no money came that could go back",
-                words(stage)
-            ),
-        ));
-    }
-    let left = state.left();
-    let amount = amount.unwrap_or(left);
-    if amount.currency != left.currency {
-        return Err(Rejection::new(
-            "CURRENCY_MISMATCH",
-            format!(
-                "the payment is in {}, asked to give back {amount}",
-                left.currency
-            ),
-        ));
-    }
-    if amount.minor > left.minor || left.is_zero() {
-        return Err(Rejection::new(
-            "REFUND_TOO_LARGE",
-            format!("{left} of the payment is left, asked to give back {amount}"),
-        ));
-    }
-    if !amount.is_positive() {
-        return Err(Rejection::new(
-            "AMOUNT_INVALID",
-            format!("asked to give back {amount}, which is not above zero"),
-        ));
-    }
-    Ok(amount)
 }

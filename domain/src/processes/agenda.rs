@@ -6,13 +6,15 @@
 //!   its day, so the next one follows from the contracts; every fact that could make something due earlier moves it there.
 //! - `Wallet`: the first day on which a grant expires or a top-up by schedule is due.
 //! - `Dun`: the day the next dunning level is reached.
+//! - `Collect`: the day of the next attempt, or of an invoice that is collected on its due date.
+//! - `Cards`: the day a card is to be told of.
 
 use crate::charges::{self, Charges, due};
 use crate::command::Command;
 use crate::index::Index;
 use crate::kernel::{Date, Id, Instant, Zone, calendar::add_days};
 use crate::world::{Event, Tables, Tenant};
-use crate::{accounts, catalog, dunning, entities, invoices, subscriptions, usage};
+use crate::{accounts, catalog, collections, dunning, entities, invoices, subscriptions, usage};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,6 +29,10 @@ pub enum Timer {
     Wallet { account: Id, wallet: Id },
     /// A payment plan is broken unless something is paid.
     Plan { account: Id },
+    /// Money is to be collected.
+    Collect { account: Id },
+    /// A card is to be told of before it expires.
+    Cards { account: Id },
 }
 
 impl Timer {
@@ -35,7 +41,9 @@ impl Timer {
             Timer::Bill { account }
             | Timer::Dun { account }
             | Timer::Wallet { account, .. }
-            | Timer::Plan { account } => account,
+            | Timer::Plan { account }
+            | Timer::Collect { account }
+            | Timer::Cards { account } => account,
         }
     }
 }
@@ -112,8 +120,22 @@ impl Agenda {
             Event::Receivable(_) => {
                 self.dun(tables, id);
                 self.plans(tables, id);
+                self.collect(tables, index, id);
             }
-            Event::Dunning(_) | Event::Method(_) => self.dun(tables, id),
+            Event::Dunning(_) => self.dun(tables, id),
+            Event::Collection(e) => self.collect(tables, index, e.account()),
+            Event::Method(_) => {
+                self.dun(tables, id);
+                let next = tables.methods.get(id).and_then(|e| e.state.next_notice());
+                let account = id.to_string();
+                self.set(Timer::Cards { account }, next);
+                self.collect(tables, index, id);
+            }
+            Event::Entity(entities::Event::CollectionSet(_)) => {
+                for account in tables.methods.keys() {
+                    self.collect(tables, index, account);
+                }
+            }
             Event::DunningPolicy(_)
             | Event::DunningRules(_)
             | Event::Catalog(catalog::Event::OfferClassified(_))
@@ -219,6 +241,14 @@ impl Agenda {
         self.set(timer, day);
     }
 
+    fn collect(&mut self, tables: &Tables, index: &Index, account: &str) {
+        let open = index.collections_of.get(account);
+        let open: Vec<Id> = open.into_iter().flatten().cloned().collect();
+        let next = collections::next_due(tables, &open, account);
+        let account = account.to_string();
+        self.set(Timer::Collect { account }, next);
+    }
+
     fn dun(&mut self, tables: &Tables, account: &str) {
         self.set(
             Timer::Dun {
@@ -300,6 +330,8 @@ pub fn tick_commands(tenant: &Tenant, now: Instant) -> Vec<(String, Command)> {
             Timer::Dun { account } => Some(dun_command(tenant, on, account)),
             Timer::Wallet { wallet, .. } => Some(wallet_command(tenant, on, wallet)),
             Timer::Plan { account } => Some(plan_command(tenant, on, account)),
+            Timer::Collect { account } => Some(collect_command(tenant, on, account)),
+            Timer::Cards { account } => Some(cards_command(tenant, on, account)),
             Timer::Bill { .. } => None,
         })
         .chain(expired(tenant, now))
@@ -319,11 +351,7 @@ fn expired(tenant: &Tenant, now: Instant) -> impl Iterator<Item = (String, Comma
 
 fn dun_command(tenant: &Tenant, on: Date, account: Id) -> (String, Command) {
     let case = tenant.tables.dunning.get(&account).map_or(0, |e| e.version);
-    let owed = tenant
-        .tables
-        .receivables
-        .get(&account)
-        .map_or(0, |e| e.version);
+    let owed = owed_version(tenant, &account);
     (
         format!("dun:{account}:{on}:{case}.{owed}"),
         Command::DunAccount { account },
@@ -345,4 +373,33 @@ fn wallet_command(tenant: &Tenant, on: Date, wallet: Id) -> (String, Command) {
         format!("wallet:{wallet}:{on}:{version}"),
         Command::TickWallet { wallet },
     )
+}
+
+fn collect_command(tenant: &Tenant, on: Date, account: Id) -> (String, Command) {
+    let methods = methods_version(tenant, &account);
+    let owed = owed_version(tenant, &account);
+    (
+        format!("collect:{account}:{on}:{methods}.{owed}"),
+        Command::CollectDue { account },
+    )
+}
+
+fn cards_command(tenant: &Tenant, on: Date, account: Id) -> (String, Command) {
+    let methods = methods_version(tenant, &account);
+    (
+        format!("cards:{account}:{on}:{methods}"),
+        Command::NoticeMethods { account },
+    )
+}
+
+fn owed_version(tenant: &Tenant, account: &str) -> u64 {
+    tenant
+        .tables
+        .receivables
+        .get(account)
+        .map_or(0, |e| e.version)
+}
+
+fn methods_version(tenant: &Tenant, account: &str) -> u64 {
+    tenant.tables.methods.get(account).map_or(0, |e| e.version)
 }

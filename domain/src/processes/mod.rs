@@ -40,5 +40,6 @@ fn react(session: &mut Session<'_>, fact: &Staged) -> Result<(), Rejection> {
     crate::operations::wallets::react(session, fact)?;
     crate::journal::react(session, fact)?;
     crate::dunning::react(session, fact)?;
+    crate::collections::react(session, fact)?;
     Ok(())
 }

@@ -45,11 +45,19 @@ pub(super) fn evolve(state: &mut Receivables, event: &Event) {
                 as_credit: false,
             });
             let source = Source::Payment(e.payment.clone());
-            state.funds.push(Fund {
-                applied: applied.collect(),
-                unapplied: e.unapplied,
-                ..Fund::of(source, e.amount)
-            });
+            // Money that was charged back and comes again joins what was left of its payment.
+            match state.funds.iter_mut().find(|f| f.source == source) {
+                Some(fund) => {
+                    fund.amount = fund.amount.plus(e.amount);
+                    fund.unapplied = fund.unapplied.plus(e.unapplied);
+                    fund.applied.extend(applied);
+                }
+                None => state.funds.push(Fund {
+                    applied: applied.collect(),
+                    unapplied: e.unapplied,
+                    ..Fund::of(source, e.amount)
+                }),
+            }
         }
         Event::PaymentUnapplied(e) => {
             let source = Source::Payment(e.payment.clone());

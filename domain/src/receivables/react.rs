@@ -85,6 +85,9 @@ fn payment(
     let state = session.get::<Payment>(payment)?;
     let (account, invoice) = (state.account.clone(), state.invoice.clone());
     let source = Source::Payment(payment.to_string());
+    // What a provider says has happened: it cannot be refused because of what it was meant for.
+    let told = state.route.is_some();
+    let invoice = invoice.filter(|i| !(told && taken(session, &account, i, payment)));
     let payment = payment.to_string();
     let command = match event {
         payments::Event::Recorded(e) if e.pending => Command::Expect {
@@ -94,7 +97,7 @@ fn payment(
         },
         payments::Event::Recorded(_) => return Ok(()),
         payments::Event::Settled(e) => {
-            let how = Box::new(how(session, &account, &payment, e.on)?);
+            let how = Box::new(how(session, &account, &payment, e.value)?);
             // A plan that was broken before the money came is broken, whether or not the clock was asked meanwhile.
             if has_plans(session, &account) {
                 let on = how.value_date;
@@ -124,6 +127,24 @@ fn payment(
                 why: Reversal::ChargeBack,
             }
         }
+        payments::Event::ChargeBackReversed(e) => Command::Restore {
+            payment,
+            amount: e.amount,
+            invoice,
+        },
+        // What is open of its items decides what is asked for; nothing of them changes by asking.
+        payments::Event::Routed(_)
+        | payments::Event::Reduced(_)
+        | payments::Event::Sent(_)
+        | payments::Event::Accepted(_)
+        | payments::Event::ActionAsked(_)
+        | payments::Event::AnswerLost(_)
+        | payments::Event::Contradicted(_)
+        | payments::Event::RefundAsked(_)
+        | payments::Event::RefundSent(_)
+        | payments::Event::RefundAccepted(_)
+        | payments::Event::RefundLost(_)
+        | payments::Event::RefundFailed(_) => return Ok(()),
     };
     session.decide::<Receivables>(&account, command)?;
     Ok(())
@@ -219,4 +240,15 @@ fn fetch(
         }
     }
     Ok(())
+}
+
+/// Another payment of the invoice is under way, or it is gone: money that came all the same goes to what is open.
+fn taken(session: &Session<'_>, account: &str, invoice: &str, payment: &str) -> bool {
+    let owed = session.find::<Receivables>(account);
+    owed.and_then(|owed| owed.state.item(invoice))
+        .is_none_or(|item| {
+            item.pending
+                .as_deref()
+                .is_some_and(|other| other != payment)
+        })
 }

@@ -22,6 +22,12 @@ pub struct Payment {
     pub charged_back: Money,
     /// Why it failed.
     pub failure: Option<String>,
+    /// The provider that is asked for it; none: it is recorded by hand.
+    pub gateway: Option<String>,
+    /// What the provider calls it.
+    pub reference: Option<String>,
+    /// The day from which the bank counts the money.
+    pub value: Option<Date>,
 }
 
 /// See [`Payment`]. Rows: `p/payment`; `o/position` its id; `a/account/position` its id.
@@ -33,7 +39,7 @@ fn key(payment: &str) -> String {
 
 impl Projection for Payments {
     const NAME: &'static str = "payments/list";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const KINDS: &'static [&'static str] = &["payment"];
 
     fn fold(rows: &mut Rows<'_>, recorded: &Recorded<Event>) -> Result<(), ViewError> {
@@ -54,6 +60,9 @@ impl Projection for Payments {
                 refunded: Money::zero(e.amount.currency),
                 charged_back: Money::zero(e.amount.currency),
                 failure: None,
+                gateway: None,
+                reference: None,
+                value: None,
             };
             rows.put(&format!("o/{at:020}"), id)?;
             rows.put(&format!("a/{}/{at:020}", e.account), id)?;
@@ -61,17 +70,46 @@ impl Projection for Payments {
         }
         rows.change(&key(id), |row: &mut Payment| {
             match fact {
-                Fact::Recorded(_) => {}
+                Fact::Routed(e) => {
+                    row.stage = Stage::Created;
+                    row.gateway = Some(e.gateway.clone());
+                }
+                Fact::Reduced(e) => row.amount = e.amount,
+                Fact::Sent(_) => row.stage = Stage::Sent,
+                Fact::Accepted(e) => {
+                    row.stage = Stage::Pending;
+                    row.reference = Some(e.reference.clone());
+                }
+                Fact::ActionAsked(e) => {
+                    row.stage = Stage::ActionRequired;
+                    row.reference = Some(e.reference.clone());
+                }
+                Fact::AnswerLost(_) => row.stage = Stage::Unknown,
                 Fact::Settled(e) => {
                     row.stage = Stage::Settled;
                     row.settled_on = Some(e.on);
+                    row.value = Some(e.value);
+                    row.failure = None;
+                    row.reference = e.reference.clone().or(row.reference.take());
                 }
                 Fact::Failed(e) => {
                     row.stage = Stage::Failed;
                     row.failure = Some(e.reason.clone());
+                    row.reference = e.reference.clone().or(row.reference.take());
                 }
                 Fact::Refunded(e) => row.refunded = row.refunded.plus(e.amount),
                 Fact::ChargedBack(e) => row.charged_back = row.charged_back.plus(e.amount),
+                Fact::ChargeBackReversed(e) => {
+                    row.charged_back = row.charged_back.minus(e.amount);
+                    row.stage = Stage::Settled;
+                }
+                Fact::Recorded(_)
+                | Fact::Contradicted(_)
+                | Fact::RefundAsked(_)
+                | Fact::RefundSent(_)
+                | Fact::RefundAccepted(_)
+                | Fact::RefundLost(_)
+                | Fact::RefundFailed(_) => {}
             }
             if row.refunded.plus(row.charged_back) == row.amount {
                 row.stage = Stage::Returned;

@@ -1,0 +1,277 @@
+//! Asking for money: which method, how much, and what is due by a day.
+
+use super::{Collection, Command, Opened, Rules, Stage, Why};
+use crate::entities::LegalEntity;
+use crate::kernel::{Date, Id, Money, Rejection, calendar::add_days};
+use crate::methods::{Method, Methods};
+use crate::operations::account_terms;
+use crate::payments::{self, Payment, Recorded, Routed};
+use crate::receivables::{Due, Receivables};
+use crate::session::Session;
+use crate::world::Tables;
+
+/// Opens a collection and asks for the money. `method` none: the preferred one of those a provider can be asked by.
+pub fn open(
+    session: &mut Session<'_>,
+    collection: &str,
+    opened: Opened,
+    method: Option<Id>,
+) -> Result<(), Rejection> {
+    let on = opened.on;
+    session.decide::<Collection>(collection, Command::Open(opened))?;
+    attempt(session, collection, method, on)
+}
+
+/// Asks for what is open now: with `method`, else with the planned one, else with the first that may be tried.
+pub fn attempt(
+    session: &mut Session<'_>,
+    collection: &str,
+    method: Option<Id>,
+    on: Date,
+) -> Result<(), Rejection> {
+    let state = session.get::<Collection>(collection)?.clone();
+    let account = state.account.clone();
+    let target = match target(session, &state, on) {
+        Target::Open(target) => target,
+        Target::Nothing => {
+            let reason = "nothing is open any more".to_string();
+            session.decide::<Collection>(collection, Command::Close { reason, on })?;
+            return Ok(());
+        }
+        Target::Pending => {
+            let next = add_days(on, 1);
+            session.decide::<Collection>(collection, Command::Postpone { next })?;
+            return Ok(());
+        }
+    };
+    let methods = methods(session, &account);
+    let Some(method) = choose(&state, &methods, method, on) else {
+        let reason = "no payment method can be tried".to_string();
+        session.decide::<Collection>(collection, Command::GiveUp { reason, on })?;
+        return Ok(());
+    };
+    let payment = format!("{collection}.{}", state.attempts.len() + 1);
+    let Some((gateway, token)) = method.means.gateway().zip(method.means.token()) else {
+        return Ok(());
+    };
+    let attempt = Command::Attempt {
+        payment: payment.clone(),
+        method: method.id.clone(),
+        amount: target.amount,
+        on,
+    };
+    session.decide::<Collection>(collection, attempt)?;
+    let recorded = Recorded {
+        account: account.clone(),
+        amount: target.amount,
+        invoice: state.invoice.clone(),
+        method: method.means.kind().name().to_string(),
+        pending: true,
+        on,
+    };
+    let route = Routed {
+        account,
+        gateway: gateway.to_string(),
+        method: method.id.clone(),
+        token: token.to_string(),
+        customer: method.means.customer().map(ToString::to_string),
+        collection: Some(collection.to_string()),
+        text: target.text,
+        on,
+    };
+    session.decide::<Payment>(&payment, payments::Command::Ask { recorded, route })?;
+    Ok(())
+}
+
+/// The method that was asked for if it may be tried, else the planned one, else the first that is not exhausted.
+fn choose<'a>(
+    state: &Collection,
+    methods: &'a Methods,
+    asked: Option<Id>,
+    on: Date,
+) -> Option<&'a Method> {
+    let usable = || methods.usable(on).filter(|m| m.collects());
+    let planned = match &state.stage {
+        Stage::Waiting { method, .. } => Some(method.clone()),
+        _ => None,
+    };
+    let wanted = asked.or(planned);
+    usable()
+        .find(|m| Some(&m.id) == wanted.as_ref())
+        .or_else(|| usable().find(|m| !state.exhausted(&m.id)))
+}
+
+pub(super) fn methods(session: &Session<'_>, account: &str) -> Methods {
+    let found = session.find::<Methods>(account);
+    found.map(|e| e.state.clone()).unwrap_or_default()
+}
+
+/// What is to be asked for.
+struct Ask {
+    amount: Money,
+    text: String,
+}
+
+enum Target {
+    Open(Ask),
+    /// Another payment of it is under way.
+    Pending,
+    Nothing,
+}
+
+/// Longest text shown to a payer, in bytes.
+const TEXT_MAX: usize = 120;
+
+fn target(session: &Session<'_>, state: &Collection, on: Date) -> Target {
+    let Some(owed) = session.find::<Receivables>(&state.account) else {
+        return Target::Nothing;
+    };
+    let owed = &owed.state;
+    // Whoever asks for an invoice asks for all of it; otherwise an instalment waits for its day.
+    let whole = state.why == Why::Asked && state.invoice.is_some();
+    let wanted: Vec<Due> = owed
+        .dues(on)
+        .into_iter()
+        .filter(|d| {
+            state
+                .invoice
+                .as_ref()
+                .is_none_or(|invoice| d.invoice == *invoice)
+        })
+        .filter(|d| whole || d.due <= on)
+        .collect();
+    let free = || wanted.iter().filter(|i| i.pending.is_none());
+    let amount = Money::sum(owed.currency, free().map(|i| i.open));
+    if amount.is_positive() {
+        let (mut text, mut last) = (String::new(), None);
+        for item in free().filter(|d| d.open.is_positive()) {
+            if last == Some(&item.invoice) {
+                continue;
+            }
+            if text.len() + item.number.len() + 1 > TEXT_MAX {
+                break;
+            }
+            if !text.is_empty() {
+                text.push(' ');
+            }
+            text.push_str(&item.number);
+            last = Some(&item.invoice);
+        }
+        return Target::Open(Ask { amount, text });
+    }
+    match wanted.is_empty() {
+        true => Target::Nothing,
+        false => Target::Pending,
+    }
+}
+
+/// What of a payment's invoices is open: what may be asked for when its provider is called.
+pub(crate) fn open_of(session: &Session<'_>, payment: &str, state: &Payment, on: Date) -> Money {
+    let none = Money::zero(state.amount.currency);
+    let Some(owed) = session.find::<Receivables>(&state.account) else {
+        return none;
+    };
+    let own = owed
+        .state
+        .dues(on)
+        .into_iter()
+        .filter(|d| d.pending.as_deref() == Some(payment));
+    let open = own
+        .map(|d| d.open)
+        .filter(|open| open.currency == none.currency);
+    Money::sum(none.currency, open)
+}
+
+/// How an account's legal entity collects.
+pub fn rules_of(session: &Session<'_>, account: &str) -> Result<Rules, Rejection> {
+    let entity = account_terms(session, account)?.entity;
+    let found = session.find::<LegalEntity>(&entity);
+    Ok(found
+        .map(|e| e.state.collection.clone())
+        .unwrap_or_default())
+}
+
+/// Id of the collection that a due date of an invoice opens: there is one.
+fn due_id(due: &Due) -> Id {
+    format!("due.{}.{}", due.invoice, due.due)
+}
+
+/// Makes the attempts that are due by a day, and opens a collection for each invoice that is due and had none.
+pub fn collect_due(session: &mut Session<'_>, account: &str, on: Date) -> Result<(), Rejection> {
+    for id in open_collections(session, account) {
+        let waits = session.get::<Collection>(&id)?.stage.clone();
+        if let Stage::Waiting { next, .. } = waits
+            && next <= on
+        {
+            attempt(session, &id, None, on)?;
+        }
+    }
+    let rules = rules_of(session, account)?;
+    if !collects_by_itself(&methods(session, account), &rules, on) {
+        return Ok(());
+    }
+    let owed = session.find::<Receivables>(account);
+    let dues = owed.map(|e| e.state.dues(on)).unwrap_or_default();
+    for due in dues.iter().filter(|d| d.due <= on && d.pending.is_none()) {
+        let id = due_id(due);
+        let running = open_collections(session, account).iter().any(|other| {
+            let other = session.find::<Collection>(other);
+            other.is_some_and(|c| c.state.is_open() && c.state.covers(&due.invoice))
+        });
+        if running || session.find::<Collection>(&id).is_some() {
+            continue;
+        }
+        let opened = Opened {
+            account: account.to_string(),
+            invoice: Some(due.invoice.clone()),
+            why: Why::Due,
+            rules: rules.clone(),
+            on,
+        };
+        open(session, &id, opened, None)?;
+    }
+    Ok(())
+}
+
+/// Collections of an account that were open before this command.
+pub(super) fn open_collections(session: &Session<'_>, account: &str) -> Vec<Id> {
+    let open = session.index().collections_of.get(account);
+    open.into_iter().flatten().cloned().collect()
+}
+
+/// What is due is collected without being asked: a payer whose first choice is to bring the money is left to.
+fn collects_by_itself(methods: &Methods, rules: &Rules, on: Date) -> bool {
+    methods.automatic.unwrap_or(rules.automatic)
+        && methods.preferred(on).is_some_and(Method::collects)
+}
+
+/// The day on which something is to be collected from an account; it may be past.
+pub fn next_due(tables: &Tables, open: &[Id], account: &str) -> Option<Date> {
+    let collections = || {
+        open.iter()
+            .filter_map(|id| tables.collections.get(id).map(|e| &e.state))
+    };
+    let retries = collections().filter_map(|c| match &c.stage {
+        Stage::Waiting { next, .. } => Some(*next),
+        _ => None,
+    });
+    let invoices = first_due(tables, account, |invoice| {
+        collections().any(|c| c.covers(invoice))
+    });
+    retries.chain(invoices).min()
+}
+
+fn first_due(tables: &Tables, account: &str, running: impl Fn(&str) -> bool) -> Option<Date> {
+    let methods = &tables.methods.get(account)?.state;
+    let terms = &tables.accounts.get(account)?.state.terms;
+    let rules = &tables.entities.get(&terms.entity)?.state.collection;
+    let by_itself = |on| collects_by_itself(methods, rules, on);
+    let owed = &tables.receivables.get(account)?.state;
+    let due = owed.dues(Date::MAX).into_iter().filter(|d| {
+        d.pending.is_none()
+            && by_itself(d.due)
+            && !running(&d.invoice)
+            && !tables.collections.contains_key(&due_id(d))
+    });
+    due.map(|d| d.due).min()
+}
