@@ -235,21 +235,7 @@ impl Receivables {
         let at = self
             .items
             .partition_point(|i| (i.due, i.number.as_str()) <= (due, number));
-        let item = Item {
-            invoice,
-            number: number.to_string(),
-            issued,
-            due,
-            total,
-            open: total,
-            written_off: Money::zero(total.currency),
-            pending: None,
-            by_hand: false,
-            allowances: vec![],
-            disputes: vec![],
-            plan: None,
-            instalments: vec![],
-        };
+        let item = Item::opened(invoice, number, (issued, due), total);
         self.items.insert(at, item);
     }
 

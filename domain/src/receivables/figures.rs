@@ -1,7 +1,7 @@
 //! What an account owes on a day: due, overdue, disputed, not applied, held.
 
 use super::{Due, Item, Receivables};
-use crate::kernel::{Date, Money, calendar::add_days};
+use crate::kernel::{Date, Id, Money, calendar::add_days};
 
 /// What an account owes and has on a day, as its items stand now.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,6 +20,30 @@ pub struct Figures {
 }
 
 impl Item {
+    /// An item of which everything is open.
+    pub fn opened(
+        invoice: Id,
+        number: &str,
+        (issued, due): (Date, Date),
+        total: Money,
+    ) -> Item {
+        Item {
+            invoice,
+            number: number.to_string(),
+            issued,
+            due,
+            total,
+            open: total,
+            written_off: Money::zero(total.currency),
+            pending: None,
+            by_hand: false,
+            allowances: vec![],
+            disputes: vec![],
+            plan: None,
+            instalments: vec![],
+        }
+    }
+
     /// What is open of it and somebody disputes.
     pub fn disputed(&self) -> Money {
         let asked = Money::sum(self.open.currency, self.disputes.iter().map(|d| d.amount));
@@ -32,12 +56,12 @@ impl Item {
     }
 
     /// When the first unpaid instalment of its plan is due: what is paid counts for the earliest ones.
-    pub(super) fn first_unpaid(&self) -> Option<Date> {
+    pub fn first_unpaid(&self) -> Option<Date> {
         self.slices().first().map(|(due, _)| *due)
     }
 
     /// What is undisputed by instalment, as far as it is unpaid: the last instalments are paid last.
-    pub(super) fn slices(&self) -> Vec<(Date, Money)> {
+    pub fn slices(&self) -> Vec<(Date, Money)> {
         let mut left = self.undisputed();
         let mut slices = Vec::new();
         for instalment in self.instalments.iter().rev() {

@@ -9,7 +9,7 @@ use indelible_domain::invoices::Event as Document;
 use indelible_domain::invoices::product_lines::{served_from, shares};
 use indelible_domain::kernel::calendar::{add_days, days_between};
 use indelible_domain::kernel::{Currency, Date, Id, Instant, Money, Rejection, Zone};
-use indelible_domain::receivables::Event as Fact;
+use indelible_domain::receivables::{Dispute, Event as Fact, Item};
 use indelible_domain::{Event, Recorded, accounts, catalog, subscriptions};
 use serde::{Deserialize, Serialize};
 
@@ -74,10 +74,16 @@ pub struct Aging {
     pub late: Vec<Money>,
     /// The sum of all buckets.
     pub open: Money,
-    /// What has its due date on the day or before.
+    /// Undisputed and due on the day or before.
     pub due: Money,
+    /// Undisputed and due before the day.
+    pub overdue: Money,
+    /// The part of what is open that somebody disputes; aged by the due date of its invoice.
+    pub disputed: Money,
     /// Credit that no invoice has used; in no bucket.
     pub unapplied: Money,
+    /// Held apart as deposits; in none of the other figures.
+    pub deposits: Money,
 }
 
 impl Aging {
@@ -89,7 +95,10 @@ impl Aging {
             late: vec![none; scheme.bounds.len() + 1],
             open: none,
             due: none,
+            overdue: none,
+            disputed: none,
             unapplied: none,
+            deposits: none,
         }
     }
 
@@ -103,14 +112,21 @@ impl Aging {
             *bucket = bucket.plus(open);
             self.open = self.open.plus(open);
         }
+    }
+
+    fn ask(&mut self, due: Date, open: Money, on: Date) {
+        let late = days_between(due, on);
         if late >= 0 {
             self.due = self.due.plus(open);
         }
+        if late > 0 {
+            self.overdue = self.overdue.plus(open);
+        }
     }
 
-    /// What is past due.
-    pub fn overdue(&self) -> Money {
-        self.open.minus(self.not_due)
+    /// Open amounts less unapplied credit (policy 28).
+    pub fn balance(&self) -> Money {
+        self.open.minus(self.unapplied)
     }
 
     /// The buckets of two agings of one scheme and currency together.
@@ -123,12 +139,15 @@ impl Aging {
             late: late.map(|(one, two)| one.plus(*two)).collect(),
             open: self.open.plus(other.open),
             due: self.due.plus(other.due),
+            overdue: self.overdue.plus(other.overdue),
+            disputed: self.disputed.plus(other.disputed),
+            deposits: self.deposits.plus(other.deposits),
             unapplied: self.unapplied.plus(other.unapplied),
         }
     }
 
     fn is_nothing(&self) -> bool {
-        self.open.is_zero() && self.unapplied.is_zero()
+        self.open.is_zero() && self.unapplied.is_zero() && self.deposits.is_zero()
     }
 }
 
@@ -150,12 +169,31 @@ pub struct Part {
     pub currency: Currency,
 }
 
-/// An amount that was so from one fact until another.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// What a stretch is about.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+enum What {
+    /// `grace`: days of grace of its plan.
+    Item {
+        item: Box<Item>,
+        grace: u32,
+    },
+    Credit(Money),
+    Deposits(Money),
+}
+
+impl What {
+    fn is_nothing(&self) -> bool {
+        match self {
+            What::Item { item, .. } => item.open.is_zero(),
+            What::Credit(amount) | What::Deposits(amount) => amount.is_zero(),
+        }
+    }
+}
+
+/// Something that was so from one fact until another.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Stretch {
-    /// None for the account's credit.
-    due: Option<Date>,
-    amount: Money,
+    what: What,
     from: Instant,
     /// The position of the fact that began it.
     position: u64,
@@ -178,16 +216,17 @@ struct Sold {
 }
 
 /// See [`Aging`]. Rows: `a/account` its zone; `n/account/what` what is so now; `h/account/what/position` what was;
-/// `z/account/what` what is nothing now, kept because a refund reopens it. What is `i/invoice` or `credit`.
+/// `z/account/what` what is nothing now, kept because a refund reopens it. What is `i/invoice`, `credit` or `deposits`.
 /// `p/offer` its product line; `s/subscription` what it was sold, by day; `d/invoice` the shares of its product lines,
 /// where it has any; `y/entity/currency/day` what was invoiced on a day.
 pub struct Agings;
 
 const CREDIT: &str = "credit";
+const DEPOSITS: &str = "deposits";
 
 impl Projection for Agings {
     const NAME: &'static str = "receivables/aging";
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
     const KINDS: &'static [&'static str] = &[
         "account",
         "catalog",
@@ -207,21 +246,7 @@ impl Projection for Agings {
             Event::Subscription(subscriptions::Event::Started(e)) => sold(rows, account, &e.term),
             Event::Subscription(subscriptions::Event::Changed(e)) => sold(rows, account, &e.term),
             Event::Invoice(event) => document(rows, account, event),
-            Event::Receivable(fact) => {
-                let effects = effects(fact);
-                for (invoice, by) in effects.open {
-                    let due = match fact {
-                        Fact::ItemOpened(e) => Some(e.due),
-                        Fact::ClaimOpened(e) => Some(e.due),
-                        _ => None,
-                    };
-                    shift(rows, recorded, &format!("i/{invoice}"), due, by)?;
-                }
-                match effects.unapplied {
-                    Some(by) if !by.is_zero() => shift(rows, recorded, CREDIT, None, by),
-                    _ => Ok(()),
-                }
-            }
+            Event::Receivable(fact) => receivable(rows, recorded, fact),
             _ => Ok(()),
         }
     }
@@ -310,13 +335,118 @@ fn product_line(
     }
 }
 
+fn receivable(
+    rows: &mut Rows<'_>,
+    recorded: &Recorded<Event>,
+    fact: &Fact,
+) -> Result<(), ViewError> {
+    match fact {
+        Fact::ItemOpened(e) => {
+            let days = (e.issued, e.due);
+            return opened(
+                rows,
+                recorded,
+                Item::opened(e.invoice.clone(), &e.number, days, e.total),
+            );
+        }
+        Fact::ClaimOpened(e) => {
+            let named = rows.get::<Vec<(String, Money)>>(&format!("d/{}", e.invoice))?;
+            if let Some(named) = named {
+                rows.put(&format!("d/{}", e.claim), &named)?;
+            }
+            let days = (e.issued, e.due);
+            return opened(
+                rows,
+                recorded,
+                Item::opened(e.claim.clone(), &e.number, days, e.total),
+            );
+        }
+        Fact::Disputed(e) => change(rows, recorded, &e.invoice, |item, _| {
+            item.disputes.push(Dispute {
+                id: e.dispute.clone(),
+                amount: e.amount,
+                reason: String::new(),
+            });
+        })?,
+        Fact::DisputeEnded(e) => change(rows, recorded, &e.invoice, |item, _| {
+            item.disputes.retain(|dispute| dispute.id != e.dispute);
+        })?,
+        Fact::PlanAgreed(e) => {
+            let mut invoices = Vec::new();
+            for planned in &e.planned {
+                invoices.push(planned.invoice.clone());
+                change(rows, recorded, &planned.invoice, |item, grace| {
+                    item.plan = Some(e.plan.clone());
+                    item.instalments.clone_from(&planned.instalments);
+                    *grace = e.grace_days;
+                })?;
+            }
+            rows.put(&format!("g/{}/{}", recorded.id, e.plan), &invoices)?;
+        }
+        Fact::PlanEnded(e) => {
+            let key = format!("g/{}/{}", recorded.id, e.plan);
+            for invoice in rows.get::<Vec<Id>>(&key)?.unwrap_or_default() {
+                change(rows, recorded, &invoice, |item, grace| {
+                    item.plan = None;
+                    item.instalments.clear();
+                    *grace = 0;
+                })?;
+            }
+        }
+        Fact::DepositTaken(e) => deposits(rows, recorded, e.amount)?,
+        Fact::DepositReleased(e) => deposits(rows, recorded, e.amount.negated())?,
+        _ => {}
+    }
+    let effects = effects(fact);
+    for (invoice, by) in effects.open {
+        change(rows, recorded, &invoice, |item, _| {
+            item.open = item.open.plus(by);
+        })?;
+    }
+    match effects.unapplied {
+        Some(by) if !by.is_zero() => turn(rows, recorded, CREDIT, |before| match before {
+            Some(What::Credit(amount)) => Some(What::Credit(amount.plus(by))),
+            _ => Some(What::Credit(by)),
+        }),
+        _ => Ok(()),
+    }
+}
+
+fn opened(rows: &mut Rows<'_>, recorded: &Recorded<Event>, item: Item) -> Result<(), ViewError> {
+    let (key, item) = (format!("i/{}", item.invoice), Box::new(item));
+    turn(rows, recorded, &key, |_| {
+        Some(What::Item { item, grace: 0 })
+    })
+}
+
+fn change(
+    rows: &mut Rows<'_>,
+    recorded: &Recorded<Event>,
+    invoice: &str,
+    change: impl FnOnce(&mut Item, &mut u32),
+) -> Result<(), ViewError> {
+    turn(rows, recorded, &format!("i/{invoice}"), |before| {
+        let mut now = before?;
+        if let What::Item { item, grace } = &mut now {
+            change(item, grace);
+        }
+        Some(now)
+    })
+}
+
+fn deposits(rows: &mut Rows<'_>, recorded: &Recorded<Event>, by: Money) -> Result<(), ViewError> {
+    turn(rows, recorded, DEPOSITS, |before| match before {
+        Some(What::Deposits(amount)) => Some(What::Deposits(amount.plus(by))),
+        _ => Some(What::Deposits(by)),
+    })
+}
+
 /// Closes what was so and opens what is so now.
-fn shift(
+fn turn(
     rows: &mut Rows<'_>,
     recorded: &Recorded<Event>,
     what: &str,
-    due: Option<Date>,
-    by: Money,
+    to: impl FnOnce(Option<What>) -> Option<What>,
 ) -> Result<(), ViewError> {
     let (account, at) = (&recorded.id, recorded.meta.recorded_at);
     let now_key = format!("n/{account}/{what}");
@@ -325,26 +455,24 @@ fn shift(
         None => rows.get::<Stretch>(&nothing_key)?,
         found => found,
     };
-    let (due, amount) = match &before {
-        Some(before) => (before.due, before.amount.plus(by)),
-        None => (due, by),
+    let Some(now) = to(before.as_ref().map(|before| before.what.clone())) else {
+        return Ok(());
     };
     // Nobody can ask for a time within the instant of one commit.
-    if let Some(mut before) = before.filter(|b| b.from < at && !b.amount.is_zero()) {
+    if let Some(mut before) = before.filter(|b| b.from < at && !b.what.is_nothing()) {
         let key = format!("h/{account}/{what}/{:020}", before.position);
         before.until = Some(at);
         rows.put(&key, &before)?;
     }
+    let (key, other) = match now.is_nothing() {
+        true => (nothing_key, now_key),
+        false => (now_key, nothing_key),
+    };
     let now = Stretch {
-        due,
-        amount,
+        what: now,
         from: at,
         position: recorded.position,
         until: None,
-    };
-    let (key, other) = match amount.is_zero() {
-        true => (nothing_key, now_key),
-        false => (now_key, nothing_key),
     };
     rows.remove(&other)?;
     rows.put(&key, &now)
@@ -362,10 +490,9 @@ pub fn of_account(
         return Ok(None);
     };
     let mut aging = Aging::none(owner.currency, scheme);
-    each_open(snapshot, account, &owner, day, &mut |_, due, amount| {
-        put(&mut aging, scheme, due, amount, day);
-        Ok(())
-    })?;
+    for part in parts_of(snapshot, account, &owner, day)? {
+        part.put(&mut aging, scheme, day);
+    }
     Ok(Some(aging))
 }
 
@@ -393,25 +520,22 @@ pub fn cut(
             account: pick(cut.account, &account),
             currency: owner.currency,
         };
-        each_open(
-            snapshot,
-            &account,
-            &owner,
-            day,
-            &mut |invoice, due, amount| {
-                let named = match (cut.product_line, invoice) {
-                    (true, Some(invoice)) => split(snapshot, invoice, amount)?,
-                    _ => vec![(String::new(), amount)],
+        for owed in parts_of(snapshot, &account, &owner, day)? {
+            let named = match (cut.product_line, owed.invoice.as_deref()) {
+                (true, Some(invoice)) => split(snapshot, invoice, owed.amount)?,
+                _ => vec![(String::new(), owed.amount)],
+            };
+            for (product_line, amount) in named {
+                let aging = parts
+                    .entry(part(&product_line))
+                    .or_insert_with(|| Aging::none(owner.currency, scheme));
+                let owed = Owed {
+                    amount,
+                    ..owed.clone()
                 };
-                for (product_line, amount) in named {
-                    let aging = parts
-                        .entry(part(&product_line))
-                        .or_insert_with(|| Aging::none(owner.currency, scheme));
-                    put(aging, scheme, due, amount, day);
-                }
-                Ok(())
-            },
-        )?;
+                owed.put(aging, scheme, day);
+            }
+        }
     }
     parts.retain(|_, aging| !aging.is_nothing());
     Ok(parts.into_iter().collect())
@@ -454,13 +578,6 @@ fn pick(wanted: bool, what: &str) -> String {
     }
 }
 
-fn put(aging: &mut Aging, scheme: &Scheme, due: Option<Date>, amount: Money, day: Date) {
-    match due {
-        Some(due) => aging.add(scheme, due, amount, day),
-        None => aging.unapplied = aging.unapplied.plus(amount),
-    }
-}
-
 /// The open amount of an invoice over its product lines.
 fn split(
     snapshot: &Snapshot<'_>,
@@ -476,33 +593,98 @@ fn split(
     Ok(named.into_iter().map(|(name, _)| name).zip(parts).collect())
 }
 
-/// Called with the invoice (none: credit), its due date and the amount.
-type Open<'a> = dyn FnMut(Option<&str>, Option<Date>, Money) -> Result<(), ViewError> + 'a;
+/// Why an amount is part of an aging.
+#[derive(Clone, Copy, Debug)]
+enum Why {
+    Asked(Date),
+    Disputed(Date),
+    Credit,
+    Deposit,
+}
 
-/// What was open, and what was credit, at the end of a day in the account's zone.
-fn each_open(
+/// An amount that was open, or credit, or a deposit, on a day.
+#[derive(Clone, Debug)]
+struct Owed {
+    invoice: Option<Id>,
+    why: Why,
+    amount: Money,
+}
+
+impl Owed {
+    fn put(&self, aging: &mut Aging, scheme: &Scheme, day: Date) {
+        let sum = |sum: &mut Money| *sum = sum.plus(self.amount);
+        match self.why {
+            Why::Asked(due) => {
+                aging.add(scheme, due, self.amount, day);
+                aging.ask(due, self.amount, day);
+            }
+            Why::Disputed(due) => {
+                aging.add(scheme, due, self.amount, day);
+                sum(&mut aging.disputed);
+            }
+            Why::Credit => sum(&mut aging.unapplied),
+            Why::Deposit => sum(&mut aging.deposits),
+        }
+    }
+}
+
+/// What was open, what was credit and what was held apart at the end of a day in the account's zone.
+fn parts_of(
     snapshot: &Snapshot<'_>,
     account: &str,
     owner: &Owner,
     day: Date,
-    visit: &mut Open<'_>,
-) -> Result<(), ViewError> {
+) -> Result<Vec<Owed>, ViewError> {
     let end = owner.zone.start_of(add_days(day, 1));
+    let mut whats = Vec::new();
     for kind in ["h", "n"] {
         let (from, until) = (format!("{kind}/{account}/"), format!("{kind}/{account}0"));
-        let begin = from.len();
-        snapshot.each::<Agings, Stretch>(&from, &until, &mut |key, stretch| {
-            let was = stretch.from < end && stretch.until.is_none_or(|until| until >= end);
-            if was {
-                let what = key.get(begin..).unwrap_or_default();
-                let invoice = what.strip_prefix("i/").map(|what| match kind {
-                    "h" => what.rsplit_once('/').map_or(what, |(invoice, _)| invoice),
-                    _ => what,
-                });
-                visit(invoice, stretch.due, stretch.amount)?;
+        snapshot.each::<Agings, Stretch>(&from, &until, &mut |_, stretch| {
+            if stretch.from < end && stretch.until.is_none_or(|until| until >= end) {
+                whats.push(stretch.what);
             }
             Ok(true)
         })?;
     }
-    Ok(())
+    // A plan is broken as a whole, by the first instalment that was not paid in time.
+    let mut broken: BTreeMap<Id, Date> = BTreeMap::new();
+    for what in &whats {
+        let What::Item { item, grace } = what else {
+            continue;
+        };
+        if let (Some(plan), Some(first)) = (&item.plan, item.first_unpaid()) {
+            let late = add_days(first, i64::from(*grace) + 1);
+            let known = broken.entry(plan.clone()).or_insert(late);
+            *known = late.min(*known);
+        }
+    }
+    let mut owed = Vec::new();
+    for what in whats {
+        let (why, amount) = match what {
+            What::Credit(amount) => (Why::Credit, amount),
+            What::Deposits(amount) => (Why::Deposit, amount),
+            What::Item { item, .. } => {
+                let kept = |plan: &Id| broken.get(plan).is_none_or(|broken| day < *broken);
+                let asked = match item.plan.as_ref().is_some_and(kept) {
+                    true => item.slices(),
+                    false => vec![(item.due, item.undisputed())],
+                };
+                let disputed = (Why::Disputed(item.due), item.disputed());
+                let parts = asked.into_iter().map(|(due, open)| (Why::Asked(due), open));
+                owed.extend(parts.chain([disputed]).map(|(why, amount)| Owed {
+                    invoice: Some(item.invoice.clone()),
+                    why,
+                    amount,
+                }));
+                continue;
+            }
+        };
+        owed.push(Owed {
+            invoice: None,
+            why,
+            amount,
+        });
+    }
+    owed.retain(|owed| !owed.amount.is_zero());
+    Ok(owed)
 }

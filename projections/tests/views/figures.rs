@@ -6,6 +6,7 @@ use indelible_domain::command::Command;
 use indelible_domain::invoices::Kind as Document;
 use indelible_domain::kernel::{Currency, Exact, Money};
 use indelible_domain::payments::Stage;
+use indelible_domain::receivables::Instalment;
 use indelible_projections::receivables::aging::{self, Cut, Scheme};
 use indelible_projections::receivables::statement;
 use indelible_projections::subscriptions::{self, mrr};
@@ -65,7 +66,7 @@ fn aging_sums_to_the_open_balance_today_and_on_every_earlier_day() {
                 for (_, aging) in parts {
                     let buckets = aging.late.iter().copied().chain([aging.not_due]);
                     assert_eq!(Money::sum(euro(), buckets), aging.open);
-                    overdue += u32::from(aging.overdue().is_positive());
+                    overdue += u32::from(aging.overdue.is_positive());
                     open = open.plus(aging.open);
                 }
                 let whole = aging::totals(s, day(date)).expect("readable");
@@ -142,6 +143,104 @@ fn what_an_invoice_owes_is_split_over_its_product_lines() {
             (String::new(), eur("69.70")),
             ("office".to_string(), eur("14.50"))
         ]
+    );
+}
+
+#[test]
+fn aging_knows_disputes_instalments_and_deposits_of_any_day() {
+    let business = Business::new();
+    business.open();
+    business.account("alice", "2026-01-01");
+    business.start("alice", "seats", "3", "2026-01-01");
+    business.bill("2026-01-15");
+    let (account, dispute) = ("alice".to_string(), "d1".to_string());
+    business.on(
+        "2026-02-10",
+        Command::DisputeItem {
+            dispute: dispute.clone(),
+            account: account.clone(),
+            invoice: "run-2026-01-15.alice".into(),
+            amount: Some(eur("10")),
+            reason: "not delivered".into(),
+        },
+    );
+    business.on(
+        "2026-02-20",
+        Command::EndDispute {
+            dispute,
+            account: account.clone(),
+            upheld: false,
+            reason: "it was".into(),
+        },
+    );
+    let instalment = |due: &str, amount: &str| Instalment {
+        due: day(due),
+        amount: eur(amount),
+    };
+    business.on(
+        "2026-03-01",
+        Command::AgreePlan {
+            plan: "plan".into(),
+            account: account.clone(),
+            invoices: vec!["run-2026-01-15.alice".into()],
+            instalments: vec![
+                instalment("2026-03-15", "20"),
+                instalment("2026-04-15", "10"),
+            ],
+            grace_days: 5,
+        },
+    );
+    business.on(
+        "2026-03-02",
+        Command::ReceiveDeposit {
+            deposit: "deposit".into(),
+            account: account.clone(),
+            amount: eur("50"),
+            value_date: day("2026-03-02"),
+            method: "transfer".into(),
+        },
+    );
+    let views = Views::in_memory(Arc::clone(business.ledger.store())).expect("opens");
+    let views = views.of(TENANT);
+    let on = |date: &str| {
+        let found = aging::of_account(&views, "alice", day(date), &Scheme::default());
+        let aging = found.expect("readable").expect("a known account");
+        [
+            aging.not_due,
+            aging.late[0],
+            aging.late[1],
+            aging.due,
+            aging.overdue,
+            aging.disputed,
+            aging.deposits,
+        ]
+        .map(Money::amount)
+    };
+    // Issued on 15 January, due on the 29th.
+    assert_eq!(
+        on("2026-01-29"),
+        ["30.00", "0.00", "0.00", "30.00", "0.00", "0.00", "0.00"]
+    );
+    assert_eq!(
+        on("2026-02-10"),
+        ["0.00", "30.00", "0.00", "20.00", "20.00", "10.00", "0.00"]
+    );
+    assert_eq!(
+        on("2026-02-28"),
+        ["0.00", "30.00", "0.00", "30.00", "30.00", "0.00", "0.00"]
+    );
+    // The instalments take the place of the due date, until the first one is 5 days late; then it holds again.
+    assert_eq!(
+        on("2026-03-15"),
+        ["30.00", "0.00", "0.00", "20.00", "0.00", "0.00", "50.00"]
+    );
+    assert_eq!(
+        on("2026-03-20"),
+        ["10.00", "20.00", "0.00", "20.00", "20.00", "0.00", "50.00"]
+    );
+    assert_eq!(
+        on("2026-03-21"),
+        ["0.00", "0.00", "30.00", "30.00", "30.00", "0.00", "50.00"]
     );
 }
 

@@ -17,7 +17,7 @@ const DSO_DAYS_MAX: u32 = 3_650;
 /// Places that days sales outstanding are shown with.
 const DSO_PLACES: u32 = 2;
 
-/// Open amounts by days past due; the due date itself is not due.
+/// Open amounts by days past due; the due date itself is not late. An invoice in a payment plan is due by its instalments.
 #[derive(SimpleObject)]
 pub struct AgingBuckets {
     currency: String,
@@ -31,10 +31,18 @@ pub struct AgingBuckets {
     over90: Money,
     /// Sum of the buckets.
     open: Money,
-    /// What is past due.
+    /// Undisputed and due on the day or before.
+    due: Money,
+    /// Undisputed and past due.
     overdue: Money,
+    /// The part of what is open that is disputed; aged by the due date of its invoice.
+    disputed: Money,
     /// Credit that no invoice has used; in no bucket.
     unapplied: Money,
+    /// Held apart as deposits; in none of the other figures.
+    deposits: Money,
+    /// Open less unapplied; below zero when there is more credit.
+    balance: Money,
 }
 
 impl From<&aging::Aging> for AgingBuckets {
@@ -51,8 +59,12 @@ impl From<&aging::Aging> for AgingBuckets {
             days_61_to_90: late(2),
             over90: late(3),
             open: Money(row.open),
-            overdue: Money(row.overdue()),
+            due: Money(row.due),
+            overdue: Money(row.overdue),
+            disputed: Money(row.disputed),
             unapplied: Money(row.unapplied),
+            deposits: Money(row.deposits),
+            balance: Money(row.balance()),
         }
     }
 }
@@ -205,14 +217,24 @@ impl AgingPart {
         Money(self.aging.open)
     }
 
-    /// What has its due date on the day or before.
+    /// Undisputed and due on the day or before.
     async fn due(&self) -> Money {
         Money(self.aging.due)
     }
 
-    /// What is past due.
+    /// Undisputed and past due.
     async fn overdue(&self) -> Money {
-        Money(self.aging.overdue())
+        Money(self.aging.overdue)
+    }
+
+    /// The part of what is open that is disputed; aged by the due date of its invoice.
+    async fn disputed(&self) -> Money {
+        Money(self.aging.disputed)
+    }
+
+    /// Held apart as deposits; in none of the other figures.
+    async fn deposits(&self) -> Money {
+        Money(self.aging.deposits)
     }
 
     /// Credit that no invoice has used; in no bucket.
