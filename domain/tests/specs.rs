@@ -22,6 +22,10 @@ mod collecting;
 mod corrections;
 #[path = "specs/dunning.rs"]
 mod dunning;
+#[path = "specs/dunning_acts.rs"]
+mod dunning_acts;
+#[path = "specs/dunning_histories.rs"]
+mod dunning_histories;
 #[path = "specs/forgetting.rs"]
 mod forgetting;
 #[path = "specs/ingest.rs"]

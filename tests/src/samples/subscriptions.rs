@@ -3,7 +3,7 @@
 use super::{date, decimal, parties};
 use indelible_domain::Event;
 use indelible_domain::subscriptions::{
-    Changed, End, Paused, Resumed, Started, Term, Terminated, Unused,
+    Changed, End, Paused, Restricted, Resumed, Started, Term, Terminated, Unused, UsageRule,
 };
 
 pub(super) fn events() -> Vec<Event> {
@@ -36,6 +36,15 @@ pub(super) fn events() -> Vec<Event> {
             Resumed {
                 reason: "dunning".to_string(),
                 on: date("2026-04-20"),
+            }
+            .into(),
+        ),
+        Event::Subscription(
+            Restricted {
+                reason: "dunning stopped".to_string(),
+                from: date("2026-04-10"),
+                billing_stops: false,
+                usage: UsageRule::RefusedFor(vec!["calls".to_string()]),
             }
             .into(),
         ),

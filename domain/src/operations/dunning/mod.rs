@@ -76,6 +76,7 @@ pub(super) fn pause(
 }
 
 pub(super) fn resume(session: &mut Session<'_>, account: &str) -> Result<Outcome, Rejection> {
+    dun(session, account)?;
     let on = session.today(&account_terms(session, account)?.zone);
     session.decide::<Case>(account, Command::Resume { on })?;
     Ok(Outcome::of("dunning", account))

@@ -13,6 +13,7 @@ use crate::operations::{account_terms, entity_terms};
 use crate::receivables::{self, Receivables};
 use crate::session::Session;
 use crate::subscriptions::{self, Subscription, Unused, UsageRule};
+use std::collections::BTreeMap;
 
 /// Text that a plain reminder is written by.
 const REMINDER: &str = "reminder";
@@ -34,6 +35,9 @@ struct Work<'a> {
     /// Charges made so far.
     charges: u32,
     messages: u32,
+    /// What this level charges.
+    fees: Money,
+    interest: Money,
 }
 
 /// Does a level on its day; `owed` is what was owed then.
@@ -65,14 +69,24 @@ pub(super) fn reach(
         ordinal: case.open.as_ref().map_or(0, |o| o.reached) + 1,
         charges: 0,
         messages: 0,
+        fees: Money::zero(terms.currency),
+        interest: Money::zero(terms.currency),
         terms,
         entity,
         case,
     };
-    let mut effects = Vec::new();
-    for action in &level.actions {
-        effects.extend(work.act(session, action, &parts)?);
+    let (mut effects, mut says) = (BTreeMap::new(), Vec::new());
+    for (i, action) in level.actions.iter().enumerate() {
+        match action {
+            DunningAction::Remind | DunningAction::Send(_) => says.push((i, action)),
+            _ => effects.extend(work.act(session, action, &parts)?.map(|e| (i, e))),
+        }
     }
+    // Written last, because they say what the level costs.
+    for (i, action) in says {
+        effects.extend(work.act(session, action, &parts)?.map(|e| (i, e)));
+    }
+    let effects: Vec<Effect> = effects.into_values().collect();
     let gone: Vec<Id> = effects
         .iter()
         .flat_map(|effect| match effect {
@@ -127,7 +141,7 @@ impl Work<'_> {
                 let amount = fee.of(self.overdue, self.entity.rounding)?;
                 self.fee(session, amount, &fee.tax_class)?
             }
-            DunningAction::Interest(terms) => self.interest(session, terms, parts)?,
+            DunningAction::Interest(terms) => self.charge_interest(session, terms, parts)?,
             DunningAction::Suspend => {
                 let all = Restriction::default();
                 let subscriptions = running(session, self.account, self.on, &all, REASON)?;
@@ -180,10 +194,11 @@ impl Work<'_> {
         }
         let text = format!("Late fee, {}", self.level.name);
         let charge = self.charge(session, text, amount, tax_class)?;
+        self.fees = self.fees.plus(amount);
         Ok(Some(Effect::Fee { charge, amount }))
     }
 
-    fn interest(
+    fn charge_interest(
         &mut self,
         session: &mut Session<'_>,
         terms: &dunning::Interest,
@@ -202,6 +217,7 @@ impl Work<'_> {
         }
         let text = format!("Interest on late payment, {} % a year", terms.rate);
         let charge = self.charge(session, text, due.amount, &terms.tax_class)?;
+        self.interest = self.interest.plus(due.amount);
         Ok(Some(Effect::Interest {
             charge,
             amount: due.amount,
@@ -253,19 +269,30 @@ impl Work<'_> {
         let message = self.id(&format!(".m{}", self.messages));
         let about = owed::invoices(parts, self.on).into_iter().cloned();
         let oldest = parts.first().map_or(self.on, |part| part.due);
-        let values = [
-            ("overdue", self.overdue.to_string()),
+        let mut values = vec![
+            ("open", self.overdue.to_string()),
             ("since", oldest.to_string()),
             ("days", days_between(oldest, self.on).to_string()),
             ("level", self.level.name.clone()),
         ];
+        let costs = [("fee", self.fees), ("interest", self.interest)];
+        let costs = costs.into_iter().filter(|(_, sum)| sum.is_positive());
+        values.extend(costs.map(|(name, sum)| (name, sum.to_string())));
+        let agency = self.level.actions.iter().find_map(|action| match action {
+            DunningAction::HandOver { agency } => Some(agency.as_str()),
+            _ => self.case.agency(),
+        });
+        values.extend(agency.map(|agency| ("agency", agency.to_string())));
         let ask = Ask {
             account: self.account.to_string(),
             template: notice.template.clone(),
             channel: notice.channel,
             language: notice.language.clone(),
             about: about.take(ABOUT_MAX).collect(),
-            values: values.map(|(name, value)| (name.to_string(), value)).into(),
+            values: values
+                .into_iter()
+                .map(|(name, value)| (name.to_string(), value))
+                .collect(),
             on: self.on,
         };
         session.decide::<Message>(&message, messages::Command::Ask(Box::new(ask)))?;
