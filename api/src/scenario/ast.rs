@@ -195,6 +195,11 @@ pub enum Kind {
         account: String,
         invoice: usize,
     },
+    /// `write-off` taken back.
+    OwedAgain {
+        account: String,
+        invoice: usize,
+    },
     /// Everybody when no account is named; as of the clock's day unless another is.
     Bill {
         accounts: Vec<String>,

@@ -80,6 +80,9 @@ pub(super) fn step(words: &mut Words) -> Result<Kind, Mistake> {
         "write-off" => {
             invoice(words).map(|(account, invoice)| Kind::WriteOff { account, invoice })?
         }
+        "owed-again" => {
+            invoice(words).map(|(account, invoice)| Kind::OwedAgain { account, invoice })?
+        }
         "bill" => {
             let (mut accounts, mut as_of) = (Vec::new(), None);
             while words.peek().is_some() {

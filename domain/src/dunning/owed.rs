@@ -15,9 +15,10 @@ pub struct Owed {
 }
 
 /// Everything that is or will be overdue, oldest due date first: what is disputed or kept out of dunning is not in it, and
-/// what is to be paid in instalments is due with these.
-pub fn owed(case: &Case, receivables: &Receivables) -> Vec<Owed> {
-    let dues = receivables.dues(Date::MIN).into_iter();
+/// what is to be paid in instalments is due with these
+/// as long as the plan is kept, as it stands on a day.
+pub fn owed(case: &Case, receivables: &Receivables, on: Date) -> Vec<Owed> {
+    let dues = receivables.dues(on).into_iter();
     let dunned = dues.filter(|d| !case.excluded.contains_key(&d.invoice));
     let owed = dunned.map(|d| Owed {
         invoice: d.invoice,

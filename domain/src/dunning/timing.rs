@@ -64,31 +64,52 @@ pub fn next(look: &impl Look, account: &str, receivables: &Receivables) -> Optio
         let on = add_days(pause.until?, 1);
         return Some(Next::PauseEnds { on });
     }
-    let owed = owed::owed(case, receivables);
+    // A payment plan that is not kept changes what is due on the day on which it breaks.
+    let plans = receivables.plans.keys();
+    let mut breaks: Vec<Date> = plans.filter_map(|p| receivables.broken_on(p)).collect();
+    breaks.sort();
+    breaks.insert(0, Date::MIN);
+    for (i, from) in breaks.iter().enumerate() {
+        let owed = owed::owed(case, receivables, *from);
+        let Some((choice, level, on)) = level_of(look, account, case, &owed) else {
+            continue;
+        };
+        let on = on.max(*from);
+        if breaks.get(i + 1).is_none_or(|until| on < *until) {
+            return Some(Next::Level { choice, level, on });
+        }
+    }
+    None
+}
+
+fn level_of(
+    look: &impl Look,
+    account: &str,
+    case: &Case,
+    owed: &[Owed],
+) -> Option<(Choice, DunningLevel, Date)> {
     if let Some(choice) = standing(case) {
         let policy = look.state::<Policy>(&choice.policy)?;
-        let (level, on) = next_level(policy, case, &owed)?;
-        let level = level.clone();
-        return Some(Next::Level { choice, level, on });
+        let (level, on) = next_level(policy, case, owed)?;
+        return Some((choice, level.clone(), on));
     }
     // The day from which each further part is overdue.
     let mut days: Vec<Date> = owed.iter().map(|o| add_days(o.due, 1)).collect();
     days.dedup();
     for (i, from) in days.iter().enumerate() {
         let until = days.get(i + 1);
-        let Some(choice) = chosen(look, account, receivables, *from) else {
+        let Some(choice) = choose(look, account, owed, *from) else {
             continue;
         };
         let Some(policy) = look.state::<Policy>(&choice.policy) else {
             continue;
         };
-        let Some((level, on)) = next_level(policy, case, &owed) else {
+        let Some((level, on)) = next_level(policy, case, owed) else {
             continue;
         };
         let on = on.max(*from);
         if until.is_none_or(|until| on < *until) {
-            let level = level.clone();
-            return Some(Next::Level { choice, level, on });
+            return Some((choice, level.clone(), on));
         }
     }
     None
@@ -115,16 +136,19 @@ pub fn chosen(
     if let Some(choice) = standing(case) {
         return Some(choice);
     }
+    choose(look, account, &owed::owed(case, receivables, on), on)
+}
+
+fn choose(look: &impl Look, account: &str, owed: &[Owed], on: Date) -> Option<Choice> {
     let terms = &look.state::<Account>(account)?.terms;
     let entity = &look.state::<LegalEntity>(&terms.entity)?.terms;
-    let owed = owed::owed(case, receivables);
     let subject = Subject {
         account,
         terms,
         entity,
         on,
-        invoices: owed::invoices(&owed, on),
-        overdue: owed::sum(&owed, on, terms.currency),
+        invoices: owed::invoices(owed, on),
+        overdue: owed::sum(owed, on, terms.currency),
     };
     rules::choose(look, &subject)
 }

@@ -143,6 +143,7 @@ pub(super) fn draft(
     as_of: Option<Date>,
 ) -> Result<Outcome, Rejection> {
     check_id("invoice", invoice)?;
+    super::dunning::dun(session, account)?;
     let terms = account_terms(session, account)?;
     let as_of = as_of.unwrap_or_else(|| session.today(&terms.zone));
     let Some(document) = compose_document(session, account, as_of)? else {
@@ -172,6 +173,7 @@ pub(super) fn finalise_draft(
         state.document.as_of,
         state.document.run.clone(),
     );
+    super::dunning::dun(session, &account)?;
     let Some(mut document) = compose_document(session, &account, as_of)? else {
         return Err(Rejection::new(
             "NOTHING_DUE",

@@ -60,7 +60,10 @@ fn stage(book: &Book) -> Stage {
 fn interest_on_a_hundred(action: DunningAction) -> String {
     let mut book = dunned(vec![level("late", 90, &[action])]);
     book.invoice("100.00");
-    check(&mut book, "2012-07-30").last().cloned().expect("said")
+    check(&mut book, "2012-07-30")
+        .last()
+        .cloned()
+        .expect("said")
 }
 
 #[test]
@@ -88,7 +91,10 @@ fn interest_is_principal_by_rate_by_days_rounded_once() {
 #[test]
 fn interest_is_owed_on_the_principal_of_each_day_and_for_no_day_twice() {
     let rate = || interest("36.5", DayCount::Actual365, None);
-    let mut book = dunned(vec![level("first", 20, &[rate()]), level("second", 40, &[rate()])]);
+    let mut book = dunned(vec![
+        level("first", 20, &[rate()]),
+        level("second", 40, &[rate()]),
+    ]);
     terms(&mut book, PartPayment::Keep, None);
     book.on("2012-05-01").invoice("100.00");
     // A tenth of a per cent a day: ten days on 100, then on 40.
@@ -380,7 +386,10 @@ fn a_promise_holds_dunning_until_its_day_and_is_kept_or_broken() {
         pay(&mut kept, "2012-05-19", "40.00", None),
         ["2012-05-19 promise kept"]
     );
-    assert_eq!(check(&mut kept, "2012-05-19"), ["2012-05-19 two over 20.00"]);
+    assert_eq!(
+        check(&mut kept, "2012-05-19"),
+        ["2012-05-19 two over 20.00"]
+    );
     assert_eq!(
         pay(&mut book, "2012-05-19", "39.99", None),
         Vec::<String>::new()
@@ -434,7 +443,13 @@ fn an_excluded_invoice_is_not_dunned_and_stopping_excludes_what_is_overdue() {
     );
     let (stop, restore) = (reason(), false);
     assert_eq!(
-        steer(&mut book, Steer::Stop { reason: stop, restore }),
+        steer(
+            &mut book,
+            Steer::Stop {
+                reason: stop,
+                restore
+            }
+        ),
         ["2012-05-10 stopped"]
     );
     assert_eq!(stage(&book), Stage::Paused, "restoring was not asked for");
@@ -526,7 +541,13 @@ fn the_first_rule_that_fits_chooses_the_policy_and_the_event_says_which() {
         (Some("vip"), "US", "500.00", "mild", named("vip")),
         (None, "US", "100.00", "hard", named("large")),
         (None, "FR", "99.99", "hard", named("abroad")),
-        (None, "US", "49.99", "mild", named("nothing to collect from")),
+        (
+            None,
+            "US",
+            "49.99",
+            "mild",
+            named("nothing to collect from"),
+        ),
         (None, "US", "50.00", "usual", Why::Entity),
     ] {
         let mut book = Book::new();

@@ -4,11 +4,11 @@ use super::{date, decimal, money};
 use indelible_domain::Event;
 use indelible_domain::command::{DunningAction, DunningLevel};
 use indelible_domain::dunning::{
-    self, Begun, Cleared, DayCount, Deferred, Excluded, FeeCharged, GivenUp, Grace, HandedOver, Held,
-    HoldLifted, Included, InterestCarried, InterestCharged, InvoiceLost, LevelReached, Noticed,
-    PartPayment, Paused, PausedUntil, PromiseBroken, PromiseKept, Promised, Recalled, Reminded,
-    Reopened, Restored, Restricted, Resumed, RetryAsked, Rule, Span, SteppedBack, Stopped,
-    Suspended, Switched, Terminated, Terms, Waived, When, Why, WroteOff, policy, rules,
+    self, Begun, Cleared, DayCount, Deferred, Excluded, FeeCharged, GivenUp, Grace, HandedOver,
+    Held, HoldLifted, Included, InterestCarried, InterestCharged, InvoiceLost, LevelReached,
+    Noticed, PartPayment, Paused, PausedUntil, PromiseBroken, PromiseKept, Promised, Recalled,
+    Reminded, Reopened, Restored, Restricted, Resumed, RetryAsked, Rule, Span, SteppedBack,
+    Stopped, Suspended, Switched, Terminated, Terms, Waived, When, Why, WroteOff, policy, rules,
 };
 use indelible_domain::methods::Kind;
 use indelible_domain::subscriptions::UsageRule;

@@ -282,5 +282,58 @@ async fn dunning_that_is_paused_does_nothing_until_it_is_resumed() {
         .iter()
         .map(|e| e["type"].clone())
         .collect();
-    assert_eq!(types, ["dunning.level-reached", "dunning.reminded"]);
+    assert_eq!(
+        types,
+        [
+            "message.asked",
+            "dunning.begun",
+            "dunning.level-reached",
+            "dunning.reminded"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_rule_chooses_the_policy_a_preview_tells_tomorrow_and_a_clerk_takes_a_promise_and_waives()
+{
+    let shop = billed().await;
+    let rules = r#"mutation {
+        setDunningPolicy(idempotencyKey: "1", id: "firm", levels: [
+            { name: "fee", afterDays: 5, actions: [{ kind: LATE_FEE, lateFee: { percent: "10", min: "5.00" } }, { kind: HOLD }] },
+            { name: "interest", afterDays: 20, actions: [{ kind: INTEREST, interest: { rate: "9.12", dayCount: ACTUAL365 } }] }])
+            { policy { levels { name actions { kind } } } }
+        setDunningRules(idempotencyKey: "2", rules: [{ name: "everybody", policy: "firm", atLeast: "1.00" }]) { receipt { replayed } }
+    }"#;
+    shop.acme.data(rules, json!({})).await;
+    let due = r#"{ dunningPreview(on: "2026-06-30") { nodes { steps { on kind level amount } refused } } }"#;
+    let preview = shop.acme.data(due, json!({})).await;
+    let steps = preview["dunningPreview"]["nodes"][0]["steps"].clone();
+    assert_eq!(steps[0]["kind"], "BEGUN");
+    assert_eq!(steps[1]["level"], "fee");
+    shop.move_to("2026-06-30T08:00:00Z");
+    let acts = r#"mutation {
+        dunAccount(idempotencyKey: "3", account: "alice") {
+            case { open stage chosenBy held policy { key } charges { charge amount interest } next { on } } }
+        liftAccountHold(idempotencyKey: "4", account: "alice", reason: "good customer") { case { held } }
+        promiseToPay(idempotencyKey: "5", account: "alice", until: "2026-07-10") { case { promised pausedUntil next { on level } } }
+    }"#;
+    let data = shop.acme.data(acts, json!({})).await;
+    let case = &data["dunAccount"]["case"];
+    assert_eq!(
+        (&case["stage"], &case["chosenBy"], &case["held"]),
+        (&json!("OPEN"), &json!("rule everybody"), &json!(true))
+    );
+    assert_eq!(case["policy"]["key"], "firm");
+    assert_eq!(data["liftAccountHold"]["case"]["held"], false);
+    // Kept or not, dunning looks again on the day after.
+    assert_eq!(
+        data["promiseToPay"]["case"]["next"],
+        json!({ "on": "2026-07-11", "level": null })
+    );
+    let charge = case["charges"][0]["charge"].as_str().expect("a fee");
+    let waive = format!(
+        r#"mutation {{ waiveDunningCharge(idempotencyKey: "6", account: "alice", charge: "{charge}", reason: "goodwill") {{ case {{ fees charges {{ charge }} }} }} }}"#
+    );
+    let waived = shop.acme.data(&waive, json!({})).await["waiveDunningCharge"]["case"].take();
+    assert_eq!(waived["fees"], "0.00 EUR");
 }

@@ -158,6 +158,10 @@ impl Story {
                 invoice: self.document(account, *invoice)?,
                 reason: "scenario".to_owned(),
             },
+            Kind::OwedAgain { account, invoice } => Command::ReverseWriteOff {
+                invoice: self.document(account, *invoice)?,
+                reason: "scenario".to_owned(),
+            },
             Kind::Draft { account } => Command::DraftInvoice {
                 invoice: self.id("draft"),
                 account: account.clone(),

@@ -43,7 +43,10 @@ fn carry(session: &mut Session<'_>, account: &str, on: Date) -> Result<(), Rejec
         return Ok(());
     }
     let now = receivables(session, account);
-    let (old, new) = (owed::owed(&case, &before.state), owed::owed(&case, &now));
+    let (old, new) = (
+        owed::owed(&case, &before.state, on),
+        owed::owed(&case, &now, on),
+    );
     let (spans, mut anew) = interest::changed(&case, &old, &new, on);
     anew.retain(|invoice| case.interest_from.get(invoice) != Some(&on));
     if !spans.is_empty() || !anew.is_empty() {
@@ -119,7 +122,7 @@ fn settle_open(session: &mut Session<'_>, account: &str, today: Date) -> Result<
         return Ok(());
     };
     let now = receivables(session, account);
-    let parts = owed::owed(&case, &now);
+    let parts = owed::owed(&case, &now, today);
     if owed::overdue(&parts, today).next().is_none() {
         let lost = |i: &Id| now.item(i).is_some_and(|i| i.written_off.is_positive());
         if open.lost.iter().any(lost) {
@@ -203,7 +206,7 @@ fn defer(
     };
     let case = case(session, account);
     let currency = before.state.currency;
-    let was = owed::sum(&owed::owed(&case, &before.state), today, currency);
+    let was = owed::sum(&owed::owed(&case, &before.state, today), today, currency);
     let paid = was.minus(owed::sum(parts, today, currency));
     let enough = dunning::actions::percentage(was.exact(), grace.percent)?;
     let until = add_days(today, i64::from(grace.days));

@@ -52,7 +52,7 @@ pub(super) fn reach(
     let case = case(session, account);
     let terms = account_terms(session, account)?;
     let entity = entity_terms(session, &terms.entity)?;
-    let parts = owed::owed(&case, owed);
+    let parts = owed::owed(&case, owed, on);
     let Some(oldest) = parts.first().map(|o| o.invoice.clone()) else {
         return Ok(());
     };

@@ -87,7 +87,7 @@ fn promise(
     amount: Option<Money>,
 ) -> Result<(), Rejection> {
     let state = receivables(session, account);
-    let parts = owed::owed(&case(session, account), &state);
+    let parts = owed::owed(&case(session, account), &state, on);
     let overdue = owed::sum(&parts, on, state.currency);
     let amount = amount.unwrap_or(overdue);
     if amount.currency != overdue.currency || !amount.is_positive() || amount.minor > overdue.minor
@@ -117,7 +117,7 @@ fn stop(
 ) -> Result<(), Rejection> {
     let case = case(session, account);
     let state = receivables(session, account);
-    let parts = owed::owed(&case, &state);
+    let parts = owed::owed(&case, &state, on);
     let invoices = owed::invoices(&parts, on).into_iter().cloned().collect();
     let restore = match restore {
         true => Some(restore::lift(session, case.measures(), on)?),
