@@ -32,6 +32,8 @@ mod forgetting;
 mod ingest;
 #[path = "specs/journal.rs"]
 mod journal;
+#[path = "specs/matching.rs"]
+mod matching;
 #[path = "specs/periods.rs"]
 mod periods;
 #[path = "specs/prices.rs"]

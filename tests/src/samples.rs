@@ -7,6 +7,7 @@ mod billing;
 mod cash;
 mod dunning;
 mod journal;
+mod matching;
 mod parties;
 mod reservations;
 mod subscriptions;
@@ -26,6 +27,7 @@ pub fn all() -> Vec<Event> {
         wallets::events(),
         billing::events(),
         cash::events(),
+        matching::events(),
         dunning::events(),
         journal::events(),
     ]
