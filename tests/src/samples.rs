@@ -3,6 +3,7 @@
 //! Each fills every field, and the variants of every value it carries, so that its golden bytes
 //! (`tests/golden/events/`) pin them all. A new event type without a sample fails `golden_events`.
 
+mod bank;
 mod billing;
 mod cash;
 mod dunning;
@@ -28,6 +29,7 @@ pub fn all() -> Vec<Event> {
         billing::events(),
         cash::events(),
         matching::events(),
+        bank::events(),
         dunning::events(),
         journal::events(),
     ]

@@ -32,3 +32,8 @@ pub fn end_to_end(id: &str) -> String {
     let hash = blake3::hash(format!("end-to-end:{id}").as_bytes()).to_hex();
     hash.chars().take(32).collect()
 }
+
+/// Under what a return of a payment goes through a bank.
+pub fn return_end_to_end(payment: &str, number: u32) -> String {
+    end_to_end(&format!("{payment}.r{number}"))
+}

@@ -21,12 +21,7 @@ pub struct Figures {
 
 impl Item {
     /// An item of which everything is open.
-    pub fn opened(
-        invoice: Id,
-        number: &str,
-        (issued, due): (Date, Date),
-        total: Money,
-    ) -> Item {
+    pub fn opened(invoice: Id, number: &str, (issued, due): (Date, Date), total: Money) -> Item {
         Item {
             invoice,
             number: number.to_string(),

@@ -1,6 +1,7 @@
 //! Whole journeys over HTTP, against one server per test, with a clock that only the test moves.
 
 mod backup;
+mod bank;
 mod billing;
 mod command_line;
 mod edge;
