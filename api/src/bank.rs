@@ -196,9 +196,9 @@ fn part(
         iban: iban.unwrap_or_default(),
         text: detail.text.clone(),
     };
-    // A bank's statement is a voucher: it is kept as long as the law asks, under the payer's own key.
+    // Under the payer's own key, which is destroyed with those of the account that he pays for.
     let subject = match &payer {
-        Some(hash) => format!("payer:{hash}"),
+        Some(hash) => forget::payer(hash),
         None => format!("entry:{}", u128::from_be_bytes(*key)),
     };
     let said = match said == Said::default() {
@@ -207,7 +207,7 @@ fn part(
             keyring,
             tenant,
             &subject,
-            Purpose::LegalDocument,
+            Purpose::Payment,
             &said,
         )?),
     };

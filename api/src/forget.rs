@@ -139,15 +139,28 @@ pub fn keys(
     purpose: Purpose,
 ) -> BTreeSet<String> {
     let subjects = match purpose {
-        Purpose::Contact | Purpose::LegalDocument | Purpose::Payment => {
-            BTreeSet::from([account.to_owned()])
-        }
+        Purpose::Contact | Purpose::LegalDocument => BTreeSet::from([account.to_owned()]),
+        Purpose::Payment => payers_of(books, account),
         Purpose::UsageRaw => lines_of(books, account),
     };
     subjects
         .iter()
         .filter_map(|subject| keyring.key_id(tenant, subject, purpose))
         .collect()
+}
+
+/// What words of a payer in bank statements are sealed by: the keyed hash of his bank account.
+pub fn payer(hash: &str) -> String {
+    format!("payer:{hash}")
+}
+
+/// The account itself, and the bank accounts that paid for it and for no other.
+fn payers_of(books: &Tenant, account: &str) -> BTreeSet<String> {
+    let paid = books.index.paid_from.iter();
+    let own = paid.filter(|(_, accounts)| accounts.len() == 1 && accounts.contains(account));
+    let mut subjects: BTreeSet<String> = own.map(|(hash, _)| payer(hash)).collect();
+    subjects.insert(account.to_owned());
+    subjects
 }
 
 /// What raw lines of an account's usage are sealed by: its subscriptions and whatever finds them, unless it finds
