@@ -34,6 +34,8 @@ mod ingest;
 mod journal;
 #[path = "specs/matching.rs"]
 mod matching;
+#[path = "specs/messages.rs"]
+mod messages;
 #[path = "specs/periods.rs"]
 mod periods;
 #[path = "specs/prices.rs"]

@@ -9,6 +9,7 @@ mod cash;
 mod dunning;
 mod journal;
 mod matching;
+mod messages;
 mod parties;
 mod reservations;
 mod subscriptions;
@@ -32,6 +33,7 @@ pub fn all() -> Vec<Event> {
         bank::events(),
         dunning::events(),
         journal::events(),
+        messages::events(),
     ]
     .concat()
 }
