@@ -88,7 +88,7 @@ pub fn page(root: &Path, outcomes: &[Outcome]) -> Result<String, String> {
         "# Conformance\n\n\
          Numeric cases that others published or that follow from a rule, and what became of them here. The sources are named; the\n\
          figures are facts, the files are ours. This page is made by the run itself:\n\
-         `INDELIBLE_WRITE=1 cargo test -p indelible-tests --test scenarios` writes it, and the same test without it fails when a\n\
+         `INDELIBLE_WRITE_GOLDEN=1 cargo test -p indelible-tests --test scenarios` writes it, and the same test without it fails when a\n\
          result changes.\n\n\
          - **passed**: a scenario under `tests/scenarios/`, or the test named, comes to the figures of the source.\n\
          - **adapted**: the rule of [policy.md](policy.md) is another one, or the story is told another way; the remark says how.\n\

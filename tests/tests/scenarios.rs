@@ -83,13 +83,13 @@ fn every_scenario_comes_out_as_it_says() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let made = conformance::page(&root, &outcomes).unwrap_or_else(|why| panic!("{why}"));
     let page = root.join("docs/conformance.md");
-    if std::env::var_os("INDELIBLE_WRITE").is_some() {
+    if std::env::var_os("INDELIBLE_WRITE_GOLDEN").is_some() {
         fs::write(&page, &made).expect("docs/conformance.md can be written");
     }
     let kept = fs::read_to_string(&page).unwrap_or_default();
     assert!(
         kept == made,
-        "docs/conformance.md is not what this run found; INDELIBLE_WRITE=1 makes it again"
+        "docs/conformance.md is not what this run found; INDELIBLE_WRITE_GOLDEN=1 makes it again"
     );
 }
 
