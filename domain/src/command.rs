@@ -511,7 +511,7 @@ pub struct ForgetAccount {
 }
 
 /// Puts units into a wallet.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GrantWallet {
     pub wallet: Id,
     pub grant: Id,

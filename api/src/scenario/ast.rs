@@ -3,7 +3,9 @@
 //! Names (`alice`, `s1`, `p1`, `w1`) are the file's own; the runner maps them to the ids of the log.
 
 use chrono::{NaiveDate, NaiveDateTime, NaiveTime};
+use indelible_domain::command::GrantWallet;
 use indelible_domain::messages::Channel;
+use indelible_domain::wallets::{Rule, Terms};
 use rust_decimal::Decimal;
 
 /// One file: one story on an empty ledger.
@@ -147,7 +149,20 @@ pub enum Kind {
     Wallet {
         name: String,
         account: String,
-        priority: Option<u32>,
+        terms: Box<Terms>,
+    },
+    /// Units put into a wallet.
+    Grant(Box<GrantWallet>),
+    /// Units taken out of a wallet; none: all.
+    TakeOut {
+        wallet: String,
+        units: Option<indelible_domain::kernel::Decimal>,
+        grant: Option<String>,
+    },
+    /// An automatic top-up is agreed.
+    Refill {
+        wallet: String,
+        rule: Box<Rule>,
     },
     TopUp {
         wallet: String,
@@ -317,6 +332,7 @@ pub enum Expect {
     },
     Wallet {
         wallet: String,
+        what: Stock,
         amount: Decimal,
     },
     /// `level` is absent for `clear`.
@@ -337,6 +353,19 @@ pub enum Expect {
         amount: Decimal,
         on: Option<NaiveDate>,
     },
+}
+
+/// Which figure of a wallet is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stock {
+    /// In its currency.
+    Money,
+    /// In its own unit.
+    Units,
+    /// In its currency, once everything held, due and used up to now is paid.
+    Expected,
+    /// The amount of invoices of top-ups that are not paid.
+    Asked,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use rust_decimal::Decimal;
 
-use super::ast::{Counter, Expect, Invoice, InvoiceState, Kind, Line, SubscriptionState};
+use super::ast::{Counter, Expect, Invoice, InvoiceState, Kind, Line, Stock, SubscriptionState};
 use super::parse::{Lines, Mistake};
 use super::words::Words;
 
@@ -30,6 +30,15 @@ pub(super) fn expect(words: &mut Words, lines: &mut Lines<'_>) -> Result<Kind, M
         },
         "wallet" => Expect::Wallet {
             wallet: words.name("a wallet")?,
+            what: if words.skip("units") {
+                Stock::Units
+            } else if words.skip("expected") {
+                Stock::Expected
+            } else if words.skip("asked") {
+                Stock::Asked
+            } else {
+                Stock::Money
+            },
             amount: words.decimal("an amount")?,
         },
         "dunning" => {

@@ -7,6 +7,7 @@
 pub mod ast;
 mod expect;
 pub mod parse;
+mod prepaid;
 pub mod run;
 mod setting;
 mod steps;

@@ -6,6 +6,7 @@ use rust_decimal::Decimal;
 
 use super::ast::{Account, Change, Effective, Kind, Subscribe, Unused, Usage};
 use super::parse::Mistake;
+use super::prepaid;
 use super::words::Words;
 
 /// Reads the step whose verb has been taken.
@@ -36,7 +37,10 @@ pub(super) fn step(words: &mut Words) -> Result<Kind, Mistake> {
         "terminate" => terminate(words)?,
         "usage" => usage(words)?,
         "charge" => charge(words)?,
-        "wallet" => wallet(words)?,
+        "wallet" => prepaid::wallet(words)?,
+        "grant" => prepaid::grant(words)?,
+        "take-out" => prepaid::take_out(words)?,
+        "refill" => prepaid::refill(words)?,
         "top-up" => Kind::TopUp {
             wallet: words.name("a wallet")?,
             amount: words.decimal("an amount")?,
@@ -263,22 +267,6 @@ fn charge(words: &mut Words) -> Result<Kind, Mistake> {
         text,
         class,
         on,
-    })
-}
-
-fn wallet(words: &mut Words) -> Result<Kind, Mistake> {
-    let (name, account) = (
-        words.name("a name for the wallet")?,
-        words.name("an account")?,
-    );
-    let priority = words
-        .skip("priority")
-        .then(|| words.whole("a number after `priority`"))
-        .transpose()?;
-    Ok(Kind::Wallet {
-        name,
-        account,
-        priority,
     })
 }
 

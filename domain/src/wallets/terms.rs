@@ -127,7 +127,7 @@ pub struct Rule {
 }
 
 /// What was agreed about a wallet. Levels and limits are in units of the wallet.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Terms {
     /// None: the currency, at one to one.
     pub unit: Option<Unit>,

@@ -5,6 +5,7 @@ use indelible_domain::wallets::{Event as Fact, Wallet as State};
 use indelible_domain::{Event, Recorded, Rejection};
 use serde::{Deserialize, Serialize};
 
+use super::spends;
 use crate::{Page, Projection, Rows, Snapshot, ViewError};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -32,7 +33,7 @@ impl Wallet {
     }
 }
 
-/// See [`Wallet`]. Rows: `w/wallet`; `a/account/priority/wallet` its id.
+/// See [`Wallet`] and [`spends::Spend`]. Rows: `w/wallet`; `a/account/priority/wallet` its id.
 pub struct Wallets;
 
 fn key(wallet: &str) -> String {
@@ -63,6 +64,7 @@ impl Projection for Wallets {
             },
         };
         let before = (!row.state.account.is_empty()).then(|| place(id, &row.state));
+        spends::fold(rows, id, &row.state, fact, recorded.position)?;
         State::evolve(&mut row.state, fact);
         match fact {
             Fact::Emptied(e) => row.emptied_on = Some(e.on),

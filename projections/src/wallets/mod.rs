@@ -1,3 +1,4 @@
 //! Read models about wallets.
 
 pub mod list;
+pub mod spends;

@@ -9,15 +9,15 @@ use indelible_domain::invoices::{Invoice, Kind, Stage};
 use indelible_domain::kernel::{Currency, Date, Exact, Instant, Money, Rejection};
 use indelible_domain::receivables::Receivables;
 use indelible_domain::subscriptions::Subscription;
-use indelible_domain::wallets::Wallet;
+use indelible_domain::wallets::{Terms, Wallet};
 use indelible_domain::world::{Noun, Tenant};
-use indelible_domain::{Command, Outcome};
+use indelible_domain::{Command, Outcome, Session, operations};
 use indelible_projections::subscriptions::mrr;
 use indelible_projections::{ViewError, Views};
 use indelible_store::ledger::{BillRunRequest, Ledger, Refused, Request};
 use indelible_store::{EventStore, MemoryStore};
 
-use super::super::ast::InvoiceState;
+use super::super::ast::{InvoiceState, Stock};
 
 const TENANT: &str = "scenario";
 /// Far more than folding a scenario's few facts ever takes.
@@ -231,10 +231,23 @@ impl Books {
     }
 
     /// Exact: what is burnt at rating is not rounded.
-    pub(super) fn wallet_balance(&self, id: &str, now: Instant) -> Result<Exact, Rejection> {
+    pub(super) fn wallet(&self, id: &str, what: Stock, now: Instant) -> Result<Exact, Rejection> {
         let wallet = self.find::<Wallet>(id)?;
         let today = self.account(&wallet.account)?.zone.date(now);
-        Ok(wallet.balance(today))
+        let asked = wallet.asked.iter().map(|a| a.amount);
+        match what {
+            Stock::Money => Ok(wallet.balance(today)),
+            Stock::Units => Ok(wallet.units(today)),
+            Stock::Asked => Ok(Money::sum(wallet.currency, asked).exact()),
+            Stock::Expected => {
+                self.read(|tenant| operations::expected_balance(&Session::new(tenant, now), id))
+            }
+        }
+    }
+
+    /// What is agreed about a wallet.
+    pub(super) fn wallet_terms(&self, id: &str) -> Result<Terms, Rejection> {
+        Ok(self.find::<Wallet>(id)?.terms.clone())
     }
 
     /// The highest level reached; nothing while all is clear.

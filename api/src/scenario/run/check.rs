@@ -57,8 +57,12 @@ fn rows(story: &mut Story, expect: &Expect) -> Result<Vec<Row>, Rejection> {
             *amount,
             story.books.credit(account)?,
         )]),
-        Expect::Wallet { wallet, amount } => {
-            let held = story.books.wallet_balance(wallet, story.now())?;
+        Expect::Wallet {
+            wallet,
+            what,
+            amount,
+        } => {
+            let held = story.books.wallet(wallet, *what, story.now())?;
             let same = held == Exact::from(Decimal::new(*amount));
             let held = if same {
                 amount.to_string()

@@ -87,13 +87,47 @@ impl Story {
             Kind::Wallet {
                 name,
                 account,
-                priority,
+                terms,
             } => {
                 self.wallets.insert(name.clone(), account.clone());
-                Command::OpenWallet {
+                self.execute(Command::OpenWallet {
                     wallet: name.clone(),
                     account: account.clone(),
-                    priority: priority.unwrap_or(1),
+                    priority: terms.priority,
+                })?;
+                Command::ChangeWallet {
+                    wallet: name.clone(),
+                    terms: terms.clone(),
+                }
+            }
+            Kind::Grant(grant) => {
+                let mut grant = grant.clone();
+                if grant.grant.is_empty() {
+                    grant.grant = self.id("grant");
+                }
+                Command::GrantWallet(grant)
+            }
+            Kind::TakeOut {
+                wallet,
+                units,
+                grant,
+            } => Command::VoidWallet {
+                wallet: wallet.clone(),
+                units: *units,
+                grant: grant.clone(),
+                reason: "scenario".to_owned(),
+            },
+            Kind::Refill { wallet, rule } => {
+                let mut terms = self.books.wallet_terms(wallet)?;
+                terms.rules.push((**rule).clone());
+                let change = Command::ChangeWallet {
+                    wallet: wallet.clone(),
+                    terms: Box::new(terms),
+                };
+                self.execute(change)?;
+                // A schedule that begins today does so at once.
+                Command::TickWallet {
+                    wallet: wallet.clone(),
                 }
             }
             Kind::TopUp { wallet, amount } => Command::TopUpWallet {

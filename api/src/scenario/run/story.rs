@@ -110,6 +110,19 @@ impl Story {
     }
 
     fn tick(&mut self) -> Result<(), String> {
+        for wallet in self.wallets.keys() {
+            let tick = Command::TickWallet {
+                wallet: wallet.clone(),
+            };
+            self.execute(tick).map_err(|why| {
+                format!(
+                    "what time brought to wallet {wallet} on {} was refused with {}: {}",
+                    self.clock.date(),
+                    why.code,
+                    why.message
+                )
+            })?;
+        }
         for account in self.books.dunnable(&self.accounts) {
             let dun = Command::DunAccount {
                 account: account.clone(),
