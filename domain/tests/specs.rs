@@ -48,5 +48,6 @@ mod receivables;
 mod reservations;
 #[path = "specs/stored_state.rs"]
 mod stored_state;
+mod wallets;
 #[path = "specs/whatever_happens.rs"]
 mod whatever_happens;

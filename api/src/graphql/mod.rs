@@ -33,6 +33,7 @@ mod reports;
 mod scalars;
 mod subscriptions;
 mod usage;
+mod wallet_terms;
 mod wallets;
 
 use books::Books;

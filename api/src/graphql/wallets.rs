@@ -1,23 +1,30 @@
-//! Prepaid wallets: money paid in before it is used.
+//! Wallets: money or credits put in before they are used.
 
 use std::sync::Arc;
 
+use async_graphql::connection::Connection;
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
-use indelible_domain::command::Command;
+use indelible_domain::command::{Command, GrantWallet};
 use indelible_domain::wallets as domain;
 use indelible_domain::world::Entry;
+use indelible_domain::{Session, operations};
+use indelible_projections::wallets::spends;
 
 use super::accounts::Account;
 use super::books::Books;
 use super::desk::{self, Receipt};
+use super::errors;
 use super::ids;
-use super::scalars::{Date, Instant, Money};
+use super::page::{self, Cursor};
+use super::scalars::{Date, Decimal, Instant, Money, Position};
+use super::wallet_terms::{ChangeWalletInput, GrantWalletInput, RolloverInput, WalletTerms};
 use crate::auth::Scope;
 
 /// Decimals of an exact amount (policy 1).
 const EXACT_PLACES: u32 = 12;
 
-/// Money paid in before it is used; burnt as usage is rated, without tax.
+/// Money or credits put in before they are used: burnt as usage is rated, without tax, or when an invoice is finalised,
+/// which it pays gross.
 pub struct Wallet {
     key: String,
     state: Arc<Entry<domain::Wallet>>,
@@ -73,7 +80,67 @@ impl Wallet {
         self.state.state.terms.priority
     }
 
-    /// What can be used today, exact, with at most 12 decimals.
+    /// What is agreed about it.
+    async fn terms(&self) -> WalletTerms {
+        WalletTerms {
+            terms: self.state.state.terms.clone(),
+        }
+    }
+
+    /// What can be used today in units of the wallet, exact, with at most 12 decimals.
+    async fn units(&self, ctx: &Context<'_>) -> Result<String> {
+        let today = Books::of(ctx)?.today(&self.state.state.account);
+        Ok(self.state.state.units(today).to_decimal(EXACT_PLACES))
+    }
+
+    /// What will be left in the wallet's currency once everything held, due and used up to now is paid.
+    async fn expected_balance(&self, ctx: &Context<'_>) -> Result<String> {
+        let books = Books::of(ctx)?;
+        let now = books.now();
+        let expected = books
+            .live(|tenant| operations::expected_balance(&Session::new(tenant, now), &self.key));
+        let expected = expected.map_err(errors::rejected)?;
+        Ok(expected.to_decimal(EXACT_PLACES))
+    }
+
+    /// How far it was burnt below zero and not repaid yet; exact, with at most 12 decimals.
+    async fn overdraft(&self) -> String {
+        self.state.state.overdraft.to_decimal(EXACT_PLACES)
+    }
+
+    /// Top-ups whose invoices are not paid yet.
+    async fn asked(&self) -> Vec<AskedTopUp> {
+        let asked = self.state.state.asked.iter().map(|ask| AskedTopUp {
+            grant: ask.grant.clone(),
+            invoice: ids::node("invoice", &ask.invoice),
+            amount: Money(ask.amount),
+            on: Date(ask.on),
+        });
+        asked.collect()
+    }
+
+    /// What one of its grants was used for, oldest first.
+    #[graphql(complexity = "page::cost(first, child_complexity)")]
+    async fn spends(
+        &self,
+        ctx: &Context<'_>,
+        grant: ID,
+        first: Option<i32>,
+        after: Option<String>,
+        min_position: Option<Position>,
+    ) -> Result<Connection<Cursor, Spend>> {
+        let asked = page::asked(first, after)?;
+        let (seen, most) = (asked.after.clone(), asked.first);
+        let (wallet, grant) = (self.key.clone(), ids::key("grant", &grant));
+        let rows = Books::of(ctx)?
+            .views(min_position, move |views| {
+                spends::page(views, &wallet, &grant, seen.as_deref(), most)
+            })
+            .await?;
+        Ok(page::rows(&asked, rows, Spend::from))
+    }
+
+    /// What can be used today, less what was burnt below zero; exact, with at most 12 decimals.
     async fn balance(&self, ctx: &Context<'_>) -> Result<String> {
         let today = Books::of(ctx)?.today(&self.state.state.account);
         Ok(self.state.state.balance(today).to_decimal(EXACT_PLACES))
@@ -92,6 +159,17 @@ impl Wallet {
             remaining: grant.remaining.to_decimal(EXACT_PLACES),
             expires: grant.expires.map(Date),
             at: Instant(grant.at),
+            priority: grant.priority,
+            rule: grant.rule.clone(),
+            free: matches!(grant.origin, domain::Origin::Free),
+            invoice: match &grant.origin {
+                domain::Origin::Invoice(invoice) => Some(ids::node("invoice", invoice)),
+                _ => None,
+            },
+            continues: match &grant.origin {
+                domain::Origin::Rollover { from, .. } => Some(from.clone()),
+                _ => None,
+            },
         };
         self.state.state.grants.iter().map(grant).collect()
     }
@@ -107,6 +185,63 @@ pub struct Grant {
     /// The first day on which it cannot be used.
     expires: Option<Date>,
     at: Instant,
+    /// Lower is burnt first within the wallet.
+    priority: u32,
+    /// The automatic top-up that made it.
+    rule: Option<String>,
+    /// True: a gift of the seller.
+    free: bool,
+    /// The invoice that was paid for it.
+    invoice: Option<ID>,
+    /// The expired grant whose rest it is.
+    continues: Option<String>,
+}
+
+/// A top-up that is there once its invoice is paid.
+#[derive(SimpleObject)]
+pub struct AskedTopUp {
+    grant: String,
+    invoice: ID,
+    amount: Money,
+    on: Date,
+}
+
+/// A part of a grant that left it; below zero: that came back.
+#[derive(SimpleObject)]
+pub struct Spend {
+    /// Exact, with at most 12 decimals.
+    amount: String,
+    /// The batch of usage that it paid.
+    batch: Option<ID>,
+    /// The invoice that it paid.
+    invoice: Option<ID>,
+    /// True: it repaid what had been burnt below zero.
+    repaid: bool,
+    /// The day it expired.
+    expired: Option<Date>,
+    /// Why it was taken out by hand.
+    taken_out: Option<String>,
+}
+
+impl From<spends::Spend> for Spend {
+    fn from(row: spends::Spend) -> Spend {
+        let mut spend = Spend {
+            amount: row.amount.to_decimal(EXACT_PLACES),
+            batch: None,
+            invoice: None,
+            repaid: false,
+            expired: None,
+            taken_out: None,
+        };
+        match row.what {
+            spends::Use::Batch(batch) => spend.batch = Some(ids::node("batch", &batch)),
+            spends::Use::Invoice(invoice) => spend.invoice = Some(ids::node("invoice", &invoice)),
+            spends::Use::Repaid => spend.repaid = true,
+            spends::Use::Expired(on) => spend.expired = Some(Date(on)),
+            spends::Use::TakenOut(reason) => spend.taken_out = Some(reason),
+        }
+        spend
+    }
 }
 
 #[derive(InputObject)]
@@ -163,6 +298,61 @@ impl WalletMutations {
         })
     }
 
+    /// Agrees about a wallet from now on; everything is replaced.
+    async fn change_wallet(
+        &self,
+        ctx: &Context<'_>,
+        idempotency_key: String,
+        input: ChangeWalletInput,
+    ) -> Result<WalletPayload> {
+        let wallet = ids::key("wallet", &input.wallet);
+        let command = Command::ChangeWallet {
+            wallet: wallet.clone(),
+            terms: Box::new(input.terms.read()?),
+        };
+        hand_in(ctx, &idempotency_key, wallet, command).await
+    }
+
+    /// Puts units into a wallet: a gift, paid for, or on an invoice of its own.
+    async fn grant_wallet(
+        &self,
+        ctx: &Context<'_>,
+        idempotency_key: String,
+        input: GrantWalletInput,
+    ) -> Result<WalletPayload> {
+        let wallet = ids::key("wallet", &input.wallet);
+        let command = Command::GrantWallet(Box::new(GrantWallet {
+            wallet: wallet.clone(),
+            grant: ids::key("grant", &input.grant),
+            units: input.units.0,
+            funding: input.funding.into(),
+            expires: input.expires.map(|date| date.0),
+            priority: input.priority,
+            rollover: input.rollover.map(RolloverInput::read).transpose()?,
+        }));
+        hand_in(ctx, &idempotency_key, wallet, command).await
+    }
+
+    /// Takes units out of a wallet, of one grant or in the order of burning; no units: all that is left.
+    async fn void_wallet(
+        &self,
+        ctx: &Context<'_>,
+        idempotency_key: String,
+        wallet: ID,
+        units: Option<Decimal>,
+        grant: Option<ID>,
+        reason: String,
+    ) -> Result<WalletPayload> {
+        let wallet = ids::key("wallet", &wallet);
+        let command = Command::VoidWallet {
+            wallet: wallet.clone(),
+            units: units.map(|units| units.0),
+            grant: grant.map(|grant| ids::key("grant", &grant)),
+            reason,
+        };
+        hand_in(ctx, &idempotency_key, wallet, command).await
+    }
+
     /// Puts money into a wallet.
     async fn top_up_wallet(
         &self,
@@ -183,4 +373,17 @@ impl WalletMutations {
             receipt,
         })
     }
+}
+
+async fn hand_in(
+    ctx: &Context<'_>,
+    idempotency_key: &str,
+    wallet: String,
+    command: Command,
+) -> Result<WalletPayload> {
+    let receipt = desk::hand_in(ctx, Scope::Operate, idempotency_key, command).await?;
+    Ok(WalletPayload {
+        wallet: Wallet::find(ctx, &wallet)?,
+        receipt,
+    })
 }
