@@ -48,6 +48,7 @@ mod receivables;
 mod reservations;
 #[path = "specs/stored_state.rs"]
 mod stored_state;
+#[path = "specs/wallets.rs"]
 mod wallets;
 #[path = "specs/whatever_happens.rs"]
 mod whatever_happens;

@@ -113,7 +113,10 @@ fn what_wallets_lack_goes_on_the_invoice_where_the_charge_allows_it() {
     use_up(&mut book, "k1", "2");
     use_up(&mut book, "k2", "5");
     let m = meter(&book, METER);
-    assert_eq!((m.burnt.to_string(), m.amount.to_string()), ("3".into(), "4".into()));
+    assert_eq!(
+        (m.burnt.to_string(), m.amount.to_string()),
+        ("3".into(), "4".into())
+    );
     assert_eq!(balance(&book, "w"), "0");
 }
 
@@ -127,11 +130,19 @@ fn of_a_split_charge_the_invoice_gets_back_first_and_wallets_after_it() {
         corrects: true,
         ..record(text)
     };
-    for (batch, units, burnt, invoiced) in [("b1", "5", "3", "2"), ("b2", "1", "1", "0"), ("b3", "9", "3", "6")] {
+    for (batch, units, burnt, invoiced) in [
+        ("b1", "5", "3", "2"),
+        ("b2", "1", "1", "0"),
+        ("b3", "9", "3", "6"),
+    ] {
         let line = format!("k1 voice 2012-05-02T10:00:00Z {units}");
         send(&mut book, batch, vec![corrected(&line)]);
         let m = meter(&book, METER);
-        assert_eq!((m.burnt.to_string(), m.amount.to_string()), (burnt.into(), invoiced.into()), "{batch}");
+        assert_eq!(
+            (m.burnt.to_string(), m.amount.to_string()),
+            (burnt.into(), invoiced.into()),
+            "{batch}"
+        );
     }
     assert_eq!(balance(&book, "w"), "0");
 }
@@ -158,7 +169,12 @@ fn a_wallet_pays_only_its_targets() {
     use_up(&mut book, "k1", "5");
     use_up(&mut book, "k2", "1");
     assert_eq!(meter(&book, METER).burnt.to_string(), "5");
-    for (w, left) in [("data", "5"), ("other-offer", "5"), ("calls", "0"), ("invoices", "5")] {
+    for (w, left) in [
+        ("data", "5"),
+        ("other-offer", "5"),
+        ("calls", "0"),
+        ("invoices", "5"),
+    ] {
         assert_eq!(balance(&book, w), left, "{w}");
     }
 }
@@ -181,9 +197,23 @@ fn grants_are_used_up_before_any_wallet_goes_below_zero_and_none_below_its_floor
     }
     // 3 + 3 + 1 of grants, 4 and 1 below zero.
     use_up(&mut book, "k1", "7");
-    assert_eq!([balance(&book, "a"), balance(&book, "b"), balance(&book, "kept")], ["0", "0", "2"]);
+    assert_eq!(
+        [
+            balance(&book, "a"),
+            balance(&book, "b"),
+            balance(&book, "kept")
+        ],
+        ["0", "0", "2"]
+    );
     use_up(&mut book, "k2", "5");
-    assert_eq!([balance(&book, "a"), balance(&book, "b"), balance(&book, "kept")], ["-4", "-1", "2"]);
+    assert_eq!(
+        [
+            balance(&book, "a"),
+            balance(&book, "b"),
+            balance(&book, "kept")
+        ],
+        ["-4", "-1", "2"]
+    );
     use_up(&mut book, "k3", "0.01");
     assert_eq!(meter(&book, METER).burnt.to_string(), "12");
 }
@@ -199,9 +229,20 @@ fn what_is_put_in_repays_first_what_was_burnt_below_zero_and_a_correction_undoes
     grant(&mut book, "w", "h", "5");
     assert_eq!(balance(&book, "w"), "4");
     let line = record("k1 voice 2012-05-02T10:00:00Z 2");
-    send(&mut book, "b2", vec![UsageRecord { corrects: true, ..line }]);
+    send(
+        &mut book,
+        "b2",
+        vec![UsageRecord {
+            corrects: true,
+            ..line
+        }],
+    );
     assert_eq!(balance(&book, "w"), "8");
-    let left: Vec<_> = state(&book, "w").grants.iter().map(|g| g.remaining.to_string()).collect();
+    let left: Vec<_> = state(&book, "w")
+        .grants
+        .iter()
+        .map(|g| g.remaining.to_string())
+        .collect();
     assert_eq!(left, ["3", "5"]);
     assert!(state(&book, "w").overdraft.is_zero());
 }
@@ -244,15 +285,25 @@ fn timed() -> Book {
                     min: None,
                     lasts: Some(Span::days(10)),
                 }),
-                ..rule("monthly", every(Span::months(1), "2012-05-31"), Size::Fixed(n("20")))
+                ..rule(
+                    "monthly",
+                    every(Span::months(1), "2012-05-31"),
+                    Size::Fixed(n("20")),
+                )
             },
             Rule {
                 times: Some(3),
-                ..rule("weekly", every(Span::days(7), "2012-05-10"), Size::Target(n("30")))
+                ..rule(
+                    "weekly",
+                    every(Span::days(7), "2012-05-10"),
+                    Size::Target(n("30")),
+                )
             },
         ];
     });
-    give(&mut book, "w", "g", "7.50", |g| g.expires = Some(d("2012-05-20")));
+    give(&mut book, "w", "g", "7.50", |g| {
+        g.expires = Some(d("2012-05-20"))
+    });
     book
 }
 
@@ -274,7 +325,8 @@ fn a_late_tick_makes_of_grants_what_daily_ones_make() {
     }
     late.days_later(100);
     tick(&mut late);
-    assert_eq!(state(&daily, "w").grants.len(), 10);
+    // One by hand, three by month, three by week, and of the months' rest five and two that roll on every ten days.
+    assert_eq!(state(&daily, "w").grants.len(), 14);
     assert_eq!(state(&daily, "w"), state(&late, "w"));
     assert!(agenda::tick_commands(late.tenant(), late.now()).is_empty());
 }
@@ -305,7 +357,9 @@ fn a_top_up_on_an_invoice_is_there_when_it_is_paid_and_never_if_it_is_void() {
     let mut book = book("wallet");
     wallet(&mut book, "w", |_| {});
     for grant in ["g", "h"] {
-        give(&mut book, "w", grant, "10", |g| g.funding = Funding::Invoice);
+        give(&mut book, "w", grant, "10", |g| {
+            g.funding = Funding::Invoice
+        });
     }
     assert_eq!(balance(&book, "w"), "0");
     book.ask(Command::VoidInvoice {
@@ -345,12 +399,31 @@ fn terms_that_could_never_work_are_refused() {
     };
     let two = vec![rule("r", When::Below(n("1")), Size::Fixed(n("1"))); 2];
     let wrong: Vec<Terms> = vec![
-        Terms { credit_limit: n("-1"), ..Terms::default() },
-        Terms { credit_limit: n("1"), reject_level: Some(n("-2")), ..Terms::default() },
-        Terms { rules: vec![rule("r", every, Size::Fixed(n("1")))], ..Terms::default() },
-        Terms { rules: vec![rule("r", When::Below(n("1")), Size::Fixed(n("0")))], ..Terms::default() },
-        Terms { rules: vec![paid], ..Terms::default() },
-        Terms { rules: two, ..Terms::default() },
+        Terms {
+            credit_limit: n("-1"),
+            ..Terms::default()
+        },
+        Terms {
+            credit_limit: n("1"),
+            reject_level: Some(n("-2")),
+            ..Terms::default()
+        },
+        Terms {
+            rules: vec![rule("r", every, Size::Fixed(n("1")))],
+            ..Terms::default()
+        },
+        Terms {
+            rules: vec![rule("r", When::Below(n("1")), Size::Fixed(n("0")))],
+            ..Terms::default()
+        },
+        Terms {
+            rules: vec![paid],
+            ..Terms::default()
+        },
+        Terms {
+            rules: two,
+            ..Terms::default()
+        },
     ];
     for terms in wrong {
         let ask = Command::ChangeWallet {

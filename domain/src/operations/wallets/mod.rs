@@ -155,7 +155,6 @@ pub(crate) fn react(session: &mut Session<'_>, fact: &Staged) -> Result<(), Reje
             | Fact::Paid(_)
             | Fact::Expired(_)
             | Fact::Voided(_)
-            | Fact::TermsSet(_)
             | Fact::AskDropped(_),
         ) => refill(session, &fact.id),
         Event::Invoice(invoices::Event::Finalised(e)) => settle::pay(session, &fact.id, e),
