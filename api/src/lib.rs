@@ -18,6 +18,7 @@ pub mod logging;
 pub mod metrics;
 pub mod office;
 pub mod outbox;
+pub mod providers;
 pub mod remote;
 pub mod request_id;
 pub mod scenario;

@@ -34,6 +34,8 @@ pub const LOG_PAGE_BYTES: usize = indelible_store::segments::PAGE_BYTES;
 pub const LOG_READERS: usize = 4;
 /// Longest time a request for `/log/blocks` may wait for news, in seconds.
 pub const LOG_WAIT_SECONDS: u64 = 30;
+/// Webhooks that are worked on at a time, each asking its provider in between; more wait.
+pub const WEBHOOK_CALLS: usize = 8;
 
 /// Fields after expanding every fragment: far above `COMPLEXITY` allows, low enough to validate quickly.
 const FIELDS: usize = 5_000;

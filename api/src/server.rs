@@ -1,4 +1,5 @@
-//! HTTP: one GraphQL endpoint over POST and websocket, the console, health and metrics, and the raw log for backups.
+//! HTTP: one GraphQL endpoint over POST and websocket, the console, health and metrics, the raw log for backups, and what
+//! payment providers tell by themselves.
 //!
 //! - GraphQL answers to POST only: a GET could be made by a link on a foreign page. A foreign page cannot POST
 //!   either, because the body must be `application/json`, which a browser sends only after asking, and a request
@@ -28,11 +29,13 @@ use crate::auth::{Keys, Scope};
 use crate::graphql::Schema;
 use crate::metrics::{Metrics, Outcome};
 use crate::office::Office;
+use crate::providers::Providers;
 use crate::request_id::RequestId;
 use crate::{console, limits};
 
 mod answer;
 mod log;
+mod webhooks;
 
 use answer::{Media, Refusal};
 pub use log::LogHead;
@@ -52,11 +55,19 @@ pub struct Edge {
     metrics: Metrics,
     /// One permit for each answer of `/log/blocks` that is in memory.
     log_readers: Arc<Semaphore>,
+    providers: Providers,
+    /// One permit for each webhook that is being answered.
+    webhook_calls: Arc<Semaphore>,
 }
 
 impl Edge {
     /// The edge over an office, for those who hold one of these keys.
     pub fn over(office: Arc<Office>, keys: Keys) -> Arc<Edge> {
+        Edge::with_providers(office, keys, Providers::default())
+    }
+
+    /// The same, with payment providers whose webhooks are believed.
+    pub fn with_providers(office: Arc<Office>, keys: Keys, providers: Providers) -> Arc<Edge> {
         let schema = crate::graphql::schema(Arc::clone(&office));
         Arc::new(Edge {
             office,
@@ -64,6 +75,8 @@ impl Edge {
             keys,
             metrics: Metrics::default(),
             log_readers: Arc::new(Semaphore::new(limits::LOG_READERS)),
+            providers,
+            webhook_calls: Arc::new(Semaphore::new(limits::WEBHOOK_CALLS)),
         })
     }
 
@@ -165,6 +178,7 @@ fn router(edge: Arc<Edge>, stop: watch::Receiver<bool>) -> Router {
         .route("/metrics", get(metrics))
         .route("/log/head", get(log::head))
         .route("/log/blocks", get(log::blocks))
+        .route("/webhooks/stripe/{tenant}", post(webhooks::stripe))
         .merge(console::routes())
         .layer(DefaultBodyLimit::max(limits::BODY_BYTES))
         .with_state(Shared { edge, stop })

@@ -85,7 +85,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         return Ok(());
     }
     logging::start(logging::Format::Text);
-    serve::listen(office, data, arguments.listen, None)
+    serve::listen(office, data, arguments.listen, serve::Outside::default())
 }
 
 fn play(office: &Arc<Office>, views: &Views, plan: &Plan) -> Result<Figures, Failure> {

@@ -15,6 +15,7 @@ use crate::auth::Keys;
 use crate::clock::Clock;
 use crate::office::Office;
 use crate::outbox::{self, Outbox};
+use crate::providers::Providers;
 use crate::server::{self, Edge, StartError};
 use crate::{logging, timers};
 
@@ -41,6 +42,9 @@ pub struct Arguments {
     /// is sent if that is not there.
     #[arg(long, value_name = "FILE", env = "INDELIBLE_CHANNELS")]
     channels: Option<PathBuf>,
+    /// File that says which payment providers are talked to, and where their keys lie.
+    #[arg(long, value_name = "FILE", env = "INDELIBLE_GATEWAYS")]
+    gateways: Option<PathBuf>,
     /// How log lines look.
     #[arg(long, value_enum, default_value = "text")]
     log_format: logging::Format,
@@ -53,10 +57,15 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let keys = Keys::load(data).map_err(Failure::store)?;
     server::check(arguments.listen, &keys).map_err(Failure::refused)?;
     let outlets = outlets(arguments.channels, data)?;
+    let providers = match &arguments.gateways {
+        Some(file) => Providers::load(file).map_err(Failure::refused)?,
+        None => Providers::default(),
+    };
     let office =
         Office::begin(data, Clock::Machine, arguments.snapshots.begin()).map_err(Failure::store)?;
     let _checkpoints = follow(&office, arguments.checkpoint_blocks);
-    listen(office, data, arguments.listen, outlets)
+    let outside = Outside { outlets, providers };
+    listen(office, data, arguments.listen, outside)
 }
 
 /// The carriers of the named file, or of the data directory's if there is one.
@@ -94,12 +103,20 @@ fn follow(office: &Office, every_blocks: u64) -> Option<Follower> {
         .ok()
 }
 
-/// Serves an office until a signal ends it. Without outlets no message is sent; they wait.
+/// Whom a server talks to by itself.
+#[derive(Default)]
+pub struct Outside {
+    /// None: no message is sent; they wait.
+    pub outlets: Option<Outlets>,
+    pub providers: Providers,
+}
+
+/// Serves an office until a signal ends it.
 pub fn listen(
     office: Arc<Office>,
     data: &Path,
     address: SocketAddr,
-    outlets: Option<Outlets>,
+    outside: Outside,
 ) -> Result<(), Failure> {
     let keys = Keys::load(data).map_err(Failure::store)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -122,7 +139,7 @@ pub fn listen(
         );
         let stop = server::stop_on_signals().map_err(StartError::Serve)?;
         tokio::spawn(timers::run(Arc::clone(&office), stop.clone()));
-        match outlets {
+        match outside.outlets {
             Some(outlets) => {
                 let channels: Vec<_> = outlets.channels().map(Channel::name).collect();
                 tracing::info!(?channels, "sending messages");
@@ -131,7 +148,8 @@ pub fn listen(
             }
             None => tracing::info!("no channels are set up: messages wait until they are"),
         }
-        server::serve(listener, Edge::over(office, keys), stop).await
+        let edge = Edge::with_providers(office, keys, outside.providers);
+        server::serve(listener, edge, stop).await
     });
     tracing::info!("stopped");
     done.map_err(|error| match error {

@@ -12,5 +12,7 @@ mod money;
 mod proofs;
 mod reports;
 mod shop;
+mod stripe;
+mod stripe_stand_in;
 mod tenants;
 mod usage;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use indelible_api::auth::{Keys, Scope};
 use indelible_api::clock::Clock;
 use indelible_api::office::Office;
+use indelible_api::providers::Providers;
 use indelible_api::server::{self, Edge};
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -38,17 +39,24 @@ impl Drop for Shop {
 pub async fn open(now: &str) -> Shop {
     let clock = Clock::movable(now.parse().expect("an instant"));
     let office = Office::in_memory(7, clock.clone()).expect("an empty log opens");
-    serve(office, clock).await
+    serve(office, clock, Providers::default()).await
+}
+
+/// Starts a server that talks to these payment providers.
+pub async fn open_with(now: &str, providers: Providers) -> Shop {
+    let clock = Clock::movable(now.parse().expect("an instant"));
+    let office = Office::in_memory(7, clock.clone()).expect("an empty log opens");
+    serve(office, clock, providers).await
 }
 
 /// Starts a server over a data directory.
 pub async fn open_in(data: &Path, now: &str) -> Shop {
     let clock = Clock::movable(now.parse().expect("an instant"));
     let office = Office::open(data, clock.clone()).expect("the directory opens");
-    serve(office, clock).await
+    serve(office, clock, Providers::default()).await
 }
 
-async fn serve(office: Arc<Office>, clock: Clock) -> Shop {
+async fn serve(office: Arc<Office>, clock: Clock, providers: Providers) -> Shop {
     let folder = tempfile::tempdir().expect("a folder for the keys");
     let mut keys = Keys::load(folder.path()).expect("no keys yet");
     let mut key = |tenant, scope| keys.add(tenant, scope, "test").expect("a key");
@@ -63,7 +71,7 @@ async fn serve(office: Arc<Office>, clock: Clock) -> Shop {
     let (stop, stopped) = watch::channel(false);
     tokio::spawn(server::serve(
         listener,
-        Edge::over(Arc::clone(&office), keys),
+        Edge::with_providers(Arc::clone(&office), keys, providers),
         stopped,
     ));
     Shop {
