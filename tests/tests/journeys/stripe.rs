@@ -322,3 +322,87 @@ async fn a_dispute_takes_the_money_once_and_gives_it_back_once() {
     );
     assert_eq!(look(&shop, &ask.payment).charged_back, money(0));
 }
+
+/// Chance that is the same for the same seed (xorshift).
+struct Chance(u64);
+
+impl Chance {
+    fn below(&mut self, end: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 % 1_000).expect("small") % end
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_the_network_loses_delays_or_repeats_the_payer_is_charged_once() {
+    for seed in 1..=24_u64 {
+        let (shop, stand_in, stripe) = owing().await;
+        let mut chance = Chance(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+        let fates = [
+            Fate::RequestLost,
+            Fate::AnswerLost,
+            Fate::Processing,
+            Fate::Charged,
+        ];
+        let coming: Vec<Fate> = (0..chance.below(5))
+            .map(|_| fates[chance.below(4)])
+            .collect();
+        stand_in.fates(&coming);
+        let ask = intend(&shop);
+        // As if the process had died after the intent: half the time nobody has called Stripe yet.
+        if chance.below(2) == 0 {
+            stripe.collect(&ask);
+        }
+        let mut seen: Vec<Value> = vec![];
+        for _ in 0..40 {
+            seen.extend(stand_in.intents());
+            match chance.below(4) {
+                // An event, perhaps an old one, perhaps twice, perhaps one that says what is not so.
+                0 if !seen.is_empty() => {
+                    let object = &seen[chance.below(seen.len())];
+                    let kinds = ["payment_intent.succeeded", "payment_intent.payment_failed"];
+                    let id = format!("evt_{}", chance.below(3));
+                    deliver(&shop, &id, kinds[chance.below(2)], object).await;
+                }
+                1 => {
+                    for intent in stand_in.intents() {
+                        stand_in.settle(intent["id"].as_str().expect("a name"));
+                    }
+                    stand_in.forget_keys();
+                }
+                // The server's own rounds: ask what became of it, and again only what never arrived.
+                _ => {
+                    let payment = look(&shop, &ask.payment);
+                    match stripe.look_up(&ask.key, payment.reference.as_deref()) {
+                        Known::As(known) => answer(&shop, &ask.payment, known),
+                        Known::NeverArrived => {
+                            let again = Command::SendPayment {
+                                payment: ask.payment.clone(),
+                                again: true,
+                            };
+                            ask_ledger(&shop, again);
+                            let said = stripe.collect(&ask);
+                            // Or dies before it can write the answer down.
+                            if chance.below(2) == 0 {
+                                answer(&shop, &ask.payment, said);
+                            }
+                        }
+                        Known::NotYet { why } => panic!("seed {seed}: {why}"),
+                    }
+                }
+            }
+        }
+        for intent in stand_in.intents() {
+            stand_in.settle(intent["id"].as_str().expect("a name"));
+            deliver(&shop, "evt_9", "payment_intent.succeeded", &intent).await;
+        }
+        let payment = look(&shop, &ask.payment);
+        assert_eq!(payment.stage, Stage::Settled, "seed {seed}, {coming:?}");
+        assert_eq!(payment.contradictions, Vec::<String>::new(), "seed {seed}");
+        assert_eq!(stand_in.charges(&ask.payment), 1, "seed {seed}, {coming:?}");
+        assert_eq!(stand_in.taken(), 3_600, "seed {seed}, {coming:?}");
+        assert_eq!(owed(&shop).await, "0.00 EUR", "seed {seed}");
+    }
+}

@@ -91,6 +91,16 @@ impl StandIn {
         sum(&state.intents) - sum(&state.refunds)
     }
 
+    /// A day goes by: keys that were used before are as good as new.
+    pub fn forget_keys(&self) {
+        self.state().answers.clear();
+    }
+
+    /// Every intent as it is now.
+    pub fn intents(&self) -> Vec<Value> {
+        self.state().intents.clone()
+    }
+
     /// The newest intent of a payment.
     pub fn intent(&self, payment: &str) -> Value {
         let state = self.state();
