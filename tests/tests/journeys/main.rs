@@ -8,6 +8,7 @@ mod edge;
 mod forgetting;
 mod http;
 mod log;
+mod messages;
 mod money;
 mod proofs;
 mod reports;
