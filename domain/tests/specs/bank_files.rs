@@ -5,10 +5,10 @@ use crate::book::{Book, d, usd};
 use indelible_domain::Command;
 use indelible_domain::bank::entry::{Fate, Returned};
 use indelible_domain::bank::{BankFile, Order, Sequence};
-use indelible_domain::command::{AddMethod, ReceivedPart, RecordPayment};
+use indelible_domain::command::{AddMethod, Collect, ReceivedPart, RecordPayment};
 use indelible_domain::kernel::Personal;
 use indelible_domain::methods::{Mandate, Means, Scheme, SealedBank};
-use indelible_domain::payments::{Payment, Stage};
+use indelible_domain::payments::{Answer, Payment, Stage};
 use indelible_domain::world::Noun;
 
 fn mandate(reference: &str) -> Means {
@@ -257,4 +257,62 @@ fn what_cannot_be_told_waits_for_a_person_and_the_entry_is_booked() {
     book.ask(close.clone()).expect("is closed");
     assert_eq!(book.refused(close), "BANK_ENTRY_NOT_OPEN");
     assert_eq!(book.tenant().index.bank.open.len(), 2);
+}
+
+#[test]
+fn a_collection_through_the_port_goes_out_comes_in_and_goes_back_by_files() {
+    let mut book = collecting(&[]);
+    book.invoice("7.00");
+    let ask = Collect {
+        collection: "k1".into(),
+        account: "alice".into(),
+        invoice: None,
+        method: None,
+    };
+    let asked = book.ask(Command::Collect(ask)).expect("is asked for");
+    let payment = asked.touched.last().expect("a payment").1.clone();
+    let taken_on = |reference: &str| Answer::Pending {
+        reference: reference.into(),
+    };
+    for command in [
+        Command::SendPayment {
+            payment: payment.clone(),
+            again: false,
+        },
+        Command::AnswerPayment {
+            payment: payment.clone(),
+            answer: taken_on("e2e"),
+        },
+    ] {
+        book.ask(command).expect("is taken on");
+    }
+    draw(&mut book, "f1").expect("is drawn");
+    let credit = entry_of(1, vec![about("e2e", "7.00")]);
+    import(&mut book, statement("s1", vec![credit]));
+    assert_eq!(stage(&book, &payment), Stage::Settled);
+    book.refund(&payment, Some("2.00"));
+    for command in [
+        Command::SendRefund {
+            payment: payment.clone(),
+            number: 1,
+            again: false,
+        },
+        Command::AnswerRefund {
+            payment: payment.clone(),
+            number: 1,
+            answer: taken_on("back"),
+        },
+        Command::DrawTransfers {
+            file: "t1".into(),
+            bank: "main".into(),
+            on: None,
+        },
+    ] {
+        book.ask(command).expect("is taken on and drawn");
+    }
+    let debit = entry_of(2, vec![about("back", "-2.00")]);
+    import(&mut book, statement("s2", vec![debit]));
+    assert!(matches!(fate(&book, 2, 0), Fate::Sent { returns, .. } if returns.len() == 1));
+    let paid = &<Payment as Noun>::table(&book.tenant().tables)[&payment].state;
+    assert_eq!(paid.refunded, usd("2.00"));
 }

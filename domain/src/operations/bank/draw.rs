@@ -1,16 +1,18 @@
 //! Files out: which payments go into one, and when their money moves.
 
 use super::bank_terms;
-use crate::accounts::AccountTerms;
 use crate::bank::file::{self, Command, FILE_ID_MAX, ITEMS_MAX};
-use crate::bank::{BankFile, Item, Order, Sequence, Terms, end_to_end, target};
+use crate::bank::{BankFile, Item, Order, Sequence, Terms, end_to_end, return_end_to_end, target};
 use crate::command::Outcome;
 use crate::kernel::{Date, Id, Rejection, check_id};
 use crate::methods::{Kind, Mandate, Means, Methods, Scheme};
 use crate::operations::{account_terms, entity_terms};
-use crate::payments::{Payment, Stage};
+use crate::payments::{Back, BackStage, Payment, Stage};
 use crate::session::Session;
 use std::collections::BTreeMap;
+
+/// What payment methods that are collected by file name their provider.
+const GATEWAY: &str = "direct-debit";
 
 /// What makes a batch: its bookings have these in common (pain.008 states them once for each batch).
 type Batch = (u8, Sequence, Date);
@@ -143,15 +145,9 @@ fn waiting(session: &Session<'_>, terms: &Terms) -> Vec<(Id, Mandate)> {
         let Some(payment) = session.find::<Payment>(&id).map(|e| &e.state) else {
             continue;
         };
-        if payment.stage != Stage::Pending || payment.method != Kind::DirectDebit.name() {
-            continue;
-        }
         let drawn = &session.index().bank.drawn;
-        let fits = |account: &AccountTerms| {
-            account.entity == terms.entity && payment.amount.currency == terms.currency
-        };
-        let account = account_terms(session, &payment.account).ok();
-        if drawn.contains_key(&reference(&id, payment)) || !account.as_ref().is_some_and(fits) {
+        let taken = drawn.contains_key(&reference(&id, payment));
+        if payment.stage != Stage::Pending || taken || !fits(session, payment, terms) {
             continue;
         }
         if let Some(mandate) = mandate(session, payment) {
@@ -161,29 +157,46 @@ fn waiting(session: &Session<'_>, terms: &Terms) -> Vec<(Id, Mandate)> {
     found
 }
 
-/// The mandate a payment is collected on.
+/// It goes through this bank account: by direct debit, for its entity, in its currency.
+fn fits(session: &Session<'_>, payment: &Payment, terms: &Terms) -> bool {
+    let by_file = match &payment.route {
+        Some(route) => route.gateway == GATEWAY,
+        None => payment.method == Kind::DirectDebit.name(),
+    };
+    let account = account_terms(session, &payment.account).ok();
+    by_file
+        && payment.amount.currency == terms.currency
+        && account.is_some_and(|account| account.entity == terms.entity)
+}
+
+/// The mandate a payment is collected on: the one it was routed to, or the first there is for one recorded by hand.
 fn mandate(session: &Session<'_>, payment: &Payment) -> Option<Mandate> {
     let methods = &session.find::<Methods>(&payment.account)?.state;
-    methods
-        .methods
-        .iter()
-        .find_map(|method| match &method.means {
-            Means::DirectDebit(mandate) if method.blocked.is_none() => Some(mandate.clone()),
-            _ => None,
-        })
+    let routed = payment.route.as_ref().map(|route| &route.method);
+    let mut fitting = methods.methods.iter().filter(|method| match routed {
+        Some(id) => method.id == *id,
+        None => method.blocked.is_none(),
+    });
+    fitting.find_map(|method| match &method.means {
+        Means::DirectDebit(mandate) => Some(mandate.clone()),
+        _ => None,
+    })
 }
 
 /// What the bank calls a payment.
-fn reference(id: &str, _payment: &Payment) -> String {
-    end_to_end(id)
+fn reference(id: &str, payment: &Payment) -> String {
+    payment.reference.clone().unwrap_or_else(|| end_to_end(id))
 }
 
-fn due(_payment: &Payment) -> Option<Date> {
-    None
+fn due(payment: &Payment) -> Option<Date> {
+    payment.route.as_ref().map(|route| route.on)
 }
 
 fn text(payment: &Payment) -> String {
-    payment.invoice.clone().unwrap_or_default()
+    match &payment.route {
+        Some(route) => route.text.clone(),
+        None => payment.invoice.clone().unwrap_or_default(),
+    }
 }
 
 pub(in crate::operations) fn draw_transfers(
@@ -193,8 +206,42 @@ pub(in crate::operations) fn draw_transfers(
     on: Option<Date>,
 ) -> Result<Outcome, Rejection> {
     let terms = bank_terms(session, bank)?;
-    let _ = day(session, &terms, on)?;
-    draw(session, file, bank, Vec::new(), 0)
+    let on = day(session, &terms, on)?;
+    let mut items = Vec::new();
+    for id in session.ids::<Payment>("") {
+        let Some(payment) = session.find::<Payment>(&id).map(|e| &e.state) else {
+            continue;
+        };
+        if !fits(session, payment, &terms) {
+            continue;
+        }
+        let Some(mandate) = mandate(session, payment) else {
+            continue;
+        };
+        let waits = |back: &&Back| back.stage == BackStage::Pending;
+        for back in payment.returns.iter().filter(waits) {
+            let named = back.reference.clone();
+            let named = named.unwrap_or_else(|| return_end_to_end(&id, back.number));
+            if session.index().bank.drawn.contains_key(&named) {
+                continue;
+            }
+            items.push(Item {
+                payment: id.clone(),
+                end_to_end: named,
+                amount: back.amount,
+                on,
+                text: text(payment),
+                batch: 0,
+                order: Order::Transfer {
+                    number: back.number,
+                },
+                account: mandate.bank.clone(),
+            });
+        }
+    }
+    let left = items.len().saturating_sub(ITEMS_MAX);
+    items.truncate(ITEMS_MAX);
+    draw(session, file, bank, items, left)
 }
 
 /// Only while nothing of it was booked.

@@ -9,7 +9,7 @@ use crate::bank::{BankFile, Drawn, Item, Order, file};
 use crate::command::{FailureKind, ReceiveCash, ReceivedPart};
 use crate::kernel::{Date, Id, Money, Rejection};
 use crate::operations::{account_terms, cash};
-use crate::payments::{Command, Payment, Stage};
+use crate::payments::{Answer, Command, Decline, Payment, Stage};
 use crate::session::{Session, Staged};
 use crate::world::Event;
 
@@ -146,10 +146,21 @@ fn came_back(session: &mut Session<'_>, item: &Item, part: &Part) -> Result<Fate
         true => FailureKind::Soft,
         false => FailureKind::Hard,
     };
-    let command = Command::Fail {
-        kind,
-        reason: words(&code, &reason),
-        on,
+    let reason = words(&code, &reason);
+    let command = match session.get::<Payment>(&payment)?.route {
+        Some(_) => Command::Answer {
+            answer: Answer::Declined {
+                reference: Some(item.end_to_end.clone()),
+                decline: Decline {
+                    kind,
+                    code: code.clone(),
+                    reason,
+                },
+            },
+            on,
+        },
+        // One that was recorded by hand has no provider that could answer.
+        None => Command::Fail { kind, reason, on },
     };
     session.decide::<Payment>(&payment, command)?;
     Ok(Fate::Failed { payment, code })
@@ -231,11 +242,24 @@ fn foreign(
     })
 }
 
+/// Money that we sent has left: each return is made.
 fn sent(session: &mut Session<'_>, file: &str, items: &[Item]) -> Result<Fate, Rejection> {
-    let _ = (session, items);
+    let mut returns = Vec::new();
+    for item in items {
+        let Order::Transfer { number } = item.order else {
+            continue;
+        };
+        let on = today(session, &item.payment)?;
+        let answer = Answer::Settled {
+            reference: item.end_to_end.clone(),
+        };
+        let command = Command::AnswerRefund { number, answer, on };
+        session.decide::<Payment>(&item.payment, command)?;
+        returns.push((item.payment.clone(), number));
+    }
     Ok(Fate::Sent {
         file: file.to_string(),
-        returns: Vec::new(),
+        returns,
     })
 }
 
