@@ -14,6 +14,7 @@ mod accounts;
 mod bank;
 mod bill_runs;
 mod books;
+mod cash;
 mod catalog;
 mod charges;
 mod desk;
@@ -46,6 +47,7 @@ pub struct Query(
     accounts::AccountQueries,
     bank::BankQueries,
     bill_runs::BillRunQueries,
+    cash::CashQueries,
     catalog::CatalogQueries,
     invoices::InvoiceQueries,
     messages::MessageQueries,
@@ -68,6 +70,7 @@ pub struct Mutation(
     accounts::AccountMutations,
     bank::BankMutations,
     bill_runs::BillRunMutations,
+    cash::CashMutations,
     catalog::CatalogMutations,
     charges::ChargeMutations,
     dunning::DunningMutations,

@@ -325,8 +325,8 @@ pub struct PaymentPayload {
 
 #[derive(SimpleObject)]
 pub struct CreditPayload {
-    balance: Balance,
-    receipt: Receipt,
+    pub balance: Balance,
+    pub receipt: Receipt,
 }
 
 async fn done(
