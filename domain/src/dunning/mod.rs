@@ -12,11 +12,12 @@ pub mod policy;
 mod react;
 pub mod rules;
 mod steer;
+mod step;
 mod timing;
 
 pub use actions::{DayCount, Grace, Interest, LateFee, Notice, PartPayment, Restriction, Terms};
 pub use case::{Case, Episode, Measure, MeasureKind, Pause, Promise, Unpaid};
-pub use decide::{Command, Effect, Step};
+pub use decide::Command;
 pub use events::Event;
 pub use events::{
     Begun, Cleared, Deferred, Excluded, FeeCharged, GivenUp, HandedOver, Held, HoldLifted,
@@ -29,6 +30,7 @@ pub use policy::Policy;
 pub use react::react;
 pub use rules::{Choice, Rule, Rules, When, Why};
 pub use steer::Steer;
+pub use step::{Effect, Step};
 pub use timing::{Look, Next, chosen, next, reached_on};
 
 /// Why a suspended subscription is paused.
