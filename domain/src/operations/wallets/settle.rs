@@ -54,8 +54,8 @@ pub(super) fn pay(
     let on = session.today(&account_terms(session, account)?.zone);
     spread(&mut purse, targets(session, document)?, open, on)?;
     for draw in purse.finish() {
-        let parts = draw.parts.iter().map(|(_, amount)| *amount);
-        let sum = parts.fold(Ok(Exact::ZERO), |sum, part| sum.and_then(|s| s.plus(part)))?;
+        let mut parts = draw.parts.iter().map(|(_, amount)| *amount);
+        let sum = parts.try_fold(Exact::ZERO, Exact::plus)?;
         let amount = Money::round(sum, document.currency, Rounding::Down)?;
         let source = Source::Wallet(format!("{}/{invoice}", draw.wallet));
         session.decide::<Wallet>(
