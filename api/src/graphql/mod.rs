@@ -31,6 +31,7 @@ mod periods;
 mod position;
 mod proofs;
 mod reports;
+mod reservations;
 mod scalars;
 mod subscriptions;
 mod usage;
@@ -60,6 +61,7 @@ pub struct Query(
     reports::RevenueQueries,
     reports::UsageReportQueries,
     payments::PaymentQueries,
+    reservations::ReservationQueries,
     subscriptions::SubscriptionQueries,
     usage::UsageQueries,
     wallets::WalletQueries,
@@ -79,6 +81,7 @@ pub struct Mutation(
     invoices::InvoiceMutations,
     messages::MessageMutations,
     payments::PaymentMutations,
+    reservations::ReservationMutations,
     subscriptions::SubscriptionMutations,
     usage::UsageMutations,
     wallets::WalletMutations,
@@ -145,6 +148,7 @@ impl ViewerQueries {
             "dunning-policy" => dunning::Policy::find(ctx, key)?.map(Node::from),
             "payment" => payments::Payment::find(ctx, key)?.map(Node::from),
             "message" => messages::Message::find(ctx, key)?.map(Node::from),
+            "reservation" => reservations::Reservation::find(ctx, key)?.map(Node::from),
             "wallet" => wallets::Wallet::find(ctx, key)?.map(Node::from),
             _ => None,
         })
@@ -161,6 +165,7 @@ pub enum Node {
     LegalEntity(accounts::LegalEntity),
     Invoice(invoices::Invoice),
     Payment(payments::Payment),
+    Reservation(reservations::Reservation),
     Subscription(subscriptions::Subscription),
     UsageBatch(usage::Batch),
     Message(messages::Message),

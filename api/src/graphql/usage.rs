@@ -402,8 +402,8 @@ pub struct Attribute {
 
 #[derive(InputObject)]
 pub struct AttributeInput {
-    name: String,
-    value: String,
+    pub name: String,
+    pub value: String,
 }
 
 /// The formats of usage files.

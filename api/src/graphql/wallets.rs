@@ -146,6 +146,20 @@ impl Wallet {
         Ok(self.state.state.balance(today).to_decimal(EXACT_PLACES))
     }
 
+    /// What is set aside for reservations now, exact, with at most 12 decimals.
+    async fn reserved(&self, ctx: &Context<'_>) -> Result<String> {
+        let now = Books::of(ctx)?.now();
+        Ok(self.state.state.reserved(now).to_decimal(EXACT_PLACES))
+    }
+
+    /// What can be used today and is not set aside now, exact, with at most 12 decimals.
+    async fn available(&self, ctx: &Context<'_>) -> Result<String> {
+        let books = Books::of(ctx)?;
+        let today = books.today(&self.state.state.account);
+        let available = self.state.state.available(today, books.now());
+        Ok(available.to_decimal(EXACT_PLACES))
+    }
+
     /// What usage has burnt so far, exact, with at most 12 decimals.
     async fn burnt(&self) -> String {
         self.state.state.burnt.to_decimal(EXACT_PLACES)

@@ -12,6 +12,7 @@ mod messages;
 mod money;
 mod proofs;
 mod reports;
+mod reservations;
 mod shop;
 mod stripe;
 mod stripe_stand_in;
