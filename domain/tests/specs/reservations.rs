@@ -2,6 +2,7 @@
 
 use crate::book::{Book, d, usd};
 use crate::ingest::{self, intake, meter, record};
+use crate::whatever_happens::Dice;
 use indelible_domain::kernel::{Exact, Instant};
 use indelible_domain::mediation::Event as BatchEvent;
 use indelible_domain::processes::agenda;
@@ -581,4 +582,81 @@ fn sessions_are_the_same_after_a_replay_of_the_log() {
     let stored = options().serialize(&replayed).expect("it can be stored");
     net.book.world = options().deserialize(&stored).expect("it can be read");
     assert_eq!(net.ask("a", 1, Kind::Update, &["web data 7 9"]), first);
+}
+
+/// What a month's megabytes cost, said once more: 10 free, 10 at 1.00, the rest at 2.00.
+fn worth(units: u64) -> u64 {
+    let paid = units.saturating_sub(10);
+    paid + paid.saturating_sub(10)
+}
+
+#[test]
+fn whatever_happens_a_report_within_its_quota_is_paid_and_nothing_is_promised_twice() {
+    for seed in 0..60 {
+        let (mut net, mut dice) = (net(), Dice(seed));
+        net.command(Command::TopUpWallet {
+            wallet: "w".into(),
+            grant: "g2".into(),
+            amount: usd("30.00"),
+            expires: None,
+        })
+        .expect("tops up");
+        let mut open: Vec<(String, u32, u64, Instant)> = vec![];
+        let mut used = 0;
+        for n in 0..60 {
+            match dice.roll(6) {
+                0 | 1 => {
+                    let session = format!("s{n}");
+                    let served = net.begin(&session, &format!("web data 0 {}", 1 + dice.roll(15)));
+                    if let Some(quota) = served.quota {
+                        let units = quota.granted.quantity.to_string().parse().expect("whole");
+                        open.push((session, 0, units, quota.until));
+                    }
+                }
+                2 => {
+                    let units = 1 + dice.roll(3);
+                    if net
+                        .send(&format!("k{n}"), "data", &units.to_string())
+                        .is_none()
+                    {
+                        used += units;
+                    }
+                }
+                3 => net.seconds_later(1 + dice.roll(15) as i64),
+                4 => {
+                    for (_, command) in agenda::tick_commands(net.book.tenant(), net.now) {
+                        net.command(command).expect("it is done");
+                    }
+                }
+                _ if open.is_empty() => {}
+                _ => {
+                    let place = dice.roll(open.len() as u64) as usize;
+                    let (session, number, granted, until) = open.swap_remove(place);
+                    let report = dice.roll(granted + 1);
+                    let text = format!("web data {report} 0");
+                    let answer = net.ask(&session, number + 1, Kind::Terminate, &[&text]);
+                    let paid = report == 0 || answer.services[0].debited.is_some();
+                    let in_time = net.now < until;
+                    assert!(paid || !in_time, "seed {seed}, step {n}: {answer:?}");
+                    used += if paid { report } else { 0 };
+                }
+            }
+            let wallet = &net.book.tenant().tables.wallets["w"].state;
+            for grant in &wallet.grants {
+                let living = wallet.holds.values().filter(|h| h.lives(net.now));
+                let parts = living
+                    .flat_map(|h| &h.parts)
+                    .filter(|(id, _)| *id == grant.id);
+                let held = parts.fold(Exact::ZERO, |sum, (_, p)| sum.plus(*p).expect("few"));
+                assert!(held <= grant.remaining, "seed {seed}, step {n}: {wallet:?}");
+            }
+            let meter = meter(&net.book, DATA);
+            assert_eq!(
+                meter.burnt,
+                Exact::from(i128::from(worth(used))),
+                "seed {seed}, step {n}"
+            );
+            assert_eq!(wallet.burnt, meter.burnt);
+        }
+    }
 }
