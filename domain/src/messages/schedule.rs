@@ -7,7 +7,7 @@ const HOUR: i64 = 60 * MINUTE;
 
 /// Waits after the first, second, … failed attempt, in microseconds. Together four days and a half: SMTP servers are
 /// given four to five days (RFC 5321 4.5.4.1), and a reminder that late is better seen by a person.
-const WAITS: [i64; 7] = [
+const WAITS: [i64; ATTEMPTS_MAX as usize - 1] = [
     5 * MINUTE,
     30 * MINUTE,
     2 * HOUR,
@@ -18,7 +18,7 @@ const WAITS: [i64; 7] = [
 ];
 
 /// Attempts after which a message is given up.
-pub const ATTEMPTS_MAX: u32 = WAITS.len() as u32 + 1;
+pub const ATTEMPTS_MAX: u32 = 8;
 
 /// When to try again after the `failed`th attempt failed at `at`; none: not any more.
 pub fn next_attempt(failed: u32, at: Instant) -> Option<Instant> {
