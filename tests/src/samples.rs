@@ -6,6 +6,7 @@
 mod bank;
 mod billing;
 mod cash;
+mod collecting;
 mod dunning;
 mod journal;
 mod matching;
@@ -29,6 +30,7 @@ pub fn all() -> Vec<Event> {
         wallets::events(),
         billing::events(),
         cash::events(),
+        collecting::events(),
         matching::events(),
         bank::events(),
         dunning::events(),

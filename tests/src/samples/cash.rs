@@ -41,6 +41,8 @@ fn payments() -> Vec<Event> {
             account: alice(),
             amount: money("62.84 EUR"),
             on: date("2026-02-12"),
+            value: date("2026-02-11"),
+            reference: Some("pi_7".to_string()),
         }
         .into(),
         Failed {
@@ -48,6 +50,8 @@ fn payments() -> Vec<Event> {
             kind: FailureKind::Hard,
             reason: "account closed".to_string(),
             on: date("2026-02-12"),
+            code: Some("AC04".to_string()),
+            reference: Some("E2E-7".to_string()),
         }
         .into(),
         Refunded {
@@ -55,6 +59,8 @@ fn payments() -> Vec<Event> {
             amount: money("10.00 EUR"),
             reason: "goodwill".to_string(),
             on: date("2026-03-01"),
+            number: Some(1),
+            reference: Some("re_7".to_string()),
         }
         .into(),
         ChargedBack {
