@@ -11,6 +11,7 @@ pub mod bank;
 pub mod bench;
 pub mod cli;
 pub mod clock;
+pub mod collections;
 pub mod console;
 pub mod demo;
 pub mod forget;

@@ -7,18 +7,28 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use indelible_gateways::Gateways;
 use indelible_gateways::stripe::{Account, ConfigError, LIVE, Secret, Stripe, Tenants};
+use indelible_gateways::{DirectDebit, Gateway, Gateways};
 use serde::Deserialize;
 use toml::Value;
 
 /// The providers that are at hand.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Providers {
     /// All of them, by the name that payment methods use.
     pub gateways: Gateways,
     /// Stripe again, for its webhooks.
     pub stripe: Arc<Tenants>,
+}
+
+impl Default for Providers {
+    /// Direct debit by file alone: it needs no key, its files are drawn by hand.
+    fn default() -> Providers {
+        Providers {
+            gateways: Gateways::default().with(Arc::new(DirectDebit)),
+            stripe: Arc::default(),
+        }
+    }
 }
 
 /// Why a configuration of providers is not used.
@@ -113,6 +123,15 @@ impl Providers {
         Ok(Providers::default().with_stripe(tenants))
     }
 
+    /// The same with one provider more.
+    #[must_use]
+    pub fn with(self, gateway: Arc<dyn Gateway>) -> Providers {
+        Providers {
+            gateways: self.gateways.with(gateway),
+            ..self
+        }
+    }
+
     /// The same with these Stripe accounts.
     #[must_use]
     pub fn with_stripe(self, tenants: Tenants) -> Providers {
@@ -182,7 +201,6 @@ fn read(path: &Path) -> Result<String, ProvidersError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use indelible_gateways::Gateway as _;
 
     fn parse(text: &str) -> Result<Providers, ProvidersError> {
         let known = |name: &str| match name {
@@ -217,8 +235,11 @@ mod tests {
     }
 
     #[test]
-    fn a_file_without_accounts_brings_no_provider() {
-        assert!(parse("").expect("a configuration").gateways.is_empty());
+    fn a_file_without_accounts_leaves_direct_debit_by_file() {
+        let providers = parse("").expect("a configuration");
+        assert!(providers.stripe.is_empty());
+        assert!(providers.gateways.named("direct-debit").is_some());
+        assert!(providers.gateways.named("stripe").is_none());
     }
 
     #[test]

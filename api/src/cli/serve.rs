@@ -7,12 +7,14 @@ use std::sync::Arc;
 use clap::Args;
 use indelible_channels::Outlets;
 use indelible_domain::messages::Channel;
+use indelible_gateways::Collector;
 use indelible_store::ProofError;
 use indelible_store::proof::{CHECKPOINT_BLOCKS, Follower, Signed};
 
 use super::{Data, Failure, Snapshots};
 use crate::auth::Keys;
 use crate::clock::Clock;
+use crate::collections;
 use crate::office::Office;
 use crate::outbox::{self, Outbox};
 use crate::providers::Providers;
@@ -148,6 +150,12 @@ pub fn listen(
             }
             None => tracing::info!("no channels are set up: messages wait until they are"),
         }
+        let collector = Collector::new(outside.providers.gateways.clone());
+        tokio::spawn(collections::run(
+            Arc::clone(&office),
+            collector,
+            stop.clone(),
+        ));
         let edge = Edge::with_providers(office, keys, outside.providers);
         server::serve(listener, edge, stop).await
     });
