@@ -11,6 +11,7 @@ use indelible_domain::{entities, world::Entry};
 
 use super::books::{AsOf, Books};
 use super::charges::PendingCharge;
+use super::collections::CollectionRules;
 use super::desk::{self, Receipt};
 use super::forget::{self, Forgotten, PersonalData, Retention};
 use super::invoices::Invoice;
@@ -312,6 +313,11 @@ impl LegalEntity {
     /// Put before the number of each document.
     async fn number_prefix(&self) -> &str {
         &self.state.state.terms.number_prefix
+    }
+
+    /// When and how often it collects what is due.
+    async fn collection_rules(&self) -> CollectionRules {
+        CollectionRules::new(&self.state.state.collection)
     }
 
     async fn dunning_policy(&self) -> Option<&str> {

@@ -17,6 +17,7 @@ mod books;
 mod cash;
 mod catalog;
 mod charges;
+mod collections;
 mod desk;
 mod dunning;
 mod errors;
@@ -25,6 +26,7 @@ mod ids;
 mod invoices;
 pub(crate) mod log;
 mod messages;
+mod methods;
 mod page;
 mod payments;
 mod periods;
@@ -50,8 +52,10 @@ pub struct Query(
     bill_runs::BillRunQueries,
     cash::CashQueries,
     catalog::CatalogQueries,
+    collections::CollectionQueries,
     invoices::InvoiceQueries,
     messages::MessageQueries,
+    methods::MethodQueries,
     dunning::DunningQueries,
     log::LogQueries,
     proofs::ProofQueries,
@@ -75,11 +79,13 @@ pub struct Mutation(
     cash::CashMutations,
     catalog::CatalogMutations,
     charges::ChargeMutations,
+    collections::CollectionMutations,
     dunning::DunningMutations,
     forget::PersonalDataMutations,
     periods::PeriodMutations,
     invoices::InvoiceMutations,
     messages::MessageMutations,
+    methods::MethodMutations,
     payments::PaymentMutations,
     reservations::ReservationMutations,
     subscriptions::SubscriptionMutations,
@@ -139,6 +145,7 @@ impl ViewerQueries {
                 .await?
                 .map(Node::from),
             "bill-run" => bill_runs::BillRun::find(ctx, key)?.map(Node::from),
+            "collection" => collections::Collection::find(ctx, key)?.map(Node::from),
             "entity" => accounts::LegalEntity::find(ctx, key)?.map(Node::from),
             "invoice" => invoices::Invoice::now(ctx, key)?.map(Node::from),
             "subscription" => subscriptions::Subscription::find(ctx, key, None)
@@ -161,6 +168,7 @@ impl ViewerQueries {
 pub enum Node {
     Account(accounts::Account),
     BillRun(bill_runs::BillRun),
+    Collection(collections::Collection),
     DunningPolicy(dunning::Policy),
     LegalEntity(accounts::LegalEntity),
     Invoice(invoices::Invoice),

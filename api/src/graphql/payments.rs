@@ -11,6 +11,7 @@ use indelible_domain::world::Entry;
 
 use super::accounts::Account;
 use super::books::{AsOf, Books};
+use super::collections::ProviderSide;
 use super::desk::{self, Receipt};
 use super::ids;
 use super::invoices::Invoice;
@@ -87,6 +88,11 @@ impl Payment {
 
     async fn charged_back(&self) -> Money {
         Money(self.state.state.charged_back)
+    }
+
+    /// What a provider was asked and what it said; none: it is recorded by hand.
+    async fn provider(&self) -> Option<ProviderSide> {
+        ProviderSide::of(&self.state.state)
     }
 
     /// Invoices it was applied to.
@@ -423,7 +429,8 @@ impl PaymentMutations {
         done(ctx, &idempotency_key, &payment, command).await
     }
 
-    /// Gives money of a settled payment back; no amount: all that is left of it.
+    /// Gives money of a settled payment back, as often as some is left; no amount: all that is left of it. What came
+    /// through a provider goes back through it: asked for here, done when it says so (`provider { returns }`).
     async fn refund_payment(
         &self,
         ctx: &Context<'_>,
@@ -454,6 +461,25 @@ impl PaymentMutations {
         let payment = ids::key("payment", &id);
         let amount = amount.map(|amount| amount.0);
         let command = Command::ChargeBackPayment {
+            payment: payment.clone(),
+            amount,
+            reason,
+        };
+        done(ctx, &idempotency_key, &payment, command).await
+    }
+
+    /// Money that was charged back is ours again; no amount: all of it.
+    async fn reverse_charge_back(
+        &self,
+        ctx: &Context<'_>,
+        idempotency_key: String,
+        id: ID,
+        amount: Option<Money>,
+        reason: String,
+    ) -> Result<PaymentPayload> {
+        let payment = ids::key("payment", &id);
+        let amount = amount.map(|amount| amount.0);
+        let command = Command::ReverseChargeBack {
             payment: payment.clone(),
             amount,
             reason,
