@@ -60,7 +60,7 @@ enum Begun {
     /// Queued: the receipt counts when the ticket says so.
     Queued {
         ticket: Ticket,
-        receipt: Receipt,
+        receipt: Box<Receipt>,
         flight: Option<(CommandKey, Arc<Flight>)>,
     },
     /// The same command id is queued by somebody else.
@@ -211,7 +211,7 @@ impl Ledger {
         }
         Ok(Begun::Queued {
             ticket,
-            receipt,
+            receipt: Box::new(receipt),
             flight,
         })
     }
@@ -266,7 +266,7 @@ impl Ledger {
                 receipt,
                 flight,
             } => {
-                let answer = self.landed(ticket, receipt);
+                let answer = self.landed(ticket, *receipt);
                 if let Some((key, flight)) = flight {
                     self.writing().flights.remove(&key);
                     flight.land(answer.clone());

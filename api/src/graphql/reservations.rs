@@ -311,7 +311,7 @@ impl From<domain::Served> for ServedService {
 
 /// The answer to a request of credit control.
 #[derive(SimpleObject)]
-pub struct CreditPayload {
+pub struct CreditControlPayload {
     /// Result code of the request as a whole: success if any service was.
     result: u16,
     services: Vec<ServedService>,
@@ -320,13 +320,13 @@ pub struct CreditPayload {
 }
 
 /// Hands a request in under its own key: session and number.
-async fn control(ctx: &Context<'_>, request: Request) -> Result<CreditPayload> {
+async fn control(ctx: &Context<'_>, request: Request) -> Result<CreditControlPayload> {
     let key = format!("credit-control:{}:{}", request.session, request.number);
     let session = request.session.clone();
     let command = Command::ControlCredit(Box::new(request));
     let receipt = desk::hand_in(ctx, Scope::Operate, &key, command).await?;
     let answer = receipt.outcome().answer.clone().unwrap_or_default();
-    Ok(CreditPayload {
+    Ok(CreditControlPayload {
         result: answer.result,
         services: answer
             .services
@@ -375,7 +375,7 @@ impl ReservationMutations {
         &self,
         ctx: &Context<'_>,
         input: ControlCreditInput,
-    ) -> Result<CreditPayload> {
+    ) -> Result<CreditControlPayload> {
         let books = Books::of(ctx)?;
         let last = input.final_unit.map(FinalUnitInput::into_domain);
         let request = Request {
@@ -394,7 +394,7 @@ impl ReservationMutations {
 
     /// Sets money aside for what is requested, or for as much of it as there is money for. Confirm or cancel it before
     /// it ends.
-    async fn reserve(&self, ctx: &Context<'_>, input: ReserveInput) -> Result<CreditPayload> {
+    async fn reserve(&self, ctx: &Context<'_>, input: ReserveInput) -> Result<CreditControlPayload> {
         let access = Books::of(ctx)?.lookup(&input.access);
         let request = Request {
             access,
@@ -410,7 +410,7 @@ impl ReservationMutations {
         ctx: &Context<'_>,
         reservation: ID,
         services: Vec<ServiceInput>,
-    ) -> Result<CreditPayload> {
+    ) -> Result<CreditControlPayload> {
         control(ctx, within(&reservation, 1, Kind::Terminate, services)).await
     }
 
@@ -419,7 +419,7 @@ impl ReservationMutations {
         &self,
         ctx: &Context<'_>,
         reservation: ID,
-    ) -> Result<CreditPayload> {
+    ) -> Result<CreditControlPayload> {
         control(ctx, within(&reservation, 1, Kind::Terminate, vec![])).await
     }
 }

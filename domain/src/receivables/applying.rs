@@ -47,7 +47,7 @@ impl Work {
             Some(invoice) => {
                 self.free_item(&invoice, Some(&payment))?;
                 self.revive(&invoice, amount, "it was paid after all");
-                let allowed = self.shortfall(&[invoice.clone()], amount, how);
+                let allowed = self.shortfall(std::slice::from_ref(&invoice), amount, how);
                 Plan {
                     targets: vec![invoice],
                     allowed,

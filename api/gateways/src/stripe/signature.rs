@@ -76,7 +76,7 @@ fn mac(secret: &Secret, at: i64, body: &[u8]) -> Hmac<Sha256> {
 }
 
 fn bytes(hex: &str) -> Option<Vec<u8>> {
-    if !hex.is_ascii() || hex.len() % 2 != 0 {
+    if !hex.is_ascii() || !hex.len().is_multiple_of(2) {
         return None;
     }
     (0..hex.len())
