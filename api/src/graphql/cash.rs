@@ -54,6 +54,17 @@ pub struct ToleranceInput {
 }
 
 #[derive(InputObject)]
+pub struct ApplyDepositInput {
+    id: ID,
+    account: ID,
+    /// None: by the rules.
+    invoice: Option<ID>,
+    /// None: all of it.
+    amount: Option<Money>,
+    reason: String,
+}
+
+#[derive(InputObject)]
 pub struct CashRulesInput {
     entity: ID,
     /// Each at most once; without OLDEST_DUE the rest of a payment waits as held credit.
@@ -684,20 +695,16 @@ impl CashMutations {
         &self,
         ctx: &Context<'_>,
         idempotency_key: String,
-        id: ID,
-        account: ID,
-        invoice: Option<ID>,
-        amount: Option<Money>,
-        reason: String,
+        input: ApplyDepositInput,
     ) -> Result<CreditPayload> {
         let command = Command::ApplyDeposit {
-            deposit: ids::key("deposit", &id),
-            account: ids::key("account", &account),
-            invoice: invoice.map(|i| ids::key("invoice", &i)),
-            amount: amount.map(|m| m.0),
-            reason,
+            deposit: ids::key("deposit", &input.id),
+            account: ids::key("account", &input.account),
+            invoice: input.invoice.map(|i| ids::key("invoice", &i)),
+            amount: input.amount.map(|m| m.0),
+            reason: input.reason,
         };
-        done(ctx, &idempotency_key, &account, command).await
+        done(ctx, &idempotency_key, &input.account, command).await
     }
 
     /// A deposit goes back to the customer; no amount: all of it.

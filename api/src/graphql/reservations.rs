@@ -394,7 +394,11 @@ impl ReservationMutations {
 
     /// Sets money aside for what is requested, or for as much of it as there is money for. Confirm or cancel it before
     /// it ends.
-    async fn reserve(&self, ctx: &Context<'_>, input: ReserveInput) -> Result<CreditControlPayload> {
+    async fn reserve(
+        &self,
+        ctx: &Context<'_>,
+        input: ReserveInput,
+    ) -> Result<CreditControlPayload> {
         let access = Books::of(ctx)?.lookup(&input.access);
         let request = Request {
             access,

@@ -91,10 +91,10 @@ fn a_match_with_several_possible_rests_names_them_and_chooses_none() {
     unmatch(&mut book, &second);
     let state = book.receivables();
     let sides = [first.clone(), second.clone()];
-    let candidates = state.candidates(&sides, &[credit.clone()]);
+    let candidates = state.candidates(&sides, std::slice::from_ref(&credit));
     let both = [&first, &second].map(|i| RestOn::Invoice(i.clone()));
     assert_eq!(candidates.expect("two"), both);
-    let ask = matched(&[&first, &second], &[credit.clone()], None);
+    let ask = matched(&[&first, &second], std::slice::from_ref(&credit), None);
     assert_eq!(book.refused(ask), "MATCH_AMBIGUOUS");
     let chosen = Some(RestOn::Invoice(first.clone()));
     let ask = matched(&[&first, &second], &[credit], chosen);

@@ -630,7 +630,8 @@ fn whatever_happens_a_report_within_its_quota_is_paid_and_nothing_is_promised_tw
                 }
                 _ if open.is_empty() => {}
                 _ => {
-                    let place = dice.roll(open.len() as u64) as usize;
+                    let place =
+                        usize::try_from(dice.roll(open.len() as u64)).expect("a place in memory");
                     let (session, number, granted, until) = open.swap_remove(place);
                     let report = dice.roll(granted + 1);
                     let text = format!("web data {report} 0");
