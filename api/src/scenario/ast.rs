@@ -195,6 +195,10 @@ pub enum Kind {
         payment: String,
         amount: Option<Decimal>,
     },
+    ReverseChargeback {
+        payment: String,
+        amount: Option<Decimal>,
+    },
     /// `amount` is net, for part of a line.
     Adjust {
         account: String,

@@ -59,13 +59,12 @@ pub(super) fn step(words: &mut Words) -> Result<Kind, Mistake> {
             amount: words.decimal("an amount")?,
         },
         "chargeback" => {
-            let payment = words.name("a payment")?;
-            let amount = words
-                .peek()
-                .is_some()
-                .then(|| words.decimal("an amount"))
-                .transpose()?;
+            let (payment, amount) = payment_or_part(words)?;
             Kind::Chargeback { payment, amount }
+        }
+        "reverse-chargeback" => {
+            let (payment, amount) = payment_or_part(words)?;
+            Kind::ReverseChargeback { payment, amount }
         }
         "adjust" => {
             let (account, invoice) = invoice(words)?;
@@ -291,6 +290,17 @@ fn pay(words: &mut Words) -> Result<Kind, Mistake> {
         invoice,
         pending,
     })
+}
+
+/// A payment, and how much of it; none: all that is left.
+fn payment_or_part(words: &mut Words) -> Result<(String, Option<Decimal>), Mistake> {
+    let payment = words.name("a payment")?;
+    let amount = words
+        .peek()
+        .is_some()
+        .then(|| words.decimal("an amount"))
+        .transpose()?;
+    Ok((payment, amount))
 }
 
 fn fail(words: &mut Words) -> Result<Kind, Mistake> {

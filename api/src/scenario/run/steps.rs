@@ -170,6 +170,13 @@ impl Story {
                     .transpose()?,
                 reason: "scenario".to_owned(),
             },
+            Kind::ReverseChargeback { payment, amount } => Command::ReverseChargeBack {
+                payment: payment.clone(),
+                amount: amount
+                    .map(|amount| self.money_of(&self.payments, "payment", payment, amount))
+                    .transpose()?,
+                reason: "scenario".to_owned(),
+            },
             Kind::Adjust {
                 account,
                 invoice,
