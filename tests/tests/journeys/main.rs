@@ -3,6 +3,7 @@
 mod backup;
 mod bank;
 mod billing;
+mod collections;
 mod command_line;
 mod edge;
 mod forgetting;
