@@ -122,7 +122,24 @@ fn days_billed_once(owner: &str, charges: &Charges, broken: &mut Vec<String>) {
     }
 }
 
+/// Nothing is given back of a line beyond what it billed, and nothing of a line that is no more.
 fn nothing_over_credited(owner: &str, charges: &Charges, broken: &mut Vec<String>) {
+    let billed: BTreeSet<(&str, u32)> = charges
+        .items
+        .iter()
+        .map(|i| (i.invoice.as_str(), i.line))
+        .collect();
+    for item in &charges.items {
+        if let What::Credit { invoice, line, .. } = &item.what
+            && !item.net.is_zero()
+            && !billed.contains(&(invoice.as_str(), *line))
+        {
+            broken.push(format!(
+                "{owner}: {} gives back of line {line} of {invoice}, which bills nothing any more",
+                item.invoice
+            ));
+        }
+    }
     for item in charges
         .items
         .iter()

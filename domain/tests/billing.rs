@@ -244,3 +244,61 @@ fn a_void_invoice_releases_its_period_to_the_next_run() {
         ]
     );
 }
+
+fn void(book: &mut Book, invoice: &str) -> Result<Outcome, Rejection> {
+    book.ask(Command::VoidInvoice {
+        invoice: invoice.into(),
+        reason: "wrong".into(),
+    })
+}
+
+/// Billed on the 2nd, paused on the 4th, given back, and resumed the same day: three documents hold the days in turn.
+fn paused_and_resumed() -> Book {
+    let mut book = Book::new(arms());
+    book.on("2012-02-01").account(2);
+    book.subscribe("shotgun-monthly");
+    book.on("2012-03-02").bill();
+    let asked = || ("s1".to_string(), "asked".to_string());
+    let (subscription, reason) = asked();
+    book.on("2012-03-04")
+        .ask(Command::PauseSubscription {
+            subscription,
+            reason,
+            from: None,
+        })
+        .expect("pauses");
+    assert_eq!(book.bill(), ["[2012-03-04, 2012-04-02) -233.82"]);
+    let (subscription, reason) = asked();
+    book.ask(Command::ResumeSubscription {
+        subscription,
+        reason,
+        on: None,
+    })
+    .expect("resumes");
+    assert_eq!(book.bill(), ["[2012-03-04, 2012-04-02) 233.82"]);
+    book
+}
+
+#[test]
+fn a_document_that_gave_days_back_is_not_void_while_a_later_one_bills_them() {
+    let mut book = paused_and_resumed();
+    let refused = void(&mut book, "run2.alice").expect_err("its days would be billed twice");
+    assert_eq!(refused.code, "DAYS_BILLED_AGAIN");
+    assert!(refused.message.contains("run3.alice"), "{refused:?}");
+    // Latest first, each can go, and then the first line holds its days again.
+    void(&mut book, "run3.alice").expect("voids");
+    void(&mut book, "run2.alice").expect("voids");
+    assert!(book.bill().is_empty(), "the first document bills the days");
+}
+
+#[test]
+fn a_document_is_not_void_while_a_later_one_gives_its_days_back() {
+    let mut book = paused_and_resumed();
+    let refused = void(&mut book, "run1.alice").expect_err("its days would be given back twice");
+    assert_eq!(refused.code, "DAYS_GIVEN_BACK");
+    assert!(refused.message.contains("run2.alice"), "{refused:?}");
+    for invoice in ["run3.alice", "run2.alice", "run1.alice"] {
+        void(&mut book, invoice).expect("voids");
+    }
+    assert_eq!(book.bill(), ["[2012-03-02, 2012-04-02) 249.95"]);
+}

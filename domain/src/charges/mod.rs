@@ -5,6 +5,7 @@
 //! - A day of a recurring charge is held by at most one billed line at a time (policy 24).
 //! - A line is never edited: unused days come back as credits, adjustments as credit notes, a voided invoice releases.
 //! - Credits and adjustments of a line never exceed it.
+//! - Documents that count on each other's days are voided latest first.
 
 pub mod due;
 
@@ -199,6 +200,24 @@ impl Charges {
         )
     }
 
+    /// The line that holds one of `days` of a charge, if any does.
+    fn holder(&self, charge: &str, days: Days) -> Option<&Item> {
+        self.items.iter().find(|i| match &i.what {
+            What::Recurring {
+                charge: c, days: d, ..
+            } if c == charge => self
+                .held(&i.invoice, i.line, *d)
+                .iter()
+                .any(|h| !h.overlap(days).is_empty()),
+            _ => false,
+        })
+    }
+
+    fn forget(&mut self, invoice: &str) {
+        self.items.retain(|i| i.invoice != invoice);
+        self.adjusted.retain(|(i, _, _)| i != invoice);
+    }
+
     /// Net billed so far for one usage period, and the first invoice that carried it.
     pub fn usage_billed(&self, charge: &str, from: Date) -> impl Iterator<Item = &Item> {
         self.items.iter().filter(move |i| matches!(&i.what, What::Usage { charge: c, days } if c == charge && days.from == from))
@@ -221,10 +240,7 @@ impl Decider for Charges {
                 format!("charge {charge} is not waiting to be billed"),
             )),
             Command::Bill { items } => bill(state, items),
-            Command::Release { invoice } if state.items.iter().any(|i| i.invoice == invoice) => {
-                Ok(vec![Released { invoice }.into()])
-            }
-            Command::Release { .. } => Ok(vec![]),
+            Command::Release { invoice } => release(state, invoice),
             Command::Adjust {
                 invoice,
                 line,
@@ -238,10 +254,7 @@ impl Decider for Charges {
             Event::Added(e) => state.pending.push(e.pending.clone()),
             Event::Cancelled(e) => state.pending.retain(|p| p.charge != e.charge),
             Event::Billed(e) => state.items.extend(e.items.iter().cloned()),
-            Event::Released(e) => {
-                state.items.retain(|i| i.invoice != e.invoice);
-                state.adjusted.retain(|(i, _, _)| *i != e.invoice);
-            }
+            Event::Released(e) => state.forget(&e.invoice),
             Event::Adjusted(e) => state.adjusted.push((e.invoice.clone(), e.line, e.amount)),
         }
     }
@@ -269,16 +282,7 @@ fn bill(state: &Charges, items: Vec<Item>) -> Result<Vec<Event>, Rejection> {
     for item in &items {
         match &item.what {
             What::Recurring { charge, days, .. } => {
-                let twice = next.items.iter().any(|i| match &i.what {
-                    What::Recurring {
-                        charge: c, days: d, ..
-                    } if c == charge => next
-                        .held(&i.invoice, i.line, *d)
-                        .iter()
-                        .any(|h| !h.overlap(*days).is_empty()),
-                    _ => false,
-                });
-                if twice {
+                if next.holder(charge, *days).is_some() {
                     return Err(Rejection::new(
                         "BILLED_TWICE",
                         format!("charge {charge} is already billed for days within {days}"),
@@ -327,6 +331,54 @@ fn bill(state: &Charges, items: Vec<Item>) -> Result<Vec<Event>, Rejection> {
     } else {
         vec![Billed { items }.into()]
     })
+}
+
+/// What a void document billed is due again, and what it gave back is held again by the lines it took it off. So it stays
+/// while a later document counts on it: one that bills the days it freed, or one that gives back what it billed (policy 24).
+fn release(state: &Charges, invoice: Id) -> Result<Vec<Event>, Rejection> {
+    if state.items.iter().all(|i| i.invoice != invoice) {
+        return Ok(vec![]);
+    }
+    let gives_back = |i: &&Item| matches!(&i.what, What::Credit { invoice: of, .. } if *of == invoice && !i.net.is_zero());
+    if let Some(later) = state.items.iter().find(gives_back) {
+        return Err(Rejection::new(
+            "DAYS_GIVEN_BACK",
+            format!(
+                "document {} gives back days that {invoice} billed: void that one first",
+                later.invoice
+            ),
+        ));
+    }
+    let mut next = state.clone();
+    next.forget(&invoice);
+    for item in state.items.iter().filter(|i| i.invoice == invoice) {
+        let What::Credit {
+            invoice: of,
+            line,
+            charge,
+            days,
+        } = &item.what
+        else {
+            continue;
+        };
+        let back = |i: &Item| i.invoice == *of && i.line == *line;
+        let Some(at) = next.items.iter().position(back) else {
+            continue;
+        };
+        // Looked for beside the line itself, which holds them again.
+        let mut others = next.clone();
+        others.items.remove(at);
+        if let Some(later) = others.holder(charge, *days) {
+            return Err(Rejection::new(
+                "DAYS_BILLED_AGAIN",
+                format!(
+                    "days within {days} that {invoice} gave back were billed again by {}: void that one first",
+                    later.invoice
+                ),
+            ));
+        }
+    }
+    Ok(vec![Released { invoice }.into()])
 }
 
 fn adjust(state: &Charges, invoice: Id, line: u32, amount: Money) -> Result<Vec<Event>, Rejection> {
