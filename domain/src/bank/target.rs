@@ -69,7 +69,7 @@ mod tests {
         ] {
             assert!(!is_open(day(closed)), "{closed}");
         }
-        for open in ["2026-11-20", "2026-12-24", "2026-04-07", "2026-10-03"] {
+        for open in ["2026-11-20", "2026-12-24", "2026-04-07", "2025-10-03"] {
             assert!(is_open(day(open)), "{open}");
         }
     }
