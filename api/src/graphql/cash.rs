@@ -481,7 +481,11 @@ impl CashMutations {
         input: MatchInput,
     ) -> Result<CreditPayload> {
         let rest_on = match (&input.rest_on_invoice, &input.rest_on_credit) {
-            (Some(invoice), _) => Some(RestOn::Invoice(ids::key("invoice", invoice))),
+            (Some(_), Some(_)) => {
+                let why = "the rest stays on an invoice or on a credit, not on both";
+                return Err(errors::refused("MATCH_INVALID", why));
+            }
+            (Some(invoice), None) => Some(RestOn::Invoice(ids::key("invoice", invoice))),
             (None, Some(credit)) => Some(RestOn::Credit(credit.into())),
             (None, None) => None,
         };
@@ -601,7 +605,8 @@ impl CashMutations {
         done(ctx, &idempotency_key, &input.account, command).await
     }
 
-    /// The dispute is over; what was given in to is credited with a credit note.
+    /// The dispute is over and the amount is asked for again. Moves no money: what was given in to (`upheld`) is still
+    /// open until you credit it with `creditInvoice`.
     async fn end_dispute(
         &self,
         ctx: &Context<'_>,

@@ -460,6 +460,10 @@ impl Work {
         on: Date,
         rounding: Rounding,
     ) -> Result<(), Rejection> {
+        if let Some(id) = grant.as_ref().filter(|id| self.next.grant(id).is_none()) {
+            let why = format!("this wallet has no grant {id}");
+            return Err(Rejection::new("GRANT_UNKNOWN", why));
+        }
         let mut order: Vec<&Grant> = self
             .next
             .grants
