@@ -1,28 +1,28 @@
 //! Dunning: policies, the case of each account, and what was done.
 
+mod coming;
+mod mutations;
 mod policy;
 mod rules;
 
 use async_graphql::connection::Connection;
 use async_graphql::{Context, Enum, ID, Object, Result, SimpleObject};
-use indelible_domain::command::Command;
-use indelible_domain::dunning::{self as domain, Steer};
-use indelible_domain::operations::{self, DunningPreview};
+use indelible_domain::dunning as domain;
+use indelible_domain::operations;
 use indelible_projections::dunning::board;
 
+use coming::{Next, Preview};
+pub use mutations::DunningMutations;
 pub use policy::Policy;
-use policy::{DunningLevelInput, Grace, PartPayment};
 use rules::Rule;
 
 use super::accounts::Account;
 use super::books::Books;
-use super::desk::{self, Receipt};
 use super::ids;
 use super::invoices::Invoice;
 use super::page::{self, Cursor};
 use super::scalars::{Date, Money, Position};
 use super::subscriptions::Subscription;
-use crate::auth::Scope;
 
 /// An account that was dunned at least once, or whose dunning is paused.
 pub struct Case {
@@ -209,75 +209,6 @@ pub struct Charge {
     interest: bool,
 }
 
-/// What comes next for an account: a level, or the end of a pause.
-#[derive(SimpleObject)]
-#[graphql(name = "DunningNext")]
-pub struct Next {
-    on: Date,
-    /// None: a pause is over, or a promise was not kept.
-    level: Option<String>,
-    /// Key of the policy.
-    policy: Option<String>,
-}
-
-impl From<domain::Next> for Next {
-    fn from(next: domain::Next) -> Next {
-        match next {
-            domain::Next::Level { choice, level, on } => Next {
-                on: Date(on),
-                level: Some(level.name),
-                policy: Some(choice.policy),
-            },
-            domain::Next::PauseEnds { on } => Next {
-                on: Date(on),
-                level: None,
-                policy: None,
-            },
-        }
-    }
-}
-
-/// What dunning would do to an account.
-pub struct Preview {
-    made: DunningPreview,
-}
-
-#[Object(name = "DunningPreview")]
-impl Preview {
-    async fn account(&self, ctx: &Context<'_>) -> Result<Account> {
-        Account::named(ctx, &self.made.account).await
-    }
-
-    async fn steps(&self) -> Vec<PreviewedStep> {
-        let events = self.made.events.iter().flatten();
-        let step = |event: &domain::Event| {
-            let (kind, on, level, amount) = board::read(event);
-            PreviewedStep {
-                on: Date(on),
-                kind: kind.into(),
-                level: level.cloned(),
-                amount: amount.map(Money),
-            }
-        };
-        events.map(step).collect()
-    }
-
-    /// Why nothing could be done.
-    async fn refused(&self) -> Option<String> {
-        let why = self.made.events.as_ref().err()?;
-        Some(format!("{}: {}", why.code, why.message))
-    }
-}
-
-#[derive(SimpleObject)]
-#[graphql(name = "DunningPreviewStep")]
-pub struct PreviewedStep {
-    on: Date,
-    kind: StepKind,
-    level: Option<String>,
-    amount: Option<Money>,
-}
-
 /// Something that was done to an account.
 pub struct Step {
     row: board::Step,
@@ -369,24 +300,6 @@ async fn steps(
         })
         .await?;
     Ok(page::rows(&asked, rows, |row| Step { row }))
-}
-
-#[derive(SimpleObject)]
-pub struct DunningPolicyPayload {
-    policy: Option<Policy>,
-    receipt: Receipt,
-}
-
-#[derive(SimpleObject)]
-pub struct DunningRulesPayload {
-    receipt: Receipt,
-}
-
-#[derive(SimpleObject)]
-pub struct DunningPayload {
-    /// None while nothing was ever dunned or paused.
-    case: Option<Case>,
-    receipt: Receipt,
 }
 
 #[derive(Default)]
@@ -502,278 +415,4 @@ pub async fn case(
         .views(min_position, move |views| board::get(views, &account))
         .await?;
     Ok(row.map(|row| Case { row }))
-}
-
-#[derive(Default)]
-pub struct DunningMutations;
-
-#[Object]
-impl DunningMutations {
-    /// Sets the levels of a policy. Scope admin.
-    async fn set_dunning_policy(
-        &self,
-        ctx: &Context<'_>,
-        idempotency_key: String,
-        id: ID,
-        levels: Vec<DunningLevelInput>,
-    ) -> Result<DunningPolicyPayload> {
-        let policy = ids::key("dunning-policy", &id);
-        let made = levels.iter().map(DunningLevelInput::made);
-        let command = Command::SetDunningPolicy {
-            policy: policy.clone(),
-            levels: made.collect::<Result<_>>()?,
-        };
-        let receipt = desk::hand_in(ctx, Scope::Admin, &idempotency_key, command).await?;
-        Ok(DunningPolicyPayload {
-            policy: Policy::find(ctx, &policy)?,
-            receipt,
-        })
-    }
-
-    /// Sets what holds for all levels of a policy. Scope admin.
-    async fn set_dunning_terms(
-        &self,
-        ctx: &Context<'_>,
-        idempotency_key: String,
-        policy: ID,
-        part_payment: PartPayment,
-        grace: Option<Grace>,
-    ) -> Result<DunningPolicyPayload> {
-        let policy = ids::key("dunning-policy", &policy);
-        let command = Command::SetDunningTerms {
-            policy: policy.clone(),
-            terms: domain::Terms {
-                part_payment: part_payment.into(),
-                grace: grace.map(|grace| domain::Grace {
-                    percent: grace.percent.0,
-                    days: grace.days,
-                }),
-            },
-        };
-        let receipt = desk::hand_in(ctx, Scope::Admin, &idempotency_key, command).await?;
-        Ok(DunningPolicyPayload {
-            policy: Policy::find(ctx, &policy)?,
-            receipt,
-        })
-    }
-
-    /// Sets the rules that choose a policy, all of them, in order. Scope admin.
-    async fn set_dunning_rules(
-        &self,
-        ctx: &Context<'_>,
-        idempotency_key: String,
-        rules: Vec<Rule>,
-    ) -> Result<DunningRulesPayload> {
-        let rules = rules.iter().map(Rule::made).collect::<Result<_>>()?;
-        let command = Command::SetDunningRules { rules };
-        let receipt = desk::hand_in(ctx, Scope::Admin, &idempotency_key, command).await?;
-        Ok(DunningRulesPayload { receipt })
-    }
-
-    /// Does whatever the account's dunning has reached by today. The server's clock does the same by itself.
-    async fn dun_account(
-        &self,
-        ctx: &Context<'_>,
-        idempotency_key: String,
-        account: ID,
-        #[graphql(default)] dry_run: bool,
-    ) -> Result<DunningPayload> {
-        let account = ids::key("account", &account);
-        let command = Command::DunAccount {
-            account: account.clone(),
-        };
-        done(ctx, &idempotency_key, account, command, dry_run).await
-    }
-
-    /// Nothing is done until it is resumed, or until and including a day.
-    async fn pause_dunning(
-        &self,
-        ctx: &Context<'_>,
-        idempotency_key: String,
-        account: ID,
-        reason: String,
-        until: Option<Date>,
-    ) -> Result<DunningPayload> {
-        let account = ids::key("account", &account);
-        let command = match until {
-            None => Command::PauseDunning {
-                account: account.clone(),
-                reason,
-            },
-            Some(Date(until)) => Command::SteerDunning {
-                account: account.clone(),
-                steer: Steer::PauseUntil { reason, until },
-            },
-        };
-        done(ctx, &idempotency_key, account, command, false).await
-    }
-
-    /// Dunning goes on from today; levels that fell into the pause are not dated back.
-    async fn resume_dunning(
-        &self,
-        ctx: &Context<'_>,
-        idempotency_key: String,
-        account: ID,
-    ) -> Result<DunningPayload> {
-        let account = ids::key("account", &account);
-        let command = Command::ResumeDunning {
-            account: account.clone(),
-        };
-        done(ctx, &idempotency_key, account, command, false).await
-    }
-
-    /// The customer promised to pay, all that is overdue or an amount, by and including a day. Nothing is done until then;
-    /// kept or broken, dunning goes on from what is open.
-    async fn promise_to_pay(
-        &self,
-        ctx: &Context<'_>,
-        idempotency_key: String,
-        account: ID,
-        until: Date,
-        amount: Option<Money>,
-    ) -> Result<DunningPayload> {
-        let steer = Steer::Promise {
-            until: until.0,
-            amount: amount.map(|amount| amount.0),
-        };
-        steered(ctx, &idempotency_key, &account, steer).await
-    }
-
-    /// Keeps an invoice out of dunning.
-    async fn exclude_from_dunning(
-        &self,
-        ctx: &Context<'_>,
-        idempotency_key: String,
-        account: ID,
-        invoice: ID,
-        reason: String,
-    ) -> Result<DunningPayload> {
-        let steer = Steer::Exclude {
-            invoice: ids::key("invoice", &invoice),
-            reason,
-        };
-        steered(ctx, &idempotency_key, &account, steer).await
-    }
-
-    /// Takes an invoice back into dunning, from today.
-    async fn include_in_dunning(
-        &self,
-        ctx: &Context<'_>,
-        idempotency_key: String,
-        account: ID,
-        invoice: ID,
-    ) -> Result<DunningPayload> {
-        let steer = Steer::Include {
-            invoice: ids::key("invoice", &invoice),
-        };
-        steered(ctx, &idempotency_key, &account, steer).await
-    }
-
-    /// Ends the episode: what is overdue is not dunned again. `restore` lifts what restricts services.
-    async fn stop_dunning(
-        &self,
-        ctx: &Context<'_>,
-        idempotency_key: String,
-        account: ID,
-        reason: String,
-        #[graphql(default)] restore: bool,
-    ) -> Result<DunningPayload> {
-        let steer = Steer::Stop { reason, restore };
-        steered(ctx, &idempotency_key, &account, steer).await
-    }
-
-    /// Another policy dunns the account from today; its levels up to the days already done count as done.
-    async fn switch_dunning_policy(
-        &self,
-        ctx: &Context<'_>,
-        idempotency_key: String,
-        account: ID,
-        policy: ID,
-        reason: String,
-    ) -> Result<DunningPayload> {
-        let steer = Steer::Switch {
-            policy: ids::key("dunning-policy", &policy),
-            reason,
-        };
-        steered(ctx, &idempotency_key, &account, steer).await
-    }
-
-    /// Lifts what dunning restricts; the ladder goes on.
-    async fn restore_services(
-        &self,
-        ctx: &Context<'_>,
-        idempotency_key: String,
-        account: ID,
-        reason: String,
-    ) -> Result<DunningPayload> {
-        let steer = Steer::Restore { reason };
-        steered(ctx, &idempotency_key, &account, steer).await
-    }
-
-    /// Things can be sold to the account again.
-    async fn lift_account_hold(
-        &self,
-        ctx: &Context<'_>,
-        idempotency_key: String,
-        account: ID,
-        reason: String,
-    ) -> Result<DunningPayload> {
-        let steer = Steer::LiftHold { reason };
-        steered(ctx, &idempotency_key, &account, steer).await
-    }
-
-    /// Takes the case back from the collection agency.
-    async fn recall_hand_over(
-        &self,
-        ctx: &Context<'_>,
-        idempotency_key: String,
-        account: ID,
-        reason: String,
-    ) -> Result<DunningPayload> {
-        let steer = Steer::Recall { reason };
-        steered(ctx, &idempotency_key, &account, steer).await
-    }
-
-    /// Takes back a fee or interest: cancelled while it is not billed, credited after that.
-    async fn waive_dunning_charge(
-        &self,
-        ctx: &Context<'_>,
-        idempotency_key: String,
-        account: ID,
-        charge: String,
-        reason: String,
-    ) -> Result<DunningPayload> {
-        let steer = Steer::Waive { charge, reason };
-        steered(ctx, &idempotency_key, &account, steer).await
-    }
-}
-
-async fn steered(
-    ctx: &Context<'_>,
-    idempotency_key: &str,
-    account: &ID,
-    steer: Steer,
-) -> Result<DunningPayload> {
-    let account = ids::key("account", account);
-    let command = Command::SteerDunning {
-        account: account.clone(),
-        steer,
-    };
-    done(ctx, idempotency_key, account, command, false).await
-}
-
-async fn done(
-    ctx: &Context<'_>,
-    idempotency_key: &str,
-    account: String,
-    command: Command,
-    dry_run: bool,
-) -> Result<DunningPayload> {
-    let receipt =
-        desk::hand_in_or_try(ctx, Scope::Operate, idempotency_key, command, dry_run).await?;
-    let seen = receipt.token(ctx)?;
-    Ok(DunningPayload {
-        case: case(ctx, account, seen).await?,
-        receipt,
-    })
 }
