@@ -109,7 +109,7 @@ async fn a_statement_pays_the_invoice_it_names_once_and_what_is_unclear_waits() 
     assert_eq!(waiting[0]["code"], "BANK_RETURN_UNKNOWN");
     assert_eq!(waiting[0]["amount"], "-1.00 EUR");
     let close = r#"mutation($entry: ID!) {
-        closeBankEntry(idempotencyKey: "c", entry: $entry, part: 0, note: "asked the bank") { receipt { dryRun } } }"#;
+        closeBankEntry(idempotencyKey: "close", entry: $entry, part: 0, note: "asked the bank") { receipt { dryRun } } }"#;
     shop.acme
         .data(close, json!({ "entry": waiting[0]["entry"] }))
         .await;
@@ -128,7 +128,7 @@ async fn a_collection_goes_to_the_bank_in_a_file_and_the_statement_settles_it_or
         recordPayment(idempotencyKey: "p", input: { id: "p1", account: "alice", amount: "36.00 EUR", pending: true,
             method: "direct-debit" }) { payment { stage } }
         drawDebits(idempotencyKey: "d", file: "debit-1", bank: "bank") {
-            left bankFile { items { payment endToEnd on sequence } content old: content(edition: OF2009) } }
+            left bankFile { items { payment endToEnd on sequence } content old: content(edition: OF_2009) } }
     }"#;
     let mut data = shop.acme.data(ask, json!({})).await;
     let file = data["drawDebits"]["bankFile"].take();

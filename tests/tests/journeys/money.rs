@@ -300,7 +300,7 @@ async fn a_rule_chooses_the_policy_a_preview_tells_tomorrow_and_a_clerk_takes_a_
     let rules = r#"mutation {
         setDunningPolicy(idempotencyKey: "1", id: "firm", levels: [
             { name: "fee", afterDays: 5, actions: [{ kind: LATE_FEE, lateFee: { percent: "10", min: "5.00" } }, { kind: HOLD }] },
-            { name: "interest", afterDays: 20, actions: [{ kind: INTEREST, interest: { rate: "9.12", dayCount: ACTUAL365 } }] }])
+            { name: "interest", afterDays: 20, actions: [{ kind: INTEREST, interest: { rate: "9.12", dayCount: ACTUAL_365 } }] }])
             { policy { levels { name actions { kind } } } }
         setDunningRules(idempotencyKey: "2", rules: [{ name: "everybody", policy: "firm", atLeast: "1.00" }]) { receipt { replayed } }
     }"#;
