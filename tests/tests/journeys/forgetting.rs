@@ -181,6 +181,7 @@ async fn a_forgotten_customer_is_nowhere_and_the_books_stay() {
             { "purpose": "CONTACT", "held": true, "keptThrough": null, "forgettableFrom": null },
             { "purpose": "LEGAL_DOCUMENT", "held": true, "keptThrough": "2036-12-31", "forgettableFrom": "2037-01-01" },
             { "purpose": "USAGE_RAW", "held": true, "keptThrough": null, "forgettableFrom": null },
+            { "purpose": "PAYMENT", "held": false, "keptThrough": null, "forgettableFrom": null },
         ])
     );
     let books = shop.acme.data(BOOKS, json!({})).await;

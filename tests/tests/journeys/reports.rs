@@ -77,6 +77,7 @@ async fn the_clock_reminds_charges_and_suspends_and_the_board_shows_it() {
     assert_eq!(
         kinds,
         [
+            "BEGUN",
             "LEVEL_REACHED",
             "REMINDED",
             "LEVEL_REACHED",
@@ -218,7 +219,7 @@ async fn aging_is_cut_as_asked_and_a_statement_ends_with_the_balance() {
     assert_eq!(
         reports["agingBy"]["edges"],
         json!([{ "node": {
-            "entity": { "key": "acme" }, "account": { "key": "alice" }, "productLine": null, "currency": "EUR",
+            "entity": { "key": "main" }, "account": { "key": "alice" }, "productLine": null, "currency": "EUR",
             "notDue": "0.00 EUR", "open": "36.00 EUR", "due": "36.00 EUR", "overdue": "36.00 EUR",
             "buckets": [
                 { "from": 1, "until": 7, "amount": "0.00 EUR" },
@@ -230,7 +231,7 @@ async fn aging_is_cut_as_asked_and_a_statement_ends_with_the_balance() {
     // 36.00 open, 36.00 invoiced in 90 days.
     assert_eq!(
         reports["daysSalesOutstanding"],
-        json!([{ "entity": { "key": "acme" }, "open": "36.00 EUR", "invoiced": "36.00 EUR", "days": "90.00" }])
+        json!([{ "entity": { "key": "main" }, "open": "36.00 EUR", "invoiced": "36.00 EUR", "days": "90" }])
     );
     assert_eq!(
         reports["statement"],
@@ -252,7 +253,7 @@ async fn aging_is_cut_as_asked_and_a_statement_ends_with_the_balance() {
 async fn books_that_are_closed_take_nothing_until_they_are_opened_again() {
     let (shop, _) = overdue().await;
     let close = r#"mutation($key: String!, $from: Date!, $late: LatePostings!) {
-        closePeriod(idempotencyKey: $key, input: { entity: "acme", openFrom: $from, late: $late }) {
+        closePeriod(idempotencyKey: $key, input: { entity: "main", openFrom: $from, late: $late }) {
             entity { closedPeriods { openFrom late number } } } }"#;
     let closed = shop
         .acme
@@ -274,7 +275,7 @@ async fn books_that_are_closed_take_nothing_until_they_are_opened_again() {
     assert_eq!(refused["extensions"]["code"], "PERIOD_NOT_OVER");
     shop.acme
         .data(
-            r#"mutation { reopenPeriod(idempotencyKey: "open", input: { entity: "acme", openFrom: "2026-03-01", reason: "a payment is late" })
+            r#"mutation { reopenPeriod(idempotencyKey: "open", input: { entity: "main", openFrom: "2026-03-01", reason: "a payment is late" })
                 { entity { closedPeriods { openFrom } } } }"#,
             json!({}),
         )

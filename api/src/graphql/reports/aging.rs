@@ -267,7 +267,7 @@ impl DaysSalesOutstanding {
         Money(self.invoiced)
     }
 
-    /// open × days ÷ invoiced, with two decimals; none where nothing was invoiced.
+    /// open × days ÷ invoiced, with two decimals at most; none where nothing was invoiced.
     async fn days(&self) -> Result<Option<String>> {
         if !self.invoiced.is_positive() {
             return Ok(None);
