@@ -90,7 +90,8 @@ pub fn page(root: &Path, outcomes: &[Outcome]) -> Result<String, String> {
          figures are facts, the files are ours. This page is made by the run itself:\n\
          `INDELIBLE_WRITE_GOLDEN=1 cargo test -p indelible-tests --test scenarios` writes it, and the same test without it fails when a\n\
          result changes.\n\n\
-         - **passed**: a scenario under `tests/scenarios/`, or the test named, comes to the figures of the source.\n\
+         - **passed**: a scenario under `tests/scenarios/` comes to the figures of the source in this run; or a test that is named does, of\n\
+         \x20   which this run only sees that it is there: `cargo xtask test` runs it.\n\
          - **adapted**: the rule of [policy.md](policy.md) is another one, or the story is told another way; the remark says how.\n\
          - **not applicable**: the case is about something this product does not do, and says so.\n\
          - **open**: not done yet.\n\n\
