@@ -15,11 +15,11 @@ use crate::auth::Scope;
 
 /// One version of an offer. A subscription keeps the version it was sold.
 pub struct Offer {
-    offer: domain::Offer,
+    offer: domain::Sold,
 }
 
 impl Offer {
-    pub fn new(offer: domain::Offer) -> Offer {
+    pub fn new(offer: domain::Sold) -> Offer {
         Offer { offer }
     }
 }

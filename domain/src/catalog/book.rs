@@ -1,6 +1,7 @@
 //! The published catalog of a tenant: every version of every offer.
 
-use super::Offer;
+use super::old::OfferPublishedV1;
+use super::{Offer, Sold};
 use crate::events;
 use crate::kernel::{Decider, Rejection, check_id};
 use serde::{Deserialize, Serialize};
@@ -9,14 +10,14 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Catalog {
     /// Versions of each offer by code, oldest first; version n is at n − 1.
-    pub offers: BTreeMap<String, Vec<Offer>>,
+    pub offers: BTreeMap<String, Vec<Sold>>,
     /// Product line by code of the offer; what is not named here has none.
     pub product_lines: BTreeMap<String, String>,
 }
 
 impl Catalog {
     /// The newest version of an offer.
-    pub fn offer(&self, code: &str) -> Option<&Offer> {
+    pub fn offer(&self, code: &str) -> Option<&Sold> {
         self.offers.get(code).and_then(|v| v.last())
     }
 
@@ -28,7 +29,7 @@ impl Catalog {
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct OfferPublished {
-    pub offer: Offer,
+    pub offer: Sold,
 }
 
 /// All versions of an offer belong to this product line from now on; empty: to none.
@@ -41,7 +42,7 @@ pub struct OfferClassified {
 events! {
     /// What happens to the catalog.
     pub enum Event in "catalog" {
-        OfferPublished = "offer-published" 1,
+        OfferPublished = "offer-published" 2 from { 1: OfferPublishedV1 },
         OfferClassified = "offer-classified" 1,
     }
 }
@@ -95,8 +96,9 @@ fn apply(state: &Catalog, offers: Vec<Offer>) -> Result<Vec<Event>, Rejection> {
     for mut offer in offers {
         let current = state.offer(&offer.code);
         offer.version = current.map_or(0, |o| o.version);
-        if current != Some(&offer) {
+        if current.map(|sold| &**sold) != Some(&offer) {
             offer.version += 1;
+            let offer = Sold::new(offer);
             events.push(OfferPublished { offer }.into());
         }
     }

@@ -1,10 +1,15 @@
 //! What is sold: offers with their one-off, recurring and usage charges, and the price models behind them.
 //!
 //! An offer is published as a whole, under a version number; a subscription keeps the version it was sold
-//! (its [`Offer`] is copied into the subscription's events), so a new version never changes an old contract.
+//! (its [`Sold`] offer is in the subscription's events), so a new version never changes an old contract.
+//!
+//! Stored offers are text: a field may be added to a struct of this module, with a default that is not written, and no
+//! event gets a new version for it. A field is never renamed or taken away.
 
 mod book;
 mod check;
+mod old;
+mod sold;
 mod text;
 
 use crate::kernel::{Currency, Decimal, Span};
@@ -12,6 +17,8 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 pub use book::{Catalog, Command, Event, OfferClassified, OfferPublished};
+pub(crate) use old::OfferV1;
+pub use sold::Sold;
 pub use text::parse;
 
 /// What a customer subscribes to.
@@ -22,16 +29,16 @@ pub struct Offer {
     pub name: String,
     pub currency: Currency,
     /// Given by publishing, from 1; not part of the text format.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub version: u32,
     /// Recurring charges begin on the day after the trial (policy 12).
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub trial: Option<Span>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub one_off: Vec<OneOff>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub recurring: Vec<Recurring>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub usage: Vec<Usage>,
 }
 
@@ -43,7 +50,7 @@ pub struct OneOff {
     pub name: String,
     pub amount: Decimal,
     pub on: Moment,
-    #[serde(default = "standard")]
+    #[serde(default = "standard", skip_serializing_if = "is_standard")]
     pub tax_class: String,
 }
 
@@ -63,21 +70,21 @@ pub struct Recurring {
     /// Applied to the subscription's quantity; a flat price ignores it.
     pub price: Price,
     pub every: Span,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub timing: Timing,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub align: Align,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub anchor: Anchor,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub prorate: Prorate,
     /// Begins this long after the end of the trial.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub after: Option<Span>,
     /// Ends this long after it began.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub lasts: Option<Span>,
-    #[serde(default = "standard")]
+    #[serde(default = "standard", skip_serializing_if = "is_standard")]
     pub tax_class: String,
 }
 
@@ -134,26 +141,26 @@ pub struct Usage {
     /// Shown on the invoice.
     pub unit: String,
     /// Record quantity ÷ per = units (60 turns seconds into minutes).
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub per: Option<Decimal>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub aggregate: Aggregate,
     /// Units free in each period, before the price model sees the rest.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub allowance: Option<Decimal>,
     pub price: Price,
     pub every: Span,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub align: Align,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub pay: Pay,
     /// Attributes that must be equal.
-    #[serde(default, rename = "where")]
+    #[serde(default, rename = "where", skip_serializing_if = "is_default")]
     pub filter: BTreeMap<String, String>,
     /// Local-time windows, one of which must hold; empty means always.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub when: Vec<Window>,
-    #[serde(default = "standard")]
+    #[serde(default = "standard", skip_serializing_if = "is_standard")]
     pub tax_class: String,
 }
 
@@ -183,7 +190,7 @@ pub enum Pay {
 #[serde(deny_unknown_fields)]
 pub struct Window {
     /// mon … sun; empty means every day.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub days: Vec<String>,
     pub from: String,
     pub until: String,
@@ -218,7 +225,7 @@ impl Price {
 pub struct Package {
     pub size: Decimal,
     pub price: Decimal,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub free: Decimal,
 }
 
@@ -226,14 +233,14 @@ pub struct Package {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Tier {
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub up_to: Option<Decimal>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub unit: Decimal,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub flat: Decimal,
     /// Started blocks of this many units are priced at `unit` each.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub block: Option<Decimal>,
 }
 
@@ -242,25 +249,25 @@ pub struct Tier {
 #[serde(deny_unknown_fields)]
 pub struct Percentage {
     pub rate: Decimal,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub fixed: Decimal,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub free_events: Option<u64>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub free_amount: Option<Decimal>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub min: Option<Decimal>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub max: Option<Decimal>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RateTier {
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub up_to: Option<Decimal>,
     pub rate: Decimal,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub flat: Decimal,
 }
 
@@ -273,6 +280,15 @@ pub struct Dynamic {
 
 fn standard() -> String {
     "standard".to_string()
+}
+
+fn is_standard(class: &str) -> bool {
+    class == "standard"
+}
+
+/// What is as it is by default is not written, so that an offer's text does not change when a field is added.
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 impl Window {

@@ -2,7 +2,7 @@
 
 use super::account_terms;
 use super::catalog::MAIN;
-use crate::catalog::{Catalog, Offer, Price};
+use crate::catalog::{Catalog, Offer, Price, Sold};
 use crate::command::{ChangeSubscription, Effective, Outcome, StartSubscription};
 use crate::kernel::{Currency, Date, Decimal, Rejection, check_id};
 use crate::session::Session;
@@ -18,8 +18,11 @@ pub(super) fn start(
     let account = account_terms(session, &ask.account)?;
     super::dunning::not_held(session, account.payer(&ask.account))?;
     let mut offer = sold(session, &ask.offer, account.currency, &ask.overrides)?;
-    if !ask.trial {
-        offer.trial = None;
+    if !ask.trial && offer.trial.is_some() {
+        offer = Sold::new(Offer {
+            trial: None,
+            ..Offer::clone(&offer)
+        });
     }
     let from = ask.from.unwrap_or_else(|| session.today(&account.zone));
     let first_charged = offer.trial.map_or(from, |t| t.after(from));
@@ -147,7 +150,7 @@ fn sold(
     code: &str,
     currency: Currency,
     overrides: &BTreeMap<String, Decimal>,
-) -> Result<Offer, Rejection> {
+) -> Result<Sold, Rejection> {
     let offer = session
         .find::<Catalog>(MAIN)
         .and_then(|e| e.state.offer(code))
@@ -170,7 +173,11 @@ fn sold(
     overridden(offer, overrides)
 }
 
-fn overridden(mut offer: Offer, overrides: &BTreeMap<String, Decimal>) -> Result<Offer, Rejection> {
+fn overridden(sold: Sold, overrides: &BTreeMap<String, Decimal>) -> Result<Sold, Rejection> {
+    if overrides.is_empty() {
+        return Ok(sold);
+    }
+    let mut offer = Offer::clone(&sold);
     for (code, price) in overrides {
         if price.is_negative() {
             return Err(Rejection::new(
@@ -192,5 +199,5 @@ fn overridden(mut offer: Offer, overrides: &BTreeMap<String, Decimal>) -> Result
             _ => Price::Flat(*price),
         };
     }
-    Ok(offer)
+    Ok(Sold::new(offer))
 }

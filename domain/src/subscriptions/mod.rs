@@ -6,9 +6,10 @@
 //! - The end date is exclusive: terminated from 18 December bills up to and including the 17th (policy 9).
 
 mod decide;
+mod old;
 pub mod schedule;
 
-use crate::catalog::Offer;
+use crate::catalog::Sold;
 use crate::events;
 use crate::kernel::{Date, Days, Decimal, Id, calendar::LAST_DATE};
 use serde::{Deserialize, Serialize};
@@ -30,7 +31,7 @@ pub enum Unused {
 pub struct Term {
     pub from: Date,
     /// The offer as sold, price overrides applied.
-    pub offer: Offer,
+    pub offer: Sold,
     pub quantity: Decimal,
     /// Day of the month for `billing_day` charges.
     pub billing_day: u32,
@@ -194,8 +195,8 @@ pub struct Terminated {
 events! {
     /// What happens to a subscription.
     pub enum Event in "subscription" {
-        Started = "started" 1,
-        Changed = "changed" 1,
+        Started = "started" 2 from { 1: old::StartedV1 },
+        Changed = "changed" 2 from { 1: old::ChangedV1 },
         Paused = "paused" 1,
         Resumed = "resumed" 1,
         Terminated = "terminated" 1,

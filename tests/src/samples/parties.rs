@@ -68,7 +68,12 @@ pub(super) fn events() -> Vec<Event> {
             }
             .into(),
         ),
-        Event::Catalog(catalog::OfferPublished { offer: offer() }.into()),
+        Event::Catalog(
+            catalog::OfferPublished {
+                offer: offer().into(),
+            }
+            .into(),
+        ),
         Event::Catalog(
             catalog::OfferClassified {
                 offer: offer().code,

@@ -63,7 +63,7 @@ pub(super) fn events() -> Vec<Event> {
 fn term(from: &str, unused: Unused) -> Term {
     Term {
         from: date(from),
-        offer: parties::offer(),
+        offer: parties::offer().into(),
         quantity: decimal("3"),
         billing_day: 31,
         unused,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use indelible_domain::catalog::{Offer, Sold};
 use indelible_domain::kernel::calendar::LAST_DATE;
 use indelible_domain::kernel::{Currency, Date, Decider, Exact, Id};
 use indelible_domain::subscriptions::schedule::{self, Running};
@@ -29,7 +30,7 @@ struct Counted {
 
 impl Projection for Mrr {
     const NAME: &'static str = "subscriptions/mrr";
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
     const KINDS: &'static [&'static str] = &["subscription"];
 
     fn fold(rows: &mut Rows<'_>, recorded: &Recorded<Event>) -> Result<(), ViewError> {
@@ -75,8 +76,11 @@ fn currency(sub: &Subscription) -> Currency {
 /// The fact without what recurring revenue does not need, to keep rows small.
 fn recurring_only(fact: &subscriptions::Event) -> subscriptions::Event {
     let strip = |term: &mut Term| {
-        term.offer.one_off.clear();
-        term.offer.usage.clear();
+        term.offer = Sold::new(Offer {
+            one_off: vec![],
+            usage: vec![],
+            ..Offer::clone(&term.offer)
+        });
     };
     let mut fact = fact.clone();
     match &mut fact {
