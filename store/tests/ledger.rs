@@ -61,13 +61,7 @@ fn offer() -> Offer {
         name: "Fee".into(),
         price: Price::Flat("10".parse().expect("a decimal")),
         every: "1 month".parse().expect("a span"),
-        timing: Default::default(),
-        align: Default::default(),
-        anchor: Default::default(),
-        prorate: Default::default(),
-        after: None,
-        lasts: None,
-        tax_class: "standard".into(),
+        ..Recurring::default()
     };
     Offer {
         code: "basic".into(),

@@ -8,6 +8,7 @@
 
 mod book;
 mod check;
+mod defaults;
 mod old;
 mod sold;
 mod text;
@@ -54,9 +55,10 @@ pub struct OneOff {
     pub tax_class: String,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Moment {
+    #[default]
     Activation,
     Termination,
 }

@@ -49,12 +49,7 @@ fn offer(code: &str, price: &str, timing: Timing) -> Offer {
         price: Price::Flat(price.parse().expect("price")),
         every: Span::months(1),
         timing,
-        align: Default::default(),
-        anchor: Default::default(),
-        prorate: Default::default(),
-        after: None,
-        lasts: None,
-        tax_class: "standard".into(),
+        ..Recurring::default()
     };
     Offer {
         code: code.into(),

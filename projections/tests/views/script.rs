@@ -197,16 +197,10 @@ impl Business {
             name: "Calls".into(),
             metric: "calls".into(),
             unit: "min".into(),
-            per: None,
-            aggregate: Default::default(),
-            allowance: None,
             price: Price::PerUnit(decimal("0.50")),
             every: "1 month".parse().expect("a span"),
-            align: Default::default(),
             pay: Pay::Wallet,
-            filter: Default::default(),
-            when: vec![],
-            tax_class: "standard".into(),
+            ..Usage::default()
         }];
         let offers = vec![prepaid];
         self.on("2026-06-01", Command::ApplyCatalog { offers });
@@ -364,13 +358,7 @@ fn offer(code: &str, price: Price, every: &str) -> Offer {
         name: "Fee".into(),
         price,
         every: every.parse().expect("a span"),
-        timing: Default::default(),
-        align: Default::default(),
-        anchor: Default::default(),
-        prorate: Default::default(),
-        after: None,
-        lasts: None,
-        tax_class: "standard".into(),
+        ..Recurring::default()
     };
     Offer {
         code: code.into(),

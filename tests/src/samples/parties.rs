@@ -166,9 +166,7 @@ pub(super) fn offer() -> Offer {
                 align: Align::BillingDay,
                 anchor: Anchor::Subscription,
                 prorate: Prorate::Day,
-                after: None,
-                lasts: None,
-                tax_class: "standard".to_string(),
+                ..Recurring::default()
             },
             Recurring {
                 code: "seats".to_string(),
@@ -269,6 +267,6 @@ fn usage(i: usize, price: Price) -> Usage {
             from: "07:00".to_string(),
             until: "23:00".to_string(),
         }],
-        tax_class: "standard".to_string(),
+        ..Usage::default()
     }
 }

@@ -1,0 +1,61 @@
+//! What a charge has when its catalog says nothing of it.
+
+use super::{OneOff, Price, Recurring, Usage, standard};
+use crate::kernel::Decimal;
+
+impl Default for Price {
+    fn default() -> Price {
+        Price::Flat(Decimal::ZERO)
+    }
+}
+
+impl Default for OneOff {
+    fn default() -> OneOff {
+        OneOff {
+            code: Default::default(),
+            name: Default::default(),
+            amount: Default::default(),
+            on: Default::default(),
+            tax_class: standard(),
+        }
+    }
+}
+
+impl Default for Recurring {
+    fn default() -> Recurring {
+        Recurring {
+            code: Default::default(),
+            name: Default::default(),
+            price: Default::default(),
+            every: Default::default(),
+            timing: Default::default(),
+            align: Default::default(),
+            anchor: Default::default(),
+            prorate: Default::default(),
+            after: Default::default(),
+            lasts: Default::default(),
+            tax_class: standard(),
+        }
+    }
+}
+
+impl Default for Usage {
+    fn default() -> Usage {
+        Usage {
+            code: Default::default(),
+            name: Default::default(),
+            metric: Default::default(),
+            unit: Default::default(),
+            per: Default::default(),
+            aggregate: Default::default(),
+            allowance: Default::default(),
+            price: Default::default(),
+            every: Default::default(),
+            align: Default::default(),
+            pay: Default::default(),
+            filter: Default::default(),
+            when: Default::default(),
+            tax_class: standard(),
+        }
+    }
+}
