@@ -13,6 +13,7 @@ pub mod collections;
 pub mod command;
 pub mod dunning;
 pub mod entities;
+pub mod expressions;
 pub mod index;
 pub mod invoices;
 pub mod journal;

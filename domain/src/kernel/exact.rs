@@ -92,10 +92,11 @@ impl Exact {
 
     pub fn plus(self, other: Exact) -> Result<Exact, Rejection> {
         if self.den == other.den {
-            return Exact::ratio(
-                self.num.checked_add(other.num).ok_or_else(too_large)?,
-                self.den,
-            );
+            let num = self.num.checked_add(other.num).ok_or_else(too_large)?;
+            return match self.den {
+                1 => Ok(Exact { num, den: 1 }),
+                den => Exact::ratio(num, den),
+            };
         }
         let g = i128::try_from(gcd(self.den.unsigned_abs(), other.den.unsigned_abs()))
             .map_err(|_| too_large())?;
@@ -121,12 +122,17 @@ impl Exact {
     }
 
     pub fn times(self, other: Exact) -> Result<Exact, Rejection> {
+        if self.den == 1 && other.den == 1 {
+            let num = self.num.checked_mul(other.num).ok_or_else(too_large)?;
+            return Ok(Exact { num, den: 1 });
+        }
         // Cross-reduce first: keeps the intermediate products small.
         let a = Exact::ratio(self.num, other.den)?;
         let b = Exact::ratio(other.num, self.den)?;
         let num = a.num.checked_mul(b.num).ok_or_else(too_large)?;
         let den = a.den.checked_mul(b.den).ok_or_else(too_large)?;
-        Exact::ratio(num, den)
+        // Nothing is left to reduce: each numerator has been reduced against both denominators.
+        Ok(Exact { num, den })
     }
 
     /// This amount × `part` ÷ `whole`: the share of a whole by days or units.
@@ -224,6 +230,16 @@ impl PartialOrd for Exact {
 
 impl Ord for Exact {
     fn cmp(&self, other: &Self) -> Ordering {
+        if self.den == other.den {
+            return self.num.cmp(&other.num);
+        }
+        let crossed = self
+            .num
+            .checked_mul(other.den)
+            .zip(other.num.checked_mul(self.den));
+        if let Some((left, right)) = crossed {
+            return left.cmp(&right);
+        }
         // Compares whole parts first, then the remainders as continued fractions: no overflow.
         let (mut a, mut b) = ((self.num, self.den), (other.num, other.den));
         loop {
