@@ -6,6 +6,8 @@ mod agenda;
 mod any_cash;
 #[path = "specs/any_collecting.rs"]
 mod any_collecting;
+#[path = "specs/any_expression.rs"]
+mod any_expression;
 #[path = "specs/bank.rs"]
 mod bank;
 #[path = "specs/bank_files.rs"]
@@ -26,6 +28,8 @@ mod dunning;
 mod dunning_acts;
 #[path = "specs/dunning_histories.rs"]
 mod dunning_histories;
+#[path = "specs/expressions.rs"]
+mod expressions;
 #[path = "specs/forgetting.rs"]
 mod forgetting;
 #[path = "specs/ingest.rs"]

@@ -56,11 +56,11 @@ impl Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (expression, column) = (&self.expression, self.column);
+        let expression = Value::text(&self.expression);
         write!(
             f,
-            "expression {expression:?}, column {column}: {}",
-            self.message
+            "expression {expression}, column {}: {}",
+            self.column, self.message
         )
     }
 }

@@ -141,6 +141,7 @@ pub(super) fn call<'a>(
     arguments: &mut [Value<'a>],
     column: usize,
 ) -> Result<Value<'a>, Stop> {
+    let count = arguments.len();
     let mut given = arguments.iter_mut().map(std::mem::take);
     let mut next = || given.next().unwrap_or_default();
     Ok(match function {
@@ -186,9 +187,9 @@ pub(super) fn call<'a>(
         Function::Substring => {
             let whole = text(next(), column)?;
             let from = position(next(), 1, column)?;
-            let count = match next() {
-                Value::Null => usize::MAX,
-                count => position(count, 0, column)?,
+            let count = match count {
+                2 => usize::MAX,
+                _ => position(next(), 0, column)?,
             };
             substring(whole, from, count)
         }

@@ -103,9 +103,9 @@ fn while_holds(text: &str, is: impl Fn(char) -> bool) -> usize {
 fn number(rest: &str, column: usize) -> Result<(Token, usize), Problem> {
     let used = while_holds(rest, |c| c.is_ascii_alphanumeric() || c == '.' || c == '_');
     let written = rest.get(..used).unwrap_or_default();
-    let (whole, part) = written.split_once('.').unwrap_or((written, "0"));
     let digits = |t: &str| !t.is_empty() && t.bytes().all(|b| b.is_ascii_digit());
-    let formed = digits(whole) && digits(part) && whole.len() + part.len() <= NUMBER_DIGITS_MAX;
+    let formed = written.split('.').all(digits)
+        && written.bytes().filter(u8::is_ascii_digit).count() <= NUMBER_DIGITS_MAX;
     match written.parse() {
         Ok(value) if formed => Ok((Token::Number(value), used)),
         _ => Err(Problem::at(

@@ -152,4 +152,4 @@ impl fmt::Display for Value<'_> {
 }
 
 /// Characters of a text that a message shows.
-const SHOWN_MAX: usize = 60;
+const SHOWN_MAX: usize = 200;
