@@ -5,20 +5,16 @@ use crate::mediation::{Held, Listed};
 use crate::reservations::Reserved;
 use crate::world::Event;
 use crate::{
-    accounts, cash, collections, invoices, mediation, payments, receivables, subscriptions, usage,
-    wallets,
+    accounts, cash, collections, invoices, mediation, payments, receivables, subscriptions, wallets,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 mod intents;
 mod outbox;
-mod seen;
 
 pub use intents::Intents;
 pub use outbox::Outbox;
-pub use seen::{Seen, SeenKeys};
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Index {
@@ -38,8 +34,6 @@ pub struct Index {
     pub paid_from: BTreeMap<String, BTreeSet<Id>>,
     pub wallets_of: BTreeMap<Id, BTreeSet<Id>>,
     pub bank: crate::bank::BankIndex,
-    /// Every accepted usage record by its key: the memory across files, channels and restarts.
-    pub seen: SeenKeys,
     /// Batches with records that wait for an access; may name batches whose records wait no longer.
     pub waiting: BTreeMap<String, BTreeSet<Id>>,
     /// Messages to be sent, and those that could not be.
@@ -112,12 +106,6 @@ impl Index {
                     .or_default()
                     .insert(id.to_string());
             }
-            Event::Usage(usage::Event::Rated(e)) => self.rated(id, &e.batch, e.records.iter()),
-            Event::Usage(usage::Event::Corrected(e)) => self.rated(
-                id,
-                &e.batch,
-                e.corrections.iter().filter_map(|c| c.now.as_ref()),
-            ),
             Event::Reservation(e) => self.reserved.apply(id, e),
             Event::Batch(mediation::Event::Received(e)) => self.listed(id, &e.listed),
             Event::Batch(mediation::Event::Continued(e)) => self.listed(id, &e.listed),
@@ -152,38 +140,8 @@ impl Index {
         });
     }
 
-    fn rated<'a>(
-        &mut self,
-        meter: &str,
-        batch: &str,
-        records: impl Iterator<Item = &'a usage::RatedRecord>,
-    ) {
-        let (batch, meter): (Arc<str>, Arc<str>) = (batch.into(), meter.into());
-        self.seen.extend(records.map(|r| {
-            let seen = Seen {
-                content: r.content,
-                batch: batch.clone(),
-                meter: Some(meter.clone()),
-            };
-            (r.key, seen)
-        }));
-    }
-
-    /// Records that wait or were rejected. A correction that could not be rated leaves what it would replace.
+    /// Records that wait.
     fn listed(&mut self, batch: &str, listed: &Listed) {
-        let name: Arc<str> = batch.into();
-        let pending = listed.pending.iter().map(|h| &h.record);
-        let mut new = BTreeMap::new();
-        for record in pending.chain(listed.rejected.iter().map(|r| &r.record)) {
-            if !self.seen.contains(&record.key) {
-                new.entry(record.key).or_insert_with(|| Seen {
-                    content: record.content,
-                    batch: name.clone(),
-                    meter: None,
-                });
-            }
-        }
-        self.seen.extend(new.into_iter());
         for Held { record, .. } in &listed.pending {
             self.waiting
                 .entry(record.access.clone())

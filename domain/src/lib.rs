@@ -23,6 +23,7 @@ pub mod mediation;
 pub mod messages;
 pub mod methods;
 pub mod operations;
+pub mod past;
 pub mod payments;
 pub mod processes;
 pub mod rating;

@@ -4,6 +4,7 @@
 //! (docs/decisions/0003-one-command-one-commit.md). A dry run is a session that is dropped.
 
 use crate::kernel::{Date, Id, Instant, Rejection, Zone};
+use crate::past::{Past, Unknown};
 use crate::world::{Entry, Event, Noun, Tables, Tenant};
 use std::sync::Arc;
 
@@ -18,20 +19,34 @@ pub struct Staged {
 
 pub struct Session<'w> {
     base: &'w Tenant,
+    past: &'w dyn Past,
     over: Tables,
     events: Vec<Staged>,
     now: Instant,
 }
 
 impl<'w> Session<'w> {
-    /// `now` comes in with the command; nothing below reads a clock.
+    /// `now` comes in with the command; nothing below reads a clock. What usage left behind is refused as unknown unless the
+    /// session is given it ([`Session::with`]).
     pub fn new(base: &'w Tenant, now: Instant) -> Self {
         Session {
             base,
+            past: &Unknown,
             over: Tables::default(),
             events: Vec::new(),
             now,
         }
+    }
+
+    /// The same session with the log behind the state.
+    #[must_use]
+    pub fn with(self, past: &'w dyn Past) -> Self {
+        Session { past, ..self }
+    }
+
+    /// What the log knows of usage, up to before this command.
+    pub fn past(&self) -> &'w dyn Past {
+        self.past
     }
 
     pub fn now(&self) -> Instant {

@@ -8,6 +8,7 @@
 
 mod answer;
 mod history;
+mod past;
 mod runs;
 mod snapshot;
 mod timers;
@@ -22,11 +23,13 @@ use indelible_domain::{Event, Outcome, Rejection, Session, Staged, World, operat
 
 pub use answer::{DryRun, Receipt, Refused, Request};
 pub use history::StateCheck;
+pub use past::TenantPast;
 pub use runs::{BillRunRequest, RunReport};
 pub use snapshot::{Pace, SnapshotNews, Snapshots};
 pub use timers::Tick;
 
-use crate::{CommandRecord, Commit, EventStore, StoreError, Ticket, codec};
+use crate::seen::Seen;
+use crate::{CommandRecord, Commit, EventRef, EventStore, StoreError, Ticket, codec};
 use answer::Flight;
 use snapshot::Keeper;
 
@@ -49,6 +52,8 @@ struct Live {
 /// Runs commands over one log, for all tenants.
 pub struct Ledger {
     store: Arc<dyn EventStore>,
+    /// Keys of usage records up to the live state.
+    seen: Arc<Seen>,
     live: Arc<RwLock<Live>>,
     stopped: Arc<OnceLock<String>>,
     /// Takes snapshots, where the ledger has any; dropped with it, so that no thread outlives it.
@@ -77,15 +82,27 @@ impl Ledger {
     ///
     /// Errors: CORRUPT when an event cannot be read, IO.
     pub fn open(store: Arc<dyn EventStore>) -> Result<Ledger, StoreError> {
-        let mut live = Live::default();
-        let (world, position) = (&mut live.world, &mut live.position);
-        replay(store.as_ref(), world, position, u64::MAX)?;
-        Ok(Ledger::over(store, live))
+        Ledger::catch_up(store, Live::default())
     }
 
-    fn over(store: Arc<dyn EventStore>, live: Live) -> Ledger {
+    /// The ledger over a state, with everything that follows it in the log.
+    fn catch_up(store: Arc<dyn EventStore>, mut live: Live) -> Result<Ledger, StoreError> {
+        let seen = Seen::default();
+        let (world, position) = (&mut live.world, &mut live.position);
+        replay_each(store.as_ref(), 0, u64::MAX, &mut |stored, event| {
+            seen.learn(stored.tenant, stored.id, stored.position, &event);
+            if stored.position > *position {
+                world.fold(stored.tenant, stored.id, stored.version, &event);
+                *position = stored.position;
+            }
+        })?;
+        Ok(Ledger::over(store, seen, live))
+    }
+
+    fn over(store: Arc<dyn EventStore>, seen: Seen, live: Live) -> Ledger {
         Ledger {
             store,
+            seen: Arc::new(seen),
             live: Arc::new(RwLock::new(live)),
             stopped: Arc::default(),
             _keeper: None,
@@ -103,8 +120,9 @@ impl Ledger {
         self.alive()?;
         let (decided, rests_on) = {
             let live = self.reading();
+            let past = self.past_upto(&request.tenant, live.position);
             let session = Session::new(live.world.tenant(&request.tenant), request.now);
-            let decided = decide(session, request);
+            let decided = decide(session, &past, request);
             (
                 decided.map(|(outcome, _, events)| DryRun { outcome, events }),
                 live.position,
@@ -157,6 +175,7 @@ impl Ledger {
         let (tenant, input_hash, now) = (request.tenant.clone(), request.input_hash, request.now);
         let (actor, correlation) = (request.actor.clone(), request.correlation.clone());
         let causation = request.causation;
+        let past = self.past_upto(&tenant, live.position);
         let session = Session::new(live.world.tenant(&tenant), now);
         let settled = |answer, rests_on| {
             Ok(Begun::Settled {
@@ -164,7 +183,7 @@ impl Ledger {
                 rests_on,
             })
         };
-        let (outcome, tables, staged) = match decide(session, request) {
+        let (outcome, tables, staged) = match decide(session, &past, request) {
             Ok(decided) => decided,
             Err(refused) => return settled(Err(refused), live.position),
         };
@@ -200,6 +219,7 @@ impl Ledger {
                 self.stop(e);
             }
         })?;
+        self.see(&tenant, live.position, &staged);
         live.world.absorb(&tenant, tables, &staged);
         live.position = receipt.position;
         let flight = key.map(|key| {
@@ -338,13 +358,22 @@ impl fmt::Debug for Ledger {
 type Decided = (Outcome, world::Tables, Vec<Staged>);
 
 /// Runs the rules. A broken invariant panics in there; then nothing of the command stays, and nothing wrong is posted.
-fn decide(mut session: Session<'_>, request: Request) -> Result<Decided, Refused> {
+fn decide<'w>(
+    session: Session<'w>,
+    past: &'w TenantPast,
+    request: Request,
+) -> Result<Decided, Refused> {
+    let mut session = session.with(past);
     let command = request.command;
     let decided = catch_unwind(AssertUnwindSafe(move || {
         let outcome = operations::execute(&mut session, command)?;
         let (tables, staged) = session.finish();
         Ok::<Decided, Rejection>((outcome, tables, staged))
     }));
+    // What was decided without an answer of the log is not decided.
+    if let Some(failure) = past.failure() {
+        return Err(failure.into());
+    }
     match decided {
         Ok(Ok(decided)) => Ok(decided),
         Ok(Err(rejection)) => Err(Refused::Rejection(rejection)),
@@ -361,11 +390,23 @@ pub(crate) fn replay(
     position: &mut u64,
     until: u64,
 ) -> Result<(), StoreError> {
-    store.replay(*position, until, &mut |stored| {
-        let event = Event::decode(stored.event_type, stored.schema, stored.payload)
-            .map_err(|e| StoreError::corrupt(stored.position, e.to_string()))?;
+    replay_each(store, *position, until, &mut |stored, event| {
         world.fold(stored.tenant, stored.id, stored.version, &event);
         *position = stored.position;
+    })
+}
+
+/// Hands out the facts after a position, up to another one or the head.
+pub(crate) fn replay_each(
+    store: &dyn EventStore,
+    after: u64,
+    until: u64,
+    each: &mut dyn FnMut(&EventRef<'_>, Event),
+) -> Result<(), StoreError> {
+    store.replay(after, until, &mut |stored| {
+        let event = Event::decode(stored.event_type, stored.schema, stored.payload)
+            .map_err(|e| StoreError::corrupt(stored.position, e.to_string()))?;
+        each(stored, event);
         Ok(true)
     })
 }

@@ -23,6 +23,7 @@ mod log;
 mod memory;
 pub mod proof;
 mod queue;
+mod seen;
 pub mod segments;
 pub mod snapshots;
 mod stall;
@@ -43,7 +44,7 @@ pub use index::{INDEX_BYTES_PER_MILLION_KEYS, INDEX_TAIL_BYTES, IndexLimits};
 pub use keyring::{Keyring, KeyringError, Sealed};
 pub use ledger::{
     BillRunRequest, DryRun, Ledger, Pace, Receipt, Refused, Request, RunReport, SnapshotNews,
-    Snapshots, StateCheck,
+    Snapshots, StateCheck, TenantPast,
 };
 pub use log::{Log, SyncHook};
 pub use memory::MemoryStore;

@@ -13,7 +13,7 @@ use indelible_domain::kernel::{self, Decider, Personal, Purpose};
 use indelible_domain::world::{Entry, Event, Noun, Tenant, World};
 use indelible_domain::{catalog, taxes};
 use indelible_projections::{Snapshot, ViewError};
-use indelible_store::{Sealed, StoreError};
+use indelible_store::{Sealed, StoreError, TenantPast};
 use serde::de::DeserializeOwned;
 
 use super::errors;
@@ -90,6 +90,11 @@ impl Books {
     /// it must be short, because commands wait for it.
     pub fn live<T>(&self, read: impl FnOnce(&Tenant) -> T) -> T {
         waiting(|| self.office.ledger.read(self.tenant(), read))
+    }
+
+    /// What the log knows of the tenant's usage, for a session of ours.
+    pub fn past(&self) -> TenantPast {
+        waiting(|| self.office.ledger.past(self.tenant()))
     }
 
     /// A thing as it is now; none if it has no facts.

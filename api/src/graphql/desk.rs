@@ -12,11 +12,12 @@ use indelible_domain::command::{Command, Outcome, UsageCounts as DomainCounts};
 use indelible_domain::invoices::Invoice;
 use indelible_domain::kernel::{Date, Instant, Rejection};
 use indelible_domain::operations;
+use indelible_domain::past::Memory;
 use indelible_domain::runs::BillRun;
 use indelible_domain::session::{Session, Staged};
 use indelible_domain::world::{Entry, Noun, Tenant};
 
-use indelible_store::{BillRunRequest, Refused, Request};
+use indelible_store::{BillRunRequest, Refused, Request, TenantPast};
 
 use super::books::Books;
 use super::log::Fact;
@@ -367,6 +368,9 @@ pub async fn try_run(ctx: &Context<'_>, scope: Scope, ask: RunAsk) -> Result<Tri
 /// Commands decided one after the other on a copy of the tenant.
 struct Attempt {
     tenant: Tenant,
+    /// What usage left behind, and what was tried since.
+    past: TenantPast,
+    tried: Memory,
     now: Instant,
     outcome: Outcome,
     staged: Vec<Staged>,
@@ -374,10 +378,16 @@ struct Attempt {
 
 impl Attempt {
     fn decide(&mut self, command: Command) -> std::result::Result<(), Rejection> {
-        let mut session = Session::new(&self.tenant, self.now);
-        let outcome = operations::execute(&mut session, command)?;
+        let past = self.tried.over(&self.past);
+        let mut session = Session::new(&self.tenant, self.now).with(&past);
+        let outcome = operations::execute(&mut session, command);
+        if let Some(failure) = self.past.failure() {
+            return Err(Rejection::new(failure.code(), failure.to_string()));
+        }
+        let outcome = outcome?;
         let (tables, staged) = session.finish();
         self.tenant.absorb(tables, &staged);
+        self.tried.absorb(&staged);
         self.staged.extend(staged);
         self.outcome.usage = outcome.usage.or(self.outcome.usage);
         for touched in outcome.touched {
@@ -400,6 +410,8 @@ async fn attempt_with(
     let tenant = books.live(Clone::clone);
     let mut attempt = Attempt {
         tenant,
+        past: books.past(),
+        tried: Memory::beyond(),
         now: books.now(),
         outcome: Outcome::default(),
         staged: Vec::new(),

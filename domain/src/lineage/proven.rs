@@ -4,7 +4,7 @@ use super::{finalised, meter, owner};
 use crate::charges::{Event as ChargeEvent, Item, What};
 use crate::invoices::{Document, Event as InvoiceEvent, Finalised, Invoice, Kind, Line};
 use crate::kernel::{Date, Decider, Exact, Id, Money, Recorded};
-use crate::usage::Metered;
+use crate::usage::{self, Metered};
 use crate::world::{Event, Noun};
 use std::collections::BTreeMap;
 
@@ -318,7 +318,7 @@ fn usage_under(
     };
     let own: Vec<_> = stream(facts, Metered::KIND, &id).collect();
     whole(&own, "meter", &id)?;
-    let mut metered = Metered::default();
+    let (mut metered, mut known) = (Metered::default(), usage::Records::default());
     for fact in &own {
         if fact.position >= at {
             return Err(format!(
@@ -333,10 +333,11 @@ fn usage_under(
             ));
         };
         Metered::evolve(&mut metered, event);
+        known.apply(event);
     }
-    let records = metered.kept().count() as u64;
+    let records = known.iter().count() as u64;
     let mut amount = Exact::ZERO;
-    for kept in metered.kept() {
+    for kept in known.iter() {
         amount = amount.plus(kept.amount).map_err(|r| r.message)?;
     }
     let meter = &metered.meter;

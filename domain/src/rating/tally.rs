@@ -83,16 +83,15 @@ impl<'a> Tally<'a> {
     }
 
     /// Replaces what an earlier record brought by what its correction brings, or takes it away; the answer is the
-    /// difference this makes. `others` are all records of the meter after the replacement, in their order.
+    /// difference this makes. `others` are all records of the meter after the replacement, in their order, and are looked at only if it tallies
+    /// [`by order`](Tally::by_order).
     pub fn replace(
         &mut self,
         was: Use,
         now: Option<Use>,
         others: impl Iterator<Item = Use>,
     ) -> Result<Exact, Rejection> {
-        let by_order = matches!(self.charge.price, Price::Percentage(_))
-            || self.charge.aggregate == Aggregate::Max;
-        let next = if by_order {
+        let next = if self.by_order() {
             let mut again = Tally {
                 meter: Meter {
                     period: self.meter.period,
@@ -117,6 +116,11 @@ impl<'a> Tally<'a> {
             .minus(self.meter.amount.plus(self.meter.burnt)?)?;
         self.meter = next;
         Ok(difference)
+    }
+
+    /// Whether a correction tallies all records anew, in their order: the sums do not say what the records cost.
+    pub fn by_order(&self) -> bool {
+        matches!(self.charge.price, Price::Percentage(_)) || self.charge.aggregate == Aggregate::Max
     }
 
     /// For models that depend on the sums alone.

@@ -1,14 +1,14 @@
-//! What a meter remembers of its records: only what a later correction needs.
+//! What a meter remembers of its records: totals, and what wallets paid. The records themselves are in the log.
 
 use super::{Event, Meter, Part, Payer, RatedRecord};
 use crate::kernel::{Decimal, Exact};
 use crate::mediation::Key;
 use crate::rating::tally::Use;
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
+use std::collections::HashMap;
 
 /// A rated record, reduced to what replacing it needs.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Kept {
     pub key: Key,
     pub units: Exact,
@@ -34,42 +34,70 @@ impl Kept {
     }
 }
 
+impl Event {
+    /// The record under a key, as it stands after this fact.
+    pub fn record(&self, key: &Key) -> Option<&RatedRecord> {
+        match self {
+            Event::Rated(e) => e.records.iter().rev().find(|r| r.key == *key),
+            Event::Corrected(e) => {
+                let last = e.corrections.iter().rev().find(|c| c.key == *key)?;
+                last.now.as_ref()
+            }
+        }
+    }
+}
+
+/// The records of a meter as they stand, folded from its facts.
+#[derive(Clone, Debug, Default)]
+pub struct Records {
+    /// In the order they were rated; one that has left leaves its place empty.
+    kept: Vec<Option<Kept>>,
+    places: HashMap<Key, usize>,
+}
+
+impl Records {
+    pub fn of<'e>(events: impl IntoIterator<Item = &'e Event>) -> Records {
+        let mut records = Records::default();
+        events.into_iter().for_each(|event| records.apply(event));
+        records
+    }
+
+    /// The records in the order they were rated.
+    pub fn iter(&self) -> impl Iterator<Item = &Kept> {
+        self.kept.iter().flatten()
+    }
+
+    pub fn apply(&mut self, event: &Event) {
+        match event {
+            Event::Rated(e) => e.records.iter().for_each(|record| {
+                self.places.insert(record.key, self.kept.len());
+                self.kept.push(Some(Kept::of(record)));
+            }),
+            Event::Corrected(e) => e.corrections.iter().for_each(|c| {
+                let place = self.places.get(&c.key).copied();
+                if let Some(kept) = place.and_then(|place| self.kept.get_mut(place)) {
+                    *kept = c.now.as_ref().map(Kept::of);
+                }
+            }),
+        }
+    }
+}
+
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Metered {
     pub meter: Meter,
-    /// One chunk per event, shared between versions of this state: rating the next batch copies no records.
-    chunks: Vec<Arc<Vec<Kept>>>,
     /// What wallets paid here, oldest first; a correction gives back from the end.
     pub paid: Vec<Part>,
 }
 
 impl Metered {
-    /// The records in the order they were rated.
-    pub fn kept(&self) -> impl Iterator<Item = &Kept> {
-        self.chunks.iter().flat_map(|c| c.iter())
-    }
-
     pub(super) fn apply(&mut self, event: &Event) {
         match event {
             Event::Rated(e) => {
-                self.chunks
-                    .push(Arc::new(e.records.iter().map(Kept::of).collect()));
                 e.records.iter().for_each(|r| self.pay(&r.payer));
                 self.meter = e.meter.clone();
             }
             Event::Corrected(e) => {
-                let by_key: std::collections::HashMap<Key, &super::Correction> =
-                    e.corrections.iter().map(|c| (c.key, c)).collect();
-                for chunk in &mut self.chunks {
-                    if !chunk.iter().any(|k| by_key.contains_key(&k.key)) {
-                        continue;
-                    }
-                    let edit = |k: &Kept| match by_key.get(&k.key) {
-                        Some(c) => c.now.as_ref().map(Kept::of),
-                        None => Some(k.clone()),
-                    };
-                    *chunk = Arc::new(chunk.iter().filter_map(edit).collect());
-                }
                 for c in &e.corrections {
                     c.now.iter().for_each(|r| self.pay(&r.payer));
                     c.returned.iter().for_each(|p| book(&mut self.paid, p));

@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 
 pub use decide::Command;
 pub(crate) use decide::chunks;
-pub use kept::{Kept, Metered, book};
+pub use kept::{Kept, Metered, Records, book};
 
 /// Running totals of one usage charge in one period.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

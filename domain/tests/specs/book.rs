@@ -5,12 +5,15 @@ use indelible_domain::command::{FailureKind, RecordPayment};
 use indelible_domain::entities::EntityTerms;
 use indelible_domain::kernel::calendar::{add_days, parse_date};
 use indelible_domain::kernel::{Date, Instant, Money, Rejection, Zone};
+use indelible_domain::past::Memory;
 use indelible_domain::receivables::Receivables;
 use indelible_domain::world::Tenant;
 use indelible_domain::{Command, Event, Outcome, Session, World, operations};
 
 pub struct Book {
     pub world: World,
+    /// What usage left behind.
+    pub past: Memory,
     pub today: Date,
     /// Everything that happened, in order: (stream id, event).
     pub log: Vec<(String, Event)>,
@@ -30,6 +33,7 @@ impl Book {
     pub fn new() -> Book {
         let mut book = Book {
             world: World::default(),
+            past: Memory::default(),
             today: d("2012-05-01"),
             log: vec![],
             made: 0,
@@ -67,6 +71,7 @@ impl Book {
     pub fn over(&self, world: World) -> Book {
         Book {
             world,
+            past: self.past.clone(),
             today: self.today,
             log: self.log.clone(),
             made: self.made,
@@ -93,10 +98,11 @@ impl Book {
 
     /// Runs one command; a refusal leaves no trace.
     pub fn ask(&mut self, command: Command) -> Result<Outcome, Rejection> {
-        let mut session = Session::new(self.world.tenant("t"), self.now());
+        let mut session = Session::new(self.world.tenant("t"), self.now()).with(&self.past);
         let outcome = operations::execute(&mut session, command)?;
         let (tables, events) = session.finish();
         self.world.absorb("t", tables, &events);
+        self.past.absorb(&events);
         self.log.extend(events.into_iter().map(|s| (s.id, s.event)));
         assert_eq!(
             indelible_domain::audit::audit(self.tenant()),

@@ -3,7 +3,8 @@
 use crate::ingest::*;
 use indelible_domain::Event;
 use indelible_domain::mediation::UsageRecord;
-use indelible_domain::usage::Event as UsageEvent;
+use indelible_domain::past::Past;
+use indelible_domain::usage::{self, Event as UsageEvent};
 
 #[test]
 fn a_correction_supersedes_the_earlier_record_and_moves_the_meter_by_the_exact_difference() {
@@ -77,9 +78,9 @@ fn a_correction_within_its_batch_leaves_one_record() {
         metered(&book, "line-1/voice/2012-05-01"),
         "1 records, 25, 1.25"
     );
-    let kept: Vec<_> = book.tenant().tables.usage["line-1/voice/2012-05-01"]
-        .state
-        .kept()
+    let facts = book.past.meter("line-1/voice/2012-05-01").expect("a meter");
+    let kept: Vec<_> = usage::Records::of(&facts)
+        .iter()
         .map(|k| k.amount.to_string())
         .collect();
     assert_eq!(kept, ["1.25"]);

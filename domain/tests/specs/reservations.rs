@@ -117,10 +117,11 @@ fn request(session: &str, number: u32, kind: Kind, asks: &[&str]) -> Request {
 
 impl Net {
     fn command(&mut self, command: Command) -> Result<Outcome, Rejection> {
-        let mut session = Session::new(self.book.world.tenant("t"), self.now);
+        let mut session = Session::new(self.book.world.tenant("t"), self.now).with(&self.book.past);
         let outcome = operations::execute(&mut session, command)?;
         let (tables, events) = session.finish();
         self.book.world.absorb("t", tables, &events);
+        self.book.past.absorb(&events);
         let said = events.into_iter().map(|s| (s.id, s.event));
         self.book.log.extend(said);
         let broken = indelible_domain::audit::audit(self.book.tenant());

@@ -10,7 +10,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::{LOOK_AGAIN, Ledger, Live, replay};
+use super::{LOOK_AGAIN, Ledger, Live};
 use crate::disk::{RESERVE_BYTES, SpaceProbe, free_bytes};
 use crate::event_store::MAX_PAYLOAD_BYTES;
 use crate::snapshots::{Moment, Shelf};
@@ -180,13 +180,11 @@ impl Ledger {
             (live.world, live.position) = (loaded.world, position);
         }
         let begun = Instant::now();
-        let (world, position) = (&mut live.world, &mut live.position);
-        replay(store.as_ref(), world, position, u64::MAX)?;
+        let mut ledger = Ledger::catch_up(store, live)?;
         told(SnapshotNews::Folded {
-            events: live.position - last.position,
+            events: ledger.reading().position - last.position,
             took: begun.elapsed(),
         });
-        let mut ledger = Ledger::over(store, live);
         let work = Work {
             store: Arc::clone(&ledger.store),
             live: Arc::clone(&ledger.live),

@@ -12,6 +12,7 @@ use crate::mediation::{
     self, Batch, Conflict, Held, Key, Listed, Received, Refused, Replaced, Unreadable, UsageRecord,
 };
 use crate::operations::{account_terms, entity_terms};
+use crate::past::Sighting;
 use crate::rating::{self, Place};
 use crate::reservations::Living;
 use crate::session::Session;
@@ -21,6 +22,7 @@ use crate::wallets::{self, Purse, Wallet};
 use std::collections::{BTreeMap, HashMap};
 
 /// The record that holds a key now.
+#[derive(Clone)]
 struct Standing {
     content: Key,
     batch: Id,
@@ -91,8 +93,26 @@ impl<'s, 'w> Desk<'s, 'w> {
         }
     }
 
+    /// Judges lines in their order; what holds their keys is asked for once.
+    pub fn take_all(&mut self, lines: Vec<Received>) -> Result<(), Rejection> {
+        let keys: Vec<Key> = lines.iter().filter_map(key_of).collect();
+        let mut sightings = self.session.past().sightings(&keys)?.into_iter();
+        for line in lines {
+            let sighting = match key_of(&line) {
+                Some(_) => sightings.next().flatten(),
+                None => None,
+            };
+            self.judge(line, sighting)?;
+        }
+        Ok(())
+    }
+
     /// Judges one line.
-    pub fn take(&mut self, line: Received) {
+    pub fn take(&mut self, line: Received) -> Result<(), Rejection> {
+        self.take_all(vec![line])
+    }
+
+    fn judge(&mut self, line: Received, sighting: Option<Sighting>) -> Result<(), Rejection> {
         self.counts.received += 1;
         let record = match line {
             Received::Unreadable { line, code, reason } => {
@@ -100,48 +120,54 @@ impl<'s, 'w> Desk<'s, 'w> {
                 self.listed
                     .unreadable
                     .push(Unreadable { line, code, reason });
-                return;
+                return Ok(());
             }
             Received::Record(record) => record,
         };
-        match self.standing(&record.key) {
+        let key = record.key;
+        let here = self.here.get(&key);
+        let content = here
+            .map(|here| here.content)
+            .or(sighting.map(|earlier| earlier.content));
+        match content {
             None => self.accept(record, None),
-            Some(known) if known.content == record.content => {
+            Some(known) if known == record.content => {
                 self.counts.duplicates += 1;
                 self.listed.duplicates.push(record.line);
             }
-            Some(known) if record.corrects => self.accept(record, Some(known)),
-            Some(known) => {
+            Some(_) if record.corrects => {
+                let known = match (here, sighting) {
+                    (Some(here), _) => Some(here.clone()),
+                    (None, Some(earlier)) => Some(self.earlier(&key, earlier)?),
+                    (None, None) => None,
+                };
+                self.accept(record, known);
+            }
+            Some(_) => {
+                let batch = match here {
+                    Some(here) => here.batch.clone(),
+                    None => self.session.past().batch_of(&key)?,
+                };
                 self.counts.conflicts += 1;
-                self.listed.conflicts.push(Conflict {
-                    line: record.line,
-                    key: record.key,
-                    batch: known.batch,
-                });
+                let line = record.line;
+                self.listed.conflicts.push(Conflict { line, key, batch });
             }
         }
+        Ok(())
     }
 
-    fn standing(&self, key: &Key) -> Option<Standing> {
-        if let Some(Standing {
-            content,
-            batch,
-            line,
-            meter,
-        }) = self.here.get(key)
-        {
-            return Some(Standing {
-                content: *content,
-                batch: batch.clone(),
-                line: *line,
-                meter: meter.clone(),
-            });
-        }
-        self.session.index().seen.get(key).map(|seen| Standing {
-            content: seen.content,
-            batch: seen.batch.to_string(),
+    /// The record of an earlier batch that holds a key.
+    fn earlier(&self, key: &Key, sighting: Sighting) -> Result<Standing, Rejection> {
+        let past = self.session.past();
+        let meter = match sighting.counted {
+            true => Some(past.fact(sighting.position)?.0),
+            false => None,
+        };
+        Ok(Standing {
+            content: sighting.content,
+            batch: past.batch_of(key)?,
             line: None,
-            meter: seen.meter.as_deref().map(str::to_string),
+            meter,
         })
     }
 
@@ -378,8 +404,8 @@ impl<'s, 'w> Desk<'s, 'w> {
     fn open(&mut self, meter: &str, place: Place<'s>) -> Result<(), Rejection> {
         if !self.meters.contains_key(meter) {
             let before = self.session.find::<Metered>(meter).map(|e| &e.state);
-            self.meters
-                .insert(meter.to_string(), Working::new(place, before)?);
+            let working = Working::new(meter, place, before, self.session.past())?;
+            self.meters.insert(meter.to_string(), working);
         }
         Ok(())
     }
@@ -548,6 +574,13 @@ impl<'s, 'w> Desk<'s, 'w> {
             }));
         }
         Ok(plan)
+    }
+}
+
+fn key_of(line: &Received) -> Option<Key> {
+    match line {
+        Received::Record(record) => Some(record.key),
+        Received::Unreadable { .. } => None,
     }
 }
 

@@ -38,9 +38,7 @@ pub(super) fn ingest(session: &mut Session<'_>, intake: Intake) -> Result<Outcom
         lines,
     } = intake;
     let mut desk = Desk::new(session, &batch, &source);
-    for line in lines {
-        desk.take(line);
-    }
+    desk.take_all(lines)?;
     let counts = desk.counts;
     let accounts = desk.accounts();
     let plan = desk.receive(format, name, digest)?;

@@ -2,27 +2,31 @@
 
 use crate::ENGINE;
 use crate::catalog::{Pay, Usage};
-use crate::kernel::{Date, Exact, Rejection, time::tzdb_version};
+use crate::kernel::{Date, Exact, Id, Rejection, time::tzdb_version};
 use crate::mediation::{Key, UsageRecord};
+use crate::past::{Past, gone};
 use crate::rating::tally::Use;
 use crate::rating::{Place, Tally};
 use crate::usage::{
-    Basis, Command, Correction, Kept, Meter, Metered, Part, Payer, RatedRecord, Reversed, book,
+    Basis, Command, Correction, Kept, Meter, Metered, Part, Payer, RatedRecord, Records, Reversed,
+    book,
 };
 use crate::wallets::{Purse, Target};
+use crate::world::Event;
 use std::collections::HashMap;
 
 pub(super) struct Working<'s> {
     place: Place<'s>,
     tally: Tally<'s>,
-    /// As it was before the batch.
-    before: Option<&'s Metered>,
+    /// Where earlier records are, and the meter they are on.
+    past: &'s dyn Past,
+    id: Id,
     /// What wallets paid here, with what the batch added.
     paid: Vec<Part>,
     records: Vec<RatedRecord>,
     corrections: Vec<Correction>,
-    /// Records from before the batch by key; filled when the first correction comes.
-    known: Option<HashMap<Key, Kept>>,
+    /// All records from before the batch; read when a correction tallies them anew.
+    known: Option<Records>,
     /// What the batch's corrections made of records.
     changed: HashMap<Key, Option<Kept>>,
 }
@@ -38,13 +42,19 @@ pub(super) struct Mark<'s> {
 }
 
 impl<'s> Working<'s> {
-    pub fn new(place: Place<'s>, before: Option<&'s Metered>) -> Result<Working<'s>, Rejection> {
+    pub fn new(
+        id: &str,
+        place: Place<'s>,
+        before: Option<&Metered>,
+        past: &'s dyn Past,
+    ) -> Result<Working<'s>, Rejection> {
         let mut meter = before.map(|b| b.meter.clone()).unwrap_or_default();
         meter.period = Some(place.days);
         Ok(Working {
             place,
             tally: Tally::new(place.charge, meter)?,
-            before,
+            past,
+            id: id.to_string(),
             paid: before.map(|b| b.paid.clone()).unwrap_or_default(),
             records: Vec::new(),
             corrections: Vec::new(),
@@ -212,36 +222,30 @@ impl<'s> Working<'s> {
     }
 
     /// The record as it stands now.
-    fn current(&mut self, key: Key) -> Result<Kept, Rejection> {
-        let gone = || {
-            Rejection::new(
-                "RECORD_GONE",
-                "the record to be corrected is no longer counted here".to_string(),
-            )
-        };
+    fn current(&self, key: Key) -> Result<Kept, Rejection> {
         if let Some(changed) = self.changed.get(&key) {
             return changed.clone().ok_or_else(gone);
         }
         if let Some(record) = self.records.iter().rev().find(|r| r.key == key) {
             return Ok(Kept::of(record));
         }
-        let before = self.before;
-        let known = self.known.get_or_insert_with(|| {
-            before
-                .iter()
-                .flat_map(|b| b.kept())
-                .map(|k| (k.key, k.clone()))
-                .collect()
-        });
-        known.get(&key).cloned().ok_or_else(gone)
+        let sightings = self.past.sightings(&[key])?;
+        let held = sightings.into_iter().flatten().find(|s| s.counted);
+        match self.past.fact(held.ok_or_else(gone)?.position)? {
+            (id, Event::Usage(fact)) if id == self.id => {
+                fact.record(&key).map(Kept::of).ok_or_else(gone)
+            }
+            _ => Err(gone()),
+        }
     }
 
     fn exchange(&mut self, was: &Kept, now: Option<Use>) -> Result<Exact, Rejection> {
-        let (before, records, changed) = (self.before, &self.records, &self.changed);
-        let all = before
-            .iter()
-            .flat_map(|b| b.kept().cloned())
-            .chain(records.iter().map(Kept::of));
+        if self.tally.by_order() && self.known.is_none() {
+            self.known = Some(Records::of(&self.past.meter(&self.id)?));
+        }
+        let (known, records, changed) = (&self.known, &self.records, &self.changed);
+        let before = known.iter().flat_map(|known| known.iter().cloned());
+        let all = before.chain(records.iter().map(Kept::of));
         let standing = all.filter_map(|k| match changed.get(&k.key) {
             Some(changed) => changed.clone(),
             None => Some(k),

@@ -182,7 +182,7 @@ impl<'s> Desk<'s, '_> {
     ) -> Result<(Id, Exact), Rejection> {
         let key = record.key;
         let (rejected, pending) = (self.listed.rejected.len(), self.listed.pending.len());
-        self.take(Received::Record(record));
+        self.take(Received::Record(record))?;
         let refused = self.listed.rejected.get(rejected).map(|r| &r.reason);
         let waits = self.listed.pending.get(pending).map(|h| &h.reason);
         if let Some(reason) = refused.or(waits) {
