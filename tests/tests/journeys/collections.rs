@@ -13,15 +13,15 @@ use serde_json::{Value, json};
 use crate::shop::{self, Shop};
 
 /// A shop, its provider, and what carries intents to it.
-struct Till {
-    shop: Shop,
-    gateway: Arc<TestGateway>,
+pub struct Till {
+    pub shop: Shop,
+    pub gateway: Arc<TestGateway>,
     collector: Collector,
     rounds: Rounds,
 }
 
 /// Alice owes 36.00 EUR from 15 March on, and what is due is collected without being asked.
-async fn owing(steps: impl IntoIterator<Item = Step>) -> Till {
+pub async fn owing(steps: impl IntoIterator<Item = Step>) -> Till {
     let gateway = Arc::new(TestGateway::scripted(steps));
     let providers = Providers::default().with(Arc::<TestGateway>::clone(&gateway));
     let collector = Collector::new(providers.gateways.clone());
@@ -45,7 +45,7 @@ async fn owing(steps: impl IntoIterator<Item = Step>) -> Till {
 }
 
 impl Till {
-    async fn add_card(&self, id: &str, token: &str) -> Value {
+    pub async fn add_card(&self, id: &str, token: &str) -> Value {
         let add = r#"mutation($key: String!, $id: String!, $token: String!) {
             addPaymentMethod(idempotencyKey: $key, input: { account: "alice", id: $id, means: { card: {
                 gateway: "test", token: $token, brand: "visa", last4: "4242", expiryYear: 2030, expiryMonth: 12 } } }) {
@@ -55,21 +55,21 @@ impl Till {
     }
 
     /// One turn of the server's own loop: what the day asks for, then what providers are to be told.
-    fn turn(&self) {
+    pub fn turn(&self) {
         timers::tick(&self.shop.office);
         collections::turn(&self.shop.office, &self.collector, &self.rounds, &|| false);
     }
 
-    async fn ask(&self, query: &str) -> Value {
+    pub async fn ask(&self, query: &str) -> Value {
         self.shop.acme.data(query, json!({})).await
     }
 
-    async fn open(&self) -> Value {
+    pub async fn open(&self) -> Value {
         self.ask(r#"{ invoice(id: "march.alice") { open } }"#).await["invoice"]["open"].take()
     }
 
     /// The only collection of alice.
-    async fn collection(&self) -> Value {
+    pub async fn collection(&self) -> Value {
         let list = r#"{ collections(account: "alice") { nodes { key stage why next { on method }
             attempts { method amount failure code payment { key stage } } } } }"#;
         let mut nodes = self.ask(list).await["collections"]["nodes"].take();
