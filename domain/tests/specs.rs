@@ -30,6 +30,8 @@ mod dunning_acts;
 mod dunning_histories;
 #[path = "specs/expressions.rs"]
 mod expressions;
+#[path = "specs/dunning_rules.rs"]
+mod dunning_rules;
 #[path = "specs/forgetting.rs"]
 mod forgetting;
 #[path = "specs/ingest.rs"]

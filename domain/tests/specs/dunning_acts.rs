@@ -2,13 +2,12 @@
 
 use crate::book::{Book, d, sums, usd};
 use crate::dunning::{at_least, check, dunned, level, said, subscribe};
-use indelible_domain::command::{DunningAction, DunningLevel};
+use indelible_domain::Command;
+use indelible_domain::command::DunningAction;
 use indelible_domain::dunning::{
-    DayCount, Event as Dunning, Grace, Interest, LateFee, Notice, PartPayment, Restriction, Rule,
-    Steer, Terms, When, Why,
+    DayCount, Grace, Interest, LateFee, Notice, PartPayment, Restriction, Steer, Terms,
 };
 use indelible_domain::subscriptions::{Stage, UsageRule};
-use indelible_domain::{Command, Event};
 
 fn decimal(text: &str) -> indelible_domain::kernel::Decimal {
     text.parse().expect("a decimal")
@@ -480,133 +479,6 @@ fn a_switched_policy_begins_where_the_old_one_was() {
     assert_eq!(
         check(&mut book, "2012-06-01"),
         ["2012-05-07 y over 60.00", "2012-05-10 z over 60.00"]
-    );
-}
-
-/// The policy and the reason with which the first episode began.
-fn begun(book: &Book) -> Option<(String, Why)> {
-    book.log.iter().find_map(|(_, event)| match event {
-        Event::Dunning(Dunning::Begun(e)) => Some((e.policy.clone(), e.why.clone())),
-        _ => None,
-    })
-}
-
-#[test]
-fn the_first_rule_that_fits_chooses_the_policy_and_the_event_says_which() {
-    let rule = |name: &str, policy: &str, when: When| Rule {
-        name: name.into(),
-        policy: policy.into(),
-        when,
-    };
-    let rules = || {
-        vec![
-            rule(
-                "vip",
-                "mild",
-                When {
-                    groups: vec!["vip".into()],
-                    ..When::default()
-                },
-            ),
-            rule(
-                "large",
-                "hard",
-                When {
-                    at_least: Some(decimal("100")),
-                    currencies: vec![usd("0").currency],
-                    ..When::default()
-                },
-            ),
-            rule(
-                "abroad",
-                "hard",
-                When {
-                    countries: vec!["FR".into()],
-                    ..When::default()
-                },
-            ),
-            rule(
-                "nothing to collect from",
-                "mild",
-                When {
-                    no_method: true,
-                    below: Some(decimal("50")),
-                    ..When::default()
-                },
-            ),
-        ]
-    };
-    let named = |name: &str| Why::Rule(name.to_string());
-    for (group, country, amount, policy, why) in [
-        (Some("vip"), "US", "500.00", "mild", named("vip")),
-        (None, "US", "100.00", "hard", named("large")),
-        (None, "FR", "99.99", "hard", named("abroad")),
-        (
-            None,
-            "US",
-            "49.99",
-            "mild",
-            named("nothing to collect from"),
-        ),
-        (None, "US", "50.00", "usual", Why::Entity),
-    ] {
-        let mut book = Book::new();
-        for policy in ["mild", "hard", "usual"] {
-            let levels: Vec<DunningLevel> = vec![level(policy, 5, &[])];
-            let policy = policy.to_string();
-            book.ask(Command::SetDunningPolicy { policy, levels })
-                .expect("policy");
-        }
-        book.ask(Command::SetDunningRules { rules: rules() })
-            .expect("rules");
-        let mut entity = book.tenant().tables.entities["arms"].state.terms.clone();
-        entity.dunning_policy = Some("usual".into());
-        book.ask(Command::ChangeEntity {
-            entity: "arms".into(),
-            terms: entity,
-        })
-        .expect("entity");
-        let mut terms = book.tenant().tables.accounts["alice"].state.terms.clone();
-        terms.group = group.map(Into::into);
-        terms.country = country.into();
-        book.ask(Command::ChangeAccount {
-            account: "alice".into(),
-            terms,
-        })
-        .expect("account");
-        book.invoice(amount);
-        check(&mut book, "2012-05-06");
-        assert_eq!(begun(&book), Some((policy.to_string(), why)), "{amount}");
-    }
-}
-
-#[test]
-fn a_rule_about_the_amount_chooses_as_more_falls_due() {
-    let mut book = Book::new();
-    let soon = vec![level("soon", 3, &[])];
-    let policy = "large".to_string();
-    book.ask(Command::SetDunningPolicy {
-        policy: policy.clone(),
-        levels: soon,
-    })
-    .expect("policy");
-    let rule = Rule {
-        name: "large".into(),
-        policy,
-        when: When {
-            at_least: Some(decimal("100")),
-            ..When::default()
-        },
-    };
-    book.ask(Command::SetDunningRules { rules: vec![rule] })
-        .expect("rules");
-    book.on("2012-05-01").invoice("60.00");
-    assert_eq!(check(&mut book, "2012-05-20"), Vec::<String>::new());
-    book.invoice("40.00");
-    // The second one is overdue from the 21st.
-    assert_eq!(
-        check(&mut book, "2012-05-25"),
-        ["2012-05-21 soon over 100.00"]
     );
 }
 
