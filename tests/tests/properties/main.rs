@@ -2,6 +2,8 @@
 //!
 //! Every failure prints its seed; `INDELIBLE_SEED=n` runs one alone.
 
+mod cash;
+
 use indelible_domain::accounts::AccountTerms;
 use indelible_domain::audit::audit;
 use indelible_domain::charges::What;
@@ -68,10 +70,10 @@ price = { per_unit = "0.11" }
 "#;
 
 /// SplitMix64: small, and the same on every machine.
-struct Random(u64);
+pub struct Random(pub u64);
 
 impl Random {
-    fn next(&mut self) -> u64 {
+    pub fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -79,11 +81,11 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    fn below(&mut self, n: u64) -> u64 {
+    pub fn below(&mut self, n: u64) -> u64 {
         self.next() % n
     }
 
-    fn chance(&mut self, percent: u64) -> bool {
+    pub fn chance(&mut self, percent: u64) -> bool {
         self.below(100) < percent
     }
 }
