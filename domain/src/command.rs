@@ -7,6 +7,7 @@ use crate::catalog::Offer;
 use crate::collections;
 use crate::dunning;
 use crate::entities::{Closing, EntityTerms, Retention};
+use crate::fields;
 use crate::kernel::{Date, Decimal, Id, Money, Personal, Purpose};
 use crate::mediation::Intake;
 use crate::messages;
@@ -54,6 +55,26 @@ pub enum Command {
     ClassifyOffer {
         offer: String,
         product_line: Option<String>,
+    },
+
+    /// Defines a custom field, or changes its words, limits and defaults.
+    DefineField(Box<fields::Definition>),
+    /// Takes a custom field off the list, if no offer on sale reads it.
+    WithdrawField {
+        code: String,
+    },
+    /// Gives a custom field of something a value on some days.
+    SetField {
+        place: fields::Place,
+        field: String,
+        period: fields::Period,
+    },
+    /// Takes back the value with this first day and priority.
+    ClearField {
+        place: fields::Place,
+        field: String,
+        from: Option<Date>,
+        priority: i32,
     },
 
     OpenAccount {

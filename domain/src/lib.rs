@@ -14,6 +14,7 @@ pub mod command;
 pub mod dunning;
 pub mod entities;
 pub mod expressions;
+pub mod fields;
 pub mod index;
 pub mod invoices;
 pub mod journal;

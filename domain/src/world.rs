@@ -166,6 +166,8 @@ nouns! {
     BankAccount in bank_accounts: bank::BankAccount, kind "bank-account", event crate::bank::account::Event;
     BankStatement in bank_statements: bank::Statement, kind "bank-statement", event crate::bank::statement::Event;
     BankEntry in bank_entries: bank::Entry, kind "bank-entry", event crate::bank::entry::Event;
+    Field in fields: fields::Definitions, kind "field", event crate::fields::DefinitionEvent;
+    Custom in customs: fields::Held, kind "custom", event crate::fields::Event;
     BankFile in bank_files: bank::BankFile, kind "bank-file", event crate::bank::file::Event;
 }
 

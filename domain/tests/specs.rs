@@ -32,6 +32,8 @@ mod dunning_histories;
 mod expressions;
 #[path = "specs/dunning_rules.rs"]
 mod dunning_rules;
+#[path = "specs/fields.rs"]
+mod fields;
 #[path = "specs/forgetting.rs"]
 mod forgetting;
 #[path = "specs/ingest.rs"]

@@ -7,6 +7,7 @@ mod bank;
 mod billing;
 mod cash;
 mod collecting;
+mod custom;
 mod dunning;
 mod journal;
 mod matching;
@@ -24,6 +25,7 @@ use indelible_domain::kernel::{Currency, Date, Days, Decimal, Exact, Instant, Mo
 pub fn all() -> Vec<Event> {
     [
         parties::events(),
+        custom::events(),
         subscriptions::events(),
         usage::events(),
         reservations::events(),

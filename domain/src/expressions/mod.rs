@@ -24,7 +24,7 @@ pub use failure::{Failure, Problem};
 pub use functions::{Function, RoundingMode};
 pub use parse::parse;
 pub use schema::Schema;
-pub use tree::{Binary, Node, Tree, Unary};
+pub use tree::{Binary, Node, Read, Tree, Unary};
 pub use value::{Kind, Moment, Value};
 
 use crate::kernel::{Exact, Rejection};
@@ -102,7 +102,7 @@ impl Expression {
     }
 
     /// Names, attributes and custom fields that it reads; nothing if it cannot be read.
-    pub fn reads(&self) -> Vec<tree::Read> {
+    pub fn reads(&self) -> Vec<Read> {
         parse(self.source()).map_or_else(|_| vec![], |tree| tree.reads())
     }
 

@@ -8,6 +8,7 @@ mod catalog;
 mod charges;
 mod collections;
 pub(crate) mod dunning;
+pub(crate) mod fields;
 pub mod forget;
 mod invoices;
 mod messages;
@@ -57,6 +58,19 @@ fn handle(session: &mut Session<'_>, command: Command) -> Result<Outcome, Reject
             offer,
             product_line,
         } => catalog::classify(session, offer, product_line),
+        Command::DefineField(definition) => fields::define(session, *definition),
+        Command::WithdrawField { code } => fields::withdraw(session, code),
+        Command::SetField {
+            place,
+            field,
+            period,
+        } => fields::set(session, &place, &field, period),
+        Command::ClearField {
+            place,
+            field,
+            from,
+            priority,
+        } => fields::clear(session, &place, &field, from, priority),
         Command::OpenAccount { account, terms } => accounts::open(session, &account, terms),
         Command::ChangeAccount { account, terms } => accounts::change(session, &account, terms),
         Command::ForgetAccount(forget) => forget::forget(session, *forget),

@@ -25,6 +25,7 @@ pub(super) fn start(
         });
     }
     let from = ask.from.unwrap_or_else(|| session.today(&account.zone));
+    super::fields::require(session, &ask.subscription, &ask.account, &offer, from)?;
     let first_charged = offer.trial.map_or(from, |t| t.after(from));
     let billing_day = ask
         .billing_day
@@ -64,6 +65,9 @@ pub(super) fn change(
         Some(code) => sold(session, code, now.offer.currency, &ask.overrides)?,
         None => overridden(now.offer.clone(), &ask.overrides)?,
     };
+    if ask.offer.is_some() {
+        super::fields::require(session, &ask.subscription, &sub.account, &offer, from)?;
+    }
     let term = Term {
         from,
         offer,

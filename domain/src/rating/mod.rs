@@ -1,5 +1,6 @@
 //! Rating: from a quantity to an exact amount, and from a usage record to a charge.
 
+pub mod names;
 pub mod price;
 pub mod quote;
 pub mod record;
