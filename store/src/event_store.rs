@@ -1,6 +1,7 @@
 //! The trait every log keeps, and the values that go in and come out.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, Thread};
 use std::time::Duration;
@@ -355,4 +356,9 @@ pub trait EventStore: Send + Sync {
 
     /// Counters and sizes.
     fn stats(&self) -> StoreStats;
+
+    /// Where the memory of usage keys of this log may keep its disposable files; none if it has no place on disk.
+    fn keys_dir(&self) -> Option<PathBuf> {
+        None
+    }
 }

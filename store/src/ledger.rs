@@ -28,7 +28,7 @@ pub use runs::{BillRunRequest, RunReport};
 pub use snapshot::{Pace, SnapshotNews, Snapshots};
 pub use timers::Tick;
 
-use crate::seen::Seen;
+use crate::seen::{KeysLimits, Seen};
 use crate::{CommandRecord, Commit, EventRef, EventStore, StoreError, Ticket, codec};
 use answer::Flight;
 use snapshot::Keeper;
@@ -82,19 +82,27 @@ impl Ledger {
     ///
     /// Errors: CORRUPT when an event cannot be read, IO.
     pub fn open(store: Arc<dyn EventStore>) -> Result<Ledger, StoreError> {
-        Ledger::catch_up(store, Live::default())
+        Ledger::open_with_keys(store, KeysLimits::default())
+    }
+
+    /// As [`open`](Ledger::open), with a memory of usage keys of other sizes.
+    pub fn open_with_keys(
+        store: Arc<dyn EventStore>,
+        keys: KeysLimits,
+    ) -> Result<Ledger, StoreError> {
+        Ledger::catch_up(store, Live::default(), keys)
     }
 
     /// The ledger over a state, with everything that follows it in the log.
-    fn catch_up(store: Arc<dyn EventStore>, mut live: Live) -> Result<Ledger, StoreError> {
-        let seen = Seen::default();
+    fn catch_up(
+        store: Arc<dyn EventStore>,
+        mut live: Live,
+        keys: KeysLimits,
+    ) -> Result<Ledger, StoreError> {
         let (world, position) = (&mut live.world, &mut live.position);
-        replay_each(store.as_ref(), 0, u64::MAX, &mut |stored, event| {
-            seen.learn(stored.tenant, stored.id, stored.position, &event);
-            if stored.position > *position {
-                world.fold(stored.tenant, stored.id, stored.version, &event);
-                *position = stored.position;
-            }
+        let seen = Seen::open(&store, keys, *position, &mut |stored, event| {
+            world.fold(stored.tenant, stored.id, stored.version, event);
+            *position = stored.position;
         })?;
         Ok(Ledger::over(store, seen, live))
     }

@@ -23,6 +23,7 @@ mod log;
 mod memory;
 pub mod proof;
 mod queue;
+mod runs;
 mod seen;
 pub mod segments;
 pub mod snapshots;
@@ -49,4 +50,5 @@ pub use ledger::{
 pub use log::{Log, SyncHook};
 pub use memory::MemoryStore;
 pub use proof::{Notary, ProofError};
+pub use seen::{KEYS_BYTES_PER_MILLION, KEYS_TAIL_BYTES, KeysLimits, KeysStats};
 pub use verify::{VERIFY_BYTES_PER_COMMAND, VERIFY_BYTES_PER_STREAM};

@@ -14,8 +14,9 @@ use std::time::{Duration, Instant};
 use crate::block::{self, BlockRef, Header};
 use crate::event_store::{MAX_EVENTS, MAX_ID_BYTES, MAX_PAYLOAD_BYTES};
 use crate::index::key::Key;
-use crate::index::{Index, IndexLimits, Keeper};
+use crate::index::{Index, IndexLimits};
 use crate::queue::Queue;
+use crate::runs::Keeper;
 use crate::stall::{self, Watch};
 use crate::verify;
 use crate::writer::{self, Pending};
@@ -85,7 +86,7 @@ type Listener = Box<dyn Fn(u64) + Send + Sync>;
 pub(crate) struct Shared<M> {
     pub medium: M,
     pub queue: Queue<Pending>,
-    pub index: Arc<Keeper>,
+    pub index: Arc<Keeper<Index>>,
     /// The durable head; moves after the index.
     head: Mutex<u64>,
     head_moved: Condvar,
@@ -180,7 +181,7 @@ impl<M: Medium> Log<M> {
     }
 
     #[cfg(test)]
-    pub(crate) fn index(&self) -> &Keeper {
+    pub(crate) fn index(&self) -> &Keeper<Index> {
         &self.shared.index
     }
 
@@ -259,6 +260,11 @@ impl<M: Medium> fmt::Debug for Log<M> {
 }
 
 impl<M: Medium> EventStore for Log<M> {
+    fn keys_dir(&self) -> Option<PathBuf> {
+        let index = self.shared.medium.index_dir()?;
+        Some(index.with_file_name("keys"))
+    }
+
     fn submit(&self, commit: Commit) -> Result<Ticket, StoreError> {
         check(&commit)?;
         if let Some(poisoned) = self.shared.poisoned() {

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::*;
+use crate::runs::Run;
 use crate::testing::{Blocks, Dice, commit};
 use crate::{EventStore, Log, StreamKey};
 
@@ -93,7 +94,7 @@ fn medium(dir: &Path) -> Blocks {
 }
 
 fn runs(log: &Log<Blocks>) -> Vec<u8> {
-    let levels = |run: &Arc<Run>| run.level;
+    let levels = |run: &std::sync::Arc<Run<Entry>>| run.level;
     log.index().read().runs().0.iter().map(levels).collect()
 }
 

@@ -1,6 +1,7 @@
 //! The log behind the state, as a command may ask for it.
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
 use indelible_domain::kernel::{Id, Rejection};
 use indelible_domain::mediation::Key;
@@ -10,7 +11,7 @@ use indelible_domain::world::Noun;
 use indelible_domain::{Event, Staged};
 
 use super::{LOOK_AGAIN, Ledger, replay_each};
-use crate::seen::Seen;
+use crate::seen::{KeysStats, Seen};
 use crate::{EventStore, StoreError, StreamKey, codec};
 
 /// Facts of a meter that are read at a time.
@@ -46,11 +47,19 @@ impl Ledger {
         }
     }
 
+    /// What the memory of usage keys takes.
+    pub fn keys(&self) -> KeysStats {
+        self.seen.stats()
+    }
+
+    /// Waits until nothing of the memory of usage keys is left to write or to merge. False if the time was over before.
+    pub fn keys_settled(&self, limit: Duration) -> bool {
+        self.seen.idle_within(limit)
+    }
+
     /// Remembers what a commit of these facts says of keys; the first of them has the position after `before`.
     pub(super) fn see(&self, tenant: &str, before: u64, staged: &[Staged]) {
-        for (staged, position) in staged.iter().zip(before + 1..) {
-            self.seen.learn(tenant, &staged.id, position, &staged.event);
-        }
+        self.seen.learn(tenant, before, staged);
     }
 }
 

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use super::{LOOK_AGAIN, Ledger, Live};
 use crate::disk::{RESERVE_BYTES, SpaceProbe, free_bytes};
 use crate::event_store::MAX_PAYLOAD_BYTES;
+use crate::seen::KeysLimits;
 use crate::snapshots::{Moment, Shelf};
 use crate::{EventStore, StoreError};
 
@@ -180,7 +181,7 @@ impl Ledger {
             (live.world, live.position) = (loaded.world, position);
         }
         let begun = Instant::now();
-        let mut ledger = Ledger::catch_up(store, live)?;
+        let mut ledger = Ledger::catch_up(store, live, KeysLimits::default())?;
         told(SnapshotNews::Folded {
             events: ledger.reading().position - last.position,
             took: begun.elapsed(),

@@ -1,19 +1,19 @@
-//! A run: an immutable file of sorted entries, in pages. Byte by byte in `docs/log-format.md`.
+//! A run: an immutable file of sorted rows, in pages. Byte by byte in `docs/log-format.md`.
 //!
-//! In memory lie the first key of each page (the fences) and a Bloom filter; a look-up reads one page, or none.
+//! In memory lie the first key of each page (the fences) and a filter; a look-up reads one page, or none.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::bloom::Bloom;
+use super::filter::{BLOCK_BYTES, Filter};
 use super::key::Key;
-use super::{Broken, Entry};
+use super::tail::{NOTE_BYTES, read_note};
+use super::{Broken, Row};
 use crate::data_dir::{private_file, sync_dir};
 
-const MAGIC: [u8; 4] = *b"INDR";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// Magic, version, and the position from which the run counts its blocks.
 const HEADER_BYTES: u64 = 16;
 const FENCE_BYTES: u64 = 32;
@@ -23,16 +23,18 @@ const TRAILER_BYTES: u64 = 48;
 const CRC_BYTES: usize = 4;
 /// Largest page: a group's length is 16 bits.
 pub(crate) const MAX_PAGE_BYTES: usize = 32 << 10;
+/// Bytes of notes that a merge copies at a time.
+const COPY_BYTES: u64 = 1 << 20;
 
 /// Where a page begins, in the order of entries and in the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Fence {
     key: Key,
-    version: u64,
+    order: u64,
     offset: u64,
 }
 
-pub(crate) struct Run {
+pub(crate) struct Run<R> {
     pub number: u64,
     pub level: u8,
     file: File,
@@ -42,8 +44,9 @@ pub(crate) struct Run {
     fences: Vec<Fence>,
     /// Where the last page ends.
     pages_end: u64,
-    bloom: Bloom,
+    filter: Filter,
     pub keys: u64,
+    _rows: std::marker::PhantomData<fn() -> R>,
 }
 
 /// The file of a run.
@@ -51,9 +54,9 @@ pub(crate) fn path_of(dir: &Path, number: u64) -> PathBuf {
     dir.join(format!("run-{number:016x}"))
 }
 
-impl Run {
+impl<R: Row> Run<R> {
     /// Opens a run and checks all but its pages, which are checked when they are read.
-    pub fn open(dir: &Path, number: u64, level: u8) -> Result<Run, Broken> {
+    pub fn open(dir: &Path, number: u64, level: u8) -> Result<Run<R>, Broken> {
         let path = path_of(dir, number);
         let file = File::open(&path)?;
         let length = file.metadata()?.len();
@@ -64,14 +67,14 @@ impl Run {
         read_at(&file, &mut trailer, at)?;
         let mut rest = trailer.as_slice();
         let mut next = || take(&mut rest).map(u64::from_le_bytes).unwrap_or_default();
-        let (pages_end, fence_count, words) = (next(), next(), next());
+        let (pages_end, fence_count, blocks) = (next(), next(), next());
         let (keys, _entries) = (next(), next());
         let (crc, magic) = (take(&mut rest).map(u32::from_le_bytes), rest);
         let index_bytes = fence_count
             .checked_mul(FENCE_BYTES)
-            .and_then(|fences| fences.checked_add(words.checked_mul(8)?))
+            .and_then(|fences| fences.checked_add(blocks.checked_mul(BLOCK_BYTES as u64)?))
             .filter(|bytes| pages_end.checked_add(*bytes) == Some(at));
-        let (Some(index_bytes), true) = (index_bytes, magic == MAGIC && words > 0) else {
+        let (Some(index_bytes), true) = (index_bytes, magic == R::RUN && blocks > 0) else {
             return Err(Broken::new("the end of a run is not a run's"));
         };
         // The length was found to be that of the file, so this is no larger than what is there.
@@ -83,7 +86,7 @@ impl Run {
             return Err(Broken::new("CRC of a run's fences does not match"));
         }
         let mut rest = header.as_slice();
-        if take(&mut rest) != Some(MAGIC)
+        if take(&mut rest) != Some(R::RUN)
             || take(&mut rest).map(u32::from_le_bytes) != Some(VERSION)
         {
             return Err(Broken::new("the beginning of a run is not a run's"));
@@ -94,13 +97,9 @@ impl Run {
         for _ in 0..fence_count {
             fences.push(Fence {
                 key: Key::from_bytes(take(&mut rest).unwrap_or_default()),
-                version: take(&mut rest).map(u64::from_le_bytes).unwrap_or_default(),
+                order: take(&mut rest).map(u64::from_le_bytes).unwrap_or_default(),
                 offset: take(&mut rest).map(u64::from_le_bytes).unwrap_or_default(),
             });
-        }
-        let mut words = Vec::new();
-        while let Some(word) = take(&mut rest) {
-            words.push(u64::from_le_bytes(word));
         }
         Ok(Run {
             number,
@@ -110,45 +109,57 @@ impl Run {
             base,
             fences,
             pages_end,
-            bloom: Bloom::from_words(words),
+            filter: Filter::read(rest),
             keys,
+            _rows: std::marker::PhantomData,
         })
     }
 
-    /// The key's last entry.
-    pub fn last(&self, key: Key) -> Result<Option<Entry>, Broken> {
-        if !self.bloom.may_hold(key) {
-            return Ok(None);
+    /// False = the key is certainly not in here.
+    #[inline]
+    pub fn may_hold(&self, key: Key) -> bool {
+        self.filter.may_hold(key)
+    }
+
+    /// The key's last row.
+    pub fn last(&self, key: Key) -> Result<Option<R>, Broken> {
+        match self.may_hold(key) {
+            true => self.look_up(key),
+            false => Ok(None),
         }
+    }
+
+    /// The key's last row, whatever the filter says.
+    pub fn look_up(&self, key: Key) -> Result<Option<R>, Broken> {
         // The page after this one begins above the key.
         let after = self.fences.partition_point(|fence| fence.key <= key);
         let Some(page) = after.checked_sub(1) else {
             return Ok(None);
         };
         let mut last = None;
-        self.page(page)?.of(key, &mut |entry| last = Some(entry))?;
+        self.page(page)?.of(key, &mut |row| last = Some(row))?;
         Ok(last)
     }
 
-    /// Adds the key's entries above a version, ascending, until there are `max` in the list.
+    /// Adds the key's rows above an order, ascending, until there are `max` in the list.
     pub fn above(
         &self,
         key: Key,
-        version: u64,
+        order: u64,
         max: usize,
-        found: &mut Vec<Entry>,
+        found: &mut Vec<R>,
     ) -> Result<(), Broken> {
-        if !self.bloom.may_hold(key) {
+        if !self.filter.may_hold(key) {
             return Ok(());
         }
         let after = self
             .fences
-            .partition_point(|fence| (fence.key, fence.version) <= (key, version));
+            .partition_point(|fence| (fence.key, fence.order) <= (key, order));
         let mut page = after.saturating_sub(1);
         while found.len() < max && self.fences.get(page).is_some_and(|f| f.key <= key) {
-            self.page(page)?.of(key, &mut |entry| {
-                if entry.version > version && found.len() < max {
-                    found.push(entry);
+            self.page(page)?.of(key, &mut |row: R| {
+                if row.order() > order && found.len() < max {
+                    found.push(row);
                 }
             })?;
             page += 1;
@@ -182,13 +193,57 @@ impl Run {
         })
     }
 
-    /// All entries in order, one page in memory.
-    pub fn cursor(self: &Arc<Run>) -> Cursor {
+    /// All rows in order, one page in memory.
+    pub fn cursor(self: &Arc<Run<R>>) -> Cursor<R> {
         Cursor {
             run: Arc::clone(self),
             next_page: 0,
-            entries: Vec::new().into_iter(),
+            rows: Vec::new(),
+            next_row: 0,
         }
+    }
+
+    /// Bytes of the file.
+    pub fn bytes(&self) -> io::Result<u64> {
+        Ok(self.file.metadata()?.len())
+    }
+
+    /// Bytes of memory that filter and fences take.
+    pub fn memory(&self) -> usize {
+        self.filter.len() * BLOCK_BYTES + self.fences.len() * size_of::<Fence>()
+    }
+
+    /// Bytes of the notes, which lie before the first page.
+    pub fn notes_bytes(&self) -> u64 {
+        let first = self.fences.first().map_or(self.pages_end, |f| f.offset);
+        first.saturating_sub(HEADER_BYTES)
+    }
+
+    /// The note that begins there.
+    pub fn noted(&self, at: u64) -> Result<Vec<u8>, Broken> {
+        let left = self.notes_bytes().saturating_sub(at);
+        // Nearly all notes are names, and short.
+        for most in [256, NOTE_BYTES as u64] {
+            let mut bytes = vec![0; left.min(most) as usize];
+            read_at(&self.file, &mut bytes, HEADER_BYTES.saturating_add(at))?;
+            if let Some(note) = read_note(Some(&bytes)) {
+                return Ok(note.to_vec());
+            }
+        }
+        Err(Broken::new("a note of a run cannot be read"))
+    }
+
+    /// Adds the notes to those of a run that is being written.
+    pub fn copy_notes(&self, out: &mut RunWriter<R>) -> Result<(), Broken> {
+        let (mut at, end) = (HEADER_BYTES, HEADER_BYTES + self.notes_bytes());
+        let mut bytes = Vec::new();
+        while at < end {
+            bytes.resize((end - at).min(COPY_BYTES) as usize, 0);
+            read_at(&self.file, &mut bytes, at)?;
+            out.note(&bytes)?;
+            at += bytes.len() as u64;
+        }
+        Ok(())
     }
 
     /// Removes the file; readers that have it open go on.
@@ -211,11 +266,11 @@ impl Page {
         }
     }
 
-    fn of(&self, key: Key, each: &mut dyn FnMut(Entry)) -> Result<(), Broken> {
+    fn of<R: Row>(&self, key: Key, each: &mut impl FnMut(R)) -> Result<(), Broken> {
         let mut groups = self.groups();
         while let Some((found, entries)) = groups.next()? {
             if found == key {
-                return read_entries(entries, self.base, each);
+                return read_rows(entries, self.base, each);
             }
         }
         Ok(())
@@ -244,54 +299,49 @@ impl<'a> Groups<'a> {
     }
 }
 
-fn read_entries(mut rest: &[u8], base: u64, each: &mut dyn FnMut(Entry)) -> Result<(), Broken> {
-    let mut before = Entry {
-        version: 0,
-        block: base,
-    };
+fn read_rows<R: Row>(mut rest: &[u8], base: u64, each: &mut impl FnMut(R)) -> Result<(), Broken> {
+    let mut before = None;
     while !rest.is_empty() {
-        let mut read = || {
-            Some(Entry {
-                version: before.version.checked_add(varint(&mut rest)?)?,
-                block: before.block.checked_add(varint(&mut rest)?)?,
-            })
-        };
-        before = read().ok_or_else(|| Broken::new("an entry of a run cannot be read"))?;
-        each(before);
+        let row = R::read(&mut rest, before.as_ref(), base);
+        let row = row.ok_or_else(|| Broken::new("a row of a run cannot be read"))?;
+        each(row);
+        before = Some(row);
     }
     Ok(())
 }
 
 /// Walks a run.
-pub(crate) struct Cursor {
-    run: Arc<Run>,
+pub(crate) struct Cursor<R> {
+    run: Arc<Run<R>>,
     next_page: usize,
-    entries: std::vec::IntoIter<(Key, Entry)>,
+    rows: Vec<(Key, R)>,
+    next_row: usize,
 }
 
-impl Cursor {
-    pub fn next(&mut self) -> Result<Option<(Key, Entry)>, Broken> {
+impl<R: Row> Cursor<R> {
+    pub fn next(&mut self) -> Result<Option<(Key, R)>, Broken> {
         loop {
-            if let Some(entry) = self.entries.next() {
-                return Ok(Some(entry));
+            if let Some(row) = self.rows.get(self.next_row) {
+                self.next_row += 1;
+                return Ok(Some(*row));
             }
             if self.next_page >= self.run.fences.len() {
                 return Ok(None);
             }
             let page = self.run.page(self.next_page)?;
             self.next_page += 1;
-            let mut entries = Vec::new();
+            self.next_row = 0;
+            self.rows.clear();
             let mut groups = page.groups();
             while let Some((key, group)) = groups.next()? {
-                read_entries(group, page.base, &mut |entry| entries.push((key, entry)))?;
+                read_rows(group, page.base, &mut |row| self.rows.push((key, row)))?;
             }
-            self.entries = entries.into_iter();
         }
     }
 }
 
 /// Writes a run. Its file gets its name when it is whole and synced.
-pub(crate) struct RunWriter {
+pub(crate) struct RunWriter<R> {
     dir: PathBuf,
     number: u64,
     level: u8,
@@ -302,15 +352,15 @@ pub(crate) struct RunWriter {
     page_bytes: usize,
     page: Vec<u8>,
     fences: Vec<Fence>,
-    bloom: Bloom,
-    /// Key and last entry of the open group, and where its length lies in the page.
-    group: Option<(Key, Entry, usize)>,
+    filter: Filter,
+    /// Key and last row of the open group, and where its length lies in the page.
+    group: Option<(Key, R, usize)>,
     last_key: Option<Key>,
     keys: u64,
     entries: u64,
 }
 
-impl RunWriter {
+impl<R: Row> RunWriter<R> {
     /// Begins a run of at most `keys` keys whose blocks begin at `base` or after.
     pub fn begin(
         dir: &Path,
@@ -318,7 +368,7 @@ impl RunWriter {
         base: u64,
         keys: u64,
         page_bytes: usize,
-    ) -> io::Result<RunWriter> {
+    ) -> io::Result<RunWriter<R>> {
         fs::create_dir_all(dir)?;
         let before_rename = dir.join(format!("run-{number:016x}.tmp"));
         let file = private_file(
@@ -326,7 +376,7 @@ impl RunWriter {
             &before_rename,
         )?;
         let mut out = BufWriter::with_capacity(1 << 18, file);
-        out.write_all(&header(base))?;
+        out.write_all(&header::<R>(base))?;
         Ok(RunWriter {
             dir: dir.to_path_buf(),
             number,
@@ -338,7 +388,7 @@ impl RunWriter {
             page_bytes: page_bytes.min(MAX_PAGE_BYTES),
             page: Vec::new(),
             fences: Vec::new(),
-            bloom: Bloom::sized(keys),
+            filter: Filter::sized(keys, R::FILTER_BITS),
             group: None,
             last_key: None,
             keys: 0,
@@ -346,41 +396,40 @@ impl RunWriter {
         })
     }
 
-    /// Takes the next entry; entries come by key, then in the order of the log.
-    pub fn put(&mut self, key: Key, entry: Entry) -> io::Result<()> {
+    /// Takes bytes of notes. They lie before the first page, so they come before the first row.
+    pub fn note(&mut self, notes: &[u8]) -> io::Result<()> {
+        debug_assert!(self.fences.is_empty(), "notes after rows");
+        self.offset += notes.len() as u64;
+        self.out.write_all(notes)
+    }
+
+    /// Takes the next row; rows come by key, then in the order of the log.
+    pub fn put(&mut self, key: Key, row: R) -> io::Result<()> {
         if self.page.len() >= self.page_bytes {
             self.end_page()?;
         }
-        let before = match self.group {
-            Some((open, before, _)) if open == key => before,
+        let (before, begins) = match self.group {
+            Some((open, before, begins)) if open == key => (Some(before), begins),
             _ => {
                 self.end_group();
                 if self.page.is_empty() {
                     self.fences.push(Fence {
                         key,
-                        version: entry.version,
+                        order: row.order(),
                         offset: self.offset,
                     });
                 }
                 self.page.extend_from_slice(&key.to_bytes());
                 self.page.extend_from_slice(&[0; 2]);
-                Entry {
-                    version: 0,
-                    block: self.base,
-                }
+                (None, self.page.len() - 2)
             }
         };
-        let begins = match self.group {
-            Some((open, _, begins)) if open == key => begins,
-            _ => self.page.len() - 2,
-        };
-        put_varint(&mut self.page, entry.version.saturating_sub(before.version));
-        put_varint(&mut self.page, entry.block.saturating_sub(before.block));
-        self.group = Some((key, entry, begins));
+        row.write(before.as_ref(), self.base, &mut self.page);
+        self.group = Some((key, row, begins));
         if self.last_key != Some(key) {
             self.last_key = Some(key);
             self.keys += 1;
-            self.bloom.put(key);
+            self.filter.put(key);
         }
         self.entries += 1;
         Ok(())
@@ -409,22 +458,22 @@ impl RunWriter {
     }
 
     /// Makes the run durable and opens it.
-    pub fn finish(mut self) -> Result<Run, Broken> {
+    pub fn finish(mut self) -> Result<Run<R>, Broken> {
         self.end_page()?;
         let mut index = Vec::new();
         for fence in &self.fences {
             index.extend_from_slice(&fence.key.to_bytes());
-            index.extend_from_slice(&fence.version.to_le_bytes());
+            index.extend_from_slice(&fence.order.to_le_bytes());
             index.extend_from_slice(&fence.offset.to_le_bytes());
         }
-        for word in self.bloom.words() {
-            index.extend_from_slice(&word.to_le_bytes());
+        for word in self.filter.bytes() {
+            index.extend_from_slice(&word);
         }
         let mut trailer = [0; TRAILER_BYTES as usize];
         let counts = [
             self.offset,
             self.fences.len() as u64,
-            self.bloom.words().len() as u64,
+            self.filter.len() as u64,
             self.keys,
             self.entries,
         ];
@@ -433,9 +482,9 @@ impl RunWriter {
             field.copy_from_slice(&count.to_le_bytes());
         }
         let (crc, magic) = rest.split_at_mut(4);
-        magic.copy_from_slice(&MAGIC);
+        magic.copy_from_slice(&R::RUN);
         crc.copy_from_slice(&[0; 4]);
-        let crc = crc_of(&header(self.base), &index, &trailer);
+        let crc = crc_of(&header::<R>(self.base), &index, &trailer);
         if let Some(field) = trailer.get_mut(8 * counts.len()..8 * counts.len() + 4) {
             field.copy_from_slice(&crc.to_le_bytes());
         }
@@ -449,11 +498,11 @@ impl RunWriter {
     }
 }
 
-fn header(base: u64) -> [u8; HEADER_BYTES as usize] {
+fn header<R: Row>(base: u64) -> [u8; HEADER_BYTES as usize] {
     let mut header = [0; HEADER_BYTES as usize];
     let (magic, rest) = header.split_at_mut(4);
     let (version, from) = rest.split_at_mut(4);
-    magic.copy_from_slice(&MAGIC);
+    magic.copy_from_slice(&R::RUN);
     version.copy_from_slice(&VERSION.to_le_bytes());
     from.copy_from_slice(&base.to_le_bytes());
     header
@@ -468,13 +517,13 @@ fn crc_of(header: &[u8], index: &[u8], trailer: &[u8]) -> u32 {
     crc.finalize()
 }
 
-fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
+pub(crate) fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
     let (head, tail) = rest.split_first_chunk::<N>()?;
     *rest = tail;
     Some(*head)
 }
 
-fn put_varint(out: &mut Vec<u8>, mut value: u64) {
+pub(crate) fn put_varint(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         out.push(value as u8 | 0x80);
         value >>= 7;
@@ -482,7 +531,7 @@ fn put_varint(out: &mut Vec<u8>, mut value: u64) {
     out.push(value as u8);
 }
 
-fn varint(rest: &mut &[u8]) -> Option<u64> {
+pub(crate) fn varint(rest: &mut &[u8]) -> Option<u64> {
     let mut value = 0u64;
     for shift in (0..64).step_by(7) {
         let [byte] = take(rest)?;

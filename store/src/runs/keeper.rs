@@ -1,19 +1,30 @@
-//! The index in use: readers and the writer share it, and a thread of its own keeps its files, off the path of any answer.
+//! A table in use: readers and the writer share it, and a thread of its own keeps its files, off the path of any answer.
 
 use std::fs;
 use std::io;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{
     Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
 };
 use std::thread::JoinHandle;
 
-use super::key::Key;
 use super::manifest::Listed;
-use super::{Broken, Entry, Index, WAITING_TAILS, merge, run};
-use crate::StoreError;
-use crate::log::Medium;
+use super::{Broken, Row, Stack, Totals, WAITING_TAILS, merge, run};
+
+/// What has a stack.
+pub(crate) trait Shelf: Send + Sync + 'static {
+    type Row: Row;
+
+    /// Name of the thread.
+    const THREAD: &'static str;
+
+    fn stack(&self) -> &Stack<Self::Row>;
+
+    fn stack_mut(&mut self) -> &mut Stack<Self::Row>;
+}
+
+/// Completes what the log is up to the end of a tail, once that is durable; None if it never will be.
+type Settle = Box<dyn Fn(Totals) -> Option<Totals> + Send + Sync>;
 
 #[derive(Debug, Default)]
 struct Work {
@@ -27,97 +38,45 @@ struct Work {
     stop: bool,
 }
 
-/// The index behind its locks.
-pub(crate) struct Keeper {
-    index: RwLock<Index>,
-    /// How often the index was made anew since it was opened.
-    mends: AtomicU64,
+/// The table behind its locks.
+pub(crate) struct Keeper<T> {
+    table: RwLock<T>,
+    settle: Settle,
     work: Mutex<Work>,
     changed: Condvar,
 }
 
-impl Keeper {
-    pub fn new(index: Index) -> Keeper {
+impl<T: Shelf> Keeper<T> {
+    /// Over a table whose tails hold what is durable.
+    pub fn new(table: T) -> Keeper<T> {
+        Keeper::settling(table, Box::new(Some))
+    }
+
+    /// Over a table whose tails may hold what is not durable yet: each is written once `settle` answers.
+    pub fn settling(table: T, settle: Settle) -> Keeper<T> {
         Keeper {
-            index: RwLock::new(index),
-            mends: AtomicU64::new(0),
+            table: RwLock::new(table),
+            settle,
             work: Mutex::new(Work::default()),
             changed: Condvar::new(),
         }
     }
 
-    pub fn read(&self) -> RwLockReadGuard<'_, Index> {
-        self.index.read().unwrap_or_else(PoisonError::into_inner)
+    pub fn read(&self) -> RwLockReadGuard<'_, T> {
+        self.table.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub fn write(&self) -> RwLockWriteGuard<'_, Index> {
-        self.index.write().unwrap_or_else(PoisonError::into_inner)
+    pub fn write(&self) -> RwLockWriteGuard<'_, T> {
+        self.table.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn work(&self) -> MutexGuard<'_, Work> {
         self.work.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The key's last entry. Files are read without a lock.
-    pub fn last<M: Medium>(&self, medium: &M, key: Key) -> Result<Option<Entry>, StoreError> {
-        self.mended(medium, || {
-            let runs = {
-                let index = self.read();
-                match index.in_memory(key) {
-                    Some(entry) => return Ok(Some(entry)),
-                    None => index.runs(),
-                }
-            };
-            runs.last(key)
-        })
-    }
-
-    /// At most `max` of the key's entries above a version, ascending.
-    pub fn above<M: Medium>(
-        &self,
-        medium: &M,
-        key: Key,
-        version: u64,
-        max: usize,
-    ) -> Result<Vec<Entry>, StoreError> {
-        self.mended(medium, || {
-            let (in_memory, runs) = self.read().above_in_memory(key, version);
-            let mut found = runs.above(key, version, max)?;
-            found.extend(in_memory.into_iter().take(max.saturating_sub(found.len())));
-            Ok(found)
-        })
-    }
-
-    /// Asks the index; if a file of it is broken, makes the index anew from the log and asks once more.
-    fn mended<M: Medium, T>(
-        &self,
-        medium: &M,
-        ask: impl Fn() -> Result<T, Broken>,
-    ) -> Result<T, StoreError> {
-        let seen = self.mends.load(Ordering::Acquire);
-        match ask() {
-            Ok(answer) => Ok(answer),
-            Err(_) => {
-                self.mend(medium, seen)?;
-                ask().map_err(Broken::into_error)
-            }
-        }
-    }
-
-    /// Makes the index anew, unless somebody has since it was seen. Everybody waits meanwhile.
-    fn mend<M: Medium>(&self, medium: &M, seen: u64) -> Result<(), StoreError> {
-        let mut index = self.write();
-        if self.mends.load(Ordering::Acquire) == seen {
-            let (until, next_run) = (index.tip().head, index.next_run);
-            *index = Index::rebuild(medium, index.limits, until, next_run)?;
-            self.mends.fetch_add(1, Ordering::AcqRel);
-        }
-        Ok(())
-    }
-
     /// Tells the thread that a tail waits to be written.
     pub fn wake(&self) {
-        let waiting = self.read().frozen.len();
+        let waiting = self.read().stack().frozen.len();
         let mut work = self.work();
         work.waiting = waiting;
         work.asked = true;
@@ -136,7 +95,6 @@ impl Keeper {
     }
 
     /// Waits until the thread has nothing to do. False = it still has when the time is over.
-    #[cfg(test)]
     pub fn idle_within(&self, limit: std::time::Duration) -> bool {
         let (work, _) = self
             .changed
@@ -156,17 +114,17 @@ impl Keeper {
     }
 
     /// Starts the thread.
-    pub fn start(self: &Arc<Keeper>) -> io::Result<JoinHandle<()>> {
+    pub fn start(self: &Arc<Keeper<T>>) -> io::Result<JoinHandle<()>> {
         let keeper = Arc::clone(self);
         std::thread::Builder::new()
-            .name("indelible-index".into())
+            .name(T::THREAD.into())
             .spawn(move || keeper.run())
     }
 
     fn run(&self) {
         // If this thread dies, the writer must not wait for it.
-        struct Ended<'a>(&'a Keeper);
-        impl Drop for Ended<'_> {
+        struct Ended<'a, T: Shelf>(&'a Keeper<T>);
+        impl<T: Shelf> Drop for Ended<'_, T> {
             fn drop(&mut self) {
                 self.0.stop();
             }
@@ -200,24 +158,29 @@ impl Keeper {
     fn write_tails(&self) -> Result<(), Broken> {
         loop {
             let (dir, limits, number, frozen) = {
-                let mut index = self.write();
+                let mut table = self.write();
+                let stack = table.stack_mut();
                 let (Some(dir), Some((number, frozen))) =
-                    (index.dir().map(Path::to_path_buf), index.next_frozen())
+                    (stack.dir().map(Path::to_path_buf), stack.next_frozen())
                 else {
                     return Ok(());
                 };
-                (dir, index.limits, number, frozen)
+                (dir, stack.limits, number, frozen)
             };
             let run = merge::write(&dir, number, &frozen, limits)?;
+            let Some(upto) = (self.settle)(frozen.upto) else {
+                return Err(Broken::new("the log ended before what its table holds"));
+            };
             let manifest = {
-                let mut index = self.write();
-                let installed = index.install(&frozen, run);
-                self.work().waiting = index.frozen.len();
-                installed.then(|| index.manifest())
+                let mut table = self.write();
+                let stack = table.stack_mut();
+                let installed = stack.install(&frozen, run, upto);
+                self.work().waiting = stack.frozen.len();
+                installed.then(|| stack.manifest())
             };
             self.changed.notify_all();
             match manifest {
-                Some(manifest) => manifest.write(&dir)?,
+                Some(manifest) => manifest.write::<T::Row>(&dir)?,
                 // A file that no manifest names is swept at the next start.
                 None => continue,
             }
@@ -227,13 +190,14 @@ impl Keeper {
     fn merge_runs(&self) -> Result<(), Broken> {
         loop {
             let (dir, limits, number, inputs) = {
-                let mut index = self.write();
+                let mut table = self.write();
+                let stack = table.stack_mut();
                 let (Some(dir), Some((number, inputs))) =
-                    (index.dir().map(Path::to_path_buf), index.next_merge())
+                    (stack.dir().map(Path::to_path_buf), stack.next_merge())
                 else {
                     return Ok(());
                 };
-                (dir, index.limits, number, inputs)
+                (dir, stack.limits, number, inputs)
             };
             // A long merge must not keep full tails in memory.
             let mut failed = None;
@@ -253,11 +217,12 @@ impl Keeper {
                 return Ok(());
             };
             let manifest = {
-                let mut index = self.write();
-                index.install_merged(&inputs, run).then(|| index.manifest())
+                let mut table = self.write();
+                let stack = table.stack_mut();
+                stack.install_merged(&inputs, run).then(|| stack.manifest())
             };
             if let Some(manifest) = manifest {
-                manifest.write(&dir)?;
+                manifest.write::<T::Row>(&dir)?;
                 inputs.iter().for_each(|input| input.remove());
             }
         }
@@ -265,7 +230,7 @@ impl Keeper {
 }
 
 /// Removes files of runs that are not listed: what a stop in the middle of something left.
-pub(super) fn sweep(dir: &Path, listed: &[Listed]) {
+pub(crate) fn sweep(dir: &Path, listed: &[Listed]) {
     let Ok(entries) = fs::read_dir(dir) else {
         return;
     };

@@ -1,13 +1,12 @@
-//! Which runs there are, and of which chain: the one file that makes runs an index.
+//! Which runs there are, and of which chain: the one file that makes runs a table.
 
 use std::fs;
 use std::io;
 use std::path::Path;
 
-use super::{Tip, Totals};
+use super::{Row, Tip, Totals};
 use crate::data_dir::write_whole;
 
-const MAGIC: [u8; 4] = *b"INDX";
 const VERSION: u16 = 1;
 const NAME: &str = "manifest";
 /// A run has at least a few entries, so a manifest of more is none.
@@ -33,11 +32,11 @@ pub(crate) struct Manifest {
 
 impl Manifest {
     /// Replaces the manifest of a directory, whole or not at all.
-    pub fn write(&self, dir: &Path) -> io::Result<()> {
+    pub fn write<R: Row>(&self, dir: &Path) -> io::Result<()> {
         let Totals { tip, blocks, bytes } = &self.totals;
         let count = u32::try_from(self.runs.len()).map_err(io::Error::other)?;
         let mut out = Vec::new();
-        out.extend_from_slice(&MAGIC);
+        out.extend_from_slice(&R::MANIFEST);
         out.extend_from_slice(&VERSION.to_le_bytes());
         out.extend_from_slice(&tip.head.to_le_bytes());
         out.extend_from_slice(&tip.hash);
@@ -55,14 +54,14 @@ impl Manifest {
     }
 
     /// None if there is none that is whole and of this version.
-    pub fn read(dir: &Path) -> Option<Manifest> {
+    pub fn read<R: Row>(dir: &Path) -> Option<Manifest> {
         let bytes = fs::read(dir.join(NAME)).ok()?;
         let (mut rest, crc) = bytes.split_last_chunk::<4>()?;
         if crc32fast::hash(rest) != u32::from_le_bytes(*crc) {
             return None;
         }
         let rest = &mut rest;
-        if take::<4>(rest)? != MAGIC || u16::from_le_bytes(take(rest)?) != VERSION {
+        if take::<4>(rest)? != R::MANIFEST || u16::from_le_bytes(take(rest)?) != VERSION {
             return None;
         }
         let tip = Tip {
@@ -94,7 +93,7 @@ impl Manifest {
         })
     }
 
-    /// Makes the directory one without an index. The files of runs may stay: without a manifest they are nothing.
+    /// Makes the directory one without a table. The files of runs may stay: without a manifest they are nothing.
     pub fn remove(dir: &Path) {
         // What cannot be removed now is replaced by the next manifest.
         let _ = fs::remove_file(dir.join(NAME));
@@ -110,6 +109,7 @@ fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::index::Entry;
 
     #[test]
     fn a_manifest_is_read_as_it_was_written_or_not_at_all() {
@@ -136,17 +136,17 @@ mod tests {
                 },
             ],
         };
-        assert_eq!(Manifest::read(dir.path()), None);
-        manifest.write(dir.path()).unwrap();
-        assert_eq!(Manifest::read(dir.path()), Some(manifest));
+        assert_eq!(Manifest::read::<Entry>(dir.path()), None);
+        manifest.write::<Entry>(dir.path()).unwrap();
+        assert_eq!(Manifest::read::<Entry>(dir.path()), Some(manifest));
         let good = fs::read(dir.path().join(NAME)).unwrap();
         for at in 0..good.len() {
             let mut bad = good.clone();
             bad[at] ^= 0x10;
             fs::write(dir.path().join(NAME), &bad).unwrap();
-            assert_eq!(Manifest::read(dir.path()), None, "byte {at}");
+            assert_eq!(Manifest::read::<Entry>(dir.path()), None, "byte {at}");
             fs::write(dir.path().join(NAME), &good[..at]).unwrap();
-            assert_eq!(Manifest::read(dir.path()), None, "cut at {at}");
+            assert_eq!(Manifest::read::<Entry>(dir.path()), None, "cut at {at}");
         }
     }
 }
