@@ -28,10 +28,10 @@ mod dunning;
 mod dunning_acts;
 #[path = "specs/dunning_histories.rs"]
 mod dunning_histories;
-#[path = "specs/expressions.rs"]
-mod expressions;
 #[path = "specs/dunning_rules.rs"]
 mod dunning_rules;
+#[path = "specs/expressions.rs"]
+mod expressions;
 #[path = "specs/fields.rs"]
 mod fields;
 #[path = "specs/forgetting.rs"]

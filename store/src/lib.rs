@@ -50,5 +50,5 @@ pub use ledger::{
 pub use log::{Log, SyncHook};
 pub use memory::MemoryStore;
 pub use proof::{Notary, ProofError};
-pub use seen::{KEYS_BYTES_PER_MILLION, KEYS_TAIL_BYTES, KeysLimits, KeysStats};
+pub use seen::{KEYS_BYTES_PER_MILLION, KEYS_TAIL_BYTES, KeysLimits, KeysStats, Seen};
 pub use verify::{VERIFY_BYTES_PER_COMMAND, VERIFY_BYTES_PER_STREAM};

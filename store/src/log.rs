@@ -262,7 +262,7 @@ impl<M: Medium> fmt::Debug for Log<M> {
 impl<M: Medium> EventStore for Log<M> {
     fn keys_dir(&self) -> Option<PathBuf> {
         let index = self.shared.medium.index_dir()?;
-        Some(index.with_file_name("keys"))
+        Some(index.with_file_name("usage-keys"))
     }
 
     fn submit(&self, commit: Commit) -> Result<Ticket, StoreError> {

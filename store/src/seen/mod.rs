@@ -75,8 +75,8 @@ pub struct KeysStats {
     pub disk_bytes: u64,
 }
 
-/// The keys of all tenants.
-pub(crate) struct Seen {
+/// The keys of all tenants, up to a position of their log.
+pub struct Seen {
     keeper: Arc<Keeper<Table>>,
     thread: Mutex<Option<JoinHandle<()>>>,
     ended: Arc<AtomicBool>,

@@ -35,8 +35,16 @@ pub(super) fn events() -> Vec<Event> {
         personal: true,
         ..plain("birthday", FieldKind::Text, None)
     };
-    let rebate = plain("rebate", FieldKind::Number, Some(FieldValue::Number(decimal("0.05"))));
-    let since = plain("since", FieldKind::Date, Some(FieldValue::Date(date("2026-10-01"))));
+    let rebate = plain(
+        "rebate",
+        FieldKind::Number,
+        Some(FieldValue::Number(decimal("0.05"))),
+    );
+    let since = plain(
+        "since",
+        FieldKind::Date,
+        Some(FieldValue::Date(date("2026-10-01"))),
+    );
     let vip = plain("vip", FieldKind::Boolean, Some(FieldValue::Boolean(true)));
     let defined = [choice, birthday, rebate, since, vip].map(|definition| Defined { definition });
     let withdrawn = Withdrawn {
