@@ -2,6 +2,8 @@
 
 #[path = "specs/agenda.rs"]
 mod agenda;
+#[path = "specs/any_bytes.rs"]
+mod any_bytes;
 #[path = "specs/any_cash.rs"]
 mod any_cash;
 #[path = "specs/any_collecting.rs"]
