@@ -6,12 +6,14 @@ use async_graphql::connection::Connection;
 use async_graphql::{Context, Enum, ID, InputObject, Object, Result, SimpleObject};
 use indelible_domain::accounts as domain;
 use indelible_domain::command::Command;
+use indelible_domain::fields::Carrier;
 use indelible_domain::kernel::{Currency, Rounding as DomainRounding, Zone};
 use indelible_domain::{entities, world::Entry};
 
 use super::books::{AsOf, Books};
 use super::charges::PendingCharge;
 use super::collections::CollectionRules;
+use super::custom_fields::{self, CustomFieldValue};
 use super::desk::{self, Receipt};
 use super::forget::{self, Forgotten, PersonalData, Retention};
 use super::invoices::Invoice;
@@ -19,6 +21,7 @@ use super::messages::{Channel, Message};
 use super::page::{self, Cursor};
 use super::payments::{Balance, Payment};
 use super::periods::ClosedPeriods;
+use super::scalars::Date;
 use super::subscriptions::Subscription;
 use super::wallets::Wallet;
 use super::{dunning, errors, ids};
@@ -152,6 +155,15 @@ impl Account {
         facts.map(Forgotten::from).collect()
     }
 
+    /// What its custom fields say on a day, today if none is given; inherited values and defaults included.
+    async fn custom_fields(
+        &self,
+        ctx: &Context<'_>,
+        on: Option<Date>,
+    ) -> Result<Vec<CustomFieldValue>> {
+        custom_fields::values(ctx, Carrier::Account, &self.key, on)
+    }
+
     /// Number of changes of the account up to this view of it.
     async fn version(&self) -> u64 {
         self.state.version
@@ -278,6 +290,15 @@ impl LegalEntity {
 impl LegalEntity {
     pub async fn id(&self) -> ID {
         ids::node("entity", &self.key)
+    }
+
+    /// What its custom fields say on a day, today if none is given; defaults included.
+    async fn custom_fields(
+        &self,
+        ctx: &Context<'_>,
+        on: Option<Date>,
+    ) -> Result<Vec<CustomFieldValue>> {
+        custom_fields::values(ctx, Carrier::LegalEntity, &self.key, on)
     }
 
     /// The id without its kind.

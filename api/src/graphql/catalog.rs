@@ -4,9 +4,11 @@ use async_graphql::connection::Connection;
 use async_graphql::{Context, Enum, InputObject, Json, Object, Result, SimpleObject};
 use indelible_domain::catalog as domain;
 use indelible_domain::command::Command;
+use indelible_domain::fields::Carrier;
 use indelible_domain::taxes;
 
 use super::books::Books;
+use super::custom_fields::{self, CustomFieldValue};
 use super::desk::{self, Receipt};
 use super::errors;
 use super::page::{self, Cursor};
@@ -39,6 +41,15 @@ impl Offer {
         let catalog = Books::of(ctx)?.catalog();
         let line = catalog.map(|c| c.state.product_line(&self.offer.code).to_owned());
         Ok(line.filter(|line| !line.is_empty()))
+    }
+
+    /// What its custom fields say on a day, today if none is given; defaults included.
+    async fn custom_fields(
+        &self,
+        ctx: &Context<'_>,
+        on: Option<Date>,
+    ) -> Result<Vec<CustomFieldValue>> {
+        custom_fields::values(ctx, Carrier::Offer, &self.offer.code, on)
     }
 
     /// Counted from 1; given when the offer is published.

@@ -18,6 +18,7 @@ mod cash;
 mod catalog;
 mod charges;
 mod collections;
+mod custom_fields;
 mod desk;
 mod dunning;
 mod errors;
@@ -53,6 +54,7 @@ pub struct Query(
     cash::CashQueries,
     catalog::CatalogQueries,
     collections::CollectionQueries,
+    custom_fields::CustomFieldQueries,
     invoices::InvoiceQueries,
     messages::MessageQueries,
     methods::MethodQueries,
@@ -80,6 +82,7 @@ pub struct Mutation(
     catalog::CatalogMutations,
     charges::ChargeMutations,
     collections::CollectionMutations,
+    custom_fields::CustomFieldMutations,
     dunning::DunningMutations,
     forget::PersonalDataMutations,
     periods::PeriodMutations,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use async_graphql::connection::Connection;
 use async_graphql::{Context, Enum, ID, InputObject, Object, Result, SimpleObject};
 use indelible_domain::command::{self, Command};
+use indelible_domain::fields::Carrier;
 use indelible_domain::kernel;
 use indelible_domain::subscriptions as domain;
 use indelible_domain::world::Entry;
@@ -13,6 +14,7 @@ use indelible_domain::world::Entry;
 use super::accounts::Account;
 use super::books::{AsOf, Books, Cut};
 use super::catalog::Offer;
+use super::custom_fields::{self, CustomFieldValue};
 use super::desk::{self, Receipt};
 use super::page::{self, Cursor};
 use super::scalars::{Date, Decimal};
@@ -95,6 +97,15 @@ impl Subscription {
 
     async fn account(&self, ctx: &Context<'_>) -> Result<Account> {
         Account::named(ctx, &self.state().account).await
+    }
+
+    /// What its custom fields say on a day, today if none is given; inherited values and defaults included.
+    async fn custom_fields(
+        &self,
+        ctx: &Context<'_>,
+        on: Option<Date>,
+    ) -> Result<Vec<CustomFieldValue>> {
+        custom_fields::values(ctx, Carrier::Subscription, &self.key, on)
     }
 
     /// First day of the first term: the anchor that every period is counted from.

@@ -5,6 +5,7 @@ mod bank;
 mod billing;
 mod collections;
 mod command_line;
+mod custom_fields;
 mod debits;
 mod edge;
 mod forgetting;
