@@ -5,6 +5,8 @@ use crate::bank::{Balance, Part, Terms, statement};
 use crate::cash::Rules;
 use crate::catalog::Offer;
 use crate::collections;
+use crate::commitments::Agreed;
+use crate::discounts::DiscountTerms;
 use crate::dunning;
 use crate::entities::{Closing, EntityTerms, Retention};
 use crate::fields;
@@ -16,7 +18,7 @@ use crate::payments;
 use crate::receivables::{Instalment, RestOn, Source};
 use crate::reservations::{self, Answer};
 use crate::subscriptions::Unused;
-use crate::taxes::Rate;
+use crate::taxes::{Exemption, Rate};
 use crate::wallets;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -47,6 +49,39 @@ pub enum Command {
         reason: String,
     },
     SetTaxRate(Rate),
+    ExemptFromTax {
+        account: Id,
+        exemption: Exemption,
+    },
+    /// `class` none: the exemption for all charges. `on` none: today.
+    EndTaxExemption {
+        account: Id,
+        class: Option<String>,
+        on: Option<Date>,
+    },
+    DefineDiscount {
+        discount: Id,
+        terms: Box<DiscountTerms>,
+    },
+    WithdrawDiscount {
+        discount: Id,
+        reason: String,
+    },
+    RedeemDiscount(Box<RedeemDiscount>),
+    EndRedemption {
+        account: Id,
+        redemption: Id,
+        on: Option<Date>,
+    },
+    AgreeCommitment {
+        account: Id,
+        agreed: Box<Agreed>,
+    },
+    EndCommitment {
+        account: Id,
+        commitment: Id,
+        on: Option<Date>,
+    },
     /// Publishes every offer that is new or differs from its newest version.
     ApplyCatalog {
         offers: Vec<Offer>,
@@ -767,4 +802,17 @@ pub struct UsageCounts {
     pub pending: u64,
     pub rejected: u64,
     pub superseded: u64,
+}
+
+/// An account takes a discount that is offered.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RedeemDiscount {
+    pub account: Id,
+    /// Its code: a promotion code, or the name by which the seller gives it.
+    pub discount: Id,
+    pub redemption: Id,
+    /// Only for this subscription.
+    pub subscription: Option<Id>,
+    /// Services from this day on; none: today.
+    pub from: Option<Date>,
 }

@@ -11,6 +11,8 @@ pub mod catalog;
 pub mod charges;
 pub mod collections;
 pub mod command;
+pub mod commitments;
+pub mod discounts;
 pub mod dunning;
 pub mod entities;
 pub mod expressions;

@@ -147,6 +147,9 @@ nouns! {
     Subscription in subscriptions: subscriptions::Subscription, kind "subscription", event crate::subscriptions::Event;
     Usage in usage: usage::Metered, kind "usage", event crate::usage::Event;
     Batch in batches: mediation::Batch, kind "batch", event crate::mediation::Event;
+    Discount in discounts: discounts::Discount, kind "discount", event crate::discounts::Event;
+    Redemption in redemptions: discounts::Redemptions, kind "redemption", event crate::discounts::redemptions::Event;
+    Commitment in commitments: commitments::Commitments, kind "commitment", event crate::commitments::Event;
     Charge in charges: charges::Charges, kind "charge", event crate::charges::Event;
     Wallet in wallets: wallets::Wallet, kind "wallet", event crate::wallets::Event;
     Reservation in reservations: reservations::Reservation, kind "reservation", event crate::reservations::Event;

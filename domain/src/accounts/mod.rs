@@ -6,14 +6,17 @@
 //!   as the buyer of legal documents, under a key of its own.
 //! - What was forgotten is never there again: a change that would bring it back is refused.
 
+mod exempt;
 pub mod forget;
 mod old;
 
 use crate::events;
-use crate::kernel::{Currency, Decider, Id, Personal, Rejection, Zone};
+use crate::kernel::{Currency, Date, Decider, Id, Personal, Rejection, Zone};
 use crate::messages::Channel;
+use crate::taxes::Exemption;
 use serde::{Deserialize, Serialize};
 
+pub use exempt::{TaxExempted, TaxExemptionEnded};
 pub use forget::{Forget, Forgotten};
 use old::{ChangedV1, ChangedV2, OpenedV1, OpenedV2};
 
@@ -53,6 +56,8 @@ pub struct Account {
     pub terms: AccountTerms,
     /// Everything that was forgotten, in order.
     pub forgotten: Vec<Forgotten>,
+    /// Oldest first.
+    pub exemptions: Vec<Exemption>,
 }
 
 /// What was agreed with the account's holder.
@@ -112,6 +117,8 @@ events! {
         Opened = "opened" 3 from { 1: OpenedV1, 2: OpenedV2 },
         Changed = "changed" 3 from { 1: ChangedV1, 2: ChangedV2 },
         Forgotten = "forgotten" 1,
+        TaxExempted = "tax-exempted" 1,
+        TaxExemptionEnded = "tax-exemption-ended" 1,
     }
 }
 
@@ -120,6 +127,12 @@ pub enum Command {
     Open(AccountTerms),
     Change(AccountTerms),
     Forget(Box<Forget>),
+    /// No tax is charged for a class of charges, or for all.
+    ExemptFromTax(Exemption),
+    EndTaxExemption {
+        class: Option<String>,
+        on: Date,
+    },
 }
 
 impl Decider for Account {
@@ -148,6 +161,8 @@ impl Decider for Account {
                 "this account was never opened",
             )),
             Command::Forget(ask) => forget::decide(state, *ask),
+            Command::ExemptFromTax(exemption) => exempt::exempt(state, exemption),
+            Command::EndTaxExemption { class, on } => exempt::end(state, class, on),
         }
     }
 
@@ -157,6 +172,8 @@ impl Decider for Account {
             Event::Opened(e) => state.terms = e.terms.clone(),
             Event::Changed(e) => state.terms = e.terms.clone(),
             Event::Forgotten(e) => forget::evolve(state, e),
+            Event::TaxExempted(e) => state.exemptions.push(e.exemption.clone()),
+            Event::TaxExemptionEnded(e) => state.end_exemption(&e.class, e.on),
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Whether offers make sense: every problem is listed with its place, and nothing is published while there is one.
 
 use super::{
-    Aggregate, Offer, OneOff, Package, Pay, Percentage, Price, RateTier, Recurring, Tier, Usage,
-    WEEKDAYS, Window,
+    Aggregate, Commitment, Offer, OneOff, Package, Pay, Percentage, Price, RateTier, Recurring,
+    Tier, Usage, WEEKDAYS, Window,
 };
 use crate::kernel::{Currency, Decimal, Rejection, Span, check_id};
 use std::collections::BTreeSet;
@@ -136,11 +136,50 @@ fn check_offer(offer: &Offer, problems: &mut Problems) {
             |p| recurring(charge, p),
         );
     }
+    for committed in &offer.commitments {
+        problems.within(
+            format!("offer {}, commitment {}", offer.code, committed.code),
+            |p| {
+                p.when(!codes.insert(&committed.code), || {
+                    "there is another charge or commitment with this code".to_string()
+                });
+                commitment(offer, committed, p);
+            },
+        );
+    }
     for charge in &offer.usage {
         problems.within(
             format!("offer {}, charge {}", offer.code, charge.code),
             |p| usage(charge, p),
         );
+    }
+}
+
+/// Bounds make sense and name charges of the offer.
+fn commitment(offer: &Offer, committed: &Commitment, problems: &mut Problems) {
+    problems.code(&committed.code);
+    problems.name(&committed.name);
+    problems.span("every", Some(committed.every));
+    for (what, value) in [("min", committed.min), ("max", committed.max)] {
+        if let Some(value) = value {
+            problems.price(what, value);
+        }
+    }
+    match (committed.min, committed.max) {
+        (None, None) => problems.add("it has neither min nor max"),
+        (Some(min), Some(max)) => {
+            problems.when(min > max, || format!("min {min} is above max {max}"))
+        }
+        _ => {}
+    }
+    let known = |code: &String| {
+        offer.recurring.iter().any(|c| c.code == *code)
+            || offer.usage.iter().any(|c| c.code == *code)
+    };
+    for code in committed.charges.iter().filter(|code| !known(code)) {
+        problems.add(format!(
+            "the offer has no recurring or usage charge {code:?}"
+        ));
     }
 }
 

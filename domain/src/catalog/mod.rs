@@ -41,6 +41,35 @@ pub struct Offer {
     pub recurring: Vec<Recurring>,
     #[serde(default, skip_serializing_if = "is_default")]
     pub usage: Vec<Usage>,
+    /// What a period costs at least, or at most.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub commitments: Vec<Commitment>,
+    /// Prices are what the customer pays, tax included (policy 21).
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub tax_included: bool,
+}
+
+/// Bounds of what is rated in a period, before discounts: a true-up makes up for what lacks, a cap takes off what is
+/// beyond (policy 20).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Commitment {
+    pub code: String,
+    pub name: String,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub min: Option<Decimal>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub max: Option<Decimal>,
+    pub every: Span,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub align: Align,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub anchor: Anchor,
+    /// Codes of recurring and usage charges that count; empty: all of the offer.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub charges: Vec<String>,
+    #[serde(default = "standard", skip_serializing_if = "is_standard")]
+    pub tax_class: String,
 }
 
 /// A fee at one moment of the contract.

@@ -144,6 +144,8 @@ impl From<OfferV1> for Offer {
             one_off: old.one_off.into_iter().map(Into::into).collect(),
             recurring: old.recurring.into_iter().map(Into::into).collect(),
             usage: old.usage.into_iter().map(Into::into).collect(),
+            commitments: vec![],
+            tax_included: false,
         }
     }
 }

@@ -3,12 +3,12 @@
 //! Lines follow from the difference alone, so late facts, back-dated changes, pauses, crashes and second runs all end
 //! in the same place: what should have been billed minus what was (policy 8, 10, 11, 15, 24).
 
-use super::{Charges, Item, What};
+use super::{Charges, Item, What, committed};
 use crate::catalog::{Moment, Pay, Prorate, Timing};
 use crate::kernel::{Currency, Date, Days, Decimal, Exact, Money, Rejection, Rounding};
 use crate::rating;
 use crate::subscriptions::schedule::{self, Segment};
-use crate::subscriptions::{Subscription, Unused};
+use crate::subscriptions::{Subscription, Unused, commitments};
 use crate::usage::Meter;
 use serde::{Deserialize, Serialize};
 
@@ -39,11 +39,11 @@ pub struct Basis {
 }
 
 impl Basis {
-    fn round(&self, exact: Exact) -> Result<Money, Rejection> {
+    pub(super) fn round(&self, exact: Exact) -> Result<Money, Rejection> {
         Money::round(exact, self.currency, self.rounding)
     }
 
-    fn how(&self) -> &'static str {
+    pub(super) fn how(&self) -> &'static str {
         match self.rounding {
             Rounding::HalfUp => "rounded half away from zero",
             Rounding::HalfEven => "rounded half to even",
@@ -75,7 +75,8 @@ pub fn of_subscription<'a>(
     for segment in segments.iter().filter(|s| reached(s, basis.as_of)) {
         due.extend(recurring(segment, charges, basis)?);
     }
-    due.extend(usage(sub, charges, meter, basis)?);
+    due.extend(usage(sub, charges, &meter, basis)?);
+    due.extend(committed::of_subscription(sub, charges, meter, basis)?);
     Ok(due)
 }
 
@@ -287,7 +288,7 @@ fn credits(
                 mode
             };
             still_held -= piece.count();
-            let share = full.share(piece.count().into(), period.count().into())?;
+            let share = unused_share(item, charges, *full, (*days, *period), piece, basis)?;
             let (back, how) = match mode {
                 Unused::None => (
                     Money::zero(basis.currency),
@@ -343,6 +344,27 @@ fn credits(
     Ok(out)
 }
 
+/// What unused days of a line are worth: their share of the whole period's amount, or, where a discount lowered the line,
+/// of what was asked for it.
+fn unused_share(
+    item: &Item,
+    charges: &Charges,
+    full: Exact,
+    (days, period): (Days, Days),
+    piece: Days,
+    basis: Basis,
+) -> Result<Exact, Rejection> {
+    let asked = charges.paid_for(item);
+    if asked == item.net
+        || basis.round(full.share(days.count().into(), period.count().into())?)? == asked
+    {
+        return full.share(piece.count().into(), period.count().into());
+    }
+    asked
+        .exact()
+        .share(piece.count().into(), days.count().into())
+}
+
 /// What the fact that made `date` unused says about it: the end, the next term, or a pause (always by day).
 fn unused_mode(sub: &Subscription, charge: &str, date: Date) -> (Unused, Prorate) {
     let prorate = |i: usize| {
@@ -379,6 +401,20 @@ fn tax_class(sub: &Subscription, charge: &str, date: Date) -> String {
     before.unwrap_or_else(|| "standard".to_string())
 }
 
+/// What a usage period costs on the invoice. Less than nothing over a period is nothing, flat fees included (policy 16).
+pub fn usage_total(
+    charge: &crate::catalog::Usage,
+    meter: Option<&Meter>,
+) -> Result<Exact, Rejection> {
+    let base = rating::price::amount(&charge.price, Decimal::ZERO)?;
+    let exact = base.plus(meter.map_or(Exact::ZERO, |m| m.amount))?;
+    Ok(if charge.price.pays_the_customer() {
+        exact
+    } else {
+        exact.max(Exact::ZERO)
+    })
+}
+
 /// Usage periods that have ended: the exact total, rounded, minus what was billed for the period before.
 fn usage<'a>(
     sub: &Subscription,
@@ -394,14 +430,7 @@ fn usage<'a>(
             continue;
         }
         let meter = meter(&charge.code, days.from);
-        let base = rating::price::amount(&charge.price, Decimal::ZERO)?;
-        // Less than nothing over a period is nothing, flat fees included (policy 16).
-        let exact = base.plus(meter.map_or(Exact::ZERO, |m| m.amount))?;
-        let exact = if charge.price.pays_the_customer() {
-            exact
-        } else {
-            exact.max(Exact::ZERO)
-        };
+        let exact = usage_total(charge, meter)?;
         let total = basis.round(exact)?;
         let billed = Money::sum(
             basis.currency,
@@ -464,6 +493,7 @@ pub fn next_date(sub: &Subscription, charges: &Charges, after: Date) -> Option<D
             .iter()
             .map(|c| c.every)
             .chain(t.offer.usage.iter().map(|u| u.every))
+            .chain(t.offer.commitments.iter().map(|c| c.every))
     });
     let horizon = longest
         .map(|span| span.after(span.after(after)))
@@ -487,10 +517,14 @@ pub fn next_date(sub: &Subscription, charges: &Charges, after: Date) -> Option<D
     let usage = schedule::usage_periods(sub, horizon)
         .into_iter()
         .map(|p| p.days.until);
+    let committed = commitments::committed(sub, horizon)
+        .into_iter()
+        .map(|c| c.days.until);
     let end = sub.end.iter().map(|e| e.on);
     let added = charges.pending.iter().map(|p| p.on);
     recurring
         .chain(usage)
+        .chain(committed)
         .chain(end)
         .chain(added)
         .filter(|d| *d > after)

@@ -7,6 +7,7 @@
 //! - Credits and adjustments of a line never exceed it.
 //! - Documents that count on each other's days are voided latest first.
 
+pub mod committed;
 pub mod due;
 
 use crate::catalog::Timing;
@@ -40,6 +41,12 @@ pub enum What {
     Added { charge: Id, on: Date },
     /// Something to be put into a wallet; it is there once this is paid.
     TopUp { wallet: Id, grant: Id, on: Date },
+    /// What a discount took off the line with the same number; only remembered here, never a line of its own.
+    Reduction { redemption: Id, charge: String },
+    /// What a commitment's period lacks of its minimum; a second line for the same period is the exact difference.
+    TrueUp { commitment: String, days: Days },
+    /// What a commitment's period has beyond its maximum, taken off.
+    Cap { commitment: String, days: Days },
 }
 
 impl What {
@@ -49,7 +56,9 @@ impl What {
             What::Recurring { charge, .. }
             | What::Credit { charge, .. }
             | What::Usage { charge, .. }
-            | What::Added { charge, .. } => charge,
+            | What::Added { charge, .. }
+            | What::Reduction { charge, .. } => charge,
+            What::TrueUp { commitment, .. } | What::Cap { commitment, .. } => commitment,
             What::OneOff { code, .. } => code,
             What::TopUp { grant, .. } => grant,
         }
@@ -58,10 +67,15 @@ impl What {
     /// The service period, where there is one.
     pub fn days(&self) -> Option<Days> {
         match self {
-            What::Recurring { days, .. } | What::Credit { days, .. } | What::Usage { days, .. } => {
-                Some(*days)
-            }
-            What::OneOff { .. } | What::Added { .. } | What::TopUp { .. } => None,
+            What::Recurring { days, .. }
+            | What::Credit { days, .. }
+            | What::Usage { days, .. }
+            | What::TrueUp { days, .. }
+            | What::Cap { days, .. } => Some(*days),
+            What::OneOff { .. }
+            | What::Added { .. }
+            | What::TopUp { .. }
+            | What::Reduction { .. } => None,
         }
     }
 }
@@ -185,9 +199,22 @@ impl Charges {
             self.credits_of(&item.invoice, item.line)
                 .map(|(_, net)| net),
         );
-        item.net
-            .plus(credited)
-            .minus(self.adjusted_of(&item.invoice, item.line, item.net))
+        self.paid_for(item).plus(credited).minus(self.adjusted_of(
+            &item.invoice,
+            item.line,
+            item.net,
+        ))
+    }
+
+    /// What was asked for a line: its price less what discounts took off.
+    pub fn paid_for(&self, item: &Item) -> Money {
+        let of_line = |i: &&Item| {
+            i.invoice == item.invoice
+                && i.line == item.line
+                && matches!(i.what, What::Reduction { .. })
+        };
+        let reduced = self.items.iter().filter(of_line).map(|i| i.net);
+        item.net.plus(Money::sum(item.net.currency, reduced))
     }
 
     fn adjusted_of(&self, invoice: &str, line: u32, like: Money) -> Money {
@@ -322,7 +349,13 @@ fn bill(state: &Charges, items: Vec<Item>) -> Result<Vec<Event>, Rejection> {
                     format!("top-up {grant} of wallet {wallet} is already billed"),
                 ));
             }
-            What::OneOff { .. } | What::Added { .. } | What::Usage { .. } | What::TopUp { .. } => {}
+            What::OneOff { .. }
+            | What::Added { .. }
+            | What::Usage { .. }
+            | What::TopUp { .. }
+            | What::Reduction { .. }
+            | What::TrueUp { .. }
+            | What::Cap { .. } => {}
         }
         next.items.push(item.clone());
     }

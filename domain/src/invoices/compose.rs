@@ -1,7 +1,8 @@
 //! From due lines to a document: taxes per group, sums, and the credit note for parts of an invoice.
 
 use super::{Credited, Document, Invoice, Kind, Line, TaxGroup};
-use crate::kernel::{Exact, Money, Rejection};
+use crate::kernel::{Currency, Exact, Money, Rejection, Rounding};
+use crate::taxes::Answer;
 use std::collections::BTreeMap;
 
 /// Completes a document from its lines: numbers them, groups tax by (tax, rate) and rounds each group once (policy 21).
@@ -14,19 +15,30 @@ pub fn complete(mut document: Document) -> Result<Document, Rejection> {
             )
         })?;
     }
-    let mut groups = BTreeMap::new();
-    for line in &document.lines {
-        let net = groups
-            .entry(line.tax.clone())
-            .or_insert(Money::zero(document.currency));
-        *net = net.plus(line.net);
+    let mut groups: BTreeMap<Answer, Vec<usize>> = BTreeMap::new();
+    for (i, line) in document.lines.iter().enumerate() {
+        groups.entry(line.tax.clone()).or_default().push(i);
     }
+    let (currency, rounding) = (document.currency, document.rounding);
     document.taxes = groups
         .into_iter()
-        .map(|(tax, net)| {
-            let exact = net.exact().times(Exact::from(tax.rate))?;
-            let amount = Money::round(exact, document.currency, document.rounding)?;
-            Ok(TaxGroup { tax, net, amount })
+        .map(|(tax, members)| {
+            let included = taken_out(&mut document.lines, &members, &tax, currency, rounding)?;
+            let nets = |gross: bool| {
+                let of = members.iter().filter_map(|i| document.lines.get(*i));
+                Money::sum(
+                    currency,
+                    of.filter(|l| l.gross.is_some() == gross).map(|l| l.net),
+                )
+            };
+            let exact = nets(false).exact().times(Exact::from(tax.rate))?;
+            let amount = Money::round(exact, currency, rounding)?.plus(included);
+            Ok(TaxGroup {
+                parts: tax.split(amount, rounding)?,
+                net: nets(false).plus(nets(true)),
+                tax,
+                amount,
+            })
         })
         .collect::<Result<_, Rejection>>()?;
     document.net = Money::sum(document.currency, document.lines.iter().map(|l| l.net));
@@ -38,6 +50,54 @@ pub fn complete(mut document: Document) -> Result<Document, Rejection> {
         Kind::Invoice
     };
     Ok(document)
+}
+
+/// Takes the tax out of the lines of a group whose prices include it: the group's net is rounded once, and its lines share
+/// it so that net and tax make exactly what the customer pays (policy 21). Answers with the tax.
+fn taken_out(
+    lines: &mut [Line],
+    members: &[usize],
+    tax: &Answer,
+    currency: Currency,
+    rounding: Rounding,
+) -> Result<Money, Rejection> {
+    let priced: Vec<(usize, Money)> = members
+        .iter()
+        .filter_map(|i| Some((*i, lines.get(*i)?.gross?)))
+        .collect();
+    if priced.is_empty() {
+        return Ok(Money::zero(currency));
+    }
+    let whole = Exact::from(1).plus(Exact::from(tax.rate))?;
+    let net_of = |gross: Money| {
+        let exact = gross
+            .exact()
+            .share(whole.denominator(), whole.numerator())?;
+        Money::round(exact, currency, rounding)
+    };
+    let gross = Money::sum(currency, priced.iter().map(|(_, m)| *m));
+    let net = net_of(gross)?;
+    let weights: Vec<i128> = priced.iter().map(|(_, m)| m.minor).collect();
+    let nets = if gross.is_positive() && weights.iter().all(|w| *w >= 0) {
+        net.allocate(&weights)?
+    } else {
+        // What is given back has no weight: each line takes what the sum up to it adds.
+        let (mut so_far, mut taken) = (Money::zero(currency), Money::zero(currency));
+        let mut nets = Vec::with_capacity(priced.len());
+        for (_, gross) in &priced {
+            so_far = so_far.plus(*gross);
+            let now = net_of(so_far)?;
+            nets.push(now.minus(taken));
+            taken = now;
+        }
+        nets
+    };
+    for ((i, _), net) in priced.iter().zip(nets) {
+        if let Some(line) = lines.get_mut(*i) {
+            line.net = net;
+        }
+    }
+    Ok(gross.minus(net))
 }
 
 /// A credit note for parts of a finalised invoice, and what the invoice must remember of it.
@@ -73,6 +133,8 @@ pub fn credit_note(
             text: format!("Credit for line {no} of {}: {}", of.number, line.text),
             quantity: "1".to_string(),
             explain: format!("{net} of line {no} of {} given back", of.number),
+            reductions: vec![],
+            gross: None,
             ..line.clone()
         });
     }
@@ -99,6 +161,7 @@ pub fn credit_note(
             .min(tax_left)
         };
         taxes.push(TaxGroup {
+            parts: tax.split(amount.negated(), origin.rounding)?,
             tax,
             net: net.negated(),
             amount: amount.negated(),

@@ -8,6 +8,7 @@
 //! - Finalising records the buyer as it is then, sealed under the key of legal documents: the contact may go before that.
 
 pub mod compose;
+mod old;
 pub mod product_lines;
 pub mod series;
 
@@ -59,6 +60,35 @@ pub struct Line {
     pub explain: String,
     /// For a line of a credit note: the line of the corrected invoice.
     pub corrects_line: Option<u32>,
+    /// What discounts took off, in the order in which they did; `net` (or `gross`) is what they left.
+    pub reductions: Vec<Reduction>,
+    /// Of a line whose price includes tax: what the customer pays for it. `net` follows from it.
+    pub gross: Option<Money>,
+}
+
+/// What one discount took off a line.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Reduction {
+    /// Who had it: the redemption's id; empty where an earlier discount is taken back with what it was of.
+    pub redemption: Id,
+    pub text: String,
+    /// Positive where it lowers the line; of a price that includes tax, tax included.
+    pub amount: Money,
+}
+
+impl Line {
+    /// What the line costs as its price is told: with tax where the price includes it.
+    pub fn priced(&self) -> Money {
+        self.gross.unwrap_or(self.net)
+    }
+
+    /// The same before discounts.
+    pub fn before_discounts(&self) -> Money {
+        let priced = self.priced();
+        self.reductions
+            .iter()
+            .fold(priced, |sum, r| sum.plus(r.amount))
+    }
 }
 
 /// The tax of all lines of one tax and rate.
@@ -67,6 +97,8 @@ pub struct TaxGroup {
     pub tax: Answer,
     pub net: Money,
     pub amount: Money,
+    /// Of a composite tax: what each part takes of the amount.
+    pub parts: Vec<(String, Money)>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -147,15 +179,6 @@ pub struct Drafted {
     pub document: Document,
 }
 
-/// Before documents had a buyer of their own.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct FinalisedV1 {
-    number: String,
-    issued: Date,
-    due: Date,
-    document: Document,
-}
-
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Finalised {
     pub number: String,
@@ -164,18 +187,6 @@ pub struct Finalised {
     pub document: Document,
     /// Who it is made out to.
     pub buyer: Option<Personal<Buyer>>,
-}
-
-impl From<FinalisedV1> for Finalised {
-    fn from(old: FinalisedV1) -> Finalised {
-        Finalised {
-            number: old.number,
-            issued: old.issued,
-            due: old.due,
-            document: old.document,
-            buyer: None,
-        }
-    }
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -192,8 +203,8 @@ pub struct CreditNoted {
 events! {
     /// What happens to a document.
     pub enum Event in "invoice" {
-        Drafted = "drafted" 1,
-        Finalised = "finalised" 2 from { 1: FinalisedV1 },
+        Drafted = "drafted" 2 from { 1: old::DraftedV1 },
+        Finalised = "finalised" 3 from { 1: old::FinalisedV1, 2: old::FinalisedV2 },
         Voided = "voided" 1,
         CreditNoted = "credit-noted" 1,
     }

@@ -97,8 +97,8 @@ fn document_lines(document: &Document) -> Vec<Line> {
 fn earned_as(what: &What) -> Ledger {
     match what {
         What::Recurring { .. } | What::Credit { .. } => Ledger::RecurringRevenue,
-        What::Usage { .. } => Ledger::UsageRevenue,
-        What::OneOff { .. } | What::Added { .. } => Ledger::OneOffRevenue,
+        What::Usage { .. } | What::TrueUp { .. } | What::Cap { .. } => Ledger::UsageRevenue,
+        What::OneOff { .. } | What::Added { .. } | What::Reduction { .. } => Ledger::OneOffRevenue,
         // Nothing is earned before it is used.
         What::TopUp { .. } => Ledger::PrepaidInvoiced,
     }

@@ -235,21 +235,37 @@ fn sums(id: &str, document: &Document) -> Result<(), String> {
 /// Each line is in the charge stream of its owner exactly once, with the same net; and nothing else of this document is.
 fn billed_once(id: &str, document: &Document, facts: &[Recorded<Event>]) -> Result<(), String> {
     let mut items: BTreeMap<u32, (&Id, &Item)> = BTreeMap::new();
+    let mut reduced: BTreeMap<u32, Money> = BTreeMap::new();
     for fact in facts {
         let Event::Charge(ChargeEvent::Billed(billed)) = &fact.event else {
             continue;
         };
         for item in billed.items.iter().filter(|item| item.invoice == id) {
-            if items.insert(item.line, (&fact.id, item)).is_some() {
+            if let What::Reduction { .. } = item.what {
+                let off = reduced
+                    .entry(item.line)
+                    .or_insert(Money::zero(item.net.currency));
+                *off = off.plus(item.net);
+            } else if items.insert(item.line, (&fact.id, item)).is_some() {
                 return Err(format!("line {} of {id} is billed twice", item.line));
             }
         }
     }
     for line in &document.lines {
         let no = line.no;
+        let off = reduced.remove(&no);
+        let off = off.unwrap_or(Money::zero(document.currency));
+        if line.before_discounts().plus(off) != line.priced() {
+            return Err(format!(
+                "discounts take {} off line {no} of {id}, its charge stream has {off}",
+                line.before_discounts().minus(line.priced())
+            ));
+        }
         match items.remove(&no) {
             Some((of, item))
-                if of == owner(line) && item.what == line.what && item.net == line.net => {}
+                if of == owner(line)
+                    && item.what == line.what
+                    && item.net == line.before_discounts() => {}
             Some((of, item)) => {
                 return Err(format!(
                     "line {no} of {id} is {} of {}, charge stream {of} has {}",
@@ -287,15 +303,20 @@ fn origin(id: &str, line: &Line, facts: &[Recorded<Event>]) -> Result<(), String
     let found = match &line.what {
         What::Added { charge, .. } => there(&|event| {
             matches!(event, ChargeEvent::Added(e)
-                if e.pending.charge == *charge && e.pending.amount == line.net)
+                if e.pending.charge == *charge && e.pending.amount == line.before_discounts())
         }),
         What::Credit { invoice, line, .. } => there(&|event| {
             matches!(event, ChargeEvent::Billed(e)
                 if e.items.iter().any(|i| i.invoice == *invoice && i.line == *line))
         }),
-        What::Recurring { .. } | What::Usage { .. } | What::OneOff { .. } | What::TopUp { .. } => {
-            true
-        }
+        What::Recurring { .. }
+        | What::Usage { .. }
+        | What::OneOff { .. }
+        | What::TopUp { .. }
+        | What::TrueUp { .. }
+        | What::Cap { .. } => true,
+        // A discount lowers a line; it is never one.
+        What::Reduction { .. } => false,
     };
     if found {
         Ok(())
@@ -400,7 +421,7 @@ fn corrects(
                 && matches!(&fact.event, Event::Charge(ChargeEvent::Adjusted(e))
                     if e.invoice == corrected
                         && Some(e.line) == line.corrects_line
-                        && e.amount == line.net.negated())
+                        && (e.amount == line.net.negated() || of.is_some_and(|l| l.gross.is_some())))
         });
         if of.is_none() || !remembered || !taken_off {
             return Err(format!(

@@ -1,19 +1,18 @@
 //! Bill runs and drafts: gathers what is due of everything an account pays for, and turns it into a document.
 
-use super::catalog::MAIN;
-use super::{account_terms, entity_terms};
+use super::{account_terms, entity_terms, taxes};
 use crate::accounts::AccountTerms;
 use crate::charges::due::{self, Basis, Due};
 use crate::charges::{self, Charges, Item, What};
 use crate::command::Outcome;
 use crate::entities::EntityTerms;
 use crate::invoices::{self, Document, Invoice, Line, Series, Stage, compose, series};
-use crate::kernel::{Date, Id, Rejection, calendar::add_days, check_id, event};
+use crate::kernel::{Date, Id, Money, Rejection, calendar::add_days, check_id, event};
 use crate::processes::agenda::Timer;
 use crate::runs::{self, BillRun};
 use crate::session::Session;
 use crate::subscriptions::Subscription;
-use crate::taxes::{Question, TaxTable};
+use crate::taxes::Answer;
 use crate::usage::{Meter, Metered};
 use chrono::Datelike;
 use std::collections::{BTreeMap, BTreeSet};
@@ -210,6 +209,7 @@ pub(super) fn finalise(
     for (owner, items) in billed_items(invoice, &document) {
         session.decide::<Charges>(&owner, charges::Command::Bill { items })?;
     }
+    super::discounts::take(session, invoice, &document)?;
     session.decide::<Invoice>(
         invoice,
         invoices::Command::Finalise {
@@ -254,14 +254,21 @@ pub(super) fn number(
 fn billed_items(invoice: &str, document: &Document) -> BTreeMap<Id, Vec<Item>> {
     let mut by_owner: BTreeMap<Id, Vec<Item>> = BTreeMap::new();
     for line in &document.lines {
-        let owner = owner_of(line);
-        let item = Item {
+        let items = by_owner.entry(owner_of(line)).or_default();
+        let item = |what: What, net: Money| Item {
             invoice: invoice.to_string(),
             line: line.no,
-            what: line.what.clone(),
-            net: line.net,
+            what,
+            net,
         };
-        by_owner.entry(owner).or_default().push(item);
+        items.push(item(line.what.clone(), line.before_discounts()));
+        items.extend(line.reductions.iter().map(|r| {
+            let what = What::Reduction {
+                redemption: r.redemption.clone(),
+                charge: line.what.charge().to_string(),
+            };
+            item(what, r.amount.negated())
+        }));
     }
     by_owner
 }
@@ -271,6 +278,66 @@ pub(super) fn owner_of(line: &Line) -> Id {
     line.subscription
         .clone()
         .unwrap_or_else(|| line.account.clone())
+}
+
+/// True-ups and caps of the payer's own commitments.
+fn committed_lines(
+    session: &Session<'_>,
+    payer: &str,
+    terms: &AccountTerms,
+    entity: &EntityTerms,
+    basis: Basis,
+) -> Result<Vec<Line>, Rejection> {
+    let none = Charges::default();
+    let own = session.find::<Charges>(payer).map_or(&none, |e| &e.state);
+    let due = super::commitments::due(session, payer, own, basis)?;
+    Ok(due
+        .into_iter()
+        .map(|due| {
+            let tax = taxes::answer(session, payer, terms, entity, &due.tax_class, basis.as_of);
+            line_of(payer, None, tax, false, due)
+        })
+        .collect())
+}
+
+fn line_of(account: &str, subscription: Option<&Id>, tax: Answer, gross: bool, due: Due) -> Line {
+    Line {
+        no: 0,
+        account: account.to_string(),
+        subscription: subscription.cloned(),
+        tax,
+        what: due.what,
+        text: due.text,
+        quantity: due.quantity,
+        exact: due.exact,
+        net: due.net,
+        explain: due.explain,
+        corrects_line: None,
+        reductions: vec![],
+        gross: gross.then_some(due.net),
+    }
+}
+
+/// Whether the price of a line includes tax: as its offer says, and for days given back as the line that billed them.
+fn tax_included(session: &Session<'_>, subscription: &str, what: &What) -> bool {
+    if let What::Credit { invoice, line, .. } = what {
+        let origin = session.find::<Invoice>(invoice).map(|e| &e.state);
+        return origin
+            .and_then(|i| i.line(*line))
+            .is_some_and(|l| l.gross.is_some());
+    }
+    let on = match what {
+        What::OneOff { on, .. } | What::Added { on, .. } | What::TopUp { on, .. } => Some(*on),
+        other => other.days().map(|days| days.from),
+    };
+    session
+        .find::<Subscription>(subscription)
+        .map(|e| &e.state)
+        .and_then(|sub| {
+            let running = on.and_then(|on| sub.term_on(on)).map(|(_, term)| term);
+            running.or(sub.terms.last())
+        })
+        .is_some_and(|term| term.offer.tax_included)
 }
 
 /// Everything due for an account and those it pays for, as a document; none when nothing is due.
@@ -313,6 +380,8 @@ fn document_of(
         let child_terms = account_terms(session, child)?;
         lines.extend(due_lines(session, child, &child_terms, &entity, basis)?);
     }
+    lines.extend(committed_lines(session, payer, &terms, &entity, basis)?);
+    super::discounts::lower(session, payer, &mut lines, entity.rounding)?;
     // A credit of nothing frees its days for what comes next; alone it is no document.
     let nothing = |l: &Line| l.net.is_zero() && matches!(l.what, What::Credit { .. });
     if lines.iter().all(nothing) {
@@ -339,28 +408,10 @@ fn due_lines(
 ) -> Result<Vec<Line>, Rejection> {
     let none = Charges::default();
     let mut lines = Vec::new();
-    let taxes = session
-        .find::<TaxTable>(MAIN)
-        .map(|e| e.state.clone())
-        .unwrap_or_default();
-    let line = |subscription: Option<&Id>, due: Due| Line {
-        no: 0,
-        account: account.to_string(),
-        subscription: subscription.cloned(),
-        tax: taxes.rate(&Question {
-            category: &terms.tax_category,
-            class: &due.tax_class,
-            seller: &entity.country,
-            buyer: &terms.country,
-            on: basis.as_of,
-        }),
-        what: due.what,
-        text: due.text,
-        quantity: due.quantity,
-        exact: due.exact,
-        net: due.net,
-        explain: due.explain,
-        corrects_line: None,
+    let line = |subscription: Option<&Id>, due: Due| {
+        let gross = subscription.is_some_and(|id| tax_included(session, id, &due.what));
+        let tax = taxes::answer(session, account, terms, entity, &due.tax_class, basis.as_of);
+        line_of(account, subscription, tax, gross, due)
     };
     for subscription in session
         .index()

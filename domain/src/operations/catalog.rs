@@ -1,10 +1,9 @@
-//! The catalog and the tax table of a tenant.
+//! The catalog of a tenant.
 
 use crate::catalog::{self, Catalog, Offer};
 use crate::command::Outcome;
 use crate::kernel::Rejection;
 use crate::session::Session;
-use crate::taxes::{self, Rate, TaxTable};
 
 /// Stream id of things a tenant has one of.
 pub(crate) const MAIN: &str = "main";
@@ -27,9 +26,4 @@ pub(super) fn classify(
         },
     )?;
     Ok(Outcome::of("catalog", MAIN))
-}
-
-pub(super) fn set_tax_rate(session: &mut Session<'_>, rate: Rate) -> Result<Outcome, Rejection> {
-    session.decide::<TaxTable>(MAIN, taxes::Command::SetRate(rate))?;
-    Ok(Outcome::of("tax", MAIN))
 }

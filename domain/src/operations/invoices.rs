@@ -4,7 +4,7 @@ use super::billing::{number, owner_of};
 use super::{account_terms, entity_terms};
 use crate::charges::{self, Charges};
 use crate::command::Outcome;
-use crate::invoices::{Command, Invoice, Stage, compose};
+use crate::invoices::{Command, Credited, Invoice, Line, Stage, compose};
 use crate::kernel::{Id, Money, Rejection, check_id};
 use crate::session::Session;
 use std::collections::BTreeSet;
@@ -17,6 +17,8 @@ pub(super) fn void(
 ) -> Result<Outcome, Rejection> {
     let lines = session.get::<Invoice>(invoice)?.document.lines.clone();
     session.decide::<Invoice>(invoice, Command::Void { reason })?;
+    let account = session.get::<Invoice>(invoice)?.document.account.clone();
+    super::discounts::give_back(session, invoice, &account, &lines)?;
     let owners: BTreeSet<Id> = lines.iter().map(owner_of).collect();
     for owner in owners {
         session.decide::<Charges>(
@@ -64,12 +66,12 @@ pub(super) fn credit(
     for line in &mut document.lines {
         line.explain.push_str(&format!(" ({reason})"));
     }
-    for (line_no, net) in &exact_parts {
-        if let Some(line) = state.line(*line_no) {
+    for part in &credited {
+        if let Some(line) = state.line(part.line) {
             let adjust = charges::Command::Adjust {
                 invoice: invoice.to_string(),
-                line: *line_no,
-                amount: *net,
+                line: part.line,
+                amount: as_priced(session, invoice, line, part),
             };
             session.decide::<Charges>(&owner_of(line), adjust)?;
         }
@@ -94,4 +96,22 @@ pub(super) fn credit(
         },
     )?;
     Ok(Outcome::of("invoice", note))
+}
+
+/// What a part of a credit note takes off a line as its price is told: of a price that includes tax, tax included, and no
+/// more than is left of it by the cents that its group's tax was rounded.
+fn as_priced(session: &Session<'_>, invoice: &str, line: &Line, part: &Credited) -> Money {
+    if line.gross.is_none() {
+        return part.net;
+    }
+    let taxed = part.net.plus(part.tax);
+    let charges = session.find::<Charges>(&owner_of(line)).map(|e| &e.state);
+    let item = charges.and_then(|c| {
+        let item = c
+            .items
+            .iter()
+            .find(|i| i.invoice == invoice && i.line == part.line)?;
+        Some(c.left(item))
+    });
+    item.map_or(taxed, |left| taxed.min(left))
 }

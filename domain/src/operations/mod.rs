@@ -7,6 +7,8 @@ pub(crate) mod cash;
 mod catalog;
 mod charges;
 mod collections;
+mod commitments;
+mod discounts;
 pub(crate) mod dunning;
 pub(crate) mod fields;
 pub mod forget;
@@ -17,6 +19,7 @@ mod payments;
 mod receivables;
 mod reservations;
 mod subscriptions;
+pub(crate) mod taxes;
 pub(crate) mod usage;
 pub(crate) mod wallets;
 
@@ -52,7 +55,33 @@ fn handle(session: &mut Session<'_>, command: Command) -> Result<Outcome, Reject
             open_from,
             reason,
         } => accounts::reopen_period(session, &entity, open_from, reason),
-        Command::SetTaxRate(rate) => catalog::set_tax_rate(session, rate),
+        Command::SetTaxRate(rate) => taxes::set_rate(session, rate),
+        Command::ExemptFromTax { account, exemption } => {
+            taxes::exempt(session, &account, exemption)
+        }
+        Command::EndTaxExemption { account, class, on } => {
+            taxes::end_exemption(session, &account, class, on)
+        }
+        Command::DefineDiscount { discount, terms } => {
+            discounts::define(session, &discount, *terms)
+        }
+        Command::WithdrawDiscount { discount, reason } => {
+            discounts::withdraw(session, &discount, reason)
+        }
+        Command::RedeemDiscount(ask) => discounts::redeem(session, *ask),
+        Command::EndRedemption {
+            account,
+            redemption,
+            on,
+        } => discounts::end(session, &account, redemption, on),
+        Command::AgreeCommitment { account, agreed } => {
+            commitments::agree(session, &account, *agreed)
+        }
+        Command::EndCommitment {
+            account,
+            commitment,
+            on,
+        } => commitments::end(session, &account, commitment, on),
         Command::ApplyCatalog { offers } => catalog::apply(session, offers),
         Command::ClassifyOffer {
             offer,

@@ -14,7 +14,9 @@ use crate::command::Command;
 use crate::index::Index;
 use crate::kernel::{Date, Id, Instant, Zone, calendar::add_days};
 use crate::world::{Event, Tables, Tenant};
-use crate::{accounts, catalog, collections, dunning, entities, invoices, subscriptions, usage};
+use crate::{
+    accounts, catalog, collections, commitments, dunning, entities, invoices, subscriptions, usage,
+};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -115,6 +117,19 @@ impl Agenda {
             Event::Usage(usage::Event::Corrected(e)) => self.used(tables, id, &e.meter),
             Event::Invoice(invoices::Event::Finalised(e)) if e.document.corrects.is_none() => {
                 self.billed(tables, index, &e.document.account, e.document.as_of);
+            }
+            // Something may be due on the day a period ends, or has to be taken back.
+            Event::Commitment(e) => {
+                let state = tables.commitments.get(id).map(|c| &c.state);
+                let day = match e {
+                    commitments::Event::CommitmentAgreed(e) => {
+                        state.and_then(|s| s.next_day(e.agreed.from))
+                    }
+                    commitments::Event::CommitmentEnded(e) => Some(e.on),
+                };
+                if let Some(day) = day {
+                    self.bill_by(id, day);
+                }
             }
             Event::Wallet(_) => self.wallet(tables, id),
             Event::Receivable(_) => {
@@ -296,7 +311,11 @@ fn next_bill(tables: &Tables, index: &Index, account: &str, after: Date) -> Opti
         .iter()
         .map(|p| p.on)
         .filter(|on| *on > after);
-    subscriptions.chain(own).min()
+    let committed = tables
+        .commitments
+        .get(account)
+        .and_then(|e| e.state.next_day(after));
+    subscriptions.chain(own).chain(committed).min()
 }
 
 fn next_dun(tables: &Tables, account: &str) -> Option<Date> {

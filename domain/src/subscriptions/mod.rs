@@ -5,6 +5,7 @@
 //! - It is paused while any reason for pausing holds.
 //! - The end date is exclusive: terminated from 18 December bills up to and including the 17th (policy 9).
 
+pub mod commitments;
 mod decide;
 mod old;
 pub mod schedule;

@@ -3,7 +3,7 @@
 //! Pure arithmetic over the subscription's own state. Comparing this with what was billed is `charges::due`.
 
 use super::{Subscription, Term};
-use crate::catalog::{Align, Anchor, Recurring, Usage};
+use crate::catalog::{Align, Anchor, Commitment, Recurring, Usage};
 use crate::kernel::{Date, Days, Grid, Span, calendar::LAST_DATE};
 
 /// One recurring charge over days of one period of its grid.
@@ -140,7 +140,7 @@ pub fn period_end(sub: &Subscription, date: Date) -> Date {
 }
 
 /// The day after the trial; the trial is counted from the subscription's first day, through every plan change.
-fn trial_end(sub: &Subscription, term: &Term) -> Option<Date> {
+pub(super) fn trial_end(sub: &Subscription, term: &Term) -> Option<Date> {
     let start = sub.start()?;
     Some(term.offer.trial.map_or(start, |trial| trial.after(start)))
 }
@@ -174,6 +174,30 @@ fn recurring_grid(sub: &Subscription, i: usize, charge: &Recurring) -> Grid {
         charge.every,
         term.billing_day,
     )
+}
+
+/// Where the periods of a commitment of term `i` lie; it begins with the first charged day.
+pub(super) fn commitment_grid(
+    sub: &Subscription,
+    i: usize,
+    commitment: &Commitment,
+    begin: Date,
+) -> Grid {
+    let same = |t: &Term| {
+        t.offer.commitments.iter().any(|c| {
+            (c.code.as_str(), c.every, c.align)
+                == (commitment.code.as_str(), commitment.every, commitment.align)
+        })
+    };
+    let Commitment {
+        align,
+        anchor,
+        every,
+        ..
+    } = *commitment;
+    let start = first_day(sub, i, same).max(begin);
+    let billing_day = sub.terms.get(i).map_or(1, |t| t.billing_day);
+    grid(sub, start, align, anchor, every, billing_day)
 }
 
 /// The first day of the run of terms up to `i` that have the same charge and billing day: a price change keeps the grid.

@@ -3,10 +3,17 @@
 //! - A rate is found by account tax category × charge tax class × seller country × buyer country, dated.
 //! - `*` in a row matches anything; the row with most exact matches wins, then the latest start.
 //! - No row means no tax: the line says "no tax" in its group, never a guessed rate.
+//! - A composite tax has parts, such as a federal and a provincial one; its rate is their sum, and of its amount the last
+//!   part takes what the others leave.
+//! - An account's exemption goes before every rate, and says why.
+
+mod old;
 
 use crate::events;
-use crate::kernel::{Date, Decider, Decimal, Rejection};
+use crate::kernel::{Date, Decider, Decimal, Exact, Money, Rejection, Rounding};
 use serde::{Deserialize, Serialize};
+
+pub(crate) use old::AnswerV1;
 
 /// One dated row of the table.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -16,9 +23,39 @@ pub struct Rate {
     pub class: String,
     pub seller: String,
     pub buyer: String,
-    /// 0.19 is 19 %.
+    /// 0.19 is 19 %; of a composite tax the sum of its parts.
     pub rate: Decimal,
     pub from: Date,
+    /// What a composite tax is made of, in the order shown; empty for a simple one.
+    pub parts: Vec<TaxPart>,
+}
+
+/// A part of a composite tax.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct TaxPart {
+    pub name: String,
+    pub rate: Decimal,
+}
+
+/// No tax is charged to an account, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Exemption {
+    /// Tax class that it holds for; none: all.
+    pub class: Option<String>,
+    /// Shown on the invoice (EN 16931 BT-120).
+    pub reason: String,
+    pub from: Date,
+    /// Exclusive.
+    pub until: Option<Date>,
+}
+
+impl Exemption {
+    /// Whether it holds for a class of charges on a day.
+    pub fn holds(&self, class: &str, on: Date) -> bool {
+        self.class.as_ref().is_none_or(|c| c == class)
+            && self.from <= on
+            && self.until.is_none_or(|until| on < until)
+    }
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -41,6 +78,59 @@ pub struct Question<'a> {
 pub struct Answer {
     pub name: String,
     pub rate: Decimal,
+    /// Of a composite tax, in the order shown.
+    pub parts: Vec<TaxPart>,
+    /// Why no tax is charged; empty where it is.
+    pub exempt: String,
+}
+
+impl Answer {
+    /// A tax without parts.
+    pub fn simple(name: &str, rate: Decimal) -> Answer {
+        Answer {
+            name: name.to_string(),
+            rate,
+            parts: vec![],
+            exempt: String::new(),
+        }
+    }
+
+    /// No tax, because of an exemption.
+    pub fn exempt(reason: &str) -> Answer {
+        Answer {
+            exempt: reason.to_string(),
+            ..Answer::simple("exempt", Decimal::ZERO)
+        }
+    }
+
+    /// The amount of each part of a composite tax; the last takes what the others leave (policy 21).
+    pub fn split(
+        &self,
+        amount: Money,
+        rounding: Rounding,
+    ) -> Result<Vec<(String, Money)>, Rejection> {
+        let mut left = amount;
+        let mut out = Vec::with_capacity(self.parts.len());
+        for (i, part) in self.parts.iter().enumerate() {
+            let share = if i + 1 == self.parts.len() {
+                left
+            } else {
+                let (part, whole) = (Exact::from(part.rate), Exact::from(self.rate));
+                let exact = if whole.is_zero() {
+                    Exact::ZERO
+                } else {
+                    amount
+                        .exact()
+                        .times(part)?
+                        .share(whole.denominator(), whole.numerator())?
+                };
+                Money::round(exact, amount.currency, rounding)?
+            };
+            left = left.minus(share);
+            out.push((part.name.clone(), share));
+        }
+        Ok(out)
+    }
 }
 
 impl TaxTable {
@@ -64,13 +154,10 @@ impl TaxTable {
             })
             .max_by_key(|r| (exact(r), r.from))
             .map_or_else(
-                || Answer {
-                    name: "no tax".to_string(),
-                    rate: Decimal::ZERO,
-                },
+                || Answer::simple("no tax", Decimal::ZERO),
                 |r| Answer {
-                    name: r.name.clone(),
-                    rate: r.rate,
+                    parts: r.parts.clone(),
+                    ..Answer::simple(&r.name, r.rate)
                 },
             )
     }
@@ -84,7 +171,7 @@ pub struct RateSet {
 events! {
     /// What happens to the tax table of a tenant.
     pub enum Event in "tax" {
-        RateSet = "rate-set" 1,
+        RateSet = "rate-set" 2 from { 1: old::RateSetV1 },
     }
 }
 
@@ -108,6 +195,21 @@ impl Decider for TaxTable {
                     rate.rate
                 ),
             ));
+        }
+        if !rate.parts.is_empty() {
+            let sum = rate
+                .parts
+                .iter()
+                .try_fold(Decimal::ZERO, |sum, part| sum.plus(part.rate))?;
+            if sum != rate.rate || rate.parts.iter().any(|p| p.rate.is_negative()) {
+                return Err(Rejection::new(
+                    "TAX_PARTS_INVALID",
+                    format!(
+                        "the parts of {} sum to {sum}, its rate is {}; no part is below zero",
+                        rate.name, rate.rate
+                    ),
+                ));
+            }
         }
         if state.rates.contains(&rate) {
             return Ok(vec![]);

@@ -4,10 +4,9 @@ use super::of_account;
 use crate::charges::What;
 use crate::invoices::{Document, Invoice, Line, Stage, compose};
 use crate::kernel::{Id, Rejection};
-use crate::operations::{account_terms, billing, catalog::MAIN, entity_terms};
+use crate::operations::{account_terms, billing, entity_terms, taxes};
 use crate::receivables::Receivables;
 use crate::session::Session;
-use crate::taxes::{Question, TaxTable};
 use crate::wallets::{Ask, Command, Origin, Wallet};
 
 /// Tax class of a top-up. What may be used for several things is taxed when it is used (Directive 2006/112/EC,
@@ -28,18 +27,7 @@ pub(super) fn send(session: &mut Session<'_>, wallet: &str, ask: &Ask) -> Result
     let account = session.get::<Wallet>(wallet)?.account.clone();
     let terms = account_terms(session, &account)?;
     let entity = entity_terms(session, &terms.entity)?;
-    let taxes = session.find::<TaxTable>(MAIN);
-    let question = Question {
-        category: &terms.tax_category,
-        class: TAX_CLASS,
-        seller: &entity.country,
-        buyer: &terms.country,
-        on: ask.on,
-    };
-    let tax = match taxes {
-        Some(table) => table.state.rate(&question),
-        None => TaxTable::default().rate(&question),
-    };
+    let tax = taxes::answer(session, &account, &terms, &entity, TAX_CLASS, ask.on);
     let line = Line {
         no: 0,
         account: account.clone(),
@@ -56,6 +44,8 @@ pub(super) fn send(session: &mut Session<'_>, wallet: &str, ask: &Ask) -> Result
         tax,
         explain: format!("{} into wallet {wallet} on {}", ask.amount, ask.on),
         corrects_line: None,
+        reductions: vec![],
+        gross: None,
     };
     let document = compose::complete(Document {
         account: terms.payer(&account).to_string(),

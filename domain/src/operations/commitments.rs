@@ -1,0 +1,94 @@
+//! Commitments of accounts: agrees and ends them, and finds what is due for them.
+
+use super::account_terms;
+use crate::charges::Charges;
+use crate::charges::committed::{self, Bounds};
+use crate::charges::due::{Basis, Due};
+use crate::command::Outcome;
+use crate::commitments::{Agreed, Command, Commitments};
+use crate::kernel::{Date, Exact, Id, Rejection};
+use crate::session::Session;
+use crate::subscriptions::{Subscription, Term, commitments};
+use crate::usage::{Meter, Metered};
+
+pub(super) fn agree(
+    session: &mut Session<'_>,
+    account: &str,
+    agreed: Agreed,
+) -> Result<Outcome, Rejection> {
+    if let Some(payer) = account_terms(session, account)?.payer {
+        return Err(Rejection::new(
+            "PAID_BY_OTHER",
+            format!("account {account} is paid for by {payer}: commitments belong to who pays"),
+        ));
+    }
+    let outcome = Outcome::of("commitment", &agreed.id);
+    session.decide::<Commitments>(account, Command::Agree(agreed))?;
+    Ok(outcome)
+}
+
+pub(super) fn end(
+    session: &mut Session<'_>,
+    account: &str,
+    commitment: Id,
+    on: Option<Date>,
+) -> Result<Outcome, Rejection> {
+    let zone = account_terms(session, account)?.zone;
+    let on = on.unwrap_or_else(|| session.today(&zone));
+    let outcome = Outcome::of("commitment", &commitment);
+    session.decide::<Commitments>(account, Command::End { commitment, on })?;
+    Ok(outcome)
+}
+
+/// True-ups and caps of periods that have ended, over everything that the account pays for.
+pub(super) fn due(
+    session: &Session<'_>,
+    payer: &str,
+    charges: &Charges,
+    basis: Basis,
+) -> Result<Vec<Due>, Rejection> {
+    let Some(known) = session.find::<Commitments>(payer) else {
+        return Ok(vec![]);
+    };
+    let mut out = Vec::new();
+    for agreed in &known.state.agreed {
+        for (days, period) in agreed.periods(basis.as_of) {
+            if days.until > basis.as_of {
+                continue;
+            }
+            let mut rated = Exact::ZERO;
+            for subscription in paid_for(session, payer) {
+                let sub = session.get::<Subscription>(subscription)?;
+                let counts = |term: &Term, _: &str| {
+                    agreed.offers.is_empty() || agreed.offers.contains(&term.offer.code)
+                };
+                let meter = |charge: &str, from: Date| -> Option<&Meter> {
+                    session
+                        .find::<Metered>(&crate::usage::id(subscription, charge, from))
+                        .map(|e| &e.state.meter)
+                };
+                rated = rated.plus(commitments::rated(sub, days, counts, meter)?)?;
+            }
+            let bounds = Bounds {
+                code: &agreed.id,
+                name: &agreed.name,
+                min: agreed.min,
+                max: agreed.max,
+                tax_class: &agreed.tax_class,
+                days,
+                period,
+            };
+            out.extend(committed::lines(&bounds, rated, charges, basis)?);
+        }
+    }
+    Ok(out)
+}
+
+/// Subscriptions of the account and of those it pays for.
+fn paid_for<'s>(session: &'s Session<'_>, payer: &'s str) -> impl Iterator<Item = &'s Id> {
+    let index = session.index();
+    let children = index.paid_by.get(payer).into_iter().flatten();
+    std::iter::once(payer)
+        .chain(children.map(String::as_str))
+        .flat_map(move |account| index.subscriptions_of.get(account).into_iter().flatten())
+}

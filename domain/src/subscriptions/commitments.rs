@@ -1,0 +1,89 @@
+//! The periods of a contract's commitments, and what was rated in them (policy 20).
+
+use super::schedule;
+use super::{Subscription, Term};
+use crate::catalog::{Commitment, Prorate};
+use crate::charges::due::usage_total;
+use crate::kernel::{Date, Days, Exact, Rejection, calendar::LAST_DATE};
+use crate::rating;
+use crate::usage::Meter;
+
+/// Days of one period of a commitment, cut by the term, by pauses and by the trial.
+#[derive(Clone, Debug)]
+pub struct Committed<'a> {
+    pub term: &'a Term,
+    pub commitment: &'a Commitment,
+    pub days: Days,
+    /// The whole period the days are a part of.
+    pub period: Days,
+}
+
+/// Committed periods that begin on or before `through`.
+pub fn committed(sub: &Subscription, through: Date) -> Vec<Committed<'_>> {
+    let mut out = Vec::new();
+    let pauses = sub.pause_days();
+    for (i, term) in sub.terms.iter().enumerate() {
+        for commitment in &term.offer.commitments {
+            let Some(begin) = schedule::trial_end(sub, term) else {
+                continue;
+            };
+            let window = Days::new(begin, LAST_DATE).overlap(sub.term_days(i));
+            if window.is_empty() {
+                continue;
+            }
+            let grid = schedule::commitment_grid(sub, i, commitment, begin);
+            for piece in window.without_all(&pauses) {
+                let mut from = piece.from;
+                while from <= through && from < piece.until {
+                    let period = grid.period(from);
+                    let days = Days::new(from, period.until.min(piece.until));
+                    if days.is_empty() {
+                        break;
+                    }
+                    from = days.until;
+                    out.push(Committed {
+                        term,
+                        commitment,
+                        days,
+                        period,
+                    });
+                }
+            }
+        }
+    }
+    out
+}
+
+/// What recurring charges of these days and usage of periods that end in them come to, before discounts, whoever paid it.
+/// `counts` says which charges are looked at.
+pub fn rated<'m>(
+    sub: &Subscription,
+    days: Days,
+    counts: impl Fn(&Term, &str) -> bool,
+    meter: impl Fn(&str, Date) -> Option<&'m Meter>,
+) -> Result<Exact, Rejection> {
+    let mut sum = Exact::ZERO;
+    for segment in schedule::segments(sub, days.until) {
+        let part = segment.days.overlap(days);
+        if part.is_empty() || !counts(segment.term, &segment.charge.code) {
+            continue;
+        }
+        let full = rating::price::amount(&segment.charge.price, segment.term.quantity)?;
+        let share = match segment.charge.prorate {
+            Prorate::None if days.contains(segment.days.from) => full,
+            Prorate::None => Exact::ZERO,
+            _ => full.share(part.count().into(), segment.period.count().into())?,
+        };
+        sum = sum.plus(share)?;
+    }
+    for period in schedule::usage_periods(sub, days.until) {
+        let ends_here = days.from < period.days.until && period.days.until <= days.until;
+        if !ends_here || !counts(period.term, &period.charge.code) {
+            continue;
+        }
+        let meter = meter(&period.charge.code, period.days.from);
+        let burnt = meter.map_or(Exact::ZERO, |m| m.burnt);
+        sum = sum.plus(usage_total(period.charge, meter)?)?.plus(burnt)?;
+    }
+    Ok(sum)
+}
