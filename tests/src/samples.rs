@@ -8,6 +8,7 @@ mod billing;
 mod cash;
 mod collecting;
 mod custom;
+mod discounts;
 mod dunning;
 mod journal;
 mod matching;
@@ -30,6 +31,7 @@ pub fn all() -> Vec<Event> {
         usage::events(),
         reservations::events(),
         wallets::events(),
+        discounts::events(),
         billing::events(),
         cash::events(),
         collecting::events(),

@@ -99,6 +99,7 @@ fn the_record_of_the_tour_goes_the_way_the_tour_describes() {
         buyer: any(),
         rate: "0.19".parse().expect("a rate"),
         from: date("2000-01-01"),
+        parts: vec![],
     };
     ask(&ledger, day, Command::SetTaxRate(vat));
     let offers = catalog::parse(CATALOG).expect("the demo's catalog is read");

@@ -15,6 +15,7 @@ use super::charges::PendingCharge;
 use super::collections::CollectionRules;
 use super::custom_fields::{self, CustomFieldValue};
 use super::desk::{self, Receipt};
+use super::discounts::{self, Commitment, Redemption, TaxExemption};
 use super::forget::{self, Forgotten, PersonalData, Retention};
 use super::invoices::Invoice;
 use super::messages::{Channel, Message};
@@ -105,6 +106,21 @@ impl Account {
 
     async fn tax_category(&self) -> &str {
         &self.state.state.terms.tax_category
+    }
+
+    /// For which charges no tax is charged, and why; oldest first.
+    async fn tax_exemptions(&self) -> Vec<TaxExemption> {
+        discounts::exemptions_of(&self.state.state)
+    }
+
+    /// The discounts that it has or had, oldest first.
+    async fn redemptions(&self, ctx: &Context<'_>) -> Result<Vec<Redemption>> {
+        discounts::redemptions_of(ctx, &self.key, self.state.state.terms.currency)
+    }
+
+    /// What it committed itself to over everything it pays for, oldest first.
+    async fn commitments(&self, ctx: &Context<'_>) -> Result<Vec<Commitment>> {
+        discounts::commitments_of(ctx, &self.key)
     }
 
     /// The account whose invoices carry this one's charges; none: this one pays for itself.

@@ -138,6 +138,17 @@ pub struct TaxRate {
     /// 0.19 is 19 %.
     rate: Decimal,
     from: Date,
+    /// What a composite tax is made of, in the order shown.
+    parts: Vec<TaxRatePart>,
+}
+
+/// A part of a composite tax.
+#[derive(SimpleObject, InputObject)]
+#[graphql(input_name = "TaxRatePartInput")]
+pub struct TaxRatePart {
+    name: String,
+    /// 0.05 is 5 %.
+    rate: Decimal,
 }
 
 #[derive(InputObject)]
@@ -152,9 +163,12 @@ pub struct TaxRateInput {
     seller: String,
     #[graphql(default_with = "\"*\".to_owned()")]
     buyer: String,
-    /// 0.19 is 19 %.
+    /// 0.19 is 19 %; of a composite tax the sum of its parts.
     rate: Decimal,
     from: Date,
+    /// Of a composite tax, in the order shown; the last part takes what rounding the others leaves.
+    #[graphql(default)]
+    parts: Vec<TaxRatePart>,
 }
 
 #[derive(SimpleObject)]
@@ -223,6 +237,14 @@ impl CatalogQueries {
             buyer: rate.buyer,
             rate: Decimal(rate.rate),
             from: Date(rate.from),
+            parts: rate
+                .parts
+                .into_iter()
+                .map(|part| TaxRatePart {
+                    name: part.name,
+                    rate: Decimal(part.rate),
+                })
+                .collect(),
         };
         Ok(rates.map(row).collect())
     }
@@ -295,6 +317,7 @@ impl CatalogMutations {
             buyer,
             rate,
             from,
+            parts,
         } = input;
         let rate = taxes::Rate {
             name,
@@ -304,6 +327,13 @@ impl CatalogMutations {
             buyer,
             rate: rate.0,
             from: from.0,
+            parts: parts
+                .into_iter()
+                .map(|part| taxes::TaxPart {
+                    name: part.name,
+                    rate: part.rate.0,
+                })
+                .collect(),
         };
         let receipt = desk::hand_in(
             ctx,

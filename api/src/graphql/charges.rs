@@ -54,6 +54,12 @@ pub enum LineKind {
     Added,
     /// Something to be put into a wallet; it is there once this is paid.
     TopUp,
+    /// What a commitment lacks of its minimum.
+    TrueUp,
+    /// What is beyond the maximum of a commitment, taken off.
+    Cap,
+    /// What a discount took off a line; never a line of its own.
+    Reduction,
 }
 
 impl From<&domain::What> for LineKind {
@@ -65,6 +71,9 @@ impl From<&domain::What> for LineKind {
             domain::What::OneOff { .. } => LineKind::OneOff,
             domain::What::Added { .. } => LineKind::Added,
             domain::What::TopUp { .. } => LineKind::TopUp,
+            domain::What::TrueUp { .. } => LineKind::TrueUp,
+            domain::What::Cap { .. } => LineKind::Cap,
+            domain::What::Reduction { .. } => LineKind::Reduction,
         }
     }
 }

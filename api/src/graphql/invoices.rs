@@ -220,6 +220,15 @@ impl Invoice {
             rate: Decimal(group.tax.rate),
             net: Money(group.net),
             amount: Money(group.amount),
+            parts: group
+                .parts
+                .iter()
+                .map(|(name, amount)| TaxGroupPart {
+                    name: name.clone(),
+                    amount: Money(*amount),
+                })
+                .collect(),
+            exempt: Some(group.tax.exempt.clone()).filter(|reason| !reason.is_empty()),
         };
         self.document().taxes.iter().map(group).collect()
     }
@@ -272,10 +281,39 @@ impl Invoice {
             document.net
         ));
         for group in &document.taxes {
-            let domain::TaxGroup { tax, net, amount } = group;
+            let domain::TaxGroup {
+                tax,
+                net,
+                amount,
+                parts,
+            } = group;
+            let included = document
+                .lines
+                .iter()
+                .any(|line| line.tax == *tax && line.gross.is_some());
+            let how = if included {
+                "taken out of prices that include it, "
+            } else {
+                ""
+            };
+            let of: Vec<String> = parts
+                .iter()
+                .map(|(name, amount)| format!("{name} {amount}"))
+                .collect();
+            let of = if of.is_empty() {
+                String::new()
+            } else {
+                format!(" ({})", of.join(", "))
+            };
             sentences.push(format!(
-                "{} at rate {} on {net}, rounded once for the group: {amount}",
-                tax.name, tax.rate
+                "{} at rate {} on {net}, {how}rounded once for the group: {amount}{of}{}",
+                tax.name,
+                tax.rate,
+                if tax.exempt.is_empty() {
+                    String::new()
+                } else {
+                    format!(": {}", tax.exempt)
+                }
             ));
         }
         sentences.push(format!(
@@ -293,6 +331,26 @@ pub struct TaxGroup {
     /// 0.19 is 19 %.
     rate: Decimal,
     net: Money,
+    amount: Money,
+    /// Of a composite tax; they sum to the amount.
+    parts: Vec<TaxGroupPart>,
+    /// Why no tax is charged, where the account is exempt.
+    exempt: Option<String>,
+}
+
+#[derive(SimpleObject)]
+pub struct TaxGroupPart {
+    name: String,
+    amount: Money,
+}
+
+/// What a discount took off a line.
+#[derive(SimpleObject)]
+pub struct LineReduction {
+    /// As it was redeemed; none where an earlier discount is taken back with the usage it was of.
+    redemption: Option<String>,
+    text: String,
+    /// Positive where it lowers the line; with tax where the price includes it.
     amount: Money,
 }
 
@@ -378,6 +436,21 @@ impl InvoiceLine {
     /// What credit notes have left of it.
     async fn left(&self) -> Money {
         Money(self.state.state.line_left(&self.line))
+    }
+
+    /// What discounts took off, in the order in which they did; `net` is what they left.
+    async fn reductions(&self) -> Vec<LineReduction> {
+        let row = |r: &domain::Reduction| LineReduction {
+            redemption: Some(r.redemption.clone()).filter(|id| !id.is_empty()),
+            text: r.text.clone(),
+            amount: Money(r.amount),
+        };
+        self.line.reductions.iter().map(row).collect()
+    }
+
+    /// Of a price that includes tax: what the customer pays for the line.
+    async fn gross(&self) -> Option<Money> {
+        self.line.gross.map(Money)
     }
 
     async fn tax_name(&self) -> &str {

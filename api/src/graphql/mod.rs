@@ -20,6 +20,7 @@ mod charges;
 mod collections;
 mod custom_fields;
 mod desk;
+mod discounts;
 mod dunning;
 mod errors;
 mod forget;
@@ -53,6 +54,7 @@ pub struct Query(
     bill_runs::BillRunQueries,
     cash::CashQueries,
     catalog::CatalogQueries,
+    discounts::DiscountQueries,
     collections::CollectionQueries,
     custom_fields::CustomFieldQueries,
     invoices::InvoiceQueries,
@@ -80,6 +82,7 @@ pub struct Mutation(
     bill_runs::BillRunMutations,
     cash::CashMutations,
     catalog::CatalogMutations,
+    discounts::DiscountMutations,
     charges::ChargeMutations,
     collections::CollectionMutations,
     custom_fields::CustomFieldMutations,

@@ -3,13 +3,13 @@
 //! Names (`alice`, `s1`, `p1`, `w1`) are the file's own; the runner maps them to the ids of the log.
 
 use chrono::{NaiveDate, NaiveDateTime, NaiveTime};
-use indelible_domain::command::GrantWallet;
+use indelible_domain::command::{Command, GrantWallet};
 use indelible_domain::messages::Channel;
 use indelible_domain::wallets::{Rule, Terms};
 use rust_decimal::Decimal;
 
 /// One file: one story on an empty ledger.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Scenario {
     pub id: String,
     pub title: String,
@@ -26,7 +26,7 @@ pub struct Scenario {
 }
 
 /// Where the offers come from.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Catalog {
     /// A TOML file, relative to the scenario file.
     File { line: usize, path: String },
@@ -35,7 +35,7 @@ pub enum Catalog {
 }
 
 /// The legal entity that sells.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Entity {
     pub line: usize,
     pub name: String,
@@ -71,7 +71,7 @@ pub enum Rounding {
 }
 
 /// One row of the tax table: what a tax class of a charge costs, from a date on.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Tax {
     pub line: usize,
     pub class: String,
@@ -82,10 +82,12 @@ pub struct Tax {
     pub seller: Option<String>,
     pub buyer: Option<String>,
     pub name: Option<String>,
+    /// Of a composite tax: names and rates.
+    pub parts: Vec<(String, Decimal)>,
 }
 
 /// A dunning policy: levels in ascending order of severity.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Dunning {
     pub line: usize,
     pub name: String,
@@ -93,7 +95,7 @@ pub struct Dunning {
 }
 
 /// One dunning level. It is reached `after_days` after the due date (policy 29).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Level {
     pub line: usize,
     pub name: String,
@@ -107,7 +109,7 @@ pub struct Level {
 }
 
 /// One thing that happens or is expected, with the line it stands on.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Step {
     pub line: usize,
     /// The step as written, without its comment: what a difference report quotes.
@@ -116,7 +118,7 @@ pub struct Step {
 }
 
 /// When a day is named, the step takes effect on that business date; otherwise on the clock's.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Kind {
     /// The clock moves to this local time in the zone of the first entity.
     On(NaiveDateTime),
@@ -159,6 +161,8 @@ pub enum Kind {
         units: Option<indelible_domain::kernel::Decimal>,
         grant: Option<String>,
     },
+    /// A step that is a command as it stands.
+    Ordered(Box<Command>),
     /// An automatic top-up is agreed.
     Refill {
         wallet: String,
@@ -272,7 +276,7 @@ pub struct Subscribe {
     pub no_trial: bool,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Change {
     pub subscription: String,
     pub to: Option<String>,
@@ -313,7 +317,7 @@ pub struct Usage {
     pub attributes: Vec<(String, String)>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Expect {
     Invoice(Invoice),
     NoInvoice {
@@ -372,7 +376,7 @@ pub enum Stock {
     Asked,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Invoice {
     pub account: String,
     /// Counts the account's billed documents from 1; without it the newest.

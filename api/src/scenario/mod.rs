@@ -8,6 +8,7 @@ pub mod ast;
 mod expect;
 pub mod parse;
 mod prepaid;
+mod reductions;
 pub mod run;
 mod setting;
 mod steps;

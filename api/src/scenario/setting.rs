@@ -37,6 +37,7 @@ pub(super) fn entity(words: &mut Words) -> Result<Entity, Mistake> {
 pub(super) fn tax(words: &mut Words) -> Result<Tax, Mistake> {
     let (mut class, mut rate, mut from) = (None, None, None);
     let (mut category, mut seller, mut buyer, mut name) = (None, None, None, None);
+    let mut parts = Vec::new();
     while let Some(word) = words.take() {
         match word.as_str() {
             "class" => class = Some(words.name("a tax class after `class`")?),
@@ -46,6 +47,10 @@ pub(super) fn tax(words: &mut Words) -> Result<Tax, Mistake> {
             "seller" => seller = Some(words.need("a country code after `seller`")?),
             "buyer" => buyer = Some(words.need("a country code after `buyer`")?),
             "name" => name = Some(words.need("a name after `name`")?),
+            "part" => {
+                let part = words.need("a name after `part`")?;
+                parts.push((part, words.decimal("the rate of a part")?));
+            }
             other => return Err(words.unknown(other)),
         }
     }
@@ -59,6 +64,7 @@ pub(super) fn tax(words: &mut Words) -> Result<Tax, Mistake> {
         seller,
         buyer,
         name,
+        parts,
     })
 }
 

@@ -7,6 +7,7 @@ use rust_decimal::Decimal;
 use super::ast::{Account, Change, Effective, Kind, Subscribe, Unused, Usage};
 use super::parse::Mistake;
 use super::prepaid;
+use super::reductions;
 use super::words::Words;
 
 /// Reads the step whose verb has been taken.
@@ -41,6 +42,12 @@ pub(super) fn step(words: &mut Words) -> Result<Kind, Mistake> {
         "grant" => prepaid::grant(words)?,
         "take-out" => prepaid::take_out(words)?,
         "refill" => prepaid::refill(words)?,
+        "discount" => reductions::discount(words)?,
+        "redeem" => reductions::redeem(words)?,
+        "end-discount" => reductions::end(words, true)?,
+        "commitment" => reductions::commitment(words)?,
+        "end-commitment" => reductions::end(words, false)?,
+        "exempt" => reductions::exempt(words)?,
         "top-up" => Kind::TopUp {
             wallet: words.name("a wallet")?,
             amount: words.decimal("an amount")?,

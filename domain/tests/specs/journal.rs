@@ -35,6 +35,7 @@ fn taxed() -> Book {
         buyer: "".into(),
         rate,
         from: crate::book::d("2000-01-01"),
+        parts: vec![],
     };
     book.ask(Command::SetTaxRate(tax)).expect("tax is set");
     book

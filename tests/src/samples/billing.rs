@@ -4,10 +4,12 @@ use super::{currency, date, days, decimal, money, ratio, sealed};
 use indelible_domain::Event;
 use indelible_domain::catalog::Timing;
 use indelible_domain::charges::{self, Item, Pending, What};
-use indelible_domain::invoices::{self, Credited, Document, Kind, Line, TaxGroup, series};
+use indelible_domain::invoices::{
+    self, Credited, Document, Kind, Line, Reduction, TaxGroup, series,
+};
 use indelible_domain::kernel::Rounding;
 use indelible_domain::runs;
-use indelible_domain::taxes::Answer;
+use indelible_domain::taxes::{Answer, TaxPart};
 
 pub(super) fn events() -> Vec<Event> {
     [charges(), documents(), runs()].concat()
@@ -154,13 +156,19 @@ fn documents() -> Vec<Event> {
 /// A document with a line of every kind and two groups of tax.
 fn credit_note() -> Document {
     let vat = Answer {
-        name: "VAT".to_string(),
-        rate: decimal("0.19"),
+        parts: vec![
+            TaxPart {
+                name: "federal".to_string(),
+                rate: decimal("0.05"),
+            },
+            TaxPart {
+                name: "state".to_string(),
+                rate: decimal("0.14"),
+            },
+        ],
+        ..Answer::simple("VAT", decimal("0.19"))
     };
-    let none = Answer {
-        name: "no tax".to_string(),
-        rate: decimal("0"),
-    };
+    let none = Answer::exempt("diplomatic mission");
     let line = |(i, what): (usize, What)| Line {
         no: u32::try_from(i + 1).expect("few lines"),
         account: "alice".to_string(),
@@ -173,6 +181,15 @@ fn credit_note() -> Document {
         tax: if i == 4 { none.clone() } else { vat.clone() },
         explain: "17 of 31 days of [2026-01-01, 2026-02-01) × 19.9".to_string(),
         corrects_line: (i == 1).then_some(4),
+        reductions: (i == 2)
+            .then(|| Reduction {
+                redemption: "welcome-alice".to_string(),
+                text: "Welcome".to_string(),
+                amount: money("1.09 EUR"),
+            })
+            .into_iter()
+            .collect(),
+        gross: (i == 3).then(|| money("-12.98 EUR")),
     };
     Document {
         kind: Kind::CreditNote,
@@ -187,11 +204,16 @@ fn credit_note() -> Document {
                 tax: vat.clone(),
                 net: money("-43.64 EUR"),
                 amount: money("-8.29 EUR"),
+                parts: vec![
+                    ("federal".to_string(), money("-2.18 EUR")),
+                    ("state".to_string(), money("-6.11 EUR")),
+                ],
             },
             TaxGroup {
                 tax: none.clone(),
                 net: money("-10.91 EUR"),
                 amount: money("0.00 EUR"),
+                parts: vec![],
             },
         ],
         net: money("-54.55 EUR"),

@@ -64,6 +64,16 @@ pub(super) fn events() -> Vec<Event> {
                     buyer: "DE".to_string(),
                     rate: decimal("0.19"),
                     from: date("2026-01-01"),
+                    parts: vec![
+                        taxes::TaxPart {
+                            name: "federal".to_string(),
+                            rate: decimal("0.05"),
+                        },
+                        taxes::TaxPart {
+                            name: "state".to_string(),
+                            rate: decimal("0.14"),
+                        },
+                    ],
                 },
             }
             .into(),

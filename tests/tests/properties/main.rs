@@ -132,6 +132,7 @@ impl History {
             buyer: "*".into(),
             rate: "0.19".parse().expect("rate"),
             from: parse_date("2000-01-01").expect("date"),
+            parts: vec![],
         }));
         history.must(Command::ApplyCatalog {
             offers: catalog::parse(CATALOG).expect("catalog"),

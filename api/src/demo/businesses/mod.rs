@@ -111,6 +111,7 @@ impl Seller<'_> {
             buyer: self.country.to_string(),
             rate: rate.parse().expect("a decimal in the source"),
             from: day(2020, 1, 1),
+            parts: vec![],
         }
     }
 }

@@ -8,7 +8,7 @@ use indelible_domain::catalog::Offer;
 use indelible_domain::command::{DunningAction, DunningLevel};
 use indelible_domain::entities::EntityTerms;
 use indelible_domain::kernel::{Decimal, Rounding};
-use indelible_domain::taxes::Rate;
+use indelible_domain::taxes::{Rate, TaxPart};
 use serde::Deserialize;
 
 use super::super::ast;
@@ -133,6 +133,14 @@ fn rate(tax: &ast::Tax) -> Rate {
         buyer: any(&tax.buyer),
         rate: Decimal::new(tax.rate),
         from: tax.from,
+        parts: tax
+            .parts
+            .iter()
+            .map(|(name, rate)| TaxPart {
+                name: name.clone(),
+                rate: Decimal::new(*rate),
+            })
+            .collect(),
     }
 }
 

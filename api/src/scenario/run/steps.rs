@@ -117,6 +117,7 @@ impl Story {
                 grant: grant.clone(),
                 reason: "scenario".to_owned(),
             },
+            Kind::Ordered(command) => (**command).clone(),
             Kind::Refill { wallet, rule } => {
                 let mut terms = self.books.wallet_terms(wallet)?;
                 terms.rules.push((**rule).clone());
