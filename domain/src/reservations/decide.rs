@@ -18,7 +18,7 @@ impl Reservation {
     pub fn known(&self, request: &Request) -> Result<Option<&Given>, Rejection> {
         let (session, number) = (&request.session, request.number);
         match (self.answered.get(&number), self.last) {
-            (Some(given), _) if given.digest == request.digest() => Ok(Some(given)),
+            (Some(given), _) if request.is(&given.digest) => Ok(Some(given)),
             (Some(_), _) => Err(Rejection::new(
                 "REQUEST_CONFLICT",
                 format!(

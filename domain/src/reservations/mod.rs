@@ -10,6 +10,7 @@
 
 mod answer;
 mod decide;
+mod digest;
 mod living;
 mod request;
 

@@ -124,12 +124,6 @@ impl Request {
     pub fn validity(&self) -> u32 {
         self.validity.unwrap_or(VALIDITY_DEFAULT)
     }
-
-    /// What is asked, in one number.
-    pub fn digest(&self) -> Key {
-        // The form may change with the program: then a request that was under way during the change is a conflict.
-        hashed("request", &[format!("{self:?}").as_str()])
-    }
 }
 
 /// A short hash of texts behind their lengths.
