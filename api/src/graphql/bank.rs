@@ -461,6 +461,19 @@ pub struct BankEntryPayload {
     receipt: Receipt,
 }
 
+async fn account_done(
+    ctx: &Context<'_>,
+    key: &str,
+    bank: &str,
+    command: Command,
+) -> Result<BankAccountPayload> {
+    let receipt = desk::hand_in(ctx, Scope::Admin, key, command).await?;
+    Ok(BankAccountPayload {
+        bank_account: find_account(ctx, bank)?,
+        receipt,
+    })
+}
+
 async fn file_done(
     ctx: &Context<'_>,
     key: &str,
@@ -492,11 +505,7 @@ impl BankMutations {
             bank: bank.clone(),
             terms,
         };
-        let receipt = desk::hand_in(ctx, Scope::Admin, &idempotency_key, command).await?;
-        Ok(BankAccountPayload {
-            bank_account: find_account(ctx, &bank)?,
-            receipt,
-        })
+        account_done(ctx, &idempotency_key, &bank, command).await
     }
 
     /// Changes what is agreed with the bank; entity, currency and IBAN stay.
@@ -511,11 +520,7 @@ impl BankMutations {
             bank: bank.clone(),
             terms,
         };
-        let receipt = desk::hand_in(ctx, Scope::Admin, &idempotency_key, command).await?;
-        Ok(BankAccountPayload {
-            bank_account: find_account(ctx, &bank)?,
-            receipt,
-        })
+        account_done(ctx, &idempotency_key, &bank, command).await
     }
 
     /// Takes a statement file: camt.053, camt.054 or MT940. Every entry is booked once, whatever file brings it, and what

@@ -49,11 +49,7 @@ impl DunningMutations {
             policy: policy.clone(),
             levels: made.collect::<Result<_>>()?,
         };
-        let receipt = desk::hand_in(ctx, Scope::Admin, &idempotency_key, command).await?;
-        Ok(DunningPolicyPayload {
-            policy: Policy::find(ctx, &policy)?,
-            receipt,
-        })
+        policy_set(ctx, &idempotency_key, &policy, command).await
     }
 
     /// Sets what holds for all levels of a policy. Scope admin.
@@ -76,11 +72,7 @@ impl DunningMutations {
                 }),
             },
         };
-        let receipt = desk::hand_in(ctx, Scope::Admin, &idempotency_key, command).await?;
-        Ok(DunningPolicyPayload {
-            policy: Policy::find(ctx, &policy)?,
-            receipt,
-        })
+        policy_set(ctx, &idempotency_key, &policy, command).await
     }
 
     /// Sets the rules that choose a policy, all of them, in order. Scope admin.
@@ -272,6 +264,19 @@ impl DunningMutations {
         let steer = Steer::Waive { charge, reason };
         steered(ctx, &idempotency_key, &account, steer).await
     }
+}
+
+async fn policy_set(
+    ctx: &Context<'_>,
+    idempotency_key: &str,
+    policy: &str,
+    command: Command,
+) -> Result<DunningPolicyPayload> {
+    let receipt = desk::hand_in(ctx, Scope::Admin, idempotency_key, command).await?;
+    Ok(DunningPolicyPayload {
+        policy: Policy::find(ctx, policy)?,
+        receipt,
+    })
 }
 
 async fn steered(
