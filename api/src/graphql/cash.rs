@@ -5,7 +5,7 @@ use indelible_domain::cash as domain;
 use indelible_domain::command::{self, Command};
 use indelible_domain::receivables::{self, Receivables, RestOn, Source};
 
-use super::books::Books;
+use super::books::{AsOf, Books};
 use super::desk::{self, Receipt};
 use super::payments::{Balance, CreditPayload};
 use super::scalars::{Date, Decimal, Money};
@@ -302,21 +302,28 @@ impl CashQueries {
         Ok(rows.collect())
     }
 
-    /// Total, due, overdue, disputed, unapplied and held of an account; `on` none: today.
+    /// Total, due, overdue, disputed, unapplied and held of an account, now or as of some time. `on` is the day that says
+    /// what is due; none: that of `asOf`, else today.
     async fn balance_figures(
         &self,
         ctx: &Context<'_>,
         account: ID,
         on: Option<Date>,
+        as_of: Option<AsOf>,
     ) -> Result<BalanceFigures> {
         let books = Books::of(ctx)?;
         let key = ids::key("account", &account);
         let terms = super::accounts::Account::named(ctx, &key).await?;
-        let mut state = state(ctx, &account)?;
+        let cut = books.cut(as_of).await?;
+        let found = books
+            .find_at::<Receivables>(&key, &cut, Some(books.zone(&key)))
+            .await?;
+        let mut state = found.map(|e| e.state.clone()).unwrap_or_default();
         if state.items.is_empty() && state.funds.is_empty() {
             state.currency = terms.currency_code();
         }
-        let figures = state.figures(on.map_or_else(|| books.today(&key), |on| on.0));
+        let day = on.map(|on| on.0).or(cut.effective);
+        let figures = state.figures(day.unwrap_or_else(|| books.today(&key)));
         Ok(BalanceFigures {
             total: Money(figures.total),
             due: Money(figures.due),

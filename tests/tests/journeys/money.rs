@@ -124,6 +124,24 @@ async fn a_balance_can_be_seen_as_of_a_moment_and_as_of_a_business_day() {
         balance(json!({ "effective": "2026-03-21" })).await,
         "26.00 EUR"
     );
+    let figures = async |variables| {
+        let query = r#"query($known: Instant, $effective: Date) { balanceFigures(account: "alice",
+            asOf: { known: $known, effective: $effective }) { total due overdue unapplied } }"#;
+        shop.acme.data(query, variables).await["balanceFigures"].take()
+    };
+    let owed = |total: &str, due: &str, overdue: &str| json!({ "total": total, "due": due, "overdue": overdue, "unapplied": "0.00 EUR" });
+    for (day, expected) in [
+        ("2026-03-14", owed("36.00 EUR", "0.00 EUR", "0.00 EUR")),
+        ("2026-03-15", owed("36.00 EUR", "36.00 EUR", "0.00 EUR")),
+        ("2026-03-20", owed("36.00 EUR", "36.00 EUR", "36.00 EUR")),
+        ("2026-03-21", owed("26.00 EUR", "26.00 EUR", "26.00 EUR")),
+    ] {
+        assert_eq!(
+            figures(json!({ "effective": day })).await,
+            expected,
+            "{day}"
+        );
+    }
     let invoice = r#"query($effective: Date) { invoice(id: "march.alice", asOf: { effective: $effective }) { open stage } }"#;
     let then = shop
         .acme
