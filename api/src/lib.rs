@@ -9,6 +9,7 @@
 pub mod auth;
 pub mod bank;
 pub mod bench;
+pub mod bounces;
 pub mod cli;
 pub mod clock;
 pub mod collections;

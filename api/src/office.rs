@@ -13,6 +13,7 @@ use tokio::sync::watch;
 
 use crate::clock::Clock;
 use crate::forget;
+use crate::metrics::Messages;
 
 /// Everything a request or a subcommand works with.
 pub struct Office {
@@ -24,6 +25,8 @@ pub struct Office {
     pub notary: Arc<Notary>,
     /// Last durable position, told by the store.
     pub head: watch::Receiver<u64>,
+    /// What became of messages since the program began.
+    pub messages: Messages,
 }
 
 /// What the state is made of when an office opens.
@@ -133,6 +136,7 @@ impl Office {
             clock,
             notary: Arc::new(notary),
             head,
+            messages: Messages::default(),
         })
     }
 

@@ -16,7 +16,7 @@ use indelible_domain::accounts::{Account, Contact};
 use indelible_domain::command::FailureKind;
 use indelible_domain::entities::LegalEntity;
 use indelible_domain::kernel::{Instant, Money, Purpose};
-use indelible_domain::messages::{Channel, Message, Report, Suppression};
+use indelible_domain::messages::{ATTEMPTS_MAX, Channel, Message, Report, Suppression};
 use indelible_domain::receivables::Receivables;
 use indelible_domain::world::{Noun, Tenant};
 use indelible_store::{Refused, Request};
@@ -33,6 +33,9 @@ const TURN_MAX: usize = 500;
 
 /// Failures in a row after which a channel rests until the next turn: its server is down, not its readers.
 const PATIENCE: u32 = 3;
+
+/// Failures in a row, by channel and by the tenant whose own it is; none: everybody's.
+type Failures = BTreeMap<(Option<String>, Channel), u32>;
 
 /// Who acts when a message was tried.
 const ACTOR: &str = "outbox";
@@ -65,6 +68,8 @@ struct Order {
     language: String,
     entity: String,
     facts: Facts,
+    /// What is sent to the e-mail address of the contact comes back.
+    bounces: bool,
     /// It is about invoices, and none of them is open.
     moot: bool,
 }
@@ -89,7 +94,7 @@ impl Outbox {
 
     fn turn_until(&self, stop: &dyn Fn() -> bool) -> Turn {
         let (now, mut turn) = (self.office.clock.now(), Turn::default());
-        let mut failures: BTreeMap<Channel, u32> = BTreeMap::new();
+        let mut failures = Failures::new();
         for tenant in self.office.ledger.tenants() {
             let due: Vec<String> = self.office.ledger.read(&tenant, |books| {
                 books
@@ -110,14 +115,16 @@ impl Outbox {
         turn
     }
 
-    fn one(&self, tenant: &str, id: &str, failures: &mut BTreeMap<Channel, u32>, turn: &mut Turn) {
+    fn one(&self, tenant: &str, id: &str, failures: &mut Failures, turn: &mut Turn) {
         let Some(order) = self.office.ledger.read(tenant, |books| order(books, id)) else {
             turn.left += 1;
             return;
         };
         let attempt = order.message.next_attempt();
+        let tries = attempt.saturating_sub(order.message.before);
+        let asked = order.message.ask.channel;
         let done = self.attempt(tenant, id, order, failures);
-        let (command, counted) = match done {
+        let (command, counted, passage) = match done {
             Done::Nothing => {
                 turn.left += 1;
                 return;
@@ -128,6 +135,7 @@ impl Outbox {
                     reason: "nothing it is about is open any more".to_owned(),
                 },
                 &mut turn.withdrawn,
+                (asked, "withdrawn"),
             ),
             Done::Report(report) => {
                 let counted = match &report {
@@ -135,7 +143,7 @@ impl Outbox {
                     Report::Failed { .. } => &mut turn.failed,
                     Report::Suppressed { .. } => &mut turn.suppressed,
                 };
-                let message = id.to_owned();
+                let (message, passage) = (id.to_owned(), passage(&report, tries));
                 (
                     Command::ReportMessage {
                         message,
@@ -143,11 +151,15 @@ impl Outbox {
                         report,
                     },
                     counted,
+                    passage,
                 )
             }
         };
         match self.record(tenant, id, attempt, command) {
-            Ok(()) => *counted += 1,
+            Ok(()) => {
+                *counted += 1;
+                self.office.messages.count(passage.0, passage.1);
+            }
             Err(refused) => {
                 turn.left += 1;
                 tracing::error!(tenant, message = id, code = refused.code(), error = %refused,
@@ -157,13 +169,7 @@ impl Outbox {
     }
 
     /// Writes and sends one message.
-    fn attempt(
-        &self,
-        tenant: &str,
-        id: &str,
-        order: Order,
-        failures: &mut BTreeMap<Channel, u32>,
-    ) -> Done {
+    fn attempt(&self, tenant: &str, id: &str, order: Order, failures: &mut Failures) -> Done {
         if order.moot {
             return Done::Withdraw;
         }
@@ -181,10 +187,23 @@ impl Outbox {
             None if order.forgotten => return suppressed(asked, Suppression::Forgotten),
             None => Contact::default(),
         };
-        let Some(channel) = choose(asked, order.preferred, &contact) else {
-            return suppressed(asked.or(order.preferred), Suppression::NoAddress);
+        let reachable = match order.bounces {
+            true => Contact {
+                email: String::new(),
+                ..contact.clone()
+            },
+            false => contact.clone(),
         };
-        if failures.get(&channel).is_some_and(|n| *n >= PATIENCE) {
+        let Some(channel) = choose(asked, order.preferred, &reachable) else {
+            let why = match order.bounces {
+                true => Suppression::Bounced,
+                false => Suppression::NoAddress,
+            };
+            return suppressed(asked.or(order.preferred), why);
+        };
+        let own = self.outlets.has_own(tenant, channel);
+        let route = (own.then(|| tenant.to_owned()), channel);
+        if failures.get(&route).is_some_and(|n| *n >= PATIENCE) {
             return Done::Nothing;
         }
         let failed = |kind, reason| {
@@ -194,7 +213,7 @@ impl Outbox {
                 reason,
             })
         };
-        let Some(carrier) = self.outlets.carrier(channel) else {
+        let Some(carrier) = self.outlets.carrier(tenant, channel) else {
             let reason = format!("no carrier for {} is set up", channel.name());
             return failed(FailureKind::Soft, reason);
         };
@@ -203,10 +222,15 @@ impl Outbox {
             ..order.facts
         };
         let template = &order.message.ask.template;
-        let (text, language) = match self.outlets.texts.write(template, &order.language, &facts) {
-            Ok(written) => written,
-            Err(error) => return failed(FailureKind::Hard, error.to_string()),
-        };
+        let (text, language) =
+            match self
+                .outlets
+                .texts(tenant)
+                .write(template, &order.language, &facts)
+            {
+                Ok(written) => written,
+                Err(error) => return failed(FailureKind::Hard, error.to_string()),
+            };
         let parcel = Parcel {
             tenant: tenant.to_owned(),
             message: id.to_owned(),
@@ -222,7 +246,7 @@ impl Outbox {
         };
         match carrier.carry(&parcel) {
             Ok(reference) => {
-                failures.remove(&channel);
+                failures.remove(&route);
                 Done::Report(Report::Sent {
                     channel,
                     language,
@@ -231,7 +255,7 @@ impl Outbox {
             }
             Err(undelivered) => {
                 if undelivered.kind == FailureKind::Soft {
-                    *failures.entry(channel).or_default() += 1;
+                    *failures.entry(route).or_default() += 1;
                 }
                 failed(undelivered.kind, undelivered.reason)
             }
@@ -253,6 +277,18 @@ impl Outbox {
             ..Request::new(tenant, ACTOR, self.office.clock.now(), command).named(id)
         };
         self.office.ledger.execute(request).map(drop)
+    }
+}
+
+/// The channel of an attempt and what became of it, as metrics name it; `tries`: how often its schedule tried.
+fn passage(report: &Report, tries: u32) -> (Option<Channel>, &'static str) {
+    match report {
+        Report::Sent { channel, .. } => (Some(*channel), "sent"),
+        Report::Suppressed { channel, .. } => (*channel, "suppressed"),
+        Report::Failed { channel, kind, .. } => {
+            let again = *kind == FailureKind::Soft && tries < ATTEMPTS_MAX;
+            (*channel, if again { "retried" } else { "failed" })
+        }
     }
 }
 
@@ -296,9 +332,14 @@ fn order(books: &Tenant, id: &str) -> Option<Order> {
         .iter()
         .any(|f| f.purposes.contains(&Purpose::Contact));
     let language = ask.language.clone().or(account.terms.language.clone());
+    let language = language.or(entity.language.clone());
+    let sealed = account.terms.contact.clone();
     Some(Order {
         moot: !ask.about.is_empty() && open.is_empty(),
-        sealed: account.terms.contact.clone(),
+        bounces: sealed
+            .as_ref()
+            .is_some_and(|contact| books.index.outbox.bounces(&ask.account, &contact.nonce)),
+        sealed,
         forgotten,
         preferred: account.terms.channel,
         language: language.unwrap_or_else(|| indelible_channels::text::FALLBACK.to_owned()),

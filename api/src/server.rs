@@ -22,6 +22,7 @@ use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
+use indelible_domain::index::Outbox;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 
@@ -69,11 +70,12 @@ impl Edge {
     /// The same, with payment providers whose webhooks are believed.
     pub fn with_providers(office: Arc<Office>, keys: Keys, providers: Providers) -> Arc<Edge> {
         let schema = crate::graphql::schema(Arc::clone(&office));
+        let metrics = Metrics::with(&office.messages);
         Arc::new(Edge {
             office,
             schema,
             keys,
-            metrics: Metrics::default(),
+            metrics,
             log_readers: Arc::new(Semaphore::new(limits::LOG_READERS)),
             providers,
             webhook_calls: Arc::new(Semaphore::new(limits::WEBHOOK_CALLS)),
@@ -88,6 +90,13 @@ impl Edge {
         self.metrics
             .views_lag
             .set(number(head.saturating_sub(seen)));
+        let count = |of: &dyn Fn(&Outbox) -> usize| {
+            let tenants = self.office.ledger.tenants().into_iter();
+            let counts = tenants.map(|t| self.office.ledger.read(&t, |b| of(&b.index.outbox)));
+            i64::try_from(counts.sum::<usize>()).unwrap_or(i64::MAX)
+        };
+        self.metrics.messages_waiting.set(count(&Outbox::waiting));
+        self.metrics.messages_stuck.set(count(&|o| o.stuck.len()));
     }
 }
 

@@ -542,6 +542,16 @@ pub enum Command {
         account: Id,
         steer: dunning::Steer,
     },
+    /// What was sent came back; a second word of the same changes nothing.
+    BounceMessage {
+        message: Id,
+        bounce: Box<messages::Bounce>,
+    },
+    /// The language in which a legal entity writes to accounts that have none; none: English.
+    SetEntityLanguage {
+        entity: Id,
+        language: Option<String>,
+    },
 }
 
 /// When a change takes effect (policy 10).

@@ -19,6 +19,10 @@
 //! [sms]                              # and [push]
 //! url = "https://sms.example.com/send"
 //! secret_env = "SMS_SECRET"          # whsec_…, or secret_file
+//!
+//! [tenants.acme.email]               # instead of the above for one tenant, by channel; its texts likewise
+//! host = "mail.acme.example"
+//! from = "Acme <billing@acme.example>"
 //! ```
 
 use std::collections::BTreeMap;
@@ -48,6 +52,8 @@ pub enum ConfigError {
         path: PathBuf,
         source: std::io::Error,
     },
+    #[error("{0:?} has tenants of its own: a tenant has none")]
+    Nested(String),
     #[error("{path} is not as it should be: {why}")]
     Malformed { path: PathBuf, why: String },
     #[error("{text:?} is not an e-mail address like Example <billing@example.com>")]
@@ -87,6 +93,7 @@ struct File {
     letter: Option<Letter>,
     sms: Option<Hook>,
     push: Option<Hook>,
+    tenants: BTreeMap<String, File>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -122,11 +129,12 @@ struct Hook {
     patience_seconds: Option<u64>,
 }
 
-/// The texts, and a carrier for each channel that is set up.
+/// The texts, and a carrier for each channel that is set up; some tenants have their own.
 #[derive(Default)]
 pub struct Outlets {
-    pub texts: Texts,
+    texts: Option<Texts>,
     carriers: BTreeMap<Channel, Box<dyn Carrier>>,
+    tenants: BTreeMap<String, Outlets>,
 }
 
 impl Outlets {
@@ -149,21 +157,12 @@ impl Outlets {
             folder: path.parent().unwrap_or(Path::new(".")),
             variable,
         };
-        let mut outlets = Outlets::default();
-        if let Some(folder) = &file.templates {
-            outlets.texts = Texts::within(&beside.folder.join(folder));
-        }
-        if let Some(email) = &file.email {
-            outlets.add(Channel::Email, Box::new(beside.smtp(email)?));
-        }
-        if let Some(letter) = &file.letter {
-            let folder = beside.folder.join(&letter.folder);
-            outlets.add(Channel::Letter, Box::new(Letters::into(&folder)));
-        }
-        for (channel, hook) in [(Channel::Sms, &file.sms), (Channel::Push, &file.push)] {
-            if let Some(hook) = hook {
-                outlets.add(channel, Box::new(beside.webhook(hook, channel)?));
+        let mut outlets = beside.outlets(&file)?;
+        for (tenant, own) in &file.tenants {
+            if !own.tenants.is_empty() {
+                return Err(ConfigError::Nested(tenant.clone()));
             }
+            outlets.tenants.insert(tenant.clone(), beside.outlets(own)?);
         }
         Ok(outlets)
     }
@@ -173,12 +172,29 @@ impl Outlets {
         self.carriers.insert(channel, carrier);
     }
 
-    /// The carrier of a channel, if one is set up.
-    pub fn carrier(&self, channel: Channel) -> Option<&dyn Carrier> {
-        self.carriers.get(&channel).map(AsRef::as_ref)
+    /// The carrier of a channel for a tenant, if one is set up: its own, or that of everybody.
+    pub fn carrier(&self, tenant: &str, channel: Channel) -> Option<&dyn Carrier> {
+        let own = self.own(tenant, channel);
+        own.or_else(|| self.carriers.get(&channel).map(AsRef::as_ref))
     }
 
-    /// Channels that are set up.
+    /// Whether a tenant's messages of a channel go another way than everybody's.
+    pub fn has_own(&self, tenant: &str, channel: Channel) -> bool {
+        self.own(tenant, channel).is_some()
+    }
+
+    fn own(&self, tenant: &str, channel: Channel) -> Option<&dyn Carrier> {
+        let own = self.tenants.get(tenant)?;
+        own.carriers.get(&channel).map(AsRef::as_ref)
+    }
+
+    /// The texts of a tenant: its own, or those of everybody.
+    pub fn texts(&self, tenant: &str) -> Texts {
+        let own = self.tenants.get(tenant).and_then(|o| o.texts.clone());
+        own.or_else(|| self.texts.clone()).unwrap_or_default()
+    }
+
+    /// Channels that are set up for everybody.
     pub fn channels(&self) -> impl Iterator<Item = Channel> {
         self.carriers.keys().copied()
     }
@@ -191,6 +207,26 @@ struct Beside<'a> {
 }
 
 impl Beside<'_> {
+    fn outlets(&self, file: &File) -> Result<Outlets, ConfigError> {
+        let mut outlets = Outlets::default();
+        if let Some(folder) = &file.templates {
+            outlets.texts = Some(Texts::within(&self.folder.join(folder)));
+        }
+        if let Some(email) = &file.email {
+            outlets.add(Channel::Email, Box::new(self.smtp(email)?));
+        }
+        if let Some(letter) = &file.letter {
+            let folder = self.folder.join(&letter.folder);
+            outlets.add(Channel::Letter, Box::new(Letters::into(&folder)));
+        }
+        for (channel, hook) in [(Channel::Sms, &file.sms), (Channel::Push, &file.push)] {
+            if let Some(hook) = hook {
+                outlets.add(channel, Box::new(self.webhook(hook, channel)?));
+            }
+        }
+        Ok(outlets)
+    }
+
     fn smtp(&self, email: &Email) -> Result<Smtp, ConfigError> {
         if email.security == Security::None && !webhook::is_loopback(&email.host) {
             return Err(ConfigError::PlainMail(email.host.clone()));

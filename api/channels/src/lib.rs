@@ -6,6 +6,7 @@
 //! - One message keeps one identity however often it is sent, so that whoever gets it twice can tell.
 //! - What a carrier says of a failure holds no personal data: codes, never other people's sentences.
 
+pub mod bounce;
 pub mod config;
 pub mod letters;
 pub mod locale;

@@ -9,6 +9,8 @@ use indelible_domain::accounts::Contact;
 
 #[path = "carriers/aiosmtpd.rs"]
 mod aiosmtpd;
+#[path = "carriers/bounces.rs"]
+mod bounces;
 #[path = "carriers/config.rs"]
 mod config;
 #[path = "carriers/faults.rs"]

@@ -141,7 +141,7 @@ impl Account {
         self.state.state.terms.group.as_deref()
     }
 
-    /// Language it is written to in, a BCP 47 tag; none: English.
+    /// Language it is written to in, a BCP 47 tag; none: that of the legal entity.
     async fn language(&self) -> Option<&str> {
         self.state.state.terms.language.as_deref()
     }
@@ -352,6 +352,11 @@ impl LegalEntity {
         &self.state.state.terms.number_prefix
     }
 
+    /// Language in which it writes to accounts that have none, a BCP 47 tag; none: English.
+    async fn language(&self) -> Option<&str> {
+        self.state.state.language.as_deref()
+    }
+
     /// When and how often it collects what is due.
     async fn collection_rules(&self) -> CollectionRules {
         CollectionRules::new(&self.state.state.collection)
@@ -419,7 +424,7 @@ pub struct OpenAccountInput {
     contact: Option<ContactInput>,
     /// Kind of customer, e.g. `retail`. No personal data.
     group: Option<String>,
-    /// BCP 47 tag of the language it is written to in; none: English.
+    /// BCP 47 tag of the language it is written to in; none: that of the legal entity.
     language: Option<String>,
     /// How it wants to be reached; none: by e-mail if it has an address, else by letter.
     channel: Option<Channel>,

@@ -60,6 +60,15 @@ impl Receipt {
         &self.outcome
     }
 
+    /// Facts were written, by this very request.
+    pub fn is_news(&self) -> bool {
+        match &self.wrote {
+            Wrote::Commits(commits) => !self.replayed && commits.iter().any(|c| c.events > 0),
+            Wrote::Run { .. } => !self.replayed,
+            Wrote::Nothing(_) => false,
+        }
+    }
+
     /// The position a query must see to see this command; none for a dry run.
     pub fn token(&self, ctx: &Context<'_>) -> Result<Option<Position>> {
         let position = match &self.wrote {

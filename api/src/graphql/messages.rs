@@ -8,14 +8,15 @@ use indelible_domain::command::{Command, FailureKind};
 use indelible_domain::messages as domain;
 use indelible_domain::world::Entry;
 
-use super::accounts::Account;
+use super::accounts::{Account, LegalEntity, LegalEntityPayload};
 use super::books::Books;
 use super::desk::{self, Receipt};
-use super::ids;
 use super::invoices::Invoice;
 use super::page::{self, Cursor};
 use super::scalars::{Date, Instant};
+use super::{errors, ids};
 use crate::auth::Scope;
+use crate::bounces;
 
 /// How a message reaches somebody.
 #[derive(Clone, Copy, Enum, PartialEq, Eq)]
@@ -58,6 +59,8 @@ pub enum Outcome {
     HardFailure,
     NoAddress,
     Forgotten,
+    /// What is sent to its address comes back, and there is no other way.
+    Bounced,
 }
 
 /// One attempt to send a message.
@@ -112,9 +115,21 @@ impl From<&domain::Attempt> for Attempt {
             domain::Report::Suppressed { channel, why } => match why {
                 domain::Suppression::NoAddress => blank(Outcome::NoAddress, *channel),
                 domain::Suppression::Forgotten => blank(Outcome::Forgotten, *channel),
+                domain::Suppression::Bounced => blank(Outcome::Bounced, *channel),
             },
         }
     }
+}
+
+/// What came back of a message.
+#[derive(SimpleObject)]
+pub struct MessageBounce {
+    /// What the provider knew it by when it was sent.
+    reference: String,
+    /// Enhanced status code, e.g. `5.1.1` (RFC 3463).
+    status: String,
+    /// The address is not written to until the contact of the account is another.
+    blocks: bool,
 }
 
 /// A name and what a text says for it.
@@ -238,6 +253,17 @@ impl Message {
             .map(Attempt::from)
             .collect()
     }
+
+    /// What came back of it, in order.
+    async fn bounces(&self) -> Vec<MessageBounce> {
+        let bounces = self.state.state.bounces.iter();
+        let row = |bounce: &domain::Bounce| MessageBounce {
+            reference: bounce.reference.clone(),
+            status: bounce.status.clone(),
+            blocks: bounce.contact.is_some(),
+        };
+        bounces.map(row).collect()
+    }
 }
 
 /// A value of a message's text.
@@ -346,6 +372,52 @@ impl MessageMutations {
             channel: channel.map(Into::into),
         };
         handed_in(ctx, &idempotency_key, message, command).await
+    }
+
+    /// E-mail came back: `notification` is the mail system's message as it came (a delivery status notification, RFC
+    /// 3464). The message is sent another way if there is one, and the address is not written to until the account's
+    /// contact is changed.
+    async fn report_bounce(
+        &self,
+        ctx: &Context<'_>,
+        idempotency_key: String,
+        notification: String,
+    ) -> Result<MessagePayload> {
+        let books = Books::of(ctx)?;
+        desk::require(&books, Scope::Operate)?;
+        let told = bounces::told(books.office(), books.tenant(), notification.as_bytes());
+        let (message, command) = told.map_err(|refused| match &refused {
+            bounces::Refused::Personal(_) => {
+                errors::broken(refused.code(), "personal data could not be used", &refused)
+            }
+            _ => errors::refused(refused.code(), refused.to_string()),
+        })?;
+        let payload = handed_in(ctx, &idempotency_key, message, command).await?;
+        if payload.receipt.is_news() {
+            let channel = Some(domain::Channel::Email);
+            books.office().messages.count(channel, "bounced");
+        }
+        Ok(payload)
+    }
+
+    /// The language in which a legal entity writes to accounts that have none; none: English. Scope admin.
+    async fn set_entity_language(
+        &self,
+        ctx: &Context<'_>,
+        idempotency_key: String,
+        entity: ID,
+        language: Option<String>,
+    ) -> Result<LegalEntityPayload> {
+        let entity = ids::key("entity", &entity);
+        let command = Command::SetEntityLanguage {
+            entity: entity.clone(),
+            language,
+        };
+        let receipt = desk::hand_in(ctx, Scope::Admin, &idempotency_key, command).await?;
+        Ok(LegalEntityPayload {
+            entity: LegalEntity::find(ctx, &entity)?,
+            receipt,
+        })
     }
 
     /// Takes a message back that was not sent.

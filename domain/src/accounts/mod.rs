@@ -82,7 +82,7 @@ pub struct AccountTerms {
     pub buyer: Option<Personal<Buyer>>,
     /// Kind of customer, e.g. `retail`, `key-account`; rules may ask for it. No personal data.
     pub group: Option<String>,
-    /// Language it is written to in, a BCP 47 tag such as `de` or `pt-BR`; none: English.
+    /// Language it is written to in, a BCP 47 tag such as `de` or `pt-BR`; none: that of its legal entity.
     pub language: Option<String>,
     /// How it wants to be reached; none: by e-mail if it has an address, else by letter.
     pub channel: Option<Channel>,

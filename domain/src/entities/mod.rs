@@ -6,6 +6,7 @@
 pub mod periods;
 pub mod retention;
 
+use crate::accounts::check_language;
 use crate::collections::Rules;
 use crate::events;
 use crate::kernel::{Currency, Date, Decider, Rejection, Rounding, Zone};
@@ -24,6 +25,8 @@ pub struct LegalEntity {
     pub closing: Option<Closing>,
     /// How it collects what is due.
     pub collection: Rules,
+    /// Language in which it writes to accounts that have none, a BCP 47 tag; none: English.
+    pub language: Option<String>,
 }
 
 /// What an entity sets for its accounts and documents.
@@ -59,6 +62,12 @@ pub struct CollectionSet {
     pub rules: Rules,
 }
 
+/// The language in which it writes from now on to accounts that have none; none: English.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LanguageSet {
+    pub language: Option<String>,
+}
+
 events! {
     /// What happens to a legal entity.
     pub enum Event in "entity" {
@@ -68,6 +77,7 @@ events! {
         PeriodClosed = "period-closed" 1,
         PeriodReopened = "period-reopened" 1,
         CollectionSet = "collection-set" 1,
+        LanguageSet = "language-set" 1,
     }
 }
 
@@ -86,6 +96,7 @@ pub enum Command {
         reason: String,
     },
     SetCollection(Rules),
+    SetLanguage(Option<String>),
 }
 
 impl Decider for LegalEntity {
@@ -122,6 +133,15 @@ impl Decider for LegalEntity {
                 "this legal entity was never opened",
             )),
             Command::SetCollection(rules) if rules == state.collection => Ok(vec![]),
+            Command::SetLanguage(_) if !state.open => Err(Rejection::new(
+                "ENTITY_UNKNOWN",
+                "this legal entity was never opened",
+            )),
+            Command::SetLanguage(language) if language == state.language => Ok(vec![]),
+            Command::SetLanguage(language) => {
+                language.as_deref().map_or(Ok(()), check_language)?;
+                Ok(vec![LanguageSet { language }.into()])
+            }
             Command::SetCollection(rules) => {
                 rules.check().map(|()| vec![CollectionSet { rules }.into()])
             }
@@ -137,6 +157,7 @@ impl Decider for LegalEntity {
             Event::PeriodClosed(e) => state.closing = Some(e.closing),
             Event::PeriodReopened(e) => state.closing = Some(e.closing),
             Event::CollectionSet(e) => state.collection = e.rules.clone(),
+            Event::LanguageSet(e) => state.language.clone_from(&e.language),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Which messages wait to be sent, and which wait for a person.
 
 use crate::kernel::{Id, Instant};
-use crate::messages::Event;
+use crate::messages::{ContactSeal, Event, Then};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,6 +12,8 @@ pub struct Outbox {
     pub of_account: BTreeMap<Id, Vec<Id>>,
     /// Messages that failed for good or have no address.
     pub stuck: BTreeSet<Id>,
+    /// Contacts of accounts whose e-mail address brings messages back.
+    dead: BTreeMap<Id, ContactSeal>,
     waiting: BTreeMap<Id, Instant>,
     /// `waiting`, by time.
     by_due: BTreeSet<(Instant, Id)>,
@@ -29,6 +31,11 @@ impl Outbox {
     /// When the next message is due.
     pub fn next(&self) -> Option<Instant> {
         self.by_due.first().map(|(due, _)| *due)
+    }
+
+    /// Whether messages to the e-mail address of this contact of an account come back.
+    pub fn bounces(&self, account: &str, contact: &ContactSeal) -> bool {
+        self.dead.get(account) == Some(contact)
     }
 
     /// How many messages wait.
@@ -52,6 +59,16 @@ impl Outbox {
             },
             Event::Suppressed(_) => self.leave(id, true),
             Event::Sent(_) | Event::Withdrawn(_) => self.leave(id, false),
+            Event::Bounced(e) => {
+                if let Some(contact) = e.bounce.contact {
+                    self.dead.insert(e.account.clone(), contact);
+                }
+                match e.then {
+                    Then::Again => self.wait(id, e.at),
+                    Then::Stuck => self.leave(id, true),
+                    Then::Nothing => {}
+                }
+            }
         }
     }
 

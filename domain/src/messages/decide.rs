@@ -1,8 +1,9 @@
 //! What may be asked of a message, and what its facts make of it.
 
 use super::{
-    ABOUT_MAX, Ask, Asked, AskedAgain, Attempt, Channel, Event, Failed, Message, REASON_LENGTH_MAX,
-    Report, Sent, Stage, Suppressed, VALUE_LENGTH_MAX, VALUES_MAX, Withdrawn, next_attempt,
+    ABOUT_MAX, Ask, Asked, AskedAgain, Attempt, Bounce, Bounced, Channel, Event, Failed, Message,
+    REASON_LENGTH_MAX, Report, STATUS_LENGTH_MAX, Sent, Stage, Suppressed, Then, VALUE_LENGTH_MAX,
+    VALUES_MAX, Withdrawn, next_attempt,
 };
 use crate::accounts::check_language;
 use crate::command::FailureKind;
@@ -26,6 +27,8 @@ pub enum Command {
     },
     /// Takes it back while it waits or after it failed.
     Withdraw { reason: String, at: Instant },
+    /// What was sent under a reference came back. The same again changes nothing.
+    Bounce { bounce: Bounce, at: Instant },
 }
 
 impl Decider for Message {
@@ -61,6 +64,7 @@ impl Decider for Message {
                 .into(),
             ]),
             Command::Withdraw { reason, at } => withdraw(state, reason, at),
+            Command::Bounce { bounce, at } => bounced(state, bounce, at),
         }
     }
 
@@ -117,8 +121,69 @@ impl Decider for Message {
                 state.ask.channel = e.channel.or(state.ask.channel);
             }
             Event::Withdrawn(_) => state.stage = Stage::Withdrawn,
+            Event::Bounced(e) => {
+                match e.then {
+                    Then::Again => {
+                        state.stage = Stage::Waiting;
+                        state.due = e.at;
+                        state.before = u32::try_from(state.attempts.len()).unwrap_or(u32::MAX);
+                    }
+                    Then::Stuck => state.stage = Stage::Failed,
+                    Then::Nothing => {}
+                }
+                state.bounces.push(e.bounce.clone());
+            }
         }
     }
+}
+
+/// Only what was sent by e-mail can come back; while it is the last thing that was done, something follows from it.
+fn bounced(state: &Message, bounce: Bounce, at: Instant) -> Result<Vec<Event>, Rejection> {
+    let formed = (1..=STATUS_LENGTH_MAX).contains(&bounce.status.len())
+        && bounce
+            .status
+            .bytes()
+            .all(|b| b.is_ascii_digit() || b == b'.');
+    if !formed {
+        return Err(Rejection::new(
+            "BOUNCE_INVALID",
+            format!("{:?} is not a status such as 5.1.1", bounce.status),
+        ));
+    }
+    let of_it = |attempt: &Attempt| {
+        matches!(&attempt.report, Report::Sent { channel: Channel::Email, reference, .. }
+            if !reference.is_empty() && *reference == bounce.reference)
+    };
+    if !state.attempts.iter().any(of_it) {
+        return Err(Rejection::new(
+            "BOUNCE_UNKNOWN",
+            "no e-mail of this message was sent under the reference of the bounce",
+        ));
+    }
+    if state
+        .bounces
+        .iter()
+        .any(|b| b.reference == bounce.reference)
+    {
+        return Ok(vec![]);
+    }
+    let last = state.stage == Stage::Sent && state.attempts.last().is_some_and(of_it);
+    // Where e-mail was asked for by name there is no other way, unless there is another address by now.
+    let no_other_way = state.ask.channel == Some(Channel::Email) && bounce.contact.is_some();
+    let then = match last {
+        false => Then::Nothing,
+        true if no_other_way => Then::Stuck,
+        true => Then::Again,
+    };
+    Ok(vec![
+        Bounced {
+            account: account(state),
+            bounce,
+            then,
+            at,
+        }
+        .into(),
+    ])
 }
 
 fn tried(state: &mut Message, at: Instant, report: Report) {

@@ -7,6 +7,7 @@
 //!   (docs/decisions/0022-messages.md).
 //! - A temporary failure is tried again by a fixed schedule; a final one, or the last of the schedule, waits for a person.
 //! - What was sent stays sent: a message can be sent again, never taken back.
+//! - What came back is a fact of its own: the next channel is tried, and none of that address until the contact is another.
 
 mod channel;
 mod decide;
@@ -34,6 +35,9 @@ pub const ABOUT_MAX: usize = 500;
 /// Longest reason kept of a failure, in bytes.
 pub const REASON_LENGTH_MAX: usize = 300;
 
+/// Longest status code of a bounce, in bytes: three numbers of at most three digits (RFC 3463 2).
+pub const STATUS_LENGTH_MAX: usize = 11;
+
 /// What is to be said to whom.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Ask {
@@ -60,6 +64,8 @@ pub enum Suppression {
     NoAddress,
     /// The account's holder was forgotten.
     Forgotten,
+    /// What was sent to its address came back, and there is no other way.
+    Bounced,
 }
 
 /// What came of one attempt to send a message.
@@ -118,6 +124,34 @@ pub struct Message {
     pub attempts: Vec<Attempt>,
     /// Attempts before the schedule last began anew.
     pub before: u32,
+    /// What came back of it, in order.
+    pub bounces: Vec<Bounce>,
+}
+
+/// Which contact of an account: its seal is made anew whenever one is given.
+pub type ContactSeal = [u8; 24];
+
+/// What a mail system said of a message that it took and could not deliver (RFC 3464).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Bounce {
+    /// What the message was known by when it was sent.
+    pub reference: String,
+    /// Enhanced status code, e.g. `5.1.1` (RFC 3463). Other people's sentences stay out.
+    pub status: String,
+    /// The contact whose address it is, if it is still that of the account: it is not written to any more.
+    pub contact: Option<ContactSeal>,
+}
+
+/// What becomes of a message that came back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Then {
+    /// It is sent another way.
+    Again,
+    /// A person has to look.
+    Stuck,
+    /// Nothing: it was sent again, withdrawn or given up meanwhile.
+    Nothing,
 }
 
 impl Message {
@@ -183,6 +217,15 @@ pub struct Withdrawn {
     pub at: Instant,
 }
 
+/// It came back.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Bounced {
+    pub account: Id,
+    pub bounce: Bounce,
+    pub then: Then,
+    pub at: Instant,
+}
+
 events! {
     /// What happens to a message.
     pub enum Event in "message" {
@@ -192,5 +235,6 @@ events! {
         Suppressed = "suppressed" 1,
         AskedAgain = "asked-again" 1,
         Withdrawn = "withdrawn" 1,
+        Bounced = "bounced" 1,
     }
 }

@@ -26,6 +26,15 @@ pub(super) fn change_entity(
     Ok(Outcome::of("entity", entity))
 }
 
+pub(super) fn set_language(
+    session: &mut Session<'_>,
+    entity: &str,
+    language: Option<String>,
+) -> Result<Outcome, Rejection> {
+    session.decide::<LegalEntity>(entity, entities::Command::SetLanguage(language))?;
+    Ok(Outcome::of("entity", entity))
+}
+
 pub(super) fn set_retention(
     session: &mut Session<'_>,
     entity: &str,

@@ -3,7 +3,7 @@
 use super::account_terms;
 use crate::command::Outcome;
 use crate::kernel::{Rejection, check_id};
-use crate::messages::{Ask, Channel, Command, Message, Report};
+use crate::messages::{Ask, Bounce, Channel, Command, Message, Report};
 use crate::session::Session;
 
 pub(super) fn ask(
@@ -47,6 +47,15 @@ pub(super) fn withdraw(
 ) -> Result<Outcome, Rejection> {
     let at = session.now();
     decide(session, message, Command::Withdraw { reason, at })
+}
+
+pub(super) fn bounce(
+    session: &mut Session<'_>,
+    message: &str,
+    bounce: Bounce,
+) -> Result<Outcome, Rejection> {
+    let at = session.now();
+    decide(session, message, Command::Bounce { bounce, at })
 }
 
 fn decide(

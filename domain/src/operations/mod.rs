@@ -298,6 +298,10 @@ fn handle(session: &mut Session<'_>, command: Command) -> Result<Outcome, Reject
         Command::WithdrawMessage { message, reason } => {
             messages::withdraw(session, &message, reason)
         }
+        Command::BounceMessage { message, bounce } => messages::bounce(session, &message, *bounce),
+        Command::SetEntityLanguage { entity, language } => {
+            accounts::set_language(session, &entity, language)
+        }
         Command::SetDunningTerms { policy, terms } => dunning::set_terms(session, &policy, terms),
         Command::SetDunningRules { rules } => dunning::set_rules(session, rules),
         Command::SteerDunning { account, steer } => dunning::steer(session, &account, steer),

@@ -5,8 +5,8 @@ use indelible_domain::Command;
 use indelible_domain::command::FailureKind;
 use indelible_domain::kernel::Instant;
 use indelible_domain::messages::{
-    ATTEMPTS_MAX, Ask, Channel, Message, Report, Stage, Suppression, VALUE_LENGTH_MAX, VALUES_MAX,
-    next_attempt,
+    ATTEMPTS_MAX, Ask, Bounce, Channel, Message, Report, Stage, Suppression, VALUE_LENGTH_MAX,
+    VALUES_MAX, next_attempt,
 };
 use indelible_domain::world::Noun;
 
@@ -260,4 +260,117 @@ fn a_late_failure_does_not_bring_a_withdrawn_message_back_but_a_late_success_is_
     assert_eq!(work(&book), (false, false));
     book.ask(report(2, sent())).expect("is recorded");
     assert_eq!(message(&book).stage, Stage::Sent);
+}
+
+fn bounce(reference: &str, status: &str, contact: Option<u8>) -> Command {
+    let (message, contact) = ("m1".into(), contact.map(|byte| [byte; 24]));
+    Command::BounceMessage {
+        message,
+        bounce: Box::new(Bounce {
+            reference: reference.into(),
+            status: status.into(),
+            contact,
+        }),
+    }
+}
+
+fn blocked(book: &Book, contact: u8) -> bool {
+    let outbox = &book.tenant().index.outbox;
+    outbox.bounces("alice", &[contact; 24])
+}
+
+#[test]
+fn what_came_back_goes_another_way_and_the_contact_is_not_written_to_until_it_is_another() {
+    let mut book = asked();
+    assert_eq!(
+        book.refused(bounce("<1@arms>", "5.1.1", Some(1))),
+        "BOUNCE_UNKNOWN",
+        "nothing was sent yet"
+    );
+    book.ask(report(1, sent())).expect("is reported");
+    for (reference, status, code) in [
+        ("<2@arms>", "5.1.1", "BOUNCE_UNKNOWN"),
+        ("", "5.1.1", "BOUNCE_UNKNOWN"),
+        ("<1@arms>", "no such user", "BOUNCE_INVALID"),
+        ("<1@arms>", "", "BOUNCE_INVALID"),
+    ] {
+        assert_eq!(book.refused(bounce(reference, status, Some(1))), code);
+    }
+    assert!(!blocked(&book, 1));
+    book.ask(bounce("<1@arms>", "5.1.1", Some(1)))
+        .expect("is taken");
+    assert_eq!(message(&book).stage, Stage::Waiting);
+    assert_eq!(work(&book), (true, false), "at once");
+    assert!(blocked(&book, 1) && !blocked(&book, 2));
+    let before = book.log.len();
+    book.ask(bounce("<1@arms>", "5.1.1", Some(1)))
+        .expect("is known");
+    assert_eq!(book.log.len(), before, "a second word of it says nothing");
+    let by_letter = Report::Sent {
+        channel: Channel::Letter,
+        language: "en".into(),
+        reference: "letter-1".into(),
+    };
+    book.ask(report(2, by_letter)).expect("is reported");
+    assert_eq!(message(&book).stage, Stage::Sent);
+    assert_eq!(
+        book.refused(bounce("letter-1", "5.1.1", None)),
+        "BOUNCE_UNKNOWN",
+        "letters do not come back by e-mail"
+    );
+}
+
+#[test]
+fn where_e_mail_was_asked_for_by_name_a_person_looks_unless_the_address_is_another_by_now() {
+    let by_mail = || Ask {
+        channel: Some(Channel::Email),
+        ..ask()
+    };
+    for (contact, stage, open) in [
+        (Some(1), Stage::Failed, (false, true)),
+        (None, Stage::Waiting, (true, false)),
+    ] {
+        let mut book = Book::new();
+        book.ask(say(by_mail())).expect("is asked");
+        book.ask(report(1, sent())).expect("is reported");
+        book.ask(bounce("<1@arms>", "5.1.1", contact))
+            .expect("is taken");
+        assert_eq!(message(&book).stage, stage);
+        assert_eq!(work(&book), open);
+    }
+}
+
+#[test]
+fn a_bounce_of_what_was_sent_again_meanwhile_is_a_fact_and_nothing_follows() {
+    let mut book = asked();
+    book.ask(report(1, sent())).expect("is reported");
+    book.ask(resend(Some(Channel::Letter))).expect("again");
+    let due = message(&book).due;
+    book.days_later(1);
+    book.ask(bounce("<1@arms>", "5.2.1", Some(1)))
+        .expect("is taken");
+    let after = message(&book);
+    assert_eq!((after.stage, after.due), (Stage::Waiting, due));
+    assert_eq!(after.bounces.len(), 1);
+    assert!(blocked(&book, 1));
+}
+
+#[test]
+fn a_legal_entity_has_a_language_for_accounts_that_have_none() {
+    let mut book = Book::new();
+    let set = |entity: &str, tag: Option<&str>| Command::SetEntityLanguage {
+        entity: entity.into(),
+        language: tag.map(Into::into),
+    };
+    let language = |book: &Book| book.tenant().tables.entities["arms"].state.language.clone();
+    assert_eq!(language(&book), None);
+    book.ask(set("arms", Some("de-AT"))).expect("is set");
+    assert_eq!(language(&book).as_deref(), Some("de-AT"));
+    let before = book.log.len();
+    book.ask(set("arms", Some("de-AT"))).expect("is known");
+    assert_eq!(book.log.len(), before);
+    assert_eq!(book.refused(set("arms", Some("-"))), "LANGUAGE_INVALID");
+    assert_eq!(book.refused(set("legs", Some("de"))), "ENTITY_UNKNOWN");
+    book.ask(set("arms", None)).expect("is taken back");
+    assert_eq!(language(&book), None);
 }

@@ -18,7 +18,9 @@ use indelible_domain::payments::{
 
 pub(super) fn events() -> Vec<Event> {
     let entity = Event::Entity(entities::CollectionSet { rules: rules() }.into());
-    [vec![entity], methods(), payments(), collections()].concat()
+    let language = Some("pt-BR".to_string());
+    let language = Event::Entity(entities::LanguageSet { language }.into());
+    [vec![entity, language], methods(), payments(), collections()].concat()
 }
 
 fn alice() -> String {

@@ -4,7 +4,8 @@ use super::{date, instant};
 use indelible_domain::Event;
 use indelible_domain::command::FailureKind;
 use indelible_domain::messages::{
-    self, Ask, Asked, AskedAgain, Channel, Failed, Sent, Suppressed, Suppression, Withdrawn,
+    self, Ask, Asked, AskedAgain, Bounce, Bounced, Channel, Failed, Sent, Suppressed, Suppression,
+    Then, Withdrawn,
 };
 
 pub(super) fn events() -> Vec<Event> {
@@ -56,6 +57,17 @@ pub(super) fn events() -> Vec<Event> {
             account: account(),
             reason: "paid meanwhile".to_string(),
             at: instant("2026-03-16T08:00:00Z"),
+        }
+        .into(),
+        Bounced {
+            account: account(),
+            bounce: Bounce {
+                reference: "<0123@example.com>".to_string(),
+                status: "5.1.1".to_string(),
+                contact: Some([7; 24]),
+            },
+            then: Then::Again,
+            at: instant("2026-03-15T09:00:00Z"),
         }
         .into(),
     ];

@@ -3,6 +3,7 @@
 mod backup;
 mod bank;
 mod billing;
+mod bounces;
 mod collections;
 mod command_line;
 mod custom_fields;

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::shop::{self, Shop};
 
 /// A mail server that keeps what it takes; silent, it takes a message and hangs up without saying so.
-struct Postbox {
+pub struct Postbox {
     port: u16,
     taken: Arc<Mutex<Vec<String>>>,
     silent: Arc<AtomicBool>,
@@ -71,21 +71,21 @@ impl Postbox {
         postbox
     }
 
-    fn taken(&self) -> Vec<String> {
+    pub fn taken(&self) -> Vec<String> {
         self.taken.lock().expect("nobody panics").clone()
     }
 }
 
 /// A shop with a postbox, a print room and an outbox between them.
-struct Office {
-    shop: Shop,
-    postbox: Postbox,
+pub struct Office {
+    pub shop: Shop,
+    pub postbox: Postbox,
     outbox: Arc<Outbox>,
     folder: tempfile::TempDir,
 }
 
 impl Office {
-    async fn open() -> Office {
+    pub async fn open() -> Office {
         let shop = shop::open("2026-03-01T08:00:00Z").await;
         shop::furnish(&shop.acme).await;
         shop::bill(&shop.acme, "march").await;
@@ -107,28 +107,28 @@ impl Office {
         }
     }
 
-    async fn turn(&self) -> Turn {
+    pub async fn turn(&self) -> Turn {
         let outbox = Arc::clone(&self.outbox);
         tokio::task::spawn_blocking(move || outbox.turn())
             .await
             .expect("the turn ends")
     }
 
-    async fn change(&self, key: &str, what: &str) {
+    pub async fn change(&self, key: &str, what: &str) {
         let change = format!(
             r#"mutation {{ changeAccount(idempotencyKey: "{key}", input: {{ id: "alice", {what} }}) {{ account {{ key }} }} }}"#
         );
         self.shop.acme.data(&change, json!({})).await;
     }
 
-    async fn say(&self, id: &str, what: &str) -> Value {
+    pub async fn say(&self, id: &str, what: &str) -> Value {
         let send = format!(
             r#"mutation {{ sendMessage(idempotencyKey: "{id}", input: {{ id: "{id}", account: "alice", {what} }}) {{ message {{ key stage }} }} }}"#
         );
         self.shop.acme.data(&send, json!({})).await["sendMessage"]["message"].take()
     }
 
-    async fn message(&self, id: &str) -> Value {
+    pub async fn message(&self, id: &str) -> Value {
         let query = format!(
             r#"{{ message(id: "{id}") {{ stage due about {{ key }}
                 attempts {{ outcome channel language reference reason at }} }} }}"#
@@ -136,7 +136,7 @@ impl Office {
         self.shop.acme.data(&query, json!({})).await["message"].take()
     }
 
-    async fn stuck(&self) -> Vec<Value> {
+    pub async fn stuck(&self) -> Vec<Value> {
         let query = "{ stuckMessages { nodes { key } } }";
         let stuck = self.shop.acme.data(query, json!({})).await;
         let nodes = stuck["stuckMessages"]["nodes"].as_array();
@@ -144,7 +144,7 @@ impl Office {
         keys.collect()
     }
 
-    fn letters(&self) -> Vec<PathBuf> {
+    pub fn letters(&self) -> Vec<PathBuf> {
         let files = std::fs::read_dir(self.folder.path().join("letters"));
         files.map_or_else(
             |_| vec![],
@@ -153,14 +153,14 @@ impl Office {
     }
 }
 
-fn header<'a>(mail: &'a str, name: &str) -> &'a str {
+pub fn header<'a>(mail: &'a str, name: &str) -> &'a str {
     let found = mail
         .lines()
         .find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
     found.unwrap_or_else(|| panic!("no {name} in {mail}"))
 }
 
-const REMINDER: &str = r#"template: "reminder", about: ["march.alice"]"#;
+pub const REMINDER: &str = r#"template: "reminder", about: ["march.alice"]"#;
 
 #[tokio::test]
 async fn a_reminder_reaches_its_reader_in_her_language_and_the_log_says_so() {
@@ -331,4 +331,25 @@ async fn who_was_forgotten_is_left_alone() {
     assert_eq!(message["stage"], "SUPPRESSED");
     assert_eq!(message["attempts"][0]["outcome"], "FORGOTTEN");
     assert!(office.postbox.taken().is_empty());
+}
+
+#[tokio::test]
+async fn who_has_no_language_is_written_to_in_that_of_the_legal_entity() {
+    let office = Office::open().await;
+    let set = r#"mutation { setEntityLanguage(idempotencyKey: "l", entity: "main", language: "fr") { entity { language } } }"#;
+    let done = office.shop.acme.data(set, json!({})).await;
+    assert_eq!(done["setEntityLanguage"]["entity"]["language"], "fr");
+    office.say("m1", REMINDER).await;
+    office.change("1", r#"language: "de""#).await;
+    office.turn().await;
+    office.change("2", "language: null").await;
+    office.say("m2", REMINDER).await;
+    office.turn().await;
+    let mails = office.postbox.taken();
+    assert!(
+        mails[0].contains("Guten Tag Alice Example,"),
+        "{}",
+        mails[0]
+    );
+    assert!(mails[1].contains("Bonjour Alice Example,"), "{}", mails[1]);
 }
