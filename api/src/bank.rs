@@ -1,11 +1,18 @@
 //! Bank files at the edge: statements are sealed before they become commands, and payers are opened to write a file.
 
-use indelible_bank::{Agent, Fault, Remittance, debit, ident, reason, transfer};
+use indelible_bank::{
+    Agent, Fault, Incoming, Remittance, debit, ident, incoming, reason, status, transfer,
+};
 use indelible_domain::bank::entry::{Part, Returned, Said};
 use indelible_domain::bank::file::Item;
 use indelible_domain::bank::statement::{ENTRIES_MAX, Kind};
-use indelible_domain::bank::{Balance, BankAccount, BankFile, Order, Sequence, Terms};
-use indelible_domain::command::{ImportStatement, ReceivedEntry, ReceivedPart};
+use indelible_domain::Command;
+use indelible_domain::bank::{
+    Amendment, Balance, BankAccount, BankFile, Order, Sequence, Status, Terms, Verdict,
+};
+use indelible_domain::command::{
+    ImportStatement, ImportStatusReport, ReceivedEntry, ReceivedPart,
+};
 use indelible_domain::kernel::Purpose;
 use indelible_domain::methods::{self, Scheme};
 use indelible_domain::world::{Noun as _, Tenant};
@@ -62,6 +69,57 @@ pub fn account_hash(keyring: &Keyring, tenant: &str, iban: &str) -> String {
     full.iter().map(|b| format!("{b:02x}")).collect()
 }
 
+/// The commands that take whatever a bank sends: statements, or a status report on a file of ours.
+///
+/// # Errors
+/// What the readers of [`indelible_bank`] say, and a keyring that cannot seal. Nothing of a refused file is taken.
+pub fn commands(keyring: &Keyring, tenant: &str, bytes: &[u8]) -> Result<Vec<Command>, BankError> {
+    let statements = match incoming(bytes)? {
+        Incoming::Report(report) => {
+            return Ok(vec![Command::ImportStatusReport(Box::new(told(&report)))]);
+        }
+        Incoming::Statements(statements) => statements,
+    };
+    let mut commands = Vec::new();
+    for statement in statements {
+        let parts = commands_of(keyring, tenant, &statement)?.into_iter();
+        commands.extend(parts.map(|part| Command::ImportStatement(Box::new(part))));
+    }
+    Ok(commands)
+}
+
+fn told(report: &status::Report) -> ImportStatusReport {
+    let verdict = |verdict: &status::Verdict| Verdict {
+        status: match verdict.status {
+            status::Status::Pending => Status::Pending,
+            status::Status::Accepted => Status::Accepted,
+            status::Status::Partly => Status::Partly,
+            status::Status::Settled => Status::Settled,
+            status::Status::Rejected => Status::Rejected,
+        },
+        code: verdict.code.clone(),
+        reason: match verdict.code.is_empty() {
+            true => String::new(),
+            false => reason::words(&verdict.code).to_owned(),
+        },
+        retry: reason::outlook(&verdict.code) == reason::Outlook::Retry,
+    };
+    let of = |all: &[(String, status::Verdict)]| {
+        let all = all.iter().map(|(id, said)| (id.clone(), verdict(said)));
+        all.collect::<Vec<_>>()
+    };
+    let mut whole = Words::new("report");
+    whole.add(&report.id).add(&format!("{report:?}"));
+    ImportStatusReport {
+        report: report.id.clone(),
+        digest: whole.key(),
+        file: report.message.clone(),
+        whole: report.whole.as_ref().map(verdict),
+        batches: of(&report.batches),
+        payments: of(&report.payments),
+    }
+}
+
 /// The commands that take a statement file; a large statement comes in parts.
 ///
 /// # Errors
@@ -99,6 +157,7 @@ fn commands_of(
         kind: match statement.kind {
             indelible_bank::Kind::Statement => Kind::Statement,
             indelible_bank::Kind::Notification => Kind::Notification,
+            indelible_bank::Kind::Interim => Kind::Interim,
         },
         name: statement.id.clone(),
         digest,
@@ -170,6 +229,7 @@ fn received(
         referenced: entry.reference.is_some(),
         amount: entry.amount,
         reversal: entry.reversal,
+        pending: entry.pending,
         booked: entry.booked,
         value: entry.value,
         code: entry.code.clone(),
@@ -301,12 +361,19 @@ fn debits_of(
             sequence: match sequence {
                 Sequence::First => debit::Sequence::First,
                 Sequence::Recurring => debit::Sequence::Recurring,
+                Sequence::OneOff => debit::Sequence::OneOff,
+                Sequence::Final => debit::Sequence::Final,
             },
             on: item.on,
             mandate: mandate.clone(),
             signed: *signed,
             debtor: other_side(keyring, item)?,
             remittance: Remittance::Text(item.text.clone()),
+            amendment: drawn
+                .amendments
+                .get(&item.end_to_end)
+                .map(|amendment| amended(keyring, amendment))
+                .transpose()?,
         });
     }
     let file = debit::DebitFile {
@@ -321,6 +388,25 @@ fn debits_of(
         Edition::Of2019 => debit::Edition::V08,
     };
     Ok(debit::write(&file, edition)?)
+}
+
+/// An account of before that was forgotten is called another one, which every bank takes.
+fn amended(keyring: &Keyring, amendment: &Amendment) -> Result<debit::Amendment, BankError> {
+    let account = match &amendment.account {
+        None => None,
+        Some(sealed) => {
+            let opened: Option<methods::BankAccount> = forget::open(keyring, &sealed.account)?;
+            Some(match opened {
+                Some(account) => debit::Former::Iban(account.iban),
+                None => debit::Former::Unknown,
+            })
+        }
+    };
+    Ok(debit::Amendment {
+        mandate: amendment.mandate.clone(),
+        account,
+        creditor_id: amendment.creditor_id.clone(),
+    })
 }
 
 fn transfers_of(

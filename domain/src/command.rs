@@ -1,7 +1,7 @@
 //! Everything that can be asked of the ledger. GraphQL, the command line, scenarios and the demo all speak this.
 
 use crate::accounts::{AccountTerms, Buyer};
-use crate::bank::{Balance, Part, Terms, statement};
+use crate::bank::{Balance, FeeRule, Part, Terms, Verdict, statement};
 use crate::cash::Rules;
 use crate::catalog::Offer;
 use crate::collections;
@@ -13,7 +13,7 @@ use crate::fields;
 use crate::kernel::{Date, Decimal, Id, Money, Personal, Purpose};
 use crate::mediation::Intake;
 use crate::messages;
-use crate::methods::Means;
+use crate::methods::{MandateTerm, Means};
 use crate::payments;
 use crate::receivables::{Instalment, RestOn, Source};
 use crate::reservations::{self, Answer};
@@ -268,6 +268,12 @@ pub enum Command {
         account: Id,
         automatic: Option<bool>,
     },
+    /// How many collections a mandate is for.
+    SetMandateTerm {
+        account: Id,
+        method: Id,
+        term: MandateTerm,
+    },
     /// An account of a legal entity at a bank.
     OpenBankAccount {
         bank: Id,
@@ -277,6 +283,13 @@ pub enum Command {
         bank: Id,
         terms: Box<Terms>,
     },
+    /// How what the bank takes for its work is told and posted.
+    RuleBankFees {
+        bank: Id,
+        rule: FeeRule,
+    },
+    /// What the bank says of a file before it books; taken once.
+    ImportStatusReport(Box<ImportStatusReport>),
     /// A statement, or a part of a large one; taken once, whatever brings it again.
     ImportStatement(Box<ImportStatement>),
     /// A person dealt with a part of a bank entry that waited for one.
@@ -691,7 +704,23 @@ pub struct ImportStatement {
     pub entries: Vec<ReceivedEntry>,
 }
 
-/// One booked entry of a statement.
+/// What a bank says of one of our files.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ImportStatusReport {
+    /// What the bank calls it.
+    pub report: String,
+    /// Of everything it says.
+    pub digest: [u8; 16],
+    /// Our file.
+    pub file: Id,
+    pub whole: Option<Verdict>,
+    /// By the id of the batch.
+    pub batches: Vec<(String, Verdict)>,
+    /// By end-to-end id.
+    pub payments: Vec<(String, Verdict)>,
+}
+
+/// One entry of a statement.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ReceivedEntry {
     /// The same whenever a message brings this entry again.
@@ -701,6 +730,8 @@ pub struct ReceivedEntry {
     /// Positive: money came in.
     pub amount: Money,
     pub reversal: bool,
+    /// It is not booked yet: only interim statements have such.
+    pub pending: bool,
     pub booked: Date,
     pub value: Date,
     pub code: String,

@@ -14,6 +14,8 @@ mod any_expression;
 mod bank;
 #[path = "specs/bank_files.rs"]
 mod bank_files;
+#[path = "specs/bank_reports.rs"]
+mod bank_reports;
 #[path = "specs/book.rs"]
 mod book;
 #[path = "specs/cash.rs"]
@@ -36,3 +38,31 @@ mod dunning_rules;
 mod expressions;
 #[path = "specs/fields.rs"]
 mod fields;
+#[path = "specs/forgetting.rs"]
+mod forgetting;
+#[path = "specs/ingest.rs"]
+mod ingest;
+#[path = "specs/journal.rs"]
+mod journal;
+#[path = "specs/mandates.rs"]
+mod mandates;
+#[path = "specs/matching.rs"]
+mod matching;
+#[path = "specs/messages.rs"]
+mod messages;
+#[path = "specs/periods.rs"]
+mod periods;
+#[path = "specs/prices.rs"]
+mod prices;
+#[path = "specs/purses.rs"]
+mod purses;
+#[path = "specs/receivables.rs"]
+mod receivables;
+#[path = "specs/reservations.rs"]
+mod reservations;
+#[path = "specs/stored_state.rs"]
+mod stored_state;
+#[path = "specs/wallets.rs"]
+mod wallets;
+#[path = "specs/whatever_happens.rs"]
+mod whatever_happens;

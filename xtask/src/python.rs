@@ -19,7 +19,7 @@ struct Package {
     files_only: bool,
 }
 
-const PACKAGES: [Package; 4] = [
+const PACKAGES: [Package; 5] = [
     Package {
         name: "aiosmtpd",
         version: "1.4.6",
@@ -42,6 +42,12 @@ const PACKAGES: [Package; 4] = [
         name: "camt053",
         version: "0.0.23",
         used: "samples of bank statements are checked against the ISO 20022 schemas it carries",
+        files_only: true,
+    },
+    Package {
+        name: "pain001",
+        version: "0.0.74",
+        used: "status reports of banks are checked against the ISO 20022 schemas it carries",
         files_only: true,
     },
 ];

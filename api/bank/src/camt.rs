@@ -1,32 +1,36 @@
-//! camt.053 (statement) and camt.054 (debit and credit notification), ISO 20022, versions 02 to 14.
+//! camt.053 (statement), camt.054 (debit and credit notification) and camt.052 (report of the day so far), ISO 20022, in the
+//! versions whose schemas are known ([`crate::schema`]): a document is checked against its own before anything of it is read.
 //!
 //! Between versions elements moved one level (`Sts`, `Dbtr`) but kept their names, so each is looked for where any version
-//! has it. Entries that are not booked yet (`PDNG`, `INFO`, `FUTR`) are left out: they come again once they are.
+//! has it. Entries that are not booked yet (`PDNG`, `INFO`, `FUTR`) are left out of statements and notifications: they come
+//! again once they are. A report of the day shows the pending ones as well.
 
 use crate::xml::{self, Element};
-use crate::{Balance, Detail, Entry, Fault, Kind, Returned, Statement, reason};
+use crate::{Balance, Detail, Entry, Fault, Kind, Returned, Statement, reason, schema};
 use indelible_domain::kernel::{Currency, Date, Decimal, Money, calendar};
-
-const NAMESPACE: &str = "urn:iso:std:iso:20022:tech:xsd:camt.05";
 
 /// Reads a document.
 ///
 /// # Errors
-/// `CAMT_VERSION`, `CAMT_FIELD`, and what malformed XML is refused for.
+/// `CAMT_VERSION`, `SCHEMA_VIOLATED`, `CAMT_FIELD`, and what malformed XML is refused for.
 pub fn read(text: &str) -> Result<Vec<Statement>, Fault> {
     let root = xml::parse(text)?;
     let namespace = root.namespace.as_deref().unwrap_or_default();
-    let version = namespace.strip_prefix(NAMESPACE);
-    let (kind, body, each) = match version.and_then(|v| v.split_once(".001.")) {
-        Some(("3", _)) => (Kind::Statement, "BkToCstmrStmt", "Stmt"),
-        Some(("4", _)) => (Kind::Notification, "BkToCstmrDbtCdtNtfctn", "Ntfctn"),
+    let message = namespace.strip_prefix(schema::NAMESPACE).unwrap_or_default();
+    let kind = message.split_once(".001.").filter(|_| schema::knows(message));
+    let (kind, body, each) = match kind {
+        Some(("camt.052", _)) => (Kind::Interim, "BkToCstmrAcctRpt", "Rpt"),
+        Some(("camt.053", _)) => (Kind::Statement, "BkToCstmrStmt", "Stmt"),
+        Some(("camt.054", _)) => (Kind::Notification, "BkToCstmrDbtCdtNtfctn", "Ntfctn"),
         _ => {
+            let known: Vec<_> = schema::messages().filter(|m| m.starts_with("camt")).collect();
             return Err(Fault::new(
                 "CAMT_VERSION",
-                format!("a document of {namespace:?} is neither camt.053 nor camt.054"),
+                format!("a document of {namespace:?} is none of {}", known.join(", ")),
             ));
         }
     };
+    schema::valid(text)?;
     let body = root.child(body).filter(|_| root.name == "Document");
     let body = body.ok_or_else(|| missing("the message", body_path(kind)))?;
     body.all(each)
@@ -36,6 +40,7 @@ pub fn read(text: &str) -> Result<Vec<Statement>, Fault> {
 
 fn body_path(kind: Kind) -> &'static str {
     match kind {
+        Kind::Interim => "Document/BkToCstmrAcctRpt",
         Kind::Statement => "Document/BkToCstmrStmt",
         Kind::Notification => "Document/BkToCstmrDbtCdtNtfctn",
     }
@@ -45,14 +50,18 @@ fn read_one(statement: &Element, kind: Kind) -> Result<Statement, Fault> {
     let id = required(statement, "a statement", &["Id"])?;
     let what = format!("statement {id}");
     let account = required(statement, &what, &["Acct/Id/IBAN", "Acct/Id/Othr/Id"])?;
-    let entries = statement.all("Ntry").filter(|entry| is_booked(entry));
+    let interim = kind == Kind::Interim;
+    let entries = statement.all("Ntry");
+    let entries = entries.filter(|entry| is_booked(entry) || interim && is_pending(entry));
+    // An entry that is not booked has no day yet.
+    let made = date(statement, &what, &["CreDtTm"])?.filter(|_| interim);
     Ok(Statement {
         kind,
         account: account.replace(' ', ""),
         opening: balance(statement, &["OPBD", "PRCD"])?,
         closing: balance(statement, &["CLBD"])?,
         entries: entries
-            .map(|e| read_entry(e, &what))
+            .map(|e| read_entry(e, &what, made))
             .collect::<Result<_, _>>()?,
         id: id.to_owned(),
     })
@@ -62,6 +71,10 @@ fn is_booked(entry: &Element) -> bool {
     entry
         .text_at(&["Sts/Cd", "Sts"])
         .is_none_or(|status| status == "BOOK")
+}
+
+fn is_pending(entry: &Element) -> bool {
+    entry.text_at(&["Sts/Cd", "Sts"]) == Some("PDNG")
 }
 
 fn balance(statement: &Element, codes: &[&str]) -> Result<Option<Balance>, Fault> {
@@ -78,11 +91,11 @@ fn balance(statement: &Element, codes: &[&str]) -> Result<Option<Balance>, Fault
     Ok(Some(Balance { amount, on }))
 }
 
-fn read_entry(entry: &Element, what: &str) -> Result<Entry, Fault> {
+fn read_entry(entry: &Element, what: &str, made: Option<Date>) -> Result<Entry, Fault> {
     let what = format!("an entry of {what}");
     let amount = signed(money(entry, &what)?, entry, &what)?;
     let value = date(entry, &what, &["ValDt/Dt", "ValDt/DtTm"])?;
-    let booked = date(entry, &what, &["BookgDt/Dt", "BookgDt/DtTm"])?.or(value);
+    let booked = date(entry, &what, &["BookgDt/Dt", "BookgDt/DtTm"])?.or(value).or(made);
     let booked = booked.ok_or_else(|| missing(&what, "BookgDt"))?;
     let mut details = Vec::new();
     for detail in entry.all("NtryDtls").flat_map(|group| group.all("TxDtls")) {
@@ -99,6 +112,7 @@ fn read_entry(entry: &Element, what: &str) -> Result<Entry, Fault> {
         reversal: entry
             .text_at(&["RvslInd"])
             .is_some_and(|yes| matches!(yes, "true" | "1")),
+        pending: is_pending(entry),
         booked,
         value: value.unwrap_or(booked),
         code: code(entry),

@@ -5,7 +5,7 @@
 
 use crate::message::{self, Party, Sum};
 use crate::xml::Document;
-use crate::{Agent, Fault, Remittance, ident};
+use crate::{Agent, Fault, Remittance, ident, schema};
 use indelible_domain::kernel::{Date, Instant, Money};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -101,6 +101,24 @@ pub struct Collection {
     pub signed: Date,
     pub debtor: Agent,
     pub remittance: Remittance,
+    /// What changed of the mandate since the bank last saw it.
+    pub amendment: Option<Amendment>,
+}
+
+/// What a mandate was before (EPC130-08, AT-16 to AT-18).
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Amendment {
+    pub mandate: Option<String>,
+    pub account: Option<Former>,
+    pub creditor_id: Option<String>,
+}
+
+/// The account a mandate was for.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Former {
+    Iban(String),
+    /// Another one, which is not known any more: `SMNDA`, same mandate with a new debtor account.
+    Unknown,
 }
 
 type Batches<'a> = BTreeMap<u32, Vec<(&'a Collection, Party)>>;
@@ -108,7 +126,8 @@ type Batches<'a> = BTreeMap<u32, Vec<(&'a Collection, Party)>>;
 /// Writes a pain.008.
 ///
 /// # Errors
-/// Anything that a bank would refuse the whole file for: see the codes of [`crate::ident`] and of amounts.
+/// Anything that a bank would refuse the whole file for: see the codes of [`crate::ident`] and of amounts. What is written
+/// is checked against its schema before it is handed out.
 pub fn write(file: &DebitFile, edition: Edition) -> Result<String, Fault> {
     // The batch id adds "-" and up to three digits.
     ident::check_id("message id", &file.message)?;
@@ -121,7 +140,7 @@ pub fn write(file: &DebitFile, edition: Edition) -> Result<String, Fault> {
     let creditor_id = ident::creditor(&file.creditor_id)?;
     let batches = batches(&file.collections)?;
     let sum = Sum::of(file.collections.iter().map(|c| &c.amount));
-    Ok(Document::write(edition.namespace(), |d| {
+    let text = Document::write(edition.namespace(), |d| {
         d.within("CstmrDrctDbtInitn", |d| {
             message::header(d, &file.message, file.created, &sum, &creditor);
             for (number, batch) in &batches {
@@ -134,7 +153,9 @@ pub fn write(file: &DebitFile, edition: Edition) -> Result<String, Fault> {
                 });
             }
         });
-    }))
+    });
+    schema::valid(&text)?;
+    Ok(text)
 }
 
 fn batches(collections: &[Collection]) -> Result<Batches<'_>, Fault> {
@@ -145,6 +166,7 @@ fn batches(collections: &[Collection]) -> Result<Batches<'_>, Fault> {
         ident::check_id("mandate reference", &collection.mandate)?;
         message::check_amount(collection.amount)?;
         message::check_remittance(&collection.remittance)?;
+        check_amendment(collection)?;
         if !ids.insert(&collection.end_to_end) {
             return Err(Fault::new(
                 "BANK_ID_TWICE",
@@ -203,10 +225,49 @@ fn transaction(d: &mut Document, collection: &Collection, debtor: &Party, editio
         d.within("DrctDbtTx/MndtRltdInf", |d| {
             d.leaf("MndtId", &collection.mandate);
             d.leaf("DtOfSgntr", &message::date(collection.signed));
+            if let Some(amendment) = &collection.amendment {
+                amended(d, amendment);
+            }
         });
         debtor.bank(d, "DbtrAgt", edition.bic());
         debtor.name(d, "Dbtr");
         debtor.account(d, "DbtrAcct");
         message::remittance(d, &collection.remittance);
+    });
+}
+
+fn check_amendment(collection: &Collection) -> Result<(), Fault> {
+    let Some(amendment) = &collection.amendment else {
+        return Ok(());
+    };
+    if let Some(mandate) = &amendment.mandate {
+        ident::check_id("mandate reference", mandate)?;
+    }
+    if let Some(Former::Iban(iban)) = &amendment.account {
+        ident::iban(iban)?;
+    }
+    match &amendment.creditor_id {
+        Some(id) => ident::creditor(id).map(drop),
+        None => Ok(()),
+    }
+}
+
+fn amended(d: &mut Document, amendment: &Amendment) {
+    d.leaf("AmdmntInd", "true");
+    d.within("AmdmntInfDtls", |d| {
+        if let Some(mandate) = &amendment.mandate {
+            d.leaf("OrgnlMndtId", mandate);
+        }
+        if let Some(id) = &amendment.creditor_id {
+            d.within("OrgnlCdtrSchmeId/Id/PrvtId/Othr", |d| {
+                d.leaf("Id", id);
+                d.leaf("SchmeNm/Prtry", "SEPA");
+            });
+        }
+        match &amendment.account {
+            Some(Former::Iban(iban)) => d.leaf("OrgnlDbtrAcct/Id/IBAN", iban),
+            Some(Former::Unknown) => d.leaf("OrgnlDbtrAcct/Id/Othr/Id", "SMNDA"),
+            None => {}
+        }
     });
 }

@@ -1,5 +1,6 @@
 //! What a bank says happened on an account, whatever the format it says it in.
 
+use crate::status::{self, Report};
 use crate::{FILE_BYTES_MAX, Fault, camt, mt940};
 use indelible_domain::kernel::{Date, Money};
 
@@ -10,6 +11,8 @@ pub enum Kind {
     Statement,
     /// Entries announced or explained, without balances: camt.054.
     Notification,
+    /// What the day has brought so far, booked or pending: camt.052. Information only.
+    Interim,
 }
 
 /// A balance at the end of a day; negative: overdrawn.
@@ -32,7 +35,7 @@ pub struct Statement {
     pub entries: Vec<Entry>,
 }
 
-/// One booked entry.
+/// One entry. All are booked but those of interim statements.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Entry {
     /// The bank's own reference of the entry, the same in every message about it.
@@ -40,6 +43,8 @@ pub struct Entry {
     /// Positive: money came in. Of a reversal, the sign is already turned as booked.
     pub amount: Money,
     pub reversal: bool,
+    /// The bank has not booked it; `booked` is when it expects to.
+    pub pending: bool,
     pub booked: Date,
     pub value: Date,
     /// ISO bank transaction code `PMNT-RCDT-ESCT`, or the bank's own.
@@ -81,7 +86,33 @@ pub struct Returned {
     pub text: String,
 }
 
-/// Reads a file of any known format, by its content.
+/// What a file from a bank is.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Incoming {
+    Statements(Vec<Statement>),
+    Report(Report),
+}
+
+/// Reads whatever a bank sends: statements of any known format, or a status report on a file of ours.
+///
+/// # Errors
+/// As [`read`], and what the reader of status reports says.
+pub fn incoming(bytes: &[u8]) -> Result<Incoming, Fault> {
+    if bytes.len() <= FILE_BYTES_MAX {
+        let text = text(bytes);
+        let begin = begin(&text);
+        if begin.starts_with('<') && status::is_report(begin) {
+            return status::read(begin).map(Incoming::Report);
+        }
+    }
+    read(bytes).map(Incoming::Statements)
+}
+
+fn begin(text: &str) -> &str {
+    text.trim_start_matches(['\u{feff}', ' ', '\r', '\n', '\t'])
+}
+
+/// Reads a statement file of any known format, by its content.
 ///
 /// # Errors
 /// `BANK_FORMAT_UNKNOWN`, or what the format's reader says.
@@ -96,14 +127,14 @@ pub fn read(bytes: &[u8]) -> Result<Vec<Statement>, Fault> {
         ));
     }
     let text = text(bytes);
-    let begin = text.trim_start_matches(['\u{feff}', ' ', '\r', '\n', '\t']);
+    let begin = begin(&text);
     let statements = match begin.chars().next() {
         Some('<') => camt::read(begin)?,
         Some(':' | '{') => mt940::read(begin)?,
         _ => {
             return Err(Fault::new(
                 "BANK_FORMAT_UNKNOWN",
-                "the file is neither camt.053, camt.054 nor MT940",
+                "the file is neither camt.052, camt.053, camt.054 nor MT940",
             ));
         }
     };
@@ -125,6 +156,9 @@ fn text(bytes: &[u8]) -> String {
 /// damaged or misread, and nothing of it is taken.
 fn check(statement: &Statement) -> Result<(), Fault> {
     let wrong = |message: String| Fault::new("STATEMENT_DOES_NOT_ADD_UP", message);
+    if statement.kind == Kind::Interim {
+        return check_parts(statement);
+    }
     let mut sum: i128 = 0;
     let currency = statement
         .opening
@@ -140,21 +174,8 @@ fn check(statement: &Statement) -> Result<(), Fault> {
         sum = sum
             .checked_add(entry.amount.minor)
             .ok_or_else(|| wrong("the entries do not fit".to_owned()))?;
-        let parts: Option<Vec<Money>> = entry.details.iter().map(|d| d.amount).collect();
-        let parts = parts.filter(|parts| {
-            !parts.is_empty() && parts.iter().all(|p| p.currency == entry.amount.currency)
-        });
-        let Some(parts) = parts else { continue };
-        let whole = parts
-            .iter()
-            .try_fold(0_i128, |sum, part| sum.checked_add(part.minor));
-        if whole != Some(entry.amount.minor) {
-            return Err(wrong(format!(
-                "the transactions of an entry of {} on {} sum to something else",
-                entry.amount, entry.booked
-            )));
-        }
     }
+    check_parts(statement)?;
     let (Some(opening), Some(closing)) = (statement.opening, statement.closing) else {
         return Ok(());
     };
@@ -168,6 +189,30 @@ fn check(statement: &Statement) -> Result<(), Fault> {
             closing.amount,
             Money::new(sum, opening.amount.currency)
         )));
+    }
+    Ok(())
+}
+
+/// The parts of an entry make the entry, where all of them say what they are.
+fn check_parts(statement: &Statement) -> Result<(), Fault> {
+    for entry in &statement.entries {
+        let parts: Option<Vec<Money>> = entry.details.iter().map(|d| d.amount).collect();
+        let parts = parts.filter(|parts| {
+            !parts.is_empty() && parts.iter().all(|p| p.currency == entry.amount.currency)
+        });
+        let Some(parts) = parts else { continue };
+        let whole = parts
+            .iter()
+            .try_fold(0_i128, |sum, part| sum.checked_add(part.minor));
+        if whole != Some(entry.amount.minor) {
+            return Err(Fault::new(
+                "STATEMENT_DOES_NOT_ADD_UP",
+                format!(
+                    "the transactions of an entry of {} on {} sum to something else",
+                    entry.amount, entry.booked
+                ),
+            ));
+        }
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use crate::message::{self, Party, Sum};
 use crate::xml::Document;
-use crate::{Agent, Fault, Remittance, ident};
+use crate::{Agent, Fault, Remittance, ident, schema};
 use indelible_domain::kernel::{Date, Instant, Money};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -44,7 +44,8 @@ type Batches<'a> = BTreeMap<u32, Vec<(&'a Transfer, Party)>>;
 /// Writes a pain.001.
 ///
 /// # Errors
-/// Anything that a bank would refuse the whole file for: see the codes of [`crate::ident`] and of amounts.
+/// Anything that a bank would refuse the whole file for: see the codes of [`crate::ident`] and of amounts. What is written
+/// is checked against its schema before it is handed out.
 pub fn write(file: &TransferFile, edition: Edition) -> Result<String, Fault> {
     ident::check_id("message id", &file.message)?;
     ident::check_id(
@@ -59,7 +60,7 @@ pub fn write(file: &TransferFile, edition: Edition) -> Result<String, Fault> {
         Edition::V03 => ("urn:iso:std:iso:20022:tech:xsd:pain.001.001.03", "BIC"),
         Edition::V09 => ("urn:iso:std:iso:20022:tech:xsd:pain.001.001.09", "BICFI"),
     };
-    Ok(Document::write(namespace, |d| {
+    let text = Document::write(namespace, |d| {
         d.within("CstmrCdtTrfInitn", |d| {
             message::header(d, &file.message, file.created, &sum, &debtor);
             for (number, batch) in &batches {
@@ -86,7 +87,9 @@ pub fn write(file: &TransferFile, edition: Edition) -> Result<String, Fault> {
                 });
             }
         });
-    }))
+    });
+    schema::valid(&text)?;
+    Ok(text)
 }
 
 fn batches(transfers: &[Transfer]) -> Result<Batches<'_>, Fault> {

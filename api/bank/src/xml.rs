@@ -1,11 +1,11 @@
 //! XML in and out, as far as bank messages need it: elements, text, one attribute.
 
 use crate::Fault;
-use quick_xml::events::{BytesDecl, BytesEnd, BytesStart, BytesText, Event};
+use quick_xml::events::{BytesDecl, BytesEnd, BytesRef, BytesStart, BytesText, Event};
 use quick_xml::{Reader, Writer};
 
 /// Deepest nesting that is read; the deepest path of a camt.053 has about 15 elements.
-const DEPTH_MAX: usize = 40;
+pub const DEPTH_MAX: usize = 40;
 /// Most elements of one file.
 const ELEMENTS_MAX: usize = 4_000_000;
 
@@ -74,14 +74,7 @@ pub fn parse(text: &str) -> Result<Element, Fault> {
             Event::Text(text) => push(&mut open, &text),
             Event::CData(data) => push(&mut open, &data),
             Event::GeneralRef(name) => {
-                let resolved = match name.resolve_char_ref() {
-                    Ok(Some(c)) => Some(c.to_string()),
-                    Ok(None) => {
-                        quick_xml::escape::resolve_predefined_entity(&name).map(str::to_owned)
-                    }
-                    Err(_) => None,
-                };
-                let resolved = resolved
+                let resolved = reference(&name)
                     .ok_or_else(|| malformed(&reader, "an entity is not one of XML's own"))?;
                 push(&mut open, &resolved);
             }
@@ -98,6 +91,15 @@ pub fn parse(text: &str) -> Result<Element, Fault> {
             "XML_MALFORMED",
             "the file is not one whole XML document",
         )),
+    }
+}
+
+/// What an entity of XML's own or a character reference stands for.
+pub fn reference(name: &BytesRef<'_>) -> Option<String> {
+    match name.resolve_char_ref() {
+        Ok(Some(c)) => Some(c.to_string()),
+        Ok(None) => quick_xml::escape::resolve_predefined_entity(name).map(str::to_owned),
+        Err(_) => None,
     }
 }
 

@@ -1,7 +1,8 @@
 //! A bank account of a legal entity.
 
 use crate::events;
-use crate::kernel::{Currency, Date, Decider, Id, Money, Rejection};
+use super::FeeRule;
+use crate::kernel::{Currency, Date, Decider, Id, Money, Rejection, key};
 use serde::{Deserialize, Serialize};
 
 /// Longest id of a bank account, so that ids of its entries and payments fit.
@@ -9,6 +10,9 @@ pub const ACCOUNT_ID_MAX: usize = 40;
 
 /// Names that a bank may call an account by besides its IBAN.
 const KNOWN_AS_MAX: usize = 10;
+
+/// Most entries that are shown as expected; what is more is left out until a statement books some.
+const EXPECTED_MAX: usize = 5_000;
 
 /// Longest lead time, in open days.
 const LEAD_DAYS_MAX: u32 = 14;
@@ -19,6 +23,41 @@ pub struct BankAccount {
     pub terms: Terms,
     /// The last balance that a statement closed with.
     pub closing: Option<(Money, Date)>,
+    /// What interim statements said since, by the key that its entry will have once it is booked.
+    pub expected: Vec<Expected>,
+    /// The last of them.
+    pub announced: Id,
+    pub fees: FeeRule,
+}
+
+/// An entry that a bank told of during the day: information, nothing is booked by it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Expected {
+    #[serde(with = "key")]
+    pub key: [u8; 16],
+    /// False: nothing tells it from other entries, so the next interim statement takes its place.
+    pub referenced: bool,
+    /// Positive: money comes in.
+    pub amount: Money,
+    /// The bank has not booked it.
+    pub pending: bool,
+    pub on: Date,
+    pub code: String,
+    /// Ours, if it is one of ours.
+    pub end_to_end: Option<String>,
+}
+
+/// An interim statement told of entries.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Announced {
+    pub statement: Id,
+    pub entries: Vec<Expected>,
+}
+
+/// How fees are told and posted from now on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FeesRuled {
+    pub rule: FeeRule,
 }
 
 /// What is agreed with the bank. An entity's own account is not personal data.
@@ -62,6 +101,8 @@ events! {
         Opened = "opened" 1,
         Changed = "changed" 1,
         Balanced = "balanced" 1,
+        Announced = "announced" 1,
+        FeesRuled = "fees-ruled" 1,
     }
 }
 
@@ -74,6 +115,8 @@ pub enum Command {
         closing: Money,
         on: Date,
     },
+    Announce(Announced),
+    RuleFees(FeeRule),
 }
 
 impl Decider for BankAccount {
@@ -94,6 +137,12 @@ impl Decider for BankAccount {
             )),
             Command::Change(terms) if terms == state.terms => Ok(vec![]),
             Command::Change(terms) => change(&state.terms, terms),
+            Command::Announce(announced) => Ok(vec![announced.into()]),
+            Command::RuleFees(rule) if rule == state.fees => Ok(vec![]),
+            Command::RuleFees(rule) => {
+                rule.check()?;
+                Ok(vec![FeesRuled { rule }.into()])
+            }
             Command::Balance {
                 statement,
                 closing,
@@ -115,9 +164,24 @@ impl Decider for BankAccount {
         match event {
             Event::Opened(e) => state.terms = e.terms.clone(),
             Event::Changed(e) => state.terms = e.terms.clone(),
-            Event::Balanced(e) => state.closing = Some((e.closing, e.on)),
+            Event::Balanced(e) => {
+                state.closing = Some((e.closing, e.on));
+                state.expected.retain(|expected| expected.on > e.on);
+            }
+            Event::Announced(e) => announced(state, e),
+            Event::FeesRuled(e) => state.fees = e.rule.clone(),
         }
     }
+}
+
+/// What has a reference stays until it is booked; what has none is only what the last one said.
+fn announced(state: &mut BankAccount, event: &Announced) {
+    let other = event.statement != state.announced;
+    let told = |e: &Expected| event.entries.iter().any(|new| new.key == e.key);
+    state.expected.retain(|e| (e.referenced || !other) && !told(e));
+    state.announced = event.statement.clone();
+    let room = EXPECTED_MAX.saturating_sub(state.expected.len());
+    state.expected.extend(event.entries.iter().take(room).cloned());
 }
 
 fn change(now: &Terms, terms: Terms) -> Result<Vec<Event>, Rejection> {

@@ -1,6 +1,7 @@
 //! A booked entry of a bank account, and what became of each of its parts.
 
 use crate::events;
+use crate::journal::Ledger;
 use crate::kernel::{Date, Decider, Id, Money, Personal, Rejection, key};
 use serde::{Deserialize, Serialize};
 
@@ -117,11 +118,24 @@ pub struct Followed {
     pub fate: Fate,
 }
 
+/// What the bank took for its work, as a part of its own or on top of one that came back; below zero: it gave it back.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FeeTaken {
+    pub part: u32,
+    pub amount: Money,
+    /// What it is posted to.
+    pub ledger: Ledger,
+    /// The collection that came back.
+    pub payment: Option<Id>,
+    pub on: Date,
+}
+
 events! {
     /// What happens to an entry of a bank account.
     pub enum Event in "bank-entry" {
         Booked = "booked" 1,
         Followed = "followed" 1,
+        FeeTaken = "fee-taken" 1,
     }
 }
 
@@ -129,6 +143,7 @@ events! {
 pub enum Command {
     Book(Booked),
     Follow(Followed),
+    TakeFee(FeeTaken),
     /// A person dealt with an open part.
     Close {
         part: u32,
@@ -177,6 +192,7 @@ impl Decider for Entry {
                 )),
                 None => Err(unknown(followed.part)),
             },
+            Command::TakeFee(fee) => Ok(vec![fee.into()]),
             Command::Close { part, note } => match state.fate(part) {
                 Some(Some(Fate::Open { .. })) => Ok(vec![
                     Followed {
@@ -210,6 +226,7 @@ impl Decider for Entry {
                     parts: e.parts.clone(),
                 };
             }
+            Event::FeeTaken(_) => {}
             Event::Followed(e) => {
                 let part = usize::try_from(e.part).ok();
                 if let Some(fate) = part.and_then(|n| state.fates.get_mut(n)) {

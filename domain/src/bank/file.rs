@@ -4,6 +4,9 @@ use crate::events;
 use crate::kernel::{Date, Decider, Id, Instant, Money, Rejection};
 use crate::methods::{Scheme, SealedBank};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+pub use super::report::{Reported, Status, Verdict};
 
 /// Most items of one file; what is more goes into the next one. An event of this size stays far below
 /// [`crate::kernel::event::PAYLOAD_MAX`].
@@ -18,6 +21,14 @@ pub struct BankFile {
     pub at: Instant,
     pub items: Vec<Item>,
     pub withdrawn: bool,
+    /// What changed of a mandate since the bank last saw it, by end-to-end id.
+    pub amendments: BTreeMap<String, Amendment>,
+    /// Status reports by what the bank calls them, with a digest of what each says.
+    pub reports: BTreeMap<String, [u8; 16]>,
+    /// What the bank last said of the file as a whole.
+    pub whole: Option<Verdict>,
+    /// What the bank last said of a payment, by end-to-end id.
+    pub verdicts: BTreeMap<String, Verdict>,
 }
 
 /// One payment in a file.
@@ -55,6 +66,27 @@ pub enum Order {
 pub enum Sequence {
     First,
     Recurring,
+    /// The only one of its mandate.
+    OneOff,
+    /// The last one of its mandate.
+    Final,
+}
+
+/// What changed of a mandate since the bank last saw it (EPC rulebooks, AT-19 and the attributes after it).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Amendment {
+    /// The reference it had.
+    pub mandate: Option<String>,
+    /// The account it was for.
+    pub account: Option<Box<SealedBank>>,
+    /// The creditor identifier it was given to.
+    pub creditor_id: Option<String>,
+}
+
+/// Mandates of a file that was just drawn are amended, by end-to-end id.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Amended {
+    pub amendments: BTreeMap<String, Amendment>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -78,13 +110,19 @@ events! {
     pub enum Event in "bank-file" {
         Drawn = "drawn" 1,
         Withdrawn = "withdrawn" 1,
+        Amended = "amended" 1,
+        Reported = "reported" 1,
     }
 }
 
 #[derive(Clone, Debug)]
 pub enum Command {
     Draw(Drawn),
+    /// Says what is amended in a file that was just drawn.
+    Amend(Amended),
     Withdraw { reason: String },
+    /// What the bank says of a file before anything of it is booked; taken once.
+    Report(Reported),
 }
 
 impl BankFile {
@@ -123,6 +161,9 @@ impl Decider for BankFile {
                     drawn.items.len()
                 ),
             )),
+            Command::Amend(amended) if amended.amendments.is_empty() => Ok(vec![]),
+            Command::Amend(amended) => Ok(vec![amended.into()]),
+            Command::Report(report) => super::report::take(state, report),
             Command::Withdraw { .. } if state.items.is_empty() => {
                 Err(Rejection::new("BANK_FILE_UNKNOWN", "there is no such file"))
             }
@@ -156,10 +197,12 @@ impl Decider for BankFile {
                     bank: e.bank.clone(),
                     at: e.at,
                     items: e.items.clone(),
-                    withdrawn: false,
+                    ..BankFile::default()
                 };
             }
             Event::Withdrawn(_) => state.withdrawn = true,
+            Event::Amended(e) => state.amendments = e.amendments.clone(),
+            Event::Reported(e) => super::report::evolve(state, e),
         }
     }
 }

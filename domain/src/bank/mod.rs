@@ -5,19 +5,24 @@
 //!   cannot be told stays open, and a person sees it.
 //! - A file names its payments before it leaves; a payment is in one file at most, and the file can be written again from
 //!   these facts, byte for byte.
+//! - What a bank says before it books (status reports, interim statements) settles, fails or is shown; it never books.
 //! - Names, IBANs and texts of payers are sealed; the reference keeps only what can be a number.
 
 pub mod account;
 pub mod entry;
 pub mod file;
+mod fees;
 mod index;
+pub mod report;
 pub mod statement;
 pub mod target;
 
 pub use account::{BankAccount, Terms};
 pub use entry::{Entry, Fate, Part, Returned, Said};
-pub use file::{BankFile, Item, Order, Sequence};
-pub use index::{BankIndex, Drawn};
+pub use fees::FeeRule;
+pub use file::{Amendment, BankFile, Item, Order, Sequence};
+pub use index::{BankIndex, Drawn, MandateUse};
+pub use report::{Reported, Status, Verdict};
 pub use statement::{Balance, Gap, Statement, Taken};
 
 /// Longest identification in bank messages (ISO 20022 `Max35Text`).

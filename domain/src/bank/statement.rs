@@ -17,6 +17,8 @@ pub enum Kind {
     Statement,
     /// Entries without balances, announced or explained.
     Notification,
+    /// What the day has brought so far: information, which the statement of the day books.
+    Interim,
 }
 
 /// A balance at the end of a day; negative: overdrawn.
@@ -114,6 +116,7 @@ pub fn id(bank: &str, kind: Kind, name: &str) -> Id {
     let kind = match kind {
         Kind::Statement => "s",
         Kind::Notification => "n",
+        Kind::Interim => "i",
     };
     let hash = blake3::hash(name.as_bytes()).to_hex();
     let short: String = hash.chars().take(24).collect();

@@ -31,6 +31,18 @@ pub fn after(date: Date, days: u32) -> Date {
     (0..days).fold(next(date), |day, _| next(add_days(day, 1)))
 }
 
+/// The open day that comes `days` open days before `date`, or before the open day after it.
+pub fn before(date: Date, days: u32) -> Date {
+    let back = |day: Date| {
+        let mut day = add_days(day, -1);
+        while !is_open(day) && day > Date::MIN {
+            day = add_days(day, -1);
+        }
+        day
+    };
+    (0..days).fold(next(date), |day, _| back(day))
+}
+
 /// Easter Sunday of the Gregorian calendar (the computus of Meeus, Jones and Butcher).
 fn easter(year: i32) -> Option<Date> {
     let (a, b, c) = (year % 19, year / 100, year % 100);
@@ -79,5 +91,7 @@ mod tests {
         assert_eq!(after(day("2026-12-24"), 1), day("2026-12-28"));
         assert_eq!(after(day("2026-11-21"), 1), day("2026-11-24"));
         assert_eq!(after(day("2026-11-20"), 0), day("2026-11-20"));
+        assert_eq!(before(day("2026-12-28"), 1), day("2026-12-24"));
+        assert_eq!(before(day("2026-12-26"), 2), day("2026-12-23"));
     }
 }

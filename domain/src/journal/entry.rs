@@ -31,10 +31,12 @@ pub enum Ledger {
     Breakage,
     PaymentDifference,
     ExchangeLoss,
+    /// What banks take for their work.
+    BankFees,
 }
 
 impl Ledger {
-    pub const ALL: [Ledger; 19] = [
+    pub const ALL: [Ledger; 20] = [
         Ledger::Cash,
         Ledger::Receivable,
         Ledger::CustomerCredit,
@@ -54,6 +56,7 @@ impl Ledger {
         Ledger::Breakage,
         Ledger::PaymentDifference,
         Ledger::ExchangeLoss,
+        Ledger::BankFees,
     ];
 
     /// Never changed once shipped: entries are stored with it.
@@ -78,6 +81,7 @@ impl Ledger {
             Ledger::Breakage => 4300,
             Ledger::PaymentDifference => 5210,
             Ledger::ExchangeLoss => 5300,
+            Ledger::BankFees => 5400,
         }
     }
 
@@ -102,6 +106,7 @@ impl Ledger {
             Ledger::Breakage => "breakage",
             Ledger::PaymentDifference => "payment differences",
             Ledger::ExchangeLoss => "exchange loss",
+            Ledger::BankFees => "bank fees",
         }
     }
 }

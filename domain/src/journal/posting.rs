@@ -1,6 +1,7 @@
 //! The posting table: which fact moves what between which accounts. Everything else in `journal` is mechanism.
 
 use super::{Entry, Ledger, Line};
+use crate::bank::{self, BankAccount};
 use crate::cash;
 use crate::charges::What;
 use crate::invoices::{self, Document, Invoice};
@@ -18,6 +19,7 @@ pub fn entry(session: &Session<'_>, fact: &Staged) -> Result<Option<(Id, Entry)>
         Event::Receivable(event) => receivable(session, fact, event),
         Event::Wallet(event) => wallet(session, fact, event),
         Event::Cash(event) => cash(fact, event),
+        Event::BankEntry(bank::entry::Event::FeeTaken(fee)) => bank_fee(session, fact, fee),
         _ => Ok(None),
     }
 }
@@ -322,6 +324,23 @@ fn cash(fact: &Staged, event: &cash::Event) -> Result<Option<(Id, Entry)>, Rejec
     let lines = vec![Line::debit(debit, amount), Line::credit(credit, amount)];
     let entry = Entry::balanced(on, "", format!("cash/{}", fact.id), text, lines)?;
     Ok(Some((fact.id.clone(), entry)))
+}
+
+/// A fee that a bank gives back posts the other way round.
+fn bank_fee(
+    session: &Session<'_>,
+    fact: &Staged,
+    fee: &bank::entry::FeeTaken,
+) -> Result<Option<(Id, Entry)>, Rejection> {
+    let bank = &session.get::<bank::Entry>(&fact.id)?.bank;
+    let entity = session.get::<BankAccount>(bank)?.terms.entity.clone();
+    let lines = vec![
+        Line::debit(fee.ledger, fee.amount),
+        Line::credit(Ledger::Cash, fee.amount),
+    ];
+    let about = format!("bank-entry/{}", fact.id);
+    let entry = Entry::balanced(fee.on, "", about, format!("fee of bank {bank}"), lines)?;
+    Ok(Some((entity, entry)))
 }
 
 /// Money in a wallet is owed to the customer until it is burnt, expires or is taken out.

@@ -1,6 +1,6 @@
 use super::{
-    Added, AutomaticSet, Blocked, Changed, Event, Expired, Expiring, METHODS_MAX, Means, Method,
-    Methods, NOTICE_DAYS, Ordered, Refusal, Removed,
+    Added, AutomaticSet, Blocked, Changed, Event, Expired, Expiring, METHODS_MAX, MandateTerm,
+    MandateTermSet, Means, Method, Methods, NOTICE_DAYS, Ordered, Refusal, Removed,
 };
 use crate::kernel::{Date, Decider, Id, Rejection, calendar::add_days};
 
@@ -41,6 +41,12 @@ pub enum Command {
     },
     SetAutomatic {
         automatic: Option<bool>,
+        on: Date,
+    },
+    /// How many collections a mandate is for.
+    SetMandateTerm {
+        method: Id,
+        term: MandateTerm,
         on: Date,
     },
     /// Removes everything by which a provider or bank knows the payer.
@@ -89,6 +95,18 @@ impl Decider for Methods {
             Command::SetAutomatic { automatic, on } => {
                 Ok(vec![AutomaticSet { automatic, on }.into()])
             }
+            Command::SetMandateTerm { method, term, on } => {
+                let found = known(state, &method)?;
+                if !matches!(found.means, Means::DirectDebit(_)) {
+                    return Err(Rejection::new(
+                        "METHOD_INVALID",
+                        format!("payment method {method} has no mandate"),
+                    ));
+                }
+                let same = found.term == term;
+                let event = MandateTermSet { method, term, on };
+                Ok((!same).then(|| event.into()).into_iter().collect())
+            }
             Command::Forget { on } => {
                 let named = |m: &&Method| m.collects() || m.means.bank().is_some();
                 let removed = state.methods.iter().filter(named).map(|m| {
@@ -109,7 +127,7 @@ impl Decider for Methods {
             }
             Event::Changed(e) => {
                 if let Some(method) = state.found(&e.method) {
-                    *method = fresh(&e.method, &e.means);
+                    *method = changed(method, &e.means);
                 }
             }
             Event::Ordered(e) => {
@@ -137,6 +155,11 @@ impl Decider for Methods {
                 }
             }
             Event::AutomaticSet(e) => state.automatic = e.automatic,
+            Event::MandateTermSet(e) => {
+                if let Some(method) = state.found(&e.method) {
+                    method.term = e.term;
+                }
+            }
         }
     }
 }
@@ -154,7 +177,25 @@ fn fresh(id: &str, means: &Means) -> Method {
         blocked: None,
         noticed: false,
         expired: false,
+        term: MandateTerm::default(),
+        former: Vec::new(),
     }
+}
+
+/// A mandate of the same signature is the same mandate, whatever its reference is now: a bank is told what it was before.
+fn changed(before: &Method, means: &Means) -> Method {
+    let mut method = fresh(&before.id, means);
+    if let (Means::DirectDebit(was), Means::DirectDebit(is)) = (&before.means, means)
+        && (was.reference == is.reference || was.signed == is.signed)
+    {
+        method.term = before.term;
+        method.former = before.former.clone();
+        if was.reference != is.reference {
+            method.former.retain(|of| *of != is.reference);
+            method.former.push(was.reference.clone());
+        }
+    }
+    method
 }
 
 fn known<'a>(state: &'a Methods, id: &str) -> Result<&'a Method, Rejection> {

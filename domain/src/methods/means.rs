@@ -72,6 +72,19 @@ pub struct Mandate {
     pub bank: SealedBank,
 }
 
+/// How many collections a mandate is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MandateTerm {
+    /// Any number, until it is taken back (FRST, RCUR).
+    #[default]
+    Recurring,
+    /// One (OOFF).
+    Once,
+    /// One more (FNAL).
+    Last,
+}
+
 /// Rulebook that a mandate was given under.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -16,7 +16,9 @@ use crate::kernel::{Date, Id};
 use serde::{Deserialize, Serialize};
 
 pub use decide::Command;
-pub use means::{BankAccount, Card, Kind, Mandate, Means, Month, Scheme, SealedBank};
+pub use means::{
+    BankAccount, Card, Kind, Mandate, MandateTerm, Means, Month, Scheme, SealedBank,
+};
 
 /// Most methods of one account.
 pub const METHODS_MAX: usize = 20;
@@ -44,6 +46,10 @@ pub struct Method {
     pub noticed: bool,
     /// It was told of that its card has expired.
     pub expired: bool,
+    /// Of a mandate: how many collections it is for.
+    pub term: MandateTerm,
+    /// References that its mandate had before, oldest first: the same signature under another reference.
+    pub former: Vec<String>,
 }
 
 /// Why a method is blocked.
@@ -167,6 +173,14 @@ pub struct AutomaticSet {
     pub on: Date,
 }
 
+/// How many collections a mandate is for was said.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MandateTermSet {
+    pub method: Id,
+    pub term: MandateTerm,
+    pub on: Date,
+}
+
 events! {
     /// What happens to the ways in which an account pays.
     pub enum Event in "method" {
@@ -178,5 +192,6 @@ events! {
         Expiring = "expiring" 1,
         Expired = "expired" 1,
         AutomaticSet = "automatic-set" 1,
+        MandateTermSet = "mandate-term-set" 1,
     }
 }

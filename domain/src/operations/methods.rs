@@ -4,7 +4,7 @@ use super::account_terms;
 use crate::accounts::Account;
 use crate::command::{AddMethod, Outcome};
 use crate::kernel::{Date, Id, Rejection, check_id};
-use crate::methods::{Command, Means, Methods};
+use crate::methods::{Command, MandateTerm, Means, Methods};
 use crate::session::Session;
 use crate::wallets::Wallet;
 
@@ -69,6 +69,16 @@ pub(super) fn set_automatic(
 ) -> Result<Outcome, Rejection> {
     let on = today(session, account)?;
     decide(session, account, Command::SetAutomatic { automatic, on })
+}
+
+pub(super) fn set_mandate_term(
+    session: &mut Session<'_>,
+    account: &str,
+    method: Id,
+    term: MandateTerm,
+) -> Result<Outcome, Rejection> {
+    let on = today(session, account)?;
+    decide(session, account, Command::SetMandateTerm { method, term, on })
 }
 
 fn decide(

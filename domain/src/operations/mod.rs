@@ -200,6 +200,13 @@ fn handle(session: &mut Session<'_>, command: Command) -> Result<Outcome, Reject
         Command::SetAutomaticCollection { account, automatic } => {
             methods::set_automatic(session, &account, automatic)
         }
+        Command::SetMandateTerm {
+            account,
+            method,
+            term,
+        } => methods::set_mandate_term(session, &account, method, term),
+        Command::RuleBankFees { bank, rule } => bank::rule_fees(session, &bank, rule),
+        Command::ImportStatusReport(report) => bank::report(session, *report),
         Command::OpenBankAccount { bank, terms } => bank::open(session, &bank, *terms),
         Command::ChangeBankAccount { bank, terms } => bank::change(session, &bank, *terms),
         Command::ImportStatement(statement) => bank::import(session, *statement),

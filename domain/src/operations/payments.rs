@@ -61,7 +61,16 @@ pub(super) fn refund(
     reason: String,
 ) -> Result<Outcome, Rejection> {
     let on = today(session, payment)?;
-    session.decide::<Payment>(payment, Command::Refund { amount, reason, on })?;
+    let command = match super::bank::goes_by_file(session, payment)? {
+        true => Command::RefundByFile {
+            amount,
+            reason,
+            on,
+            payment: payment.to_string(),
+        },
+        false => Command::Refund { amount, reason, on },
+    };
+    session.decide::<Payment>(payment, command)?;
     Ok(Outcome::of("payment", payment))
 }
 

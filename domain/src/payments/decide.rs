@@ -3,8 +3,9 @@ use super::{
     Accepted, ActionAsked, Answer, AnswerLost, ChargeBackReversed, ChargedBack, Contradicted,
     Event, Failed, Payment, Recorded, Reduced, Routed, Sent, Settled, Stage, evolve,
 };
+use crate::bank::return_end_to_end;
 use crate::command::FailureKind;
-use crate::kernel::{Date, Decider, Money, Rejection};
+use crate::kernel::{Date, Decider, Id, Money, Rejection};
 
 /// What can be asked of a payment. Days are business days in the zone of its account.
 #[derive(Clone, Debug)]
@@ -47,6 +48,14 @@ pub enum Command {
         amount: Option<Money>,
         reason: String,
         on: Date,
+    },
+    /// Money that nobody but the bank brought goes back by a file for it, under this reference.
+    RefundByFile {
+        amount: Option<Money>,
+        reason: String,
+        on: Date,
+        /// Its own id: what a bank calls its returns is made of it.
+        payment: Id,
     },
     /// The provider is about to be called for a return.
     SendRefund {
@@ -127,6 +136,17 @@ impl Decider for Payment {
             (Command::Refund { amount, reason, on }, _) => {
                 refunds::ask(state, amount, reason, on).map(|event| vec![event])
             }
+            (
+                Command::RefundByFile {
+                    amount,
+                    reason,
+                    on,
+                    payment,
+                },
+                _,
+            ) => refunds::by_file(state, amount, reason, on, |number| {
+                return_end_to_end(&payment, number)
+            }),
             (Command::SendRefund { number, again, on }, _) => {
                 refunds::send(state, number, again, on)
             }

@@ -30,6 +30,34 @@ pub(super) fn ask(
         }
         .into());
     }
+    Ok(asked(state, amount, reason, on)?.into())
+}
+
+/// It is asked for and taken on at once: the next file for the bank has it.
+pub(super) fn by_file(
+    state: &Payment,
+    amount: Option<Money>,
+    reason: String,
+    on: Date,
+    reference: impl Fn(u32) -> String,
+) -> Result<Vec<Event>, Rejection> {
+    let amount = given_back(state, state.left().minus(state.going_back()), amount)?;
+    let asked = asked(state, amount, reason, on)?;
+    let accepted = RefundAccepted {
+        account: asked.account.clone(),
+        number: asked.number,
+        reference: reference(asked.number),
+        on,
+    };
+    Ok(vec![asked.into(), accepted.into()])
+}
+
+fn asked(
+    state: &Payment,
+    amount: Money,
+    reason: String,
+    on: Date,
+) -> Result<RefundAsked, Rejection> {
     if state.returns.len() >= RETURNS_MAX {
         return Err(Rejection::new(
             "REFUNDS_TOO_MANY",
@@ -40,13 +68,12 @@ pub(super) fn ask(
         .unwrap_or(u32::MAX)
         .saturating_add(1);
     Ok(RefundAsked {
-        account,
+        account: state.account.clone(),
         number,
         amount,
         reason,
         on,
-    }
-    .into())
+    })
 }
 
 fn known(state: &Payment, number: u32) -> Result<&Back, Rejection> {

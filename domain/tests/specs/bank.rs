@@ -59,6 +59,7 @@ pub fn entry_of(key: u8, parts: Vec<ReceivedPart>) -> ReceivedEntry {
         referenced: true,
         amount: Money::sum(usd("1").currency, parts.iter().map(|p| p.part.amount)),
         reversal: false,
+        pending: false,
         booked: d("2012-05-03"),
         value: d("2012-05-02"),
         code: "PMNT-RCDT-ESCT".into(),

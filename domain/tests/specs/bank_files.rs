@@ -11,22 +11,26 @@ use indelible_domain::methods::{Mandate, Means, Scheme, SealedBank};
 use indelible_domain::payments::{Answer, Payment, Stage};
 use indelible_domain::world::Noun;
 
-fn mandate(reference: &str) -> Means {
+pub fn mandate(reference: &str) -> Means {
     Means::DirectDebit(Mandate {
         gateway: "direct-debit".into(),
         reference: reference.into(),
         signed: d("2012-01-01"),
         scheme: Scheme::Core,
-        bank: SealedBank {
-            last4: "4300".into(),
-            hash: "0".repeat(64),
-            account: Personal::sealed("k".into(), [0; 24], vec![1]),
-        },
+        bank: sealed("0"),
     })
 }
 
+pub fn sealed(digit: &str) -> SealedBank {
+    SealedBank {
+        last4: "4300".into(),
+        hash: digit.repeat(64),
+        account: Personal::sealed("k".into(), [0; 24], vec![1]),
+    }
+}
+
 /// Alice pays by direct debit, and a collection of each amount waits for a file.
-fn collecting(amounts: &[&str]) -> Book {
+pub fn collecting(amounts: &[&str]) -> Book {
     let mut book = book();
     book.ask(Command::AddMethod(Box::new(AddMethod {
         account: "alice".into(),
@@ -50,7 +54,7 @@ fn collecting(amounts: &[&str]) -> Book {
     book
 }
 
-fn draw(book: &mut Book, file: &str) -> Result<u64, String> {
+pub fn draw(book: &mut Book, file: &str) -> Result<u64, String> {
     let draw = Command::DrawDebits {
         file: file.into(),
         bank: "main".into(),
@@ -59,26 +63,26 @@ fn draw(book: &mut Book, file: &str) -> Result<u64, String> {
     book.ask(draw).map(|o| o.left).map_err(|r| r.code)
 }
 
-fn file(book: &Book, file: &str) -> BankFile {
+pub fn file(book: &Book, file: &str) -> BankFile {
     <BankFile as Noun>::table(&book.tenant().tables)[file]
         .state
         .clone()
 }
 
-fn stage(book: &Book, payment: &str) -> Stage {
+pub fn stage(book: &Book, payment: &str) -> Stage {
     <Payment as Noun>::table(&book.tenant().tables)[payment]
         .state
         .stage
 }
 
 /// A part about one of our collections.
-fn about(end_to_end: &str, amount: &str) -> ReceivedPart {
+pub fn about(end_to_end: &str, amount: &str) -> ReceivedPart {
     let mut part = part(amount);
     part.part.end_to_end = Some(end_to_end.into());
     part
 }
 
-fn back(end_to_end: &str, amount: &str, code: &str) -> ReceivedPart {
+pub fn back(end_to_end: &str, amount: &str, code: &str) -> ReceivedPart {
     let mut part = about(end_to_end, amount);
     part.part.returned = Some(Returned {
         code: code.into(),

@@ -44,6 +44,7 @@ pub(super) fn read(content: &str, currency: Currency) -> Result<Entry, Fault> {
         reference: given(banks),
         amount: money,
         reversal,
+        pending: false,
         booked,
         value,
         code: kind.to_owned(),

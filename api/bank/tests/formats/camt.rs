@@ -3,7 +3,12 @@ use indelible_bank::{Kind, read};
 
 #[test]
 fn the_samples_are_valid_by_their_schemas() {
-    for message in ["camt.053.001.02", "camt.053.001.08", "camt.054.001.08"] {
+    for message in [
+        "camt.052.001.08",
+        "camt.053.001.02",
+        "camt.053.001.08",
+        "camt.054.001.08",
+    ] {
         valid(message, &sample(&format!("{message}.xml")))
             .unwrap_or_else(|why| panic!("{message}: {why}"));
     }
@@ -130,17 +135,20 @@ fn what_is_no_statement_is_named_and_refused() {
     let text = String::from_utf8(sample("camt.053.001.08.xml")).expect("UTF-8");
     let cases = [
         (
-            text.replace("camt.053.001.08", "camt.052.001.08"),
+            text.replace("camt.053.001.08", "camt.053.001.99"),
             "CAMT_VERSION",
         ),
-        (text.replace("<Id>STMT-2026-224</Id>", ""), "CAMT_FIELD"),
+        (
+            text.replace("<Id>STMT-2026-224</Id>", ""),
+            "SCHEMA_VIOLATED",
+        ),
         (
             text.replace("<CdtDbtInd>DBIT</CdtDbtInd>", ""),
-            "CAMT_FIELD",
+            "SCHEMA_VIOLATED",
         ),
         (text.replace("119.00", "119.001"), "BANK_FILE_VALUE"),
-        (text.replace("119.00", "-119.00"), "CAMT_FIELD"),
-        (text.replace("2026-11-18", "2026-02-30"), "CAMT_FIELD"),
+        (text.replace("119.00", "-119.00"), "SCHEMA_VIOLATED"),
+        (text.replace("2026-11-18", "2026-02-30"), "SCHEMA_VIOLATED"),
         (text.replace("</Stmt>", ""), "XML_MALFORMED"),
         ("date,amount\n".to_owned(), "BANK_FORMAT_UNKNOWN"),
         (String::new(), "BANK_FORMAT_UNKNOWN"),
@@ -151,5 +159,43 @@ fn what_is_no_statement_is_named_and_refused() {
             Err(code),
             "{code}"
         );
+    }
+}
+
+#[test]
+fn a_report_of_the_day_shows_what_is_booked_and_what_is_pending() {
+    let reports = read(&sample("camt.052.001.08.xml")).expect("a good file");
+    assert_eq!(reports[0].kind, Kind::Interim);
+    let entries: Vec<_> = reports[0]
+        .entries
+        .iter()
+        .map(|e| (e.amount.to_string(), e.pending, e.booked.to_string()))
+        .collect();
+    assert_eq!(
+        entries,
+        [
+            ("119.00 EUR".to_owned(), false, "2026-11-20".to_owned()),
+            ("5.00 EUR".to_owned(), true, "2026-11-20".to_owned())
+        ],
+        "what is for information only is left out; what has no day has that of the report"
+    );
+}
+
+#[test]
+fn a_file_that_its_schema_does_not_allow_is_refused_with_every_problem_and_its_place() {
+    let text = String::from_utf8(sample("camt.053.001.08.xml")).expect("UTF-8");
+    let spoilt = text
+        .replace("<Id>STMT-2026-224</Id>", "")
+        .replace("<Dt>2026-11-18</Dt>", "<Dt>2026-02-30</Dt>")
+        .replace("Ccy=\"EUR\">62.50", "Ccy=\"Euro\">62.50");
+    let fault = read(spoilt.as_bytes()).expect_err("it is refused");
+    assert_eq!(fault.code, "SCHEMA_VIOLATED");
+    for told in [
+        "4 problems",
+        "line 7, Document/BkToCstmrStmt/Stmt: found ElctrncSeqNb, expected Id before it",
+        "line 36, Document/BkToCstmrStmt/Stmt/Ntry/Amt: attribute Ccy is \"Euro\"",
+        "line 37, Document/BkToCstmrStmt/Stmt/Ntry/ValDt/Dt: the value is \"2026-02-30\", expected a day YYYY-MM-DD",
+    ] {
+        assert!(fault.message.contains(told), "{told} is not in {fault}");
     }
 }

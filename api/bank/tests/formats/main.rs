@@ -5,6 +5,7 @@ mod hostile;
 mod mt940;
 mod orders;
 mod schema;
+mod status;
 
 /// A sample file beside the tests.
 fn sample(name: &str) -> Vec<u8> {

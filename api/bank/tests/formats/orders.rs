@@ -35,6 +35,7 @@ fn collection(n: u32, sequence: Sequence, on: u32) -> Collection {
         signed: day(1),
         debtor: agent("Jürgen Groß & Söhne", "NL91 ABNA 0417 1643 00", None),
         remittance: Remittance::Text("ACME-2026-00001 <urgent>".to_owned()),
+        amendment: None,
     }
 }
 
@@ -191,4 +192,50 @@ fn what_a_bank_would_refuse_the_file_for_is_refused_before_it_is_written() {
             Err(code)
         );
     }
+}
+
+#[test]
+fn a_changed_mandate_says_what_it_was() {
+    let mut file = debits();
+    file.collections[0].amendment = Some(debit::Amendment {
+        mandate: Some("M-0".to_owned()),
+        account: Some(debit::Former::Iban("DE89370400440532013000".to_owned())),
+        creditor_id: Some("DE98ABC09999999999".to_owned()),
+    });
+    file.collections[2].amendment = Some(debit::Amendment {
+        account: Some(debit::Former::Unknown),
+        ..debit::Amendment::default()
+    });
+    for (message, edition) in [
+        ("pain.008.001.02", debit::Edition::V02),
+        ("pain.008.001.08", debit::Edition::V08),
+    ] {
+        let text = debit::write(&file, edition).expect("a good file");
+        valid(message, text.as_bytes()).unwrap_or_else(|why| panic!("{message}: {why}\n{text}"));
+        for part in [
+            "<AmdmntInd>true</AmdmntInd>",
+            "<OrgnlMndtId>M-0</OrgnlMndtId>",
+            "<Id>DE98ABC09999999999</Id>",
+            "<Id>SMNDA</Id>",
+        ] {
+            assert!(text.contains(part), "{part} is not in {text}");
+        }
+    }
+    file.collections[0].amendment = Some(debit::Amendment {
+        creditor_id: Some("DE99ABC09999999999".to_owned()),
+        ..debit::Amendment::default()
+    });
+    assert_eq!(
+        debit::write(&file, debit::Edition::V08).map_err(|f| f.code),
+        Err("CREDITOR_ID_INVALID")
+    );
+}
+
+/// Whatever a caller hands in, nothing leaves that a bank's own check of the schema would refuse.
+#[test]
+fn what_is_written_is_checked_against_its_schema_before_it_is_handed_out() {
+    let mut file = transfers();
+    file.created = Instant(i64::MIN / 2);
+    let written = transfer::write(&file, transfer::Edition::V09);
+    assert_eq!(written.map_err(|f| f.code), Err("SCHEMA_VIOLATED"));
 }

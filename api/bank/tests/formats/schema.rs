@@ -1,11 +1,15 @@
-//! The schemas themselves are not part of this source: `cargo xtask prepare` installs two packages that carry them. Without
+//! The schemas themselves are not part of this source: `cargo xtask prepare` installs packages that carry them. Without
 //! them the checks say NOT RUN.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Package and the folder in it that has schemas.
-const CARRIERS: [(&str, &str); 2] = [("sepaxml", "sepaxml/schemas"), ("camt053", "camt053/xsd")];
+const CARRIERS: [(&str, &str); 3] = [
+    ("sepaxml", "sepaxml/schemas"),
+    ("camt053", "camt053/xsd"),
+    ("pain001", "pain001/pain002/schemas"),
+];
 
 /// Checks a document against the official schema of its message.
 ///

@@ -1,13 +1,14 @@
 //! Files out: which payments go into one, and when their money moves.
 
-use super::bank_terms;
-use crate::bank::file::{self, Command, FILE_ID_MAX, ITEMS_MAX};
-use crate::bank::{BankFile, Item, Order, Sequence, Terms, end_to_end, return_end_to_end, target};
+use super::order::Orders;
+use super::{bank_terms, follow};
+use crate::bank::file::{self, Amended, Command, FILE_ID_MAX, ITEMS_MAX};
+use crate::bank::{BankFile, Item, Order, Sequence, Terms, end_to_end, target};
 use crate::command::Outcome;
 use crate::kernel::{Date, Id, Rejection, check_id};
-use crate::methods::{Kind, Mandate, Means, Methods, Scheme};
+use crate::methods::{Kind, Mandate, MandateTerm, Means, Method, Methods, Scheme};
 use crate::operations::{account_terms, entity_terms};
-use crate::payments::{Back, BackStage, Payment, Stage};
+use crate::payments::{Payment, Stage};
 use crate::session::Session;
 use std::collections::BTreeMap;
 
@@ -31,47 +32,56 @@ pub(in crate::operations) fn draw_debits(
         ));
     }
     let on = day(session, &terms, on)?;
-    let waiting = waiting(session, &terms);
-    let mut firsts = Vec::new();
+    let waiting = waiting(session, &terms, on);
+    let mut orders = Orders::new(&waiting);
     let mut items: Vec<Item> = Vec::new();
-    for (payment, mandate) in waiting.iter().take(ITEMS_MAX) {
-        let state = session.get::<Payment>(payment)?;
-        let drawn = &session.index().bank.mandates;
-        let first = !drawn.contains(&mandate.reference) && !firsts.contains(&mandate.reference);
-        if first {
-            firsts.push(mandate.reference.clone());
-        }
-        items.push(Item {
-            payment: payment.clone(),
-            end_to_end: reference(payment, state),
+    let mut refused = Vec::new();
+    for waits in waiting.iter().take(ITEMS_MAX) {
+        let state = session.get::<Payment>(&waits.payment)?;
+        let mut item = Item {
+            payment: waits.payment.clone(),
+            end_to_end: reference(&waits.payment, state),
             amount: state.amount,
             on: due(state).map_or(on, |due| on.max(target::next(due))),
             text: text(state),
             batch: 0,
-            order: Order::Debit {
-                mandate: mandate.reference.clone(),
-                signed: mandate.signed,
-                scheme: mandate.scheme,
-                sequence: if first {
-                    Sequence::First
-                } else {
-                    Sequence::Recurring
-                },
-            },
-            account: mandate.bank.clone(),
+            order: Order::Transfer { number: 0 },
+            account: waits.mandate.bank.clone(),
+        };
+        match orders.order(session, &terms, waits, &item)? {
+            Ok(order) => {
+                item.order = order;
+                items.push(item);
+            }
+            Err(why) => {
+                follow::fail(session, &item, why.code, why.message, false)?;
+                refused.push(waits.payment.clone());
+            }
+        }
+    }
+    let left = waiting.len().saturating_sub(ITEMS_MAX) as u64;
+    if items.is_empty() && !refused.is_empty() {
+        // Nothing is left for a file, and that is worth keeping: the payments go on by another way or are dunned.
+        let touched = refused.into_iter().map(|id| ("payment".to_string(), id));
+        return Ok(Outcome {
+            left,
+            touched: touched.collect(),
+            ..Outcome::default()
         });
     }
-    let left = waiting.len().saturating_sub(items.len());
-    draw(session, file, bank, items, left)
+    let amendments = orders.amendments;
+    let outcome = draw(session, file, bank, items, left)?;
+    session.decide::<BankFile>(file, Command::Amend(Amended { amendments }))?;
+    Ok(outcome)
 }
 
 /// Numbers the batches in the order of what makes them, so that the same payments make the same file.
-fn draw(
+pub(super) fn draw(
     session: &mut Session<'_>,
     file: &str,
     bank: &str,
     mut items: Vec<Item>,
-    left: usize,
+    left: u64,
 ) -> Result<Outcome, Rejection> {
     check_id("file", file)?;
     if file.len() > FILE_ID_MAX || file.contains('_') {
@@ -100,7 +110,7 @@ fn draw(
     };
     session.decide::<BankFile>(file, Command::Draw(drawn))?;
     Ok(Outcome {
-        left: left as u64,
+        left,
         ..Outcome::of("bank-file", file)
     })
 }
@@ -121,7 +131,7 @@ fn batch(item: &Item) -> Batch {
 }
 
 /// The day money moves: a day on which banks settle, with the lead time the bank asks for.
-fn day(session: &Session<'_>, terms: &Terms, asked: Option<Date>) -> Result<Date, Rejection> {
+pub(super) fn day(session: &Session<'_>, terms: &Terms, asked: Option<Date>) -> Result<Date, Rejection> {
     let today = session.today(&entity_terms(session, &terms.entity)?.zone);
     let earliest = target::after(today, terms.lead_days);
     match asked {
@@ -137,8 +147,18 @@ fn day(session: &Session<'_>, terms: &Terms, asked: Option<Date>) -> Result<Date
     }
 }
 
-/// Collections that wait for a file of this bank account, in the order of their ids.
-fn waiting(session: &Session<'_>, terms: &Terms) -> Vec<(Id, Mandate)> {
+/// A collection that waits for a file.
+pub(super) struct Waits {
+    pub payment: Id,
+    pub mandate: Mandate,
+    pub term: MandateTerm,
+    /// References the mandate had before.
+    pub former: Vec<String>,
+}
+
+/// Collections that wait for a file of this bank account, in the order of their ids: those whose lead time has come if
+/// money moves on `on` at the earliest.
+fn waiting(session: &Session<'_>, terms: &Terms, on: Date) -> Vec<Waits> {
     let ids = session.ids::<Payment>("");
     let mut found = Vec::new();
     for id in ids {
@@ -147,18 +167,26 @@ fn waiting(session: &Session<'_>, terms: &Terms) -> Vec<(Id, Mandate)> {
         };
         let drawn = &session.index().bank.drawn;
         let taken = drawn.contains_key(&reference(&id, payment));
-        if payment.stage != Stage::Pending || taken || !fits(session, payment, terms) {
+        let early = due(payment).is_some_and(|due| target::next(due) > on);
+        if payment.stage != Stage::Pending || taken || early || !fits(session, payment, terms) {
             continue;
         }
-        if let Some(mandate) = mandate(session, payment) {
-            found.push((id, mandate));
+        if let Some(method) = method(session, payment)
+            && let Means::DirectDebit(mandate) = &method.means
+        {
+            found.push(Waits {
+                payment: id,
+                mandate: mandate.clone(),
+                term: method.term,
+                former: method.former.clone(),
+            });
         }
     }
     found
 }
 
 /// It goes through this bank account: by direct debit, for its entity, in its currency.
-fn fits(session: &Session<'_>, payment: &Payment, terms: &Terms) -> bool {
+pub(super) fn fits(session: &Session<'_>, payment: &Payment, terms: &Terms) -> bool {
     let by_file = match &payment.route {
         Some(route) => route.gateway == GATEWAY,
         None => payment.method == Kind::DirectDebit.name(),
@@ -169,18 +197,16 @@ fn fits(session: &Session<'_>, payment: &Payment, terms: &Terms) -> bool {
         && account.is_some_and(|account| account.entity == terms.entity)
 }
 
-/// The mandate a payment is collected on: the one it was routed to, or the first there is for one recorded by hand.
-fn mandate(session: &Session<'_>, payment: &Payment) -> Option<Mandate> {
+/// The method with the mandate a payment is collected on: the one it was routed to, or the first there is for one
+/// recorded by hand.
+pub(super) fn method<'a>(session: &'a Session<'_>, payment: &Payment) -> Option<&'a Method> {
     let methods = &session.find::<Methods>(&payment.account)?.state;
     let routed = payment.route.as_ref().map(|route| &route.method);
     let mut fitting = methods.methods.iter().filter(|method| match routed {
         Some(id) => method.id == *id,
         None => method.blocked.is_none(),
     });
-    fitting.find_map(|method| match &method.means {
-        Means::DirectDebit(mandate) => Some(mandate.clone()),
-        _ => None,
-    })
+    fitting.find(|method| matches!(method.means, Means::DirectDebit(_)))
 }
 
 /// What the bank calls a payment.
@@ -192,56 +218,11 @@ fn due(payment: &Payment) -> Option<Date> {
     payment.route.as_ref().map(|route| route.on)
 }
 
-fn text(payment: &Payment) -> String {
+pub(super) fn text(payment: &Payment) -> String {
     match &payment.route {
         Some(route) => route.text.clone(),
         None => payment.invoice.clone().unwrap_or_default(),
     }
-}
-
-pub(in crate::operations) fn draw_transfers(
-    session: &mut Session<'_>,
-    file: &str,
-    bank: &str,
-    on: Option<Date>,
-) -> Result<Outcome, Rejection> {
-    let terms = bank_terms(session, bank)?;
-    let on = day(session, &terms, on)?;
-    let mut items = Vec::new();
-    for id in session.ids::<Payment>("") {
-        let Some(payment) = session.find::<Payment>(&id).map(|e| &e.state) else {
-            continue;
-        };
-        if !fits(session, payment, &terms) {
-            continue;
-        }
-        let Some(mandate) = mandate(session, payment) else {
-            continue;
-        };
-        let waits = |back: &&Back| back.stage == BackStage::Pending;
-        for back in payment.returns.iter().filter(waits) {
-            let named = back.reference.clone();
-            let named = named.unwrap_or_else(|| return_end_to_end(&id, back.number));
-            if session.index().bank.drawn.contains_key(&named) {
-                continue;
-            }
-            items.push(Item {
-                payment: id.clone(),
-                end_to_end: named,
-                amount: back.amount,
-                on,
-                text: text(payment),
-                batch: 0,
-                order: Order::Transfer {
-                    number: back.number,
-                },
-                account: mandate.bank.clone(),
-            });
-        }
-    }
-    let left = items.len().saturating_sub(ITEMS_MAX);
-    items.truncate(ITEMS_MAX);
-    draw(session, file, bank, items, left)
 }
 
 /// Only while nothing of it was booked.

@@ -4,11 +4,11 @@
 //! contradicts what is known is never guessed at: it stays open for a person, and the entry is booked all the same.
 
 use super::bank_terms;
-use crate::bank::entry::{self, Booked, Fate, Followed, Part, Returned};
-use crate::bank::{BankFile, Drawn, Item, Order, file};
+use crate::bank::entry::{self, Booked, Fate, FeeTaken, Followed, Part, Returned};
+use crate::bank::{BankAccount, BankFile, Drawn, Entry as BankEntry, Item, Order, file};
 use crate::command::{FailureKind, ReceiveCash, ReceivedPart};
 use crate::kernel::{Date, Id, Money, Rejection};
-use crate::operations::{account_terms, cash};
+use crate::operations::{account_terms, cash, charges};
 use crate::payments::{Answer, Command, Decline, Payment, Stage};
 use crate::session::{Session, Staged};
 use crate::world::Event;
@@ -48,9 +48,9 @@ pub(super) fn follow(
     let batch = part.batch.as_ref().filter(|_| part.returned.is_none());
     let batch = batch.and_then(|id| batch_of(session, id));
     let result = session.attempt(|session| match (own, batch) {
-        (Some(drawn), _) => ours(session, part, &drawn),
+        (Some(drawn), _) => ours(session, entry, (id, number), part, &drawn),
         (None, Some((file, batch))) => whole_batch(session, &file, batch, part.amount),
-        (None, None) => foreign(session, entry, &format!("{id}.{number}"), said),
+        (None, None) => foreign(session, entry, (id, number), said),
     });
     // A refusal of what would follow must not lose the entry: the bank's word is a fact.
     let fate = result.unwrap_or_else(|rejection| Fate::open(&rejection));
@@ -62,7 +62,13 @@ pub(super) fn follow(
 }
 
 /// Money in for a collection, or out for a return of ours; the other way round it came back.
-fn ours(session: &mut Session<'_>, part: &Part, drawn: &Drawn) -> Result<Fate, Rejection> {
+fn ours(
+    session: &mut Session<'_>,
+    entry: &Booked,
+    at: (&str, u32),
+    part: &Part,
+    drawn: &Drawn,
+) -> Result<Fate, Rejection> {
     let item = item(session, drawn, part)?;
     match (&item.order, part.amount.is_positive()) {
         (Order::Debit { .. }, true) if part.returned.is_none() => {
@@ -71,7 +77,7 @@ fn ours(session: &mut Session<'_>, part: &Part, drawn: &Drawn) -> Result<Fate, R
             }
             settle(session, std::slice::from_ref(&item))
         }
-        (Order::Debit { .. }, false) => came_back(session, &item, part),
+        (Order::Debit { .. }, false) => came_back(session, entry, at, &item, part),
         (Order::Transfer { .. }, false) if part.returned.is_none() => {
             if part.amount.negated() != item.amount {
                 return Err(other_amount(&item, part.amount));
@@ -89,7 +95,7 @@ fn ours(session: &mut Session<'_>, part: &Part, drawn: &Drawn) -> Result<Fate, R
 }
 
 /// A collection is settled once; one that came back before its credit was told stays as it is.
-fn settle(session: &mut Session<'_>, items: &[Item]) -> Result<Fate, Rejection> {
+pub(super) fn settle(session: &mut Session<'_>, items: &[Item]) -> Result<Fate, Rejection> {
     let mut payments = Vec::new();
     for item in items {
         let returned = came_back_before(session, &item.end_to_end);
@@ -122,9 +128,24 @@ fn came_back_before(session: &Session<'_>, end_to_end: &str) -> bool {
 }
 
 /// The bank may keep its fee on top, never give back less than it took.
-fn came_back(session: &mut Session<'_>, item: &Item, part: &Part) -> Result<Fate, Rejection> {
+fn came_back(
+    session: &mut Session<'_>,
+    entry: &Booked,
+    at: (&str, u32),
+    item: &Item,
+    part: &Part,
+) -> Result<Fate, Rejection> {
     if part.amount.negated().minor < item.amount.minor {
         return Err(other_amount(item, part.amount));
+    }
+    let kept = part.amount.negated().minus(item.amount);
+    if !kept.is_zero() {
+        fee(session, entry, at, kept, Some(&item.payment))?;
+    }
+    if came_back_before(session, &item.end_to_end) {
+        return Ok(Fate::Noted {
+            why: "it was refused or came back before".to_string(),
+        });
     }
     let Returned {
         code,
@@ -142,31 +163,71 @@ fn came_back(session: &mut Session<'_>, item: &Item, part: &Part) -> Result<Fate
         session.decide::<Payment>(&payment, command)?;
         return Ok(Fate::ChargedBack { payment, code });
     }
-    let kind = match retry {
+    let reason = words(&code, &reason);
+    fail(session, item, code.clone(), reason, retry)?;
+    Ok(Fate::Failed { payment, code })
+}
+
+pub(super) fn kind(retry: bool) -> FailureKind {
+    match retry {
         true => FailureKind::Soft,
         false => FailureKind::Hard,
-    };
-    let reason = words(&code, &reason);
-    let command = match session.get::<Payment>(&payment)?.route {
+    }
+}
+
+/// A collection that waited does not come in.
+pub(super) fn fail(
+    session: &mut Session<'_>,
+    item: &Item,
+    code: String,
+    reason: String,
+    retry: bool,
+) -> Result<(), Rejection> {
+    let (on, kind) = (today(session, &item.payment)?, kind(retry));
+    let command = match session.get::<Payment>(&item.payment)?.route {
         Some(_) => Command::Answer {
             answer: Answer::Declined {
                 reference: Some(item.end_to_end.clone()),
-                decline: Decline {
-                    kind,
-                    code: code.clone(),
-                    reason,
-                },
+                decline: Decline { kind, code, reason },
             },
             on,
         },
         // One that was recorded by hand has no provider that could answer.
         None => Command::Fail { kind, reason, on },
     };
-    session.decide::<Payment>(&payment, command)?;
-    Ok(Fate::Failed { payment, code })
+    session.decide::<Payment>(&item.payment, command)?;
+    Ok(())
 }
 
-fn words(code: &str, reason: &str) -> String {
+/// The bank's fee goes to the account of the rule; one for a returned collection is charged to its payer, if the rule says
+/// so.
+fn fee(
+    session: &mut Session<'_>,
+    entry: &Booked,
+    (id, number): (&str, u32),
+    amount: Money,
+    payment: Option<&Id>,
+) -> Result<(), Rejection> {
+    let rule = session.get::<BankAccount>(&entry.bank)?.fees.clone();
+    let taken = FeeTaken {
+        part: number,
+        amount,
+        ledger: rule.ledger,
+        payment: payment.cloned(),
+        on: entry.booked,
+    };
+    session.decide::<BankEntry>(id, entry::Command::TakeFee(taken))?;
+    let (Some(payment), Some(tax_class)) = (payment, rule.recharge) else {
+        return Ok(());
+    };
+    let account = session.get::<Payment>(payment)?.account.clone();
+    let charge = format!("{id}.{number}");
+    let text = "Bank fee for a returned direct debit".to_string();
+    charges::add(session, &account, charge, text, amount, None, tax_class)?;
+    Ok(())
+}
+
+pub(super) fn words(code: &str, reason: &str) -> String {
     match (code.is_empty(), reason.is_empty()) {
         (false, false) => format!("{code}: {reason}"),
         (false, true) => code.to_string(),
@@ -211,10 +272,17 @@ fn whole_batch(
 fn foreign(
     session: &mut Session<'_>,
     entry: &Booked,
-    payment: &str,
+    (id, number): (&str, u32),
     said: &ReceivedPart,
 ) -> Result<Fate, Rejection> {
+    let payment = &format!("{id}.{number}");
     let amount = said.part.amount;
+    if session.get::<BankAccount>(&entry.bank)?.fees.covers(&entry.code) {
+        fee(session, entry, (id, number), amount.negated(), None)?;
+        return Ok(Fate::Noted {
+            why: "it is a fee of the bank".to_string(),
+        });
+    }
     if said.part.returned.is_some() || entry.reversal {
         return Err(Rejection::new(
             "BANK_RETURN_UNKNOWN",
@@ -243,7 +311,7 @@ fn foreign(
 }
 
 /// Money that we sent has left: each return is made.
-fn sent(session: &mut Session<'_>, file: &str, items: &[Item]) -> Result<Fate, Rejection> {
+pub(super) fn sent(session: &mut Session<'_>, file: &str, items: &[Item]) -> Result<Fate, Rejection> {
     let mut returns = Vec::new();
     for item in items {
         let Order::Transfer { number } = item.order else {
@@ -287,7 +355,7 @@ fn other_amount(item: &Item, amount: Money) -> Rejection {
 }
 
 /// Today in the zone of the payment's account.
-fn today(session: &Session<'_>, payment: &str) -> Result<Date, Rejection> {
+pub(super) fn today(session: &Session<'_>, payment: &str) -> Result<Date, Rejection> {
     let account = &session.get::<Payment>(payment)?.account;
     Ok(session.today(&account_terms(session, account)?.zone))
 }

@@ -2,17 +2,22 @@
 
 mod draw;
 mod follow;
+mod order;
+mod report;
 mod take;
+mod transfer;
 
 use super::entity_terms;
 use crate::bank::account::{ACCOUNT_ID_MAX, Command};
-use crate::bank::{BankAccount, Entry, Terms, entry};
+use crate::bank::{BankAccount, Entry, FeeRule, Terms, entry};
 use crate::command::Outcome;
 use crate::kernel::{Rejection, check_id};
 use crate::session::Session;
 
-pub(super) use draw::{draw_debits, draw_transfers, withdraw};
+pub(super) use draw::{draw_debits, withdraw};
+pub(super) use report::report;
 pub(super) use take::import;
+pub(super) use transfer::{draw_transfers, goes_by_file};
 
 pub(super) fn open(
     session: &mut Session<'_>,
@@ -39,6 +44,15 @@ pub(super) fn change(
 ) -> Result<Outcome, Rejection> {
     not_taken(session, bank, &terms)?;
     session.decide::<BankAccount>(bank, Command::Change(terms))?;
+    Ok(Outcome::of("bank-account", bank))
+}
+
+pub(super) fn rule_fees(
+    session: &mut Session<'_>,
+    bank: &str,
+    rule: FeeRule,
+) -> Result<Outcome, Rejection> {
+    session.decide::<BankAccount>(bank, Command::RuleFees(rule))?;
     Ok(Outcome::of("bank-account", bank))
 }
 

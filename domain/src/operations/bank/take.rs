@@ -1,6 +1,7 @@
 //! A statement, entry by entry: what is known stays as it is, what is new is booked together with what follows from it.
 
 use super::{bank_terms, follow};
+use crate::bank::account::{Announced, Expected};
 use crate::bank::entry::{Booked, Command as EntryCommand, Part};
 use crate::bank::statement::{Balances, Command, Counts, ENTRIES_MAX, Kind, Opened};
 use crate::bank::{BankAccount, Entry, Gap, Statement, Taken, account, entry, statement};
@@ -34,13 +35,17 @@ pub(in crate::operations) fn import(
     open(session, &bank, &id, &ask)?;
     let taken = session.get::<Statement>(&id)?.taken.contains(&ask.part);
     if !taken {
-        let counts = entries(session, &bank, &id, ask.kind, ask.entries)?;
+        let counts = match ask.kind {
+            Kind::Interim => announce(session, &bank, &id, ask.entries)?,
+            kind => entries(session, &bank, &id, kind, ask.entries)?,
+        };
         let taken = Taken {
             part: ask.part,
             counts,
         };
         session.decide::<Statement>(&id, Command::Take(taken))?;
         if session.get::<Statement>(&id)?.is_complete()
+            && ask.kind == Kind::Statement
             && let Some(closing) = ask.closing
         {
             let command = account::Command::Balance {
@@ -74,6 +79,7 @@ fn open(
     }
     let last = session.get::<BankAccount>(bank)?.closing;
     let gap = match (last, ask.opening) {
+        _ if ask.kind == Kind::Interim => None,
         (Some((expected, _)), Some(opening)) if opening.amount != expected => Some(Gap {
             expected,
             found: opening.amount,
@@ -94,6 +100,41 @@ fn open(
     };
     session.decide::<Statement>(id, Command::Open(Box::new(opened)))?;
     Ok(())
+}
+
+/// What the day has brought so far is shown until a statement books it.
+fn announce(
+    session: &mut Session<'_>,
+    bank: &Id,
+    statement: &Id,
+    entries: Vec<ReceivedEntry>,
+) -> Result<Counts, Rejection> {
+    let mut counts = Counts::default();
+    let mut expected = Vec::new();
+    for received in entries {
+        counts.received += 1;
+        if session.find::<Entry>(&entry::id(bank, &received.key)).is_some() {
+            counts.known += 1;
+            continue;
+        }
+        counts.left += 1;
+        let mut named = received.parts.iter().filter_map(|p| p.part.end_to_end.clone());
+        expected.push(Expected {
+            key: received.key,
+            referenced: received.referenced,
+            amount: received.amount,
+            pending: received.pending,
+            on: received.booked,
+            code: received.code,
+            end_to_end: named.find(|id| follow::is_ours(session, id)),
+        });
+    }
+    let announced = Announced {
+        statement: statement.clone(),
+        entries: expected,
+    };
+    session.decide::<BankAccount>(bank, account::Command::Announce(announced))?;
+    Ok(counts)
 }
 
 fn entries(
