@@ -1,25 +1,20 @@
 //! Bank files at the edge: statements are sealed before they become commands, and payers are opened to write a file.
 
-use indelible_bank::{
-    Agent, Fault, Incoming, Remittance, debit, ident, incoming, reason, status, transfer,
-};
-use indelible_domain::bank::entry::{Part, Returned, Said};
-use indelible_domain::bank::file::Item;
-use indelible_domain::bank::statement::{ENTRIES_MAX, Kind};
+use indelible_bank::{Fault, Incoming, ident, incoming, reason, status};
 use indelible_domain::Command;
-use indelible_domain::bank::{
-    Amendment, Balance, BankAccount, BankFile, Order, Sequence, Status, Terms, Verdict,
-};
-use indelible_domain::command::{
-    ImportStatement, ImportStatusReport, ReceivedEntry, ReceivedPart,
-};
+use indelible_domain::bank::entry::{Part, Returned, Said};
+use indelible_domain::bank::statement::{ENTRIES_MAX, Kind};
+use indelible_domain::bank::{Balance, Status, Verdict};
+use indelible_domain::command::{ImportStatement, ImportStatusReport, ReceivedEntry, ReceivedPart};
 use indelible_domain::kernel::Purpose;
-use indelible_domain::methods::{self, Scheme};
-use indelible_domain::world::{Noun as _, Tenant};
 use indelible_store::{Keyring, KeyringError};
 use std::collections::BTreeMap;
 
 use crate::forget::{self, SealError};
+
+mod outgoing;
+
+pub use outgoing::write;
 
 /// Which edition of its messages a bank takes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -74,18 +69,14 @@ pub fn account_hash(keyring: &Keyring, tenant: &str, iban: &str) -> String {
 /// # Errors
 /// What the readers of [`indelible_bank`] say, and a keyring that cannot seal. Nothing of a refused file is taken.
 pub fn commands(keyring: &Keyring, tenant: &str, bytes: &[u8]) -> Result<Vec<Command>, BankError> {
-    let statements = match incoming(bytes)? {
-        Incoming::Report(report) => {
-            return Ok(vec![Command::ImportStatusReport(Box::new(told(&report)))]);
+    match incoming(bytes)? {
+        Incoming::Report(report) => Ok(vec![Command::ImportStatusReport(Box::new(told(&report)))]),
+        Incoming::Statements(read) => {
+            let parts = statements(keyring, tenant, &read)?.into_iter();
+            let parts = parts.map(|part| Command::ImportStatement(Box::new(part)));
+            Ok(parts.collect())
         }
-        Incoming::Statements(statements) => statements,
-    };
-    let mut commands = Vec::new();
-    for statement in statements {
-        let parts = commands_of(keyring, tenant, &statement)?.into_iter();
-        commands.extend(parts.map(|part| Command::ImportStatement(Box::new(part))));
     }
-    Ok(commands)
 }
 
 fn told(report: &status::Report) -> ImportStatusReport {
@@ -120,18 +111,15 @@ fn told(report: &status::Report) -> ImportStatusReport {
     }
 }
 
-/// The commands that take a statement file; a large statement comes in parts.
-///
-/// # Errors
-/// What the readers of [`indelible_bank`] say, and a keyring that cannot seal.
-pub fn statements(
+/// A large statement comes in parts.
+fn statements(
     keyring: &Keyring,
     tenant: &str,
-    bytes: &[u8],
+    read: &[indelible_bank::Statement],
 ) -> Result<Vec<ImportStatement>, BankError> {
     let mut commands = Vec::new();
-    for statement in indelible_bank::read(bytes)? {
-        commands.extend(commands_of(keyring, tenant, &statement)?);
+    for statement in read {
+        commands.extend(commands_of(keyring, tenant, statement)?);
     }
     Ok(commands)
 }
@@ -299,157 +287,6 @@ fn part(
     })
 }
 
-/// Writes a file that was drawn: the same bytes whenever it is asked for.
-///
-/// # Errors
-/// An unknown file, a payer who is forgotten, and what a bank would refuse.
-pub fn write(
-    keyring: &Keyring,
-    books: &Tenant,
-    file: &str,
-    edition: Edition,
-) -> Result<String, BankError> {
-    let unknown = || BankError::Unknown(file.to_owned());
-    let drawn = &BankFile::table(&books.tables)
-        .get(file)
-        .ok_or_else(unknown)?
-        .state;
-    let bank = BankAccount::table(&books.tables).get(&drawn.bank);
-    let terms = &bank.ok_or_else(unknown)?.state.terms;
-    let own = Agent {
-        name: terms.holder.clone(),
-        iban: terms.iban.clone(),
-        bic: terms.bic.clone(),
-    };
-    let debits = drawn
-        .items
-        .iter()
-        .any(|item| matches!(item.order, Order::Debit { .. }));
-    match debits {
-        true => debits_of(keyring, file, drawn, terms, own, edition),
-        false => transfers_of(keyring, file, drawn, own, edition),
-    }
-}
-
-fn debits_of(
-    keyring: &Keyring,
-    file: &str,
-    drawn: &BankFile,
-    terms: &Terms,
-    creditor: Agent,
-    edition: Edition,
-) -> Result<String, BankError> {
-    let mut collections = Vec::new();
-    for item in &drawn.items {
-        let Order::Debit {
-            mandate,
-            signed,
-            scheme,
-            sequence,
-        } = &item.order
-        else {
-            continue;
-        };
-        collections.push(debit::Collection {
-            end_to_end: item.end_to_end.clone(),
-            batch: item.batch,
-            amount: item.amount,
-            scheme: match scheme {
-                Scheme::Core => debit::Scheme::Core,
-                Scheme::B2b => debit::Scheme::B2b,
-            },
-            sequence: match sequence {
-                Sequence::First => debit::Sequence::First,
-                Sequence::Recurring => debit::Sequence::Recurring,
-                Sequence::OneOff => debit::Sequence::OneOff,
-                Sequence::Final => debit::Sequence::Final,
-            },
-            on: item.on,
-            mandate: mandate.clone(),
-            signed: *signed,
-            debtor: other_side(keyring, item)?,
-            remittance: Remittance::Text(item.text.clone()),
-            amendment: drawn
-                .amendments
-                .get(&item.end_to_end)
-                .map(|amendment| amended(keyring, amendment))
-                .transpose()?,
-        });
-    }
-    let file = debit::DebitFile {
-        message: file.to_owned(),
-        created: drawn.at,
-        creditor,
-        creditor_id: terms.creditor_id.clone().unwrap_or_default(),
-        collections,
-    };
-    let edition = match edition {
-        Edition::Of2009 => debit::Edition::V02,
-        Edition::Of2019 => debit::Edition::V08,
-    };
-    Ok(debit::write(&file, edition)?)
-}
-
-/// An account of before that was forgotten is called another one, which every bank takes.
-fn amended(keyring: &Keyring, amendment: &Amendment) -> Result<debit::Amendment, BankError> {
-    let account = match &amendment.account {
-        None => None,
-        Some(sealed) => {
-            let opened: Option<methods::BankAccount> = forget::open(keyring, &sealed.account)?;
-            Some(match opened {
-                Some(account) => debit::Former::Iban(account.iban),
-                None => debit::Former::Unknown,
-            })
-        }
-    };
-    Ok(debit::Amendment {
-        mandate: amendment.mandate.clone(),
-        account,
-        creditor_id: amendment.creditor_id.clone(),
-    })
-}
-
-fn transfers_of(
-    keyring: &Keyring,
-    file: &str,
-    drawn: &BankFile,
-    debtor: Agent,
-    edition: Edition,
-) -> Result<String, BankError> {
-    let mut transfers = Vec::new();
-    for item in &drawn.items {
-        transfers.push(transfer::Transfer {
-            end_to_end: item.end_to_end.clone(),
-            batch: item.batch,
-            amount: item.amount,
-            on: item.on,
-            creditor: other_side(keyring, item)?,
-            remittance: Remittance::Text(item.text.clone()),
-        });
-    }
-    let file = transfer::TransferFile {
-        message: file.to_owned(),
-        created: drawn.at,
-        debtor,
-        transfers,
-    };
-    let edition = match edition {
-        Edition::Of2009 => transfer::Edition::V03,
-        Edition::Of2019 => transfer::Edition::V09,
-    };
-    Ok(transfer::write(&file, edition)?)
-}
-
-fn other_side(keyring: &Keyring, item: &Item) -> Result<Agent, BankError> {
-    let opened: Option<methods::BankAccount> = forget::open(keyring, &item.account.account)?;
-    let account = opened.ok_or_else(|| BankError::Forgotten(item.payment.clone()))?;
-    Ok(Agent {
-        name: account.holder,
-        iban: account.iban,
-        bic: Some(account.bic).filter(|bic| !bic.is_empty()),
-    })
-}
-
 /// Texts behind their lengths, so that no two lists of texts have the same bytes.
 struct Words(blake3::Hasher);
 
@@ -482,7 +319,8 @@ mod tests {
         :61:2611201120CR5,NTRFNONREF//B1\n:61:2611201120CR5,NTRFNONREF\n:62F:C261120EUR15,\n";
 
     fn read(text: &str) -> Vec<ImportStatement> {
-        statements(&Keyring::in_memory(1), "t", text.as_bytes()).expect("a statement")
+        let read = indelible_bank::read(text.as_bytes()).expect("a statement");
+        statements(&Keyring::in_memory(1), "t", &read).expect("is sealed")
     }
 
     #[test]

@@ -16,17 +16,26 @@ use indelible_domain::kernel::{Currency, Date, Decimal, Money, calendar};
 pub fn read(text: &str) -> Result<Vec<Statement>, Fault> {
     let root = xml::parse(text)?;
     let namespace = root.namespace.as_deref().unwrap_or_default();
-    let message = namespace.strip_prefix(schema::NAMESPACE).unwrap_or_default();
-    let kind = message.split_once(".001.").filter(|_| schema::knows(message));
+    let message = namespace
+        .strip_prefix(schema::NAMESPACE)
+        .unwrap_or_default();
+    let kind = message
+        .split_once(".001.")
+        .filter(|_| schema::knows(message));
     let (kind, body, each) = match kind {
         Some(("camt.052", _)) => (Kind::Interim, "BkToCstmrAcctRpt", "Rpt"),
         Some(("camt.053", _)) => (Kind::Statement, "BkToCstmrStmt", "Stmt"),
         Some(("camt.054", _)) => (Kind::Notification, "BkToCstmrDbtCdtNtfctn", "Ntfctn"),
         _ => {
-            let known: Vec<_> = schema::messages().filter(|m| m.starts_with("camt")).collect();
+            let known: Vec<_> = schema::messages()
+                .filter(|m| m.starts_with("camt"))
+                .collect();
             return Err(Fault::new(
                 "CAMT_VERSION",
-                format!("a document of {namespace:?} is none of {}", known.join(", ")),
+                format!(
+                    "a document of {namespace:?} is none of {}",
+                    known.join(", ")
+                ),
             ));
         }
     };
@@ -95,7 +104,9 @@ fn read_entry(entry: &Element, what: &str, made: Option<Date>) -> Result<Entry, 
     let what = format!("an entry of {what}");
     let amount = signed(money(entry, &what)?, entry, &what)?;
     let value = date(entry, &what, &["ValDt/Dt", "ValDt/DtTm"])?;
-    let booked = date(entry, &what, &["BookgDt/Dt", "BookgDt/DtTm"])?.or(value).or(made);
+    let booked = date(entry, &what, &["BookgDt/Dt", "BookgDt/DtTm"])?
+        .or(value)
+        .or(made);
     let booked = booked.ok_or_else(|| missing(&what, "BookgDt"))?;
     let mut details = Vec::new();
     for detail in entry.all("NtryDtls").flat_map(|group| group.all("TxDtls")) {

@@ -58,12 +58,19 @@ const HEAD_MAX: usize = 2_000;
 pub fn read(text: &str) -> Result<Report, Fault> {
     let root = xml::parse(text)?;
     let namespace = root.namespace.as_deref().unwrap_or_default();
-    let message = namespace.strip_prefix(schema::NAMESPACE).unwrap_or_default();
+    let message = namespace
+        .strip_prefix(schema::NAMESPACE)
+        .unwrap_or_default();
     if !message.starts_with("pain.002.") || !schema::knows(message) {
-        let known: Vec<_> = schema::messages().filter(|m| m.starts_with("pain.002")).collect();
+        let known: Vec<_> = schema::messages()
+            .filter(|m| m.starts_with("pain.002"))
+            .collect();
         return Err(Fault::new(
             "PAIN_VERSION",
-            format!("a document of {namespace:?} is none of {}", known.join(", ")),
+            format!(
+                "a document of {namespace:?} is none of {}",
+                known.join(", ")
+            ),
         ));
     }
     schema::valid(text)?;
@@ -84,7 +91,9 @@ pub fn read(text: &str) -> Result<Report, Fault> {
         // A bank that refuses a batch gives its reason there and often not again with each payment.
         let above = verdict(batch, "PmtInfSts")?.or_else(|| report.whole.clone());
         for payment in batch.all("TxInfAndSts") {
-            let id = payment.text_at(&["OrgnlEndToEndId"]).filter(|id| is_given(id));
+            let id = payment
+                .text_at(&["OrgnlEndToEndId"])
+                .filter(|id| is_given(id));
             let own = verdict(payment, "TxSts")?;
             // Listed without a status of its own: as what it is listed under, where that is not mixed.
             let own = own.or_else(|| above.clone().filter(|v| v.status != Status::Partly));
@@ -106,7 +115,10 @@ fn broken() -> Fault {
 }
 
 fn text_of(element: &Element, path: &str) -> Result<String, Fault> {
-    element.text_at(&[path]).map(str::to_owned).ok_or_else(broken)
+    element
+        .text_at(&[path])
+        .map(str::to_owned)
+        .ok_or_else(broken)
 }
 
 fn is_given(id: &&str) -> bool {
@@ -126,13 +138,17 @@ fn verdict(element: &Element, status: &str) -> Result<Option<Verdict>, Fault> {
         other => {
             return Err(Fault::new(
                 "PAIN_STATUS",
-                format!("the status {other:?} is not known: nothing is done before somebody has looked"),
+                format!(
+                    "the status {other:?} is not known: nothing is done before somebody has looked"
+                ),
             ));
         }
     };
     let info = element.child("StsRsnInf");
     let code = info.and_then(|info| info.text_at(&["Rsn/Cd", "Rsn/Prtry"]));
-    let said = info.and_then(|info| info.text_at(&["AddtlInf"])).unwrap_or_default();
+    let said = info
+        .and_then(|info| info.text_at(&["AddtlInf"]))
+        .unwrap_or_default();
     let code = code.or_else(|| reason::find(said)).unwrap_or_default();
     Ok(Some(Verdict {
         status,

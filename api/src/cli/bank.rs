@@ -214,13 +214,14 @@ fn import(arguments: &ImportArguments) -> Result<(), Failure> {
         .map_err(|e| Failure::store(format!("{path} cannot be read: {e}")))?;
     let at = &arguments.at;
     let office = office(at)?;
-    let statements =
-        bank::statements(&office.keyring, &at.tenant, &bytes).map_err(Failure::refused)?;
+    let commands = bank::commands(&office.keyring, &at.tenant, &bytes).map_err(Failure::refused)?;
     let mut taken: Vec<String> = Vec::new();
-    for statement in statements {
-        let outcome = ask(&office, at, Ask::ImportStatement(Box::new(statement)))?;
-        for (_, id) in outcome.touched {
-            if !taken.contains(&id) {
+    for command in commands {
+        let outcome = ask(&office, at, command)?;
+        for (kind, id) in outcome.touched {
+            if kind == "bank-file" {
+                eprintln!("took what the bank says of file {id}");
+            } else if !taken.contains(&id) {
                 taken.push(id);
             }
         }

@@ -9,6 +9,7 @@ use indelible_domain::command::Command;
 use indelible_domain::kernel;
 use indelible_domain::world::Entry;
 
+use super::bank_told::{BankFees, BankVerdict, ExpectedBankEntry};
 use super::books::Books;
 use super::desk::{self, Receipt};
 use super::page::{self, Cursor};
@@ -78,6 +79,21 @@ impl BankAccount {
     /// The day of that balance.
     async fn balanced_on(&self) -> Option<Date> {
         self.state.state.closing.map(|(_, on)| Date(on))
+    }
+
+    /// What the bank told of during the day and no statement has booked yet: information, nothing follows from it.
+    async fn expected(&self, ctx: &Context<'_>) -> Result<Vec<ExpectedBankEntry>> {
+        let books = Books::of(ctx)?;
+        let expected = self.state.state.expected.iter().filter(|expected| {
+            let entry = entry::id(&self.key, &expected.key);
+            books.find::<domain::Entry>(&entry).is_none()
+        });
+        Ok(expected.map(ExpectedBankEntry::new).collect())
+    }
+
+    /// How what the bank takes for its work is told and posted.
+    async fn fees(&self) -> BankFees {
+        BankFees::new(&self.state.state.fees)
     }
 }
 
@@ -186,8 +202,20 @@ impl BankFile {
     }
 
     async fn items(&self) -> Vec<BankFileItem> {
-        let items = self.state.state.items.iter();
-        items.map(BankFileItem::new).collect()
+        let file = &self.state.state;
+        let items = file.items.iter();
+        items.map(|item| BankFileItem::new(file, item)).collect()
+    }
+
+    /// What the bank last said of the whole file, before it booked anything.
+    async fn verdict(&self) -> Option<BankVerdict> {
+        self.state.state.whole.as_ref().map(BankVerdict::new)
+    }
+
+    /// What the bank calls the status reports that were taken.
+    async fn reports(&self) -> Vec<&str> {
+        let reports = self.state.state.reports.keys();
+        reports.map(String::as_str).collect()
     }
 
     /// The file as the bank takes it, the same bytes whenever it is asked for. Needs a key that may operate: it names
@@ -219,16 +247,22 @@ pub struct BankFileItem {
     on: Date,
     /// Items of one batch are booked as one sum.
     batch: u32,
-    /// FRST or RCUR for a collection; none for a transfer.
+    /// FRST, RCUR, FNAL or OOFF for a collection; none for a transfer.
     sequence: Option<String>,
+    /// Its mandate changed since the bank last saw it, and the file says what it was.
+    amended: bool,
+    /// What the bank last said of it, before it booked it.
+    verdict: Option<BankVerdict>,
 }
 
 impl BankFileItem {
-    fn new(item: &file::Item) -> BankFileItem {
+    fn new(file: &domain::BankFile, item: &file::Item) -> BankFileItem {
         let sequence = match &item.order {
             domain::Order::Debit { sequence, .. } => Some(match sequence {
                 domain::Sequence::First => "FRST".to_owned(),
                 domain::Sequence::Recurring => "RCUR".to_owned(),
+                domain::Sequence::OneOff => "OOFF".to_owned(),
+                domain::Sequence::Final => "FNAL".to_owned(),
             }),
             domain::Order::Transfer { .. } => None,
         };
@@ -239,6 +273,8 @@ impl BankFileItem {
             on: Date(item.on),
             batch: item.batch,
             sequence,
+            amended: file.amendments.contains_key(&item.end_to_end),
+            verdict: file.verdicts.get(&item.end_to_end).map(BankVerdict::new),
         }
     }
 }
@@ -306,7 +342,7 @@ pub struct BankWords {
     text: String,
 }
 
-fn failed(error: BankError) -> async_graphql::Error {
+pub(super) fn failed(error: BankError) -> async_graphql::Error {
     match &error {
         BankError::Personal(_) => {
             errors::broken(error.code(), "personal data could not be used", &error)
@@ -315,7 +351,7 @@ fn failed(error: BankError) -> async_graphql::Error {
     }
 }
 
-fn find_account(ctx: &Context<'_>, key: &str) -> Result<Option<BankAccount>> {
+pub(super) fn find_account(ctx: &Context<'_>, key: &str) -> Result<Option<BankAccount>> {
     let state = Books::of(ctx)?.find::<domain::BankAccount>(key);
     Ok(state.map(|state| BankAccount {
         key: key.to_owned(),
@@ -437,14 +473,16 @@ impl BankAccountInput {
 
 #[derive(SimpleObject)]
 pub struct BankAccountPayload {
-    bank_account: Option<BankAccount>,
-    receipt: Receipt,
+    pub(super) bank_account: Option<BankAccount>,
+    pub(super) receipt: Receipt,
 }
 
 #[derive(SimpleObject)]
 pub struct BankStatementPayload {
     /// One for each statement of the file, in its order.
     statements: Vec<BankStatement>,
+    /// Our file that a status report is about.
+    bank_files: Vec<BankFile>,
     receipt: Receipt,
 }
 
@@ -523,8 +561,13 @@ impl BankMutations {
         account_done(ctx, &idempotency_key, &bank, command).await
     }
 
-    /// Takes a statement file: camt.053, camt.054 or MT940. Every entry is booked once, whatever file brings it, and what
-    /// follows from it happens with it: cash is applied, collections are settled or come back.
+    /// Takes whatever a bank sends. ISO messages are checked against their schemas first, and a file that is not valid is
+    /// refused whole with every problem and its place.
+    ///
+    /// - A statement (camt.053, camt.054, MT940): every entry is booked once, whatever file brings it, and what follows from
+    ///   it happens with it: cash is applied, collections are settled or come back.
+    /// - A report of the day so far (camt.052) is shown as expected and books nothing.
+    /// - A status report (pain.002) settles or fails the collections and transfers that it names.
     async fn import_bank_statement(
         &self,
         ctx: &Context<'_>,
@@ -533,22 +576,22 @@ impl BankMutations {
     ) -> Result<BankStatementPayload> {
         let books = Books::of(ctx)?;
         desk::require(&books, Scope::Operate)?;
-        let statements = bank::statements(&books.office().keyring, books.tenant(), file.as_bytes());
-        let statements = statements.map_err(failed)?;
-        let commands = statements
-            .into_iter()
-            .map(|statement| Command::ImportStatement(Box::new(statement)))
-            .collect();
+        let commands = bank::commands(&books.office().keyring, books.tenant(), file.as_bytes());
+        let commands = commands.map_err(failed)?;
         let receipt = desk::hand_in_all(ctx, Scope::Operate, &idempotency_key, commands).await?;
         let mut taken = Vec::new();
-        for (_, key) in &receipt.outcome().touched {
+        let mut bank_files = Vec::new();
+        for (kind, key) in &receipt.outcome().touched {
             let known = |s: &BankStatement| s.key == *key;
-            if !taken.iter().any(known) {
+            if kind == "bank-file" {
+                bank_files.extend(find_file(ctx, key)?);
+            } else if !taken.iter().any(known) {
                 taken.extend(find_statement(ctx, key)?);
             }
         }
         Ok(BankStatementPayload {
             statements: taken,
+            bank_files,
             receipt,
         })
     }

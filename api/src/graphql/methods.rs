@@ -105,6 +105,7 @@ impl PaymentMethod {
                 signed: Date(mandate.signed),
                 scheme: mandate.scheme.into(),
                 last4: mandate.bank.last4.clone(),
+                term: self.state.term.into(),
             })),
             Means::Wallet(wallet) => Some(PaymentMeans::Wallet(WalletMeans {
                 wallet: wallet.clone(),
@@ -160,6 +161,8 @@ pub struct MandateMeans {
     scheme: Scheme,
     /// Last four characters of the IBAN.
     last4: String,
+    /// How many collections it is for.
+    term: MandateTerm,
 }
 
 #[derive(SimpleObject)]
@@ -174,6 +177,17 @@ pub struct PayerBank {
     iban: String,
     bic: String,
     holder: String,
+}
+
+/// How many collections a mandate is for.
+#[derive(Clone, Copy, Debug, Enum, PartialEq, Eq)]
+#[graphql(name = "MandateTerm", remote = "domain::MandateTerm")]
+pub enum MandateTerm {
+    /// Any number, until it is taken back.
+    Recurring,
+    Once,
+    /// One more.
+    Last,
 }
 
 /// Rulebook that a mandate was given under.
@@ -415,6 +429,24 @@ impl MethodMutations {
             account: account.clone(),
             method: id,
             reason,
+        };
+        done(ctx, &idempotency_key, &account, command).await
+    }
+
+    /// Says how many collections a mandate is for: the file for the bank says FRST and RCUR, OOFF, or FNAL accordingly.
+    async fn set_mandate_term(
+        &self,
+        ctx: &Context<'_>,
+        idempotency_key: String,
+        account: ID,
+        id: String,
+        term: MandateTerm,
+    ) -> Result<PaymentMethodsPayload> {
+        let account = ids::key("account", &account);
+        let command = Command::SetMandateTerm {
+            account: account.clone(),
+            method: id,
+            term: term.into(),
         };
         done(ctx, &idempotency_key, &account, command).await
     }

@@ -12,6 +12,7 @@ use crate::office::Office;
 
 mod accounts;
 mod bank;
+mod bank_told;
 mod bill_runs;
 mod books;
 mod cash;
@@ -79,6 +80,7 @@ pub struct Query(
 pub struct Mutation(
     accounts::AccountMutations,
     bank::BankMutations,
+    bank_told::BankToldMutations,
     bill_runs::BillRunMutations,
     cash::CashMutations,
     catalog::CatalogMutations,

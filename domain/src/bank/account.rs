@@ -1,7 +1,7 @@
 //! A bank account of a legal entity.
 
-use crate::events;
 use super::FeeRule;
+use crate::events;
 use crate::kernel::{Currency, Date, Decider, Id, Money, Rejection, key};
 use serde::{Deserialize, Serialize};
 
@@ -178,10 +178,14 @@ impl Decider for BankAccount {
 fn announced(state: &mut BankAccount, event: &Announced) {
     let other = event.statement != state.announced;
     let told = |e: &Expected| event.entries.iter().any(|new| new.key == e.key);
-    state.expected.retain(|e| (e.referenced || !other) && !told(e));
+    state
+        .expected
+        .retain(|e| (e.referenced || !other) && !told(e));
     state.announced = event.statement.clone();
     let room = EXPECTED_MAX.saturating_sub(state.expected.len());
-    state.expected.extend(event.entries.iter().take(room).cloned());
+    state
+        .expected
+        .extend(event.entries.iter().take(room).cloned());
 }
 
 fn change(now: &Terms, terms: Terms) -> Result<Vec<Event>, Rejection> {

@@ -120,7 +120,9 @@ pub enum Command {
     Draw(Drawn),
     /// Says what is amended in a file that was just drawn.
     Amend(Amended),
-    Withdraw { reason: String },
+    Withdraw {
+        reason: String,
+    },
     /// What the bank says of a file before anything of it is booked; taken once.
     Report(Reported),
 }

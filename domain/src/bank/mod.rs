@@ -10,8 +10,8 @@
 
 pub mod account;
 pub mod entry;
-pub mod file;
 mod fees;
+pub mod file;
 mod index;
 pub mod report;
 pub mod statement;

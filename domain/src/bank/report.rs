@@ -92,7 +92,9 @@ pub(super) fn take(
             ),
         ));
     }
-    let refused = report.of(state).filter(|(_, v)| v.status == Status::Rejected);
+    let refused = report
+        .of(state)
+        .filter(|(_, v)| v.status == Status::Rejected);
     let refused = refused.map(|(id, _)| id).collect();
     Ok(vec![Reported { refused, ..report }.into()])
 }

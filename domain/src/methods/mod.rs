@@ -16,9 +16,7 @@ use crate::kernel::{Date, Id};
 use serde::{Deserialize, Serialize};
 
 pub use decide::Command;
-pub use means::{
-    BankAccount, Card, Kind, Mandate, MandateTerm, Means, Month, Scheme, SealedBank,
-};
+pub use means::{BankAccount, Card, Kind, Mandate, MandateTerm, Means, Month, Scheme, SealedBank};
 
 /// Most methods of one account.
 pub const METHODS_MAX: usize = 20;

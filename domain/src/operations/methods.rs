@@ -78,7 +78,11 @@ pub(super) fn set_mandate_term(
     term: MandateTerm,
 ) -> Result<Outcome, Rejection> {
     let on = today(session, account)?;
-    decide(session, account, Command::SetMandateTerm { method, term, on })
+    decide(
+        session,
+        account,
+        Command::SetMandateTerm { method, term, on },
+    )
 }
 
 fn decide(

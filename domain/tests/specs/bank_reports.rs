@@ -148,7 +148,11 @@ fn an_interim_statement_is_shown_and_the_statement_books_it_once() {
     };
     let ours = (1, true, Some("c1".to_string()));
     assert_eq!(expected(&book), [ours.clone(), (2, false, None)]);
-    assert_eq!(stage(&book, "c1"), Stage::Pending, "nothing is booked by it");
+    assert_eq!(
+        stage(&book, "c1"),
+        Stage::Pending,
+        "nothing is booked by it"
+    );
     let mut again = entry(3, "5.00");
     again.referenced = false;
     import(&mut book, interim("i2", vec![again]));

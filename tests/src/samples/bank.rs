@@ -1,13 +1,17 @@
 //! Accounts at banks, their statements and entries, and files for them.
 
 use indelible_domain::Event;
-use indelible_domain::bank::account::{self, Balanced, Changed};
-use indelible_domain::bank::entry::{self, Booked, Fate, Followed, Part, Returned};
-use indelible_domain::bank::file::{self, Drawn, Item, Order, Sequence, Withdrawn};
+use indelible_domain::bank::account::{self, Announced, Balanced, Changed, Expected, FeesRuled};
+use indelible_domain::bank::entry::{self, Booked, Fate, FeeTaken, Followed, Part, Returned};
+use indelible_domain::bank::file::{
+    self, Amended, Amendment, Drawn, Item, Order, Reported, Sequence, Status, Verdict, Withdrawn,
+};
 use indelible_domain::bank::statement::{self, Balances, Counts, Kind};
-use indelible_domain::bank::{Balance, Gap, Taken, Terms};
+use indelible_domain::bank::{Balance, FeeRule, Gap, Taken, Terms};
+use indelible_domain::journal::Ledger;
 use indelible_domain::kernel::Personal;
 use indelible_domain::methods::{Scheme, SealedBank};
+use std::collections::BTreeMap;
 
 use super::{currency, date, instant, money};
 
@@ -43,6 +47,27 @@ fn accounts() -> Vec<Event> {
             statement: "main:s:0011".to_string(),
             closing: money("1206.50 EUR"),
             on: date("2026-11-20"),
+        }
+        .into(),
+        Announced {
+            statement: "main:i:0011".to_string(),
+            entries: vec![Expected {
+                key: [8; 16],
+                referenced: true,
+                amount: money("5.00 EUR"),
+                pending: true,
+                on: date("2026-11-20"),
+                code: "PMNT-RCDT-ESCT".to_string(),
+                end_to_end: Some("payment-1".to_string()),
+            }],
+        }
+        .into(),
+        FeesRuled {
+            rule: FeeRule {
+                codes: vec!["PMNT-MDOP-CHRG".to_string()],
+                ledger: Ledger::BankFees,
+                recharge: Some("standard".to_string()),
+            },
         }
         .into(),
     ];
@@ -124,8 +149,25 @@ fn entries() -> Vec<Event> {
             },
         }
         .into(),
+        FeeTaken {
+            part: 1,
+            amount: money("3.00 EUR"),
+            ledger: Ledger::BankFees,
+            payment: Some("payment-1".to_string()),
+            on: date("2026-11-20"),
+        }
+        .into(),
     ];
     events.into_iter().map(Event::BankEntry).collect()
+}
+
+fn verdict(status: Status, code: &str) -> Verdict {
+    Verdict {
+        status,
+        code: code.to_string(),
+        reason: "in words".to_string(),
+        retry: true,
+    }
 }
 
 fn files() -> Vec<Event> {
@@ -147,7 +189,7 @@ fn files() -> Vec<Event> {
             scheme: Scheme::B2b,
             sequence: Sequence::Recurring,
         },
-        account,
+        account: account.clone(),
     };
     let back = Item {
         batch: 2,
@@ -165,6 +207,26 @@ fn files() -> Vec<Event> {
             reason: "the bank was closed".to_string(),
             end_to_ends: vec!["payment-1".to_string()],
             first_of: vec!["M-1".to_string()],
+        }
+        .into(),
+        Amended {
+            amendments: BTreeMap::from([(
+                "payment-1".to_string(),
+                Amendment {
+                    mandate: Some("M-0".to_string()),
+                    account: Some(Box::new(account)),
+                    creditor_id: Some("DE98ZZZ09999999999".to_string()),
+                },
+            )]),
+        }
+        .into(),
+        Reported {
+            report: "STS-1".to_string(),
+            digest: [6; 16],
+            whole: Some(verdict(Status::Partly, "")),
+            batches: vec![(1, verdict(Status::Rejected, "DT01"))],
+            payments: vec![("payment-1".to_string(), verdict(Status::Rejected, "AC04"))],
+            refused: vec!["payment-1".to_string()],
         }
         .into(),
     ];

@@ -8,8 +8,8 @@ use indelible_domain::collections::{
 use indelible_domain::command::FailureKind;
 use indelible_domain::entities;
 use indelible_domain::methods::{
-    self, Added, AutomaticSet, Blocked, Card, Changed, Expired, Expiring, Mandate, Means, Month,
-    Ordered, Removed, Scheme, SealedBank,
+    self, Added, AutomaticSet, Blocked, Card, Changed, Expired, Expiring, Mandate, MandateTerm,
+    MandateTermSet, Means, Month, Ordered, Removed, Scheme, SealedBank,
 };
 use indelible_domain::payments::{
     self, Accepted, ActionAsked, AnswerLost, ChargeBackReversed, Contradicted, Reduced,
@@ -106,6 +106,12 @@ fn methods() -> Vec<Event> {
         .into(),
         AutomaticSet {
             automatic: Some(false),
+            on,
+        }
+        .into(),
+        MandateTermSet {
+            method: "debit".to_string(),
+            term: MandateTerm::Last,
             on,
         }
         .into(),

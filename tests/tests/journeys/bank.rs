@@ -3,6 +3,7 @@
 use indelible_api::forget;
 use indelible_domain::Command;
 use indelible_domain::command::AddMethod;
+use indelible_domain::journal::{Ledger, trial_balance};
 use indelible_domain::kernel::{Instant, Purpose};
 use indelible_domain::methods::{BankAccount, Mandate, Means, Scheme, SealedBank};
 use indelible_store::Request;
@@ -178,4 +179,143 @@ async fn a_collection_goes_to_the_bank_in_a_file_and_the_statement_settles_it_or
         .data(r#"{ payment(id: "p1") { stage chargedBack } }"#, json!({}))
         .await;
     assert_eq!(payment["payment"]["chargedBack"], "36.00 EUR");
+}
+
+/// One camt document of these entries: `Stmt` of a camt.053, or `Rpt` of a camt.052 without balances.
+fn camt(message: &str, id: &str, balances: &str, entries: &str) -> String {
+    let (body, each) = match message {
+        "camt.052.001.08" => ("BkToCstmrAcctRpt", "Rpt"),
+        _ => ("BkToCstmrStmt", "Stmt"),
+    };
+    format!(
+        r#"<?xml version="1.0" encoding="UTF-8"?>
+<Document xmlns="urn:iso:std:iso:20022:tech:xsd:{message}"><{body}>
+<GrpHdr><MsgId>{id}</MsgId><CreDtTm>2026-03-03T12:00:00Z</CreDtTm></GrpHdr>
+<{each}><Id>{id}</Id><CreDtTm>2026-03-03T12:00:00Z</CreDtTm><Acct><Id><IBAN>{OURS}</IBAN></Id></Acct>
+{balances}{entries}</{each}></{body}></Document>"#
+    )
+}
+
+fn entry(amount: &str, status: &str, code: &str, reference: &str) -> String {
+    let (amount, side) = match amount.strip_prefix('-') {
+        Some(amount) => (amount, "DBIT"),
+        None => (amount, "CRDT"),
+    };
+    format!(
+        r#"<Ntry><Amt Ccy="EUR">{amount}</Amt><CdtDbtInd>{side}</CdtDbtInd><Sts><Cd>{status}</Cd></Sts>
+<BookgDt><Dt>2026-03-03</Dt></BookgDt><AcctSvcrRef>{reference}</AcctSvcrRef><BkTxCd><Prtry><Cd>{code}</Cd></Prtry></BkTxCd></Ntry>
+"#
+    )
+}
+
+fn balance(code: &str, amount: &str) -> String {
+    format!(
+        r#"<Bal><Tp><CdOrPrtry><Cd>{code}</Cd></CdOrPrtry></Tp><Amt Ccy="EUR">{amount}</Amt><CdtDbtInd>CRDT</CdtDbtInd><Dt><Dt>2026-03-03</Dt></Dt></Bal>
+"#
+    )
+}
+
+#[tokio::test]
+async fn the_day_so_far_is_shown_the_statement_books_it_once_and_fees_are_posted() {
+    let shop = billed().await;
+    let expected = || async {
+        let ask = r#"{ bankAccount(id: "bank") { expected { amount pending code } } }"#;
+        shop.acme.data(ask, json!({})).await["bankAccount"]["expected"].take()
+    };
+    let money = entry("50.00", "PDNG", "NTRF", "R1");
+    import(&shop, "i1", &camt("camt.052.001.08", "I1", "", &money)).await;
+    assert_eq!(
+        expected().await,
+        json!([{ "amount": "50.00 EUR", "pending": true, "code": "NTRF" }])
+    );
+    let rule = r#"mutation { ruleBankFees(idempotencyKey: "r", input: { bank: "bank", codes: ["NCHG"] }) {
+        bankAccount { fees { codes ledger recharge } } } }"#;
+    let ruled = shop.acme.data(rule, json!({})).await;
+    assert_eq!(
+        ruled["ruleBankFees"]["bankAccount"]["fees"],
+        json!({ "codes": ["NCHG"], "ledger": "bank fees", "recharge": null })
+    );
+    let balances = [balance("OPBD", "0.00"), balance("CLBD", "46.50")].concat();
+    let entries = [
+        entry("50.00", "BOOK", "NTRF", "R1"),
+        entry("-3.50", "BOOK", "NCHG", "R2"),
+    ]
+    .concat();
+    let day = camt("camt.053.001.08", "S1", &balances, &entries);
+    let taken = import(&shop, "s1", &day).await;
+    assert_eq!(taken[0]["booked"], 2);
+    assert_eq!(expected().await, json!([]));
+    let fees = shop.office.ledger.read("acme", |books| {
+        let sums = trial_balance(&books.tables).into_iter();
+        let fees = sums.filter(|sum| sum.account == Ledger::BankFees);
+        fees.map(|sum| sum.net().to_string()).collect::<Vec<_>>()
+    });
+    assert_eq!(fees, ["3.50 EUR"]);
+    let broken = day.replace("S1", "S2").replace("<Id>S2</Id>", "");
+    let ask = r#"mutation($file: String!) { importBankStatement(idempotencyKey: "s2", file: $file) { statements { name } } }"#;
+    let refused = shop.acme.error(ask, json!({ "file": broken })).await;
+    assert_eq!(refused["extensions"]["code"], "SCHEMA_VIOLATED");
+    let why = refused["message"].as_str().expect("a sentence");
+    assert!(
+        why.contains("line 4, Document/BkToCstmrStmt/Stmt: found CreDtTm, expected Id before it"),
+        "{why}"
+    );
+}
+
+#[tokio::test]
+async fn a_status_report_refuses_a_collection_once_and_a_mandate_for_one_carries_no_second() {
+    let shop = billed().await;
+    let_debit(&shop);
+    let ask = r#"mutation {
+        setMandateTerm(idempotencyKey: "t", account: "alice", id: "debit", term: ONCE) {
+            methods { methods { means { ... on MandateMeans { term } } } } }
+        recordPayment(idempotencyKey: "p", input: { id: "p1", account: "alice", amount: "36.00 EUR", pending: true,
+            method: "direct-debit" }) { payment { stage } }
+        drawDebits(idempotencyKey: "d", file: "debit-1", bank: "bank") { bankFile { items { sequence amended } } }
+    }"#;
+    let drawn = shop.acme.data(ask, json!({})).await;
+    assert_eq!(
+        drawn["setMandateTerm"]["methods"]["methods"][0]["means"]["term"],
+        "ONCE"
+    );
+    assert_eq!(
+        drawn["drawDebits"]["bankFile"]["items"],
+        json!([{ "sequence": "OOFF", "amended": false }])
+    );
+    let report = r#"<Document xmlns="urn:iso:std:iso:20022:tech:xsd:pain.002.001.10"><CstmrPmtStsRpt>
+        <GrpHdr><MsgId>STS-1</MsgId><CreDtTm>2026-03-02T12:00:00Z</CreDtTm></GrpHdr>
+        <OrgnlGrpInfAndSts><OrgnlMsgId>debit-1</OrgnlMsgId><OrgnlMsgNmId>pain.008.001.08</OrgnlMsgNmId>
+            <GrpSts>PART</GrpSts></OrgnlGrpInfAndSts>
+        <OrgnlPmtInfAndSts><OrgnlPmtInfId>debit-1-1</OrgnlPmtInfId><TxInfAndSts>
+            <OrgnlEndToEndId>p1</OrgnlEndToEndId><TxSts>RJCT</TxSts><StsRsnInf><Rsn><Cd>AC04</Cd></Rsn></StsRsnInf>
+        </TxInfAndSts></OrgnlPmtInfAndSts></CstmrPmtStsRpt></Document>"#;
+    let take = r#"mutation($key: String!, $file: String!) { importBankStatement(idempotencyKey: $key, file: $file) {
+        statements { name } bankFiles { reports verdict { status } items { verdict { status code reason retry } } } } }"#;
+    for key in ["r1", "r2"] {
+        let sent = json!({ "key": key, "file": report });
+        let taken = shop.acme.data(take, sent).await;
+        assert_eq!(
+            taken["importBankStatement"],
+            json!({ "statements": [], "bankFiles": [{ "reports": ["STS-1"], "verdict": { "status": "PARTLY" }, "items": [
+                { "verdict": { "status": "REJECTED", "code": "AC04", "reason": "account is closed", "retry": false } }] }] })
+        );
+    }
+    let stage = r#"{ payment(id: "p1") { stage } }"#;
+    assert_eq!(
+        shop.acme.data(stage, json!({})).await["payment"]["stage"],
+        "FAILED"
+    );
+    let again = r#"mutation {
+        recordPayment(idempotencyKey: "p2", input: { id: "p2", account: "alice", amount: "36.00 EUR", pending: true,
+            method: "direct-debit" }) { payment { stage } }
+        drawDebits(idempotencyKey: "d2", file: "debit-2", bank: "bank") { bankFile { key } }
+    }"#;
+    let drawn = shop.acme.data(again, json!({})).await;
+    assert_eq!(drawn["drawDebits"]["bankFile"], Value::Null);
+    assert_eq!(
+        shop.acme
+            .data(r#"{ payment(id: "p2") { stage } }"#, json!({}))
+            .await["payment"]["stage"],
+        "FAILED"
+    );
 }

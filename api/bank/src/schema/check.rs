@@ -105,7 +105,10 @@ fn begin<'a>(
             continue;
         }
         let (namespace, name) = reader.resolver().resolve_attribute(attribute.key);
-        let locates = matches!(name.as_ref(), "schemaLocation" | "noNamespaceSchemaLocation");
+        let locates = matches!(
+            name.as_ref(),
+            "schemaLocation" | "noNamespaceSchemaLocation"
+        );
         let instance = matches!(namespace, ResolveResult::Bound(Namespace(INSTANCE)));
         if instance && locates {
             continue;
@@ -264,7 +267,10 @@ impl<'a> Walk<'a> {
         match facts().of(open.of) {
             Type::Simple(_) | Type::Attributed { .. } => open.text.push_str(text),
             _ if text.trim_matches([' ', '\t', '\n', '\r']).is_empty() => {}
-            _ => self.problem(at, format!("found the text {}, expected elements", shown(text))),
+            _ => self.problem(
+                at,
+                format!("found the text {}, expected elements", shown(text)),
+            ),
         }
     }
 
@@ -312,13 +318,22 @@ type Taken = Result<(TypeId, Vec<String>), String>;
 
 fn next(slots: &[Slot], parent: &mut Open, name: &str) -> Taken {
     let Some(found) = slots.iter().position(|slot| slot.name == name) else {
-        return Err(format!("found {name}, expected {}", expected(slots, parent)));
+        return Err(format!(
+            "found {name}, expected {}",
+            expected(slots, parent)
+        ));
     };
     let slot = slots.get(found);
     let (of, most) = slot.map_or((0, 0), |slot| (slot.of, slot.most));
     let now = parent.slot;
     if now.is_some_and(|now| found < now) {
-        return Ok((of, vec![format!("{name} comes too late, expected {}", expected(slots, parent))]));
+        return Ok((
+            of,
+            vec![format!(
+                "{name} comes too late, expected {}",
+                expected(slots, parent)
+            )],
+        ));
     }
     if now == Some(found) {
         parent.count += 1;
@@ -326,7 +341,9 @@ fn next(slots: &[Slot], parent: &mut Open, name: &str) -> Taken {
         return Ok((of, many.then(|| often(name, most)).into_iter().collect()));
     }
     let said = missing(slots, now, parent.count, found);
-    let said = said.iter().map(|slot| format!("found {name}, expected {} before it", slot.name));
+    let said = said
+        .iter()
+        .map(|slot| format!("found {name}, expected {} before it", slot.name));
     let said = said.collect();
     parent.slot = Some(found);
     parent.count = 1;
@@ -337,7 +354,10 @@ fn choose(slots: &[Slot], parent: &mut Open, name: &str) -> Taken {
     let found = slots.iter().position(|slot| slot.name == name);
     let slot = found.and_then(|found| slots.get(found));
     let Some(slot) = slot else {
-        return Err(format!("found {name}, expected {}", expected(slots, parent)));
+        return Err(format!(
+            "found {name}, expected {}",
+            expected(slots, parent)
+        ));
     };
     match parent.slot {
         None => {
@@ -351,7 +371,10 @@ fn choose(slots: &[Slot], parent: &mut Open, name: &str) -> Taken {
             let said = many.then(|| often(name, slot.most));
             Ok((slot.of, said.into_iter().collect()))
         }
-        _ => Ok((slot.of, vec![format!("found {name} beside another of the choice")])),
+        _ => Ok((
+            slot.of,
+            vec![format!("found {name} beside another of the choice")],
+        )),
     }
 }
 
@@ -393,7 +416,11 @@ fn expected(slots: &[Slot], parent: &Open) -> String {
     match names.len() {
         0 => "the end".to_owned(),
         1..=6 => names.join(" or "),
-        more => format!("{} or {} others", names.get(..5).unwrap_or_default().join(" or "), more - 5),
+        more => format!(
+            "{} or {} others",
+            names.get(..5).unwrap_or_default().join(" or "),
+            more - 5
+        ),
     }
 }
 
@@ -407,7 +434,10 @@ fn differs(what: &str, value: &str, simple: &Simple) -> String {
 
 fn shown(text: &str) -> String {
     match text.chars().count() > SHOWN_MAX {
-        true => format!("{:?} and more", text.chars().take(SHOWN_MAX).collect::<String>()),
+        true => format!(
+            "{:?} and more",
+            text.chars().take(SHOWN_MAX).collect::<String>()
+        ),
         false => format!("{text:?}"),
     }
 }

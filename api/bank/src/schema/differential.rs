@@ -91,7 +91,10 @@ impl Node {
 }
 
 fn document(message: &str, root: &Node) -> String {
-    let mut text = format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Document xmlns=\"{NAMESPACE}{message}\"{}>", root.attributes);
+    let mut text = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Document xmlns=\"{NAMESPACE}{message}\"{}>",
+        root.attributes
+    );
     for child in &root.children {
         text.push('\n');
         child.write(&mut text);
@@ -103,11 +106,22 @@ fn document(message: &str, root: &Node) -> String {
 
 fn sound(of: TypeId, depth: usize, random: &mut Random, node: &mut Node) {
     match facts().of(of) {
-        Type::Sequence(slots) => slots.iter().for_each(|slot| some(slot, depth, random, node)),
+        Type::Sequence(slots) => slots
+            .iter()
+            .for_each(|slot| some(slot, depth, random, node)),
         Type::Choice(slots) if !slots.is_empty() => {
             // Deep down the shortest way out: values come first in choices of codes.
-            let slot = &slots[if depth > 12 { 0 } else { random.below(slots.len()) }];
-            let slot = Slot { name: slot.name, of: slot.of, least: slot.least.max(1), most: slot.most };
+            let slot = &slots[if depth > 12 {
+                0
+            } else {
+                random.below(slots.len())
+            }];
+            let slot = Slot {
+                name: slot.name,
+                of: slot.of,
+                least: slot.least.max(1),
+                most: slot.most,
+            };
             some(&slot, depth, random, node);
         }
         Type::Choice(_) => {}
@@ -116,7 +130,11 @@ fn sound(of: TypeId, depth: usize, random: &mut Random, node: &mut Node) {
             text: "1".to_owned(),
             ..Node::default()
         }),
-        Type::Attributed { attribute, of, value } => {
+        Type::Attributed {
+            attribute,
+            of,
+            value,
+        } => {
             let written = |of: TypeId, random: &mut Random| match facts().of(of) {
                 Type::Simple(simple) => good(simple, random),
                 _ => String::new(),
@@ -132,9 +150,16 @@ fn some(slot: &Slot, depth: usize, random: &mut Random, node: &mut Node) {
     let likely = if depth < 4 { 2 } else { 5 };
     let more = depth < 12 && random.below(likely) == 0;
     let most = slot.most.min(slot.least + 2);
-    let count = if more { slot.least + random.below((most - slot.least) as usize + 1) as u32 } else { slot.least };
+    let count = if more {
+        slot.least + random.below((most - slot.least) as usize + 1) as u32
+    } else {
+        slot.least
+    };
     for _ in 0..count {
-        let mut child = Node { name: slot.name.to_owned(), ..Node::default() };
+        let mut child = Node {
+            name: slot.name.to_owned(),
+            ..Node::default()
+        };
         sound(slot.of, depth + 1, random, &mut child);
         node.children.push(child);
     }
@@ -145,13 +170,25 @@ fn good(simple: &Simple, random: &mut Random) -> String {
         Simple::Text(Text::Length { least, most }) => {
             let length = least + random.below((most - least).min(20) + 1);
             let length = if random.below(8) == 0 { *most } else { length };
-            (0..length).map(|_| random.pick(&["a", "Z", "0", "ü", "-", "€"])).collect()
+            (0..length)
+                .map(|_| random.pick(&["a", "Z", "0", "ü", "-", "€"]))
+                .collect()
         }
         Simple::Text(Text::Pattern(pattern)) => pattern.example(&mut |n| random.below(n)),
         Simple::Code(codes) => codes[random.below(codes.len())].to_owned(),
-        Simple::Decimal(Decimal { .. }) => random.pick(&["1", "12.50", "0", "+7.5", ".5", "1234567.12345", " 3 "]).to_owned(),
-        Simple::Date => random.pick(&["2026-11-22", "2024-02-29", "2026-11-22Z"]).to_owned(),
-        Simple::DateTime => random.pick(&["2026-11-22T10:00:00", "2026-11-22T10:00:00.5Z", "2026-11-22T24:00:00+01:00"]).to_owned(),
+        Simple::Decimal(Decimal { .. }) => random
+            .pick(&["1", "12.50", "0", "+7.5", ".5", "1234567.12345", " 3 "])
+            .to_owned(),
+        Simple::Date => random
+            .pick(&["2026-11-22", "2024-02-29", "2026-11-22Z"])
+            .to_owned(),
+        Simple::DateTime => random
+            .pick(&[
+                "2026-11-22T10:00:00",
+                "2026-11-22T10:00:00.5Z",
+                "2026-11-22T24:00:00+01:00",
+            ])
+            .to_owned(),
         Simple::Boolean => random.pick(&["true", "false", "1", "0"]).to_owned(),
         Simple::Year => "2026".to_owned(),
         Simple::YearMonth => "2026-11".to_owned(),
@@ -161,18 +198,63 @@ fn good(simple: &Simple, random: &mut Random) -> String {
 
 /// Values that are good for some types and bad for others.
 const VALUES: [&str; 44] = [
-    "", " ", "x", "EUR", "eur", "EURO", " EUR", "1", "-1", "-0", "0", "1.123456", "1.500000", "12345678901234567890",
-    "1234567890123.12345", "12345678901234.12345", "0.00000000000000001", "0.000000000000000001", "1e3", ".", "5.", "2026-11-22", "2026-02-29", "2026-02-28Z",
-    "2026-13-01", "2026-11-22T10:00:00", "2026-11-22T10:00", "2026-11-22T24:00:00", "2026-11-22T25:00:00",
-    "2026-11-22T23:59:60", "2026-11-22+14:00", "2026-11-22+14:01", "TRUE", "true", "yes", "BOOK", "CRDT", "XXXX", "DE89370400440532013000",
-    "COBADEFFXXX", "aaaaaaaaaabbbbbbbbbbccccccccccdddddd", "&#13;", "<![CDATA[x]]>", "<!-- a -->1",
+    "",
+    " ",
+    "x",
+    "EUR",
+    "eur",
+    "EURO",
+    " EUR",
+    "1",
+    "-1",
+    "-0",
+    "0",
+    "1.123456",
+    "1.500000",
+    "12345678901234567890",
+    "1234567890123.12345",
+    "12345678901234.12345",
+    "0.00000000000000001",
+    "0.000000000000000001",
+    "1e3",
+    ".",
+    "5.",
+    "2026-11-22",
+    "2026-02-29",
+    "2026-02-28Z",
+    "2026-13-01",
+    "2026-11-22T10:00:00",
+    "2026-11-22T10:00",
+    "2026-11-22T24:00:00",
+    "2026-11-22T25:00:00",
+    "2026-11-22T23:59:60",
+    "2026-11-22+14:00",
+    "2026-11-22+14:01",
+    "TRUE",
+    "true",
+    "yes",
+    "BOOK",
+    "CRDT",
+    "XXXX",
+    "DE89370400440532013000",
+    "COBADEFFXXX",
+    "aaaaaaaaaabbbbbbbbbbccccccccccdddddd",
+    "&#13;",
+    "<![CDATA[x]]>",
+    "<!-- a -->1",
 ];
 
 /// Damages one place; what is done may also leave the document sound.
 fn damage(root: &mut Node, random: &mut Random) {
     let mut n = 1 + random.below(root.count() - 1);
-    let names: Vec<String> = ["Id", "Amt", "Cd", "Prtry", "Ntry", "Dt", "Xyz", "GrpHdr", "IBAN", "Othr"].map(str::to_owned).into();
-    let Some((parent, place)) = root.find(&mut n) else { return };
+    let names: Vec<String> = [
+        "Id", "Amt", "Cd", "Prtry", "Ntry", "Dt", "Xyz", "GrpHdr", "IBAN", "Othr",
+    ]
+    .map(str::to_owned)
+    .into();
+    let Some((parent, place)) = root.find(&mut n) else {
+        return;
+    };
     let siblings = parent.children.len();
     match random.below(15) {
         0 | 1 => drop(parent.children.remove(place)),
@@ -187,14 +269,34 @@ fn damage(root: &mut Node, random: &mut Random) {
         }
         5 => parent.children[place].name = names[random.below(names.len())].clone(),
         6..=8 => parent.children[place].text = random.pick(&VALUES).to_owned(),
-        9 => parent.children[place].attributes = random.pick(&["", " Ccy=\"EUR\"", " Ccy=\"eu\"", " Ccy=\"EUR\" a=\"1\"", " xml:lang=\"de\""]).to_owned(),
-        10 => parent.children[place].attributes.push_str(" xmlns=\"urn:other\""),
+        9 => {
+            parent.children[place].attributes = random
+                .pick(&[
+                    "",
+                    " Ccy=\"EUR\"",
+                    " Ccy=\"eu\"",
+                    " Ccy=\"EUR\" a=\"1\"",
+                    " xml:lang=\"de\"",
+                ])
+                .to_owned()
+        }
+        10 => parent.children[place]
+            .attributes
+            .push_str(" xmlns=\"urn:other\""),
         11 => {
-            let named = Node { name: names[random.below(names.len())].clone(), text: "1".to_owned(), ..Node::default() };
+            let named = Node {
+                name: names[random.below(names.len())].clone(),
+                text: "1".to_owned(),
+                ..Node::default()
+            };
             parent.children.insert(place, named);
         }
         12 => parent.children[place].children.clear(),
-        13 => parent.text = random.pick(&["x", "\n ", "<!-- a -->", "<?p i?>", "&#32;"]).to_owned(),
+        13 => {
+            parent.text = random
+                .pick(&["x", "\n ", "<!-- a -->", "<?p i?>", "&#32;"])
+                .to_owned()
+        }
         _ => {
             for _ in 0..10 {
                 let again = parent.children[place].clone();
@@ -231,11 +333,17 @@ fn schema(message: &str) -> Option<PathBuf> {
 fn judged(schema: &Path, folder: &Path, count: usize) -> Option<Vec<bool>> {
     let mut command = Command::new("xmllint");
     command.args(["--noout", "--nonet", "--schema"]).arg(schema);
-    command.current_dir(folder).args((0..count).map(|n| n.to_string()));
+    command
+        .current_dir(folder)
+        .args((0..count).map(|n| n.to_string()));
     let output = command.output().ok()?;
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     let said: std::collections::BTreeSet<&str> = said.lines().collect();
-    Some((0..count).map(|n| said.contains(format!("{n} validates").as_str())).collect())
+    Some(
+        (0..count)
+            .map(|n| said.contains(format!("{n} validates").as_str()))
+            .collect(),
+    )
 }
 
 #[test]
@@ -277,13 +385,22 @@ fn our_verdict_is_that_of_the_schema() {
                 theirs,
                 "{message} number {n}: {ours:?}\n{document}"
             );
-            if theirs { compared.0 += 1 } else { compared.1 += 1 }
+            if theirs {
+                compared.0 += 1
+            } else {
+                compared.1 += 1
+            }
         }
     }
-    println!("same verdict on {} valid and {} invalid documents", compared.0, compared.1);
+    println!(
+        "same verdict on {} valid and {} invalid documents",
+        compared.0, compared.1
+    );
 }
 
 fn prune(node: &mut Node, name: &str) {
     node.children.retain(|child| child.name != name);
-    node.children.iter_mut().for_each(|child| prune(child, name));
+    node.children
+        .iter_mut()
+        .for_each(|child| prune(child, name));
 }

@@ -136,9 +136,7 @@ fn slots(names: &mut Names, text: &'static str) -> Option<Vec<Slot>> {
     }
     let slot = |part: &'static str| {
         let (element, of) = part.split_once(' ')?;
-        let end = element
-            .find(['?', '*', '+', '{'])
-            .unwrap_or(element.len());
+        let end = element.find(['?', '*', '+', '{']).unwrap_or(element.len());
         let (name, times) = element.split_at(end);
         let (least, most) = match times {
             "" => (1, 1),

@@ -71,7 +71,11 @@ impl fmt::Display for Simple {
             Simple::Decimal(decimal) => write!(
                 f,
                 "a number{} of at most {} digits, {} of them behind the point",
-                if decimal.positive { ", not below zero," } else { "" },
+                if decimal.positive {
+                    ", not below zero,"
+                } else {
+                    ""
+                },
                 decimal.total,
                 decimal.fraction
             ),
@@ -108,11 +112,17 @@ fn zoned(text: &str) -> Option<&str> {
     if let Some(rest) = text.strip_suffix('Z') {
         return Some(rest);
     }
-    let zone = text.len().checked_sub(6).and_then(|at| text.split_at_checked(at));
+    let zone = text
+        .len()
+        .checked_sub(6)
+        .and_then(|at| text.split_at_checked(at));
     let Some((rest, zone)) = zone else {
         return Some(text);
     };
-    let Some(zone) = zone.strip_prefix(['+', '-']).filter(|zone| zone.contains(':')) else {
+    let Some(zone) = zone
+        .strip_prefix(['+', '-'])
+        .filter(|zone| zone.contains(':'))
+    else {
         return Some(text);
     };
     let (hours, minutes) = zone.split_once(':')?;
@@ -201,26 +211,69 @@ mod tests {
             fraction: 5,
             positive: true,
         });
-        for good in ["1", "+1.5", ".5", "5.", " 12 ", "0001", "1.500000", "-0", "1234567890123.12345"] {
+        for good in [
+            "1",
+            "+1.5",
+            ".5",
+            "5.",
+            " 12 ",
+            "0001",
+            "1.500000",
+            "-0",
+            "1234567890123.12345",
+        ] {
             assert!(amount.fits(good), "{good:?}");
         }
-        for bad in ["", ".", "-1", "1,5", "1.123456", "12345678901234.12345", "1e3", "0x1", "1 2"] {
+        for bad in [
+            "",
+            ".",
+            "-1",
+            "1,5",
+            "1.123456",
+            "12345678901234.12345",
+            "1e3",
+            "0x1",
+            "1 2",
+        ] {
             assert!(!amount.fits(bad), "{bad:?}");
         }
     }
 
     #[test]
     fn days_and_instants_are_days_that_there_are() {
-        for good in ["2026-11-22", "2024-02-29Z", "2026-11-22+14:00", " 2026-11-22\n"] {
+        for good in [
+            "2026-11-22",
+            "2024-02-29Z",
+            "2026-11-22+14:00",
+            " 2026-11-22\n",
+        ] {
             assert!(Simple::Date.fits(good), "{good:?}");
         }
-        for bad in ["2026-02-29", "2026-13-01", "26-11-22", "0000-01-01", "2026-11-22+15:00", "2026-1-1", "20261122"] {
+        for bad in [
+            "2026-02-29",
+            "2026-13-01",
+            "26-11-22",
+            "0000-01-01",
+            "2026-11-22+15:00",
+            "2026-1-1",
+            "20261122",
+        ] {
             assert!(!Simple::Date.fits(bad), "{bad:?}");
         }
-        for good in ["2026-11-22T24:00:00", "2026-11-22T23:59:59.999Z", "2026-11-22T00:00:00-05:30"] {
+        for good in [
+            "2026-11-22T24:00:00",
+            "2026-11-22T23:59:59.999Z",
+            "2026-11-22T00:00:00-05:30",
+        ] {
             assert!(Simple::DateTime.fits(good), "{good:?}");
         }
-        for bad in ["2026-11-22", "2026-11-22T24:00:01", "2026-11-22T10:00", "2026-11-22T10:00:60", "2026-11-22T10:00:00."] {
+        for bad in [
+            "2026-11-22",
+            "2026-11-22T24:00:01",
+            "2026-11-22T10:00",
+            "2026-11-22T10:00:60",
+            "2026-11-22T10:00:00.",
+        ] {
             assert!(!Simple::DateTime.fits(bad), "{bad:?}");
         }
     }

@@ -131,7 +131,11 @@ fn batch(item: &Item) -> Batch {
 }
 
 /// The day money moves: a day on which banks settle, with the lead time the bank asks for.
-pub(super) fn day(session: &Session<'_>, terms: &Terms, asked: Option<Date>) -> Result<Date, Rejection> {
+pub(super) fn day(
+    session: &Session<'_>,
+    terms: &Terms,
+    asked: Option<Date>,
+) -> Result<Date, Rejection> {
     let today = session.today(&entity_terms(session, &terms.entity)?.zone);
     let earliest = target::after(today, terms.lead_days);
     match asked {

@@ -277,7 +277,11 @@ fn foreign(
 ) -> Result<Fate, Rejection> {
     let payment = &format!("{id}.{number}");
     let amount = said.part.amount;
-    if session.get::<BankAccount>(&entry.bank)?.fees.covers(&entry.code) {
+    if session
+        .get::<BankAccount>(&entry.bank)?
+        .fees
+        .covers(&entry.code)
+    {
         fee(session, entry, (id, number), amount.negated(), None)?;
         return Ok(Fate::Noted {
             why: "it is a fee of the bank".to_string(),
@@ -311,7 +315,11 @@ fn foreign(
 }
 
 /// Money that we sent has left: each return is made.
-pub(super) fn sent(session: &mut Session<'_>, file: &str, items: &[Item]) -> Result<Fate, Rejection> {
+pub(super) fn sent(
+    session: &mut Session<'_>,
+    file: &str,
+    items: &[Item],
+) -> Result<Fate, Rejection> {
     let mut returns = Vec::new();
     for item in items {
         let Order::Transfer { number } = item.order else {

@@ -123,7 +123,11 @@ fn amendment(
     let Some(last) = used.last() else {
         return Ok(None);
     };
-    let references: Vec<&String> = waits.former.iter().chain([&waits.mandate.reference]).collect();
+    let references: Vec<&String> = waits
+        .former
+        .iter()
+        .chain([&waits.mandate.reference])
+        .collect();
     let items = &session.get::<BankFile>(&last.file)?.items;
     let told = items.iter().rev().find_map(|item| match &item.order {
         Order::Debit { mandate, .. } if references.contains(&mandate) => Some((mandate, item)),

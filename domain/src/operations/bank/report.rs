@@ -75,7 +75,10 @@ fn heed(
         }
         (Order::Transfer { number }, Status::Rejected) => {
             let payment = session.get::<Payment>(&item.payment)?;
-            if payment.back(*number).is_some_and(|back| back.stage.is_open()) {
+            if payment
+                .back(*number)
+                .is_some_and(|back| back.stage.is_open())
+            {
                 let answer = Answer::Declined {
                     reference: Some(item.end_to_end.clone()),
                     decline: Decline {

@@ -113,12 +113,18 @@ fn announce(
     let mut expected = Vec::new();
     for received in entries {
         counts.received += 1;
-        if session.find::<Entry>(&entry::id(bank, &received.key)).is_some() {
+        if session
+            .find::<Entry>(&entry::id(bank, &received.key))
+            .is_some()
+        {
             counts.known += 1;
             continue;
         }
         counts.left += 1;
-        let mut named = received.parts.iter().filter_map(|p| p.part.end_to_end.clone());
+        let mut named = received
+            .parts
+            .iter()
+            .filter_map(|p| p.part.end_to_end.clone());
         expected.push(Expected {
             key: received.key,
             referenced: received.referenced,

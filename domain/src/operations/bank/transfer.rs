@@ -70,10 +70,13 @@ fn account(session: &Session<'_>, payment: &Payment, terms: &Terms) -> Option<Se
 /// The first account that the payer gave to have money sent to.
 fn given<'a>(session: &'a Session<'_>, payment: &Payment) -> Option<&'a SealedBank> {
     let methods = &session.find::<Methods>(&payment.account)?.state;
-    methods.methods.iter().find_map(|method| match &method.means {
-        Means::Transfer(bank) => bank.as_ref(),
-        _ => None,
-    })
+    methods
+        .methods
+        .iter()
+        .find_map(|method| match &method.means {
+            Means::Transfer(bank) => bank.as_ref(),
+            _ => None,
+        })
 }
 
 /// The payer sent it: no provider could give it back.
