@@ -3,9 +3,10 @@
 use crate::accounts::{AccountTerms, Buyer};
 use crate::bank::{Balance, FeeRule, Part, Terms, Verdict, statement};
 use crate::cash::Rules;
-use crate::catalog::Offer;
+use crate::catalog::{self, Offer};
 use crate::collections;
 use crate::commitments::Agreed;
+use crate::contracts::Agreement;
 use crate::discounts::DiscountTerms;
 use crate::dunning;
 use crate::entities::{Closing, EntityTerms, Retention};
@@ -86,6 +87,31 @@ pub enum Command {
     ApplyCatalog {
         offers: Vec<Offer>,
     },
+    /// The same for a whole catalog file: offers and price lists.
+    PublishCatalog(Box<catalog::File>),
+    /// Nobody new can subscribe to the offer; `from` none: today, in UTC.
+    RetireOffer {
+        offer: String,
+        from: Option<Date>,
+    },
+    /// The offer is sold again.
+    ReopenOffer {
+        offer: String,
+    },
+    /// Takes an offer that nobody ever had out of the catalog.
+    DeleteOffer {
+        offer: String,
+    },
+    /// Agrees on prices for an account and those it pays for, or on other ones under the same id.
+    DefineContract {
+        contract: Id,
+        agreement: Box<Agreement>,
+    },
+    /// `on` none: today.
+    EndContract {
+        contract: Id,
+        on: Option<Date>,
+    },
     /// Puts an offer into a product line, for reports and dunning; none: takes it out.
     ClassifyOffer {
         offer: String,
@@ -124,6 +150,27 @@ pub enum Command {
 
     StartSubscription(Box<StartSubscription>),
     ChangeSubscription(Box<ChangeSubscription>),
+    StartWithOptions(Box<StartWithOptions>),
+    ChangeWithOptions(Box<ChangeWithOptions>),
+    /// Gives a subscription the version of its offer that is sold on the day.
+    MigrateSubscription {
+        subscription: Id,
+        effective: Effective,
+        unused: Unused,
+    },
+    /// The same for everybody who has a version of an offer; none: any older one. Repeat until `Outcome::left` is 0.
+    MigrateSubscriptions {
+        offer: String,
+        version: Option<u32>,
+        effective: Effective,
+        unused: Unused,
+    },
+    /// Does what the grandfathering date of a newer version asks for; a late or repeated call does the same.
+    MoveSubscription {
+        subscription: Id,
+    },
+    /// Charges an ad hoc one-off charge of the offer.
+    OrderOneOff(Box<OrderOneOff>),
     /// `from` none: today. Paused while any reason holds.
     PauseSubscription {
         subscription: Id,
@@ -632,6 +679,69 @@ pub struct ChangeSubscription {
     pub overrides: BTreeMap<String, Decimal>,
     pub effective: Effective,
     pub unused: Unused,
+}
+
+/// An option of an offer, and how many of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Choice {
+    pub option: String,
+    pub quantity: Decimal,
+    /// The option whose place it takes: phases and trial go on from where that one's are.
+    pub replaces: Option<String>,
+}
+
+/// A subscription with options, and under a contract of its own.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StartWithOptions {
+    pub start: StartSubscription,
+    pub options: Vec<Choice>,
+    pub contract: Option<Id>,
+}
+
+/// A change of what one has, options too: an option that one has gets another quantity.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ChangeWithOptions {
+    pub change: ChangeSubscription,
+    pub add: Vec<Choice>,
+    pub remove: Vec<String>,
+    /// None: as it is.
+    pub contract: Option<Id>,
+}
+
+impl From<StartSubscription> for StartWithOptions {
+    fn from(start: StartSubscription) -> StartWithOptions {
+        StartWithOptions {
+            start,
+            options: vec![],
+            contract: None,
+        }
+    }
+}
+
+impl From<ChangeSubscription> for ChangeWithOptions {
+    fn from(change: ChangeSubscription) -> ChangeWithOptions {
+        ChangeWithOptions {
+            change,
+            add: vec![],
+            remove: vec![],
+            contract: None,
+        }
+    }
+}
+
+/// An ad hoc charge of the offer that a subscription has.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OrderOneOff {
+    pub subscription: Id,
+    /// The id of this charge.
+    pub charge: Id,
+    /// Code of the one-off charge.
+    pub code: String,
+    pub quantity: Decimal,
+    /// Instead of the offer's amount.
+    pub amount: Option<Decimal>,
+    /// None: today.
+    pub on: Option<Date>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -5,7 +5,8 @@ use crate::mediation::{Held, Listed};
 use crate::reservations::Reserved;
 use crate::world::Event;
 use crate::{
-    accounts, cash, collections, invoices, mediation, payments, receivables, subscriptions, wallets,
+    accounts, cash, collections, contracts, invoices, mediation, payments, receivables,
+    subscriptions, wallets,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,6 +34,8 @@ pub struct Index {
     /// Accounts by the keyed hash of the bank account that paid for them.
     pub paid_from: BTreeMap<String, BTreeSet<Id>>,
     pub wallets_of: BTreeMap<Id, BTreeSet<Id>>,
+    /// Framework contracts of an account.
+    pub contracts_of: BTreeMap<Id, BTreeSet<Id>>,
     pub bank: crate::bank::BankIndex,
     /// Batches with records that wait for an access; may name batches whose records wait no longer.
     pub waiting: BTreeMap<String, BTreeSet<Id>>,
@@ -103,6 +106,13 @@ impl Index {
             Event::Wallet(wallets::Event::Opened(e)) => {
                 self.wallets_of
                     .entry(e.account.clone())
+                    .or_default()
+                    .insert(id.to_string());
+            }
+            Event::Contract(contracts::Event::Agreed(e)) => {
+                let account = e.agreement.account.clone();
+                self.contracts_of
+                    .entry(account)
                     .or_default()
                     .insert(id.to_string());
             }

@@ -12,6 +12,7 @@ pub mod charges;
 pub mod collections;
 pub mod command;
 pub mod commitments;
+pub mod contracts;
 pub mod discounts;
 pub mod dunning;
 pub mod entities;

@@ -172,6 +172,7 @@ nouns! {
     Field in fields: fields::Definitions, kind "field", event crate::fields::DefinitionEvent;
     Custom in customs: fields::Held, kind "custom", event crate::fields::Event;
     BankFile in bank_files: bank::BankFile, kind "bank-file", event crate::bank::file::Event;
+    Contract in contracts: contracts::Contract, kind "contract", event crate::contracts::Event;
 }
 
 /// One tenant: its aggregates, the indexes over them, and what is to be done for them.

@@ -155,6 +155,7 @@ fn offer(code: &str, price: &str, every: Span, trial: Option<Span>) -> Offer {
             after: None,
             lasts: None,
             tax_class: "standard".into(),
+            ..Recurring::default()
         }],
         ..Offer::default()
     }

@@ -62,6 +62,8 @@ mod receivables;
 mod reservations;
 #[path = "specs/stored_state.rs"]
 mod stored_state;
+#[path = "specs/structure.rs"]
+mod structure;
 #[path = "specs/wallets.rs"]
 mod wallets;
 #[path = "specs/whatever_happens.rs"]

@@ -1,8 +1,9 @@
 //! Whether offers make sense: every problem is listed with its place, and nothing is published while there is one.
 
+use super::text::File;
 use super::{
-    Aggregate, Commitment, Offer, OneOff, Package, Pay, Percentage, Price, RateTier, Recurring,
-    Tier, Usage, WEEKDAYS, Window,
+    Aggregate, Catalog, Commitment, Offer, OneOff, Package, Pay, Percentage, Price, RateTier,
+    Recurring, Tier, Usage, WEEKDAYS, Window,
 };
 use crate::kernel::{Currency, Decimal, Rejection, Span, check_id};
 use std::collections::BTreeSet;
@@ -12,9 +13,10 @@ const SCALE_MAX: u32 = 12;
 /// A charge's code is part of a stream's name, beside a subscription's id and a date.
 const CODE_MAX: usize = 60;
 
-/// Refuses offers with problems, all of them at once.
-pub fn catalog(offers: &[Offer]) -> Result<(), Rejection> {
+/// Refuses what has problems, all of them at once. `known` is what is published already, `found` what is known to be wrong.
+pub fn catalog(known: &Catalog, file: &File, found: Vec<String>) -> Result<(), Rejection> {
     let mut problems = Problems::default();
+    let offers = &file.offer;
     let mut codes = BTreeSet::new();
     for (n, offer) in offers.iter().enumerate() {
         problems.place = if offer.code.is_empty() {
@@ -28,6 +30,8 @@ pub fn catalog(offers: &[Offer]) -> Result<(), Rejection> {
         });
         check_offer(offer, &mut problems);
     }
+    super::check_structure::file(known, file, &mut problems);
+    problems.found.extend(found);
     if problems.found.is_empty() {
         return Ok(());
     }
@@ -43,35 +47,35 @@ pub fn catalog(offers: &[Offer]) -> Result<(), Rejection> {
 
 /// Problems found so far, and where the reader is.
 #[derive(Default)]
-struct Problems {
-    place: String,
-    found: Vec<String>,
+pub(super) struct Problems {
+    pub(super) place: String,
+    pub(super) found: Vec<String>,
 }
 
 impl Problems {
-    fn add(&mut self, what: impl AsRef<str>) {
+    pub(super) fn add(&mut self, what: impl AsRef<str>) {
         self.found
             .push(format!("{}: {}", self.place, what.as_ref()));
     }
 
-    fn when(&mut self, wrong: bool, what: impl FnOnce() -> String) {
+    pub(super) fn when(&mut self, wrong: bool, what: impl FnOnce() -> String) {
         if wrong {
             self.add(what());
         }
     }
 
-    fn code(&mut self, code: &str) {
+    pub(super) fn code(&mut self, code: &str) {
         if code.len() > CODE_MAX || check_id("code", code).is_err() {
             self.add(format!("code {code:?} must be 1 to {CODE_MAX} characters out of letters, digits and . _ : -"));
         }
     }
 
-    fn name(&mut self, name: &str) {
+    pub(super) fn name(&mut self, name: &str) {
         self.when(name.trim().is_empty(), || "it has no name".to_string());
     }
 
     /// A price, rate or fee: not below zero, at most 12 decimals.
-    fn price(&mut self, what: &str, value: Decimal) {
+    pub(super) fn price(&mut self, what: &str, value: Decimal) {
         self.when(value.is_negative(), || {
             format!("{what} {value} is below zero")
         });
@@ -80,19 +84,19 @@ impl Problems {
         });
     }
 
-    fn positive(&mut self, what: &str, value: Decimal) {
+    pub(super) fn positive(&mut self, what: &str, value: Decimal) {
         self.when(value <= Decimal::ZERO, || {
             format!("{what} {value} is not above zero")
         });
     }
 
-    fn span(&mut self, what: &str, span: Option<Span>) {
+    pub(super) fn span(&mut self, what: &str, span: Option<Span>) {
         self.when(span.is_some_and(|s| s.is_zero()), || {
             format!("{what} is no time at all")
         });
     }
 
-    fn within(&mut self, place: String, check: impl FnOnce(&mut Self)) {
+    pub(super) fn within(&mut self, place: String, check: impl FnOnce(&mut Self)) {
         let before = std::mem::replace(&mut self.place, place);
         check(self);
         self.place = before;
@@ -265,7 +269,7 @@ fn when(n: usize, window: &Window, problems: &mut Problems) {
     }
 }
 
-fn price(price: &Price, problems: &mut Problems) {
+pub(super) fn price(price: &Price, problems: &mut Problems) {
     match price {
         Price::Flat(amount) => problems.price("price", *amount),
         Price::PerUnit(unit) => problems.price("price", *unit),

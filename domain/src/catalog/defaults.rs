@@ -17,6 +17,9 @@ impl Default for OneOff {
             amount: Default::default(),
             on: Default::default(),
             tax_class: standard(),
+            account: None,
+            of: None,
+            source: None,
         }
     }
 }
@@ -35,6 +38,15 @@ impl Default for Recurring {
             after: Default::default(),
             lasts: Default::default(),
             tax_class: standard(),
+            periods: None,
+            on_start: None,
+            on_change: None,
+            on_pause: None,
+            on_end: None,
+            anticipates_end: true,
+            account: None,
+            of: None,
+            source: None,
         }
     }
 }
@@ -56,6 +68,9 @@ impl Default for Usage {
             filter: Default::default(),
             when: Default::default(),
             tax_class: standard(),
+            account: None,
+            of: None,
+            source: None,
         }
     }
 }

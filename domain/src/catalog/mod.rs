@@ -8,19 +8,34 @@
 
 mod book;
 mod check;
+mod check_structure;
 mod defaults;
+mod lists;
 mod old;
+mod options;
+mod priced;
+mod scale;
 mod sold;
+mod stored;
 mod text;
 
-use crate::kernel::{Currency, Decimal, Span};
+use crate::expressions::Expression;
+use crate::kernel::{Currency, Date, Decimal, Id, Span};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-pub use book::{Catalog, Command, Event, OfferClassified, OfferPublished};
+pub use book::{
+    Catalog, Command, Event, OfferClassified, OfferDeleted, OfferPublished, OfferReopened,
+    OfferRetired, PriceListPublished,
+};
+pub use check_structure::price_terms;
+pub use lists::{Market, PriceList, PriceTerm};
 pub(crate) use old::OfferV1;
+pub use options::{Chosen, OPTIONS_MAX, OfOption, OptionRule, completed, problems};
+pub use priced::{Framework, PriceRule, PriceSource, Prices};
 pub use sold::Sold;
-pub use text::parse;
+pub use stored::Text;
+pub use text::{File, parse, read};
 
 /// What a customer subscribes to.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -47,6 +62,36 @@ pub struct Offer {
     /// Prices are what the customer pays, tax included (policy 21).
     #[serde(default, skip_serializing_if = "is_default")]
     pub tax_included: bool,
+    /// The first day on which this version is sold; none: from when it is published.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub valid_from: Option<Date>,
+    /// The first day on which it is not sold any more; none: until a later version is.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub valid_until: Option<Date>,
+    /// Who has an older version keeps it until this day and gets this version with the next period; none: keeps it.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub grandfathered_until: Option<Date>,
+    /// What it is made of and may be extended by.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub option: Vec<OptionRule>,
+    /// Options of other offers that are in the price here: who changes to this offer gives them up.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub includes: Vec<String>,
+    /// Offers of which the account must have one running each.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub requires: Vec<String>,
+    /// Offers of which the account must have none running.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub excludes: Vec<String>,
+    /// Who may buy it: an expression over the contract (docs/expressions.md); none: everybody.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub eligible: Option<Expression>,
+    /// The options that a customer has; written by selling, not part of the text format.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub chosen: Vec<Chosen>,
+    /// The contract that a subscription was sold under; written by selling, not part of the text format.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub contract: Option<Id>,
 }
 
 /// Bounds of what is rated in a period, before discounts: a true-up makes up for what lacks, a cap takes off what is
@@ -82,6 +127,15 @@ pub struct OneOff {
     pub on: Moment,
     #[serde(default = "standard", skip_serializing_if = "is_standard")]
     pub tax_class: String,
+    /// Code of the revenue account it is posted to ([`crate::journal::REVENUE_CODES`]); none: one-off revenue.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub account: Option<u16>,
+    /// The option it comes from; written by selling.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub of: Option<OfOption>,
+    /// Why the price is what it is; written by selling.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub source: Option<PriceSource>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,6 +144,8 @@ pub enum Moment {
     #[default]
     Activation,
     Termination,
+    /// When somebody asks for it, as often as somebody does.
+    AdHoc,
 }
 
 /// A fee per period.
@@ -117,6 +173,44 @@ pub struct Recurring {
     pub lasts: Option<Span>,
     #[serde(default = "standard", skip_serializing_if = "is_standard")]
     pub tax_class: String,
+    /// Ends after so many periods; another way to say `lasts`.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub periods: Option<u32>,
+    /// What a period costs that begins before the charge does; none: as `prorate` says.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub on_start: Option<Part>,
+    /// What a period costs in which another term without this charge or price begins; none: as the change says.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub on_change: Option<Part>,
+    /// What a period costs that is paused for a part; none: what is left of it by day.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub on_pause: Option<Part>,
+    /// What a period costs in which the contract ends; none: as the end says.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub on_end: Option<Part>,
+    /// False: an end that is known is not looked at before it is reached; what was billed beyond it comes back then.
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    pub anticipates_end: bool,
+    /// Code of the revenue account it is posted to ([`crate::journal::REVENUE_CODES`]); none: recurring revenue.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub account: Option<u16>,
+    /// The option it comes from; written by selling.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub of: Option<OfOption>,
+    /// Why the price is what it is; written by selling.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub source: Option<PriceSource>,
+}
+
+/// What a part of a period costs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Part {
+    /// Its share of the whole, by day.
+    Prorate,
+    /// As much as the whole.
+    Full,
+    Nothing,
 }
 
 /// When a period is billed (policy 11).
@@ -193,6 +287,15 @@ pub struct Usage {
     pub when: Vec<Window>,
     #[serde(default = "standard", skip_serializing_if = "is_standard")]
     pub tax_class: String,
+    /// Code of the revenue account it is posted to ([`crate::journal::REVENUE_CODES`]); none: usage revenue.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub account: Option<u16>,
+    /// The option it comes from; written by selling.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub of: Option<OfOption>,
+    /// Why the price is what it is; written by selling.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub source: Option<PriceSource>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -307,6 +410,31 @@ pub struct RateTier {
 #[serde(deny_unknown_fields)]
 pub struct Dynamic {
     pub multiplier: Decimal,
+}
+
+impl Offer {
+    /// The revenue account that a charge names.
+    pub fn account_of(&self, charge: &str) -> Option<u16> {
+        let all = self.one_off.iter().map(|c| (&c.code, c.account));
+        let all = all.chain(self.recurring.iter().map(|c| (&c.code, c.account)));
+        let mut all = all.chain(self.usage.iter().map(|c| (&c.code, c.account)));
+        all.find(|(code, _)| *code == charge)?.1
+    }
+}
+
+impl Recurring {
+    /// The units that the price sees: those of its option, else those of the subscription.
+    pub fn units(&self, subscription: Decimal) -> Decimal {
+        self.of.as_ref().map_or(subscription, |of| of.quantity)
+    }
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn is_yes(value: &bool) -> bool {
+    *value
 }
 
 fn standard() -> String {

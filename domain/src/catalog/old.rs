@@ -144,8 +144,7 @@ impl From<OfferV1> for Offer {
             one_off: old.one_off.into_iter().map(Into::into).collect(),
             recurring: old.recurring.into_iter().map(Into::into).collect(),
             usage: old.usage.into_iter().map(Into::into).collect(),
-            commitments: vec![],
-            tax_included: false,
+            ..Offer::default()
         }
     }
 }
@@ -158,6 +157,7 @@ impl From<OneOffV1> for OneOff {
             amount: old.amount,
             on: old.on,
             tax_class: old.tax_class,
+            ..OneOff::default()
         }
     }
 }
@@ -176,6 +176,7 @@ impl From<RecurringV1> for Recurring {
             after: old.after,
             lasts: old.lasts,
             tax_class: old.tax_class,
+            ..Recurring::default()
         }
     }
 }
@@ -197,6 +198,7 @@ impl From<UsageV1> for Usage {
             filter: old.filter,
             when: old.when.into_iter().map(Into::into).collect(),
             tax_class: old.tax_class,
+            ..Usage::default()
         }
     }
 }

@@ -4,7 +4,7 @@
 //! in the same place: what should have been billed minus what was (policy 8, 10, 11, 15, 24).
 
 use super::{Charges, Item, What, committed};
-use crate::catalog::{Moment, Pay, Prorate, Timing};
+use crate::catalog::{Moment, OneOff, Part, Pay, PriceSource, Prorate, Timing};
 use crate::kernel::{Currency, Date, Days, Decimal, Exact, Money, Rejection, Rounding};
 use crate::rating;
 use crate::subscriptions::schedule::{self, Segment};
@@ -70,6 +70,7 @@ pub fn of_subscription<'a>(
     let segments = schedule::segments(
         sub,
         billed_until.map_or(basis.as_of, |u| u.max(basis.as_of)),
+        basis.as_of,
     );
     due.extend(credits(sub, charges, &segments, basis)?);
     for segment in segments.iter().filter(|s| reached(s, basis.as_of)) {
@@ -77,6 +78,7 @@ pub fn of_subscription<'a>(
     }
     due.extend(usage(sub, charges, &meter, basis)?);
     due.extend(committed::of_subscription(sub, charges, meter, basis)?);
+    due.extend(added(charges, basis.as_of));
     Ok(due)
 }
 
@@ -92,17 +94,27 @@ pub fn added(charges: &Charges, as_of: Date) -> Vec<Due> {
         .pending
         .iter()
         .filter(|p| p.on <= as_of && !billed(&p.charge))
-        .map(|p| Due {
-            what: What::Added {
-                charge: p.charge.clone(),
-                on: p.on,
-            },
-            text: p.text.clone(),
-            quantity: "1".to_string(),
-            exact: p.amount.exact(),
-            net: p.amount,
-            tax_class: p.tax_class.clone(),
-            explain: format!("{}: {} on {}", p.text, p.amount, p.on),
+        .map(|p| {
+            let order = charges.orders.get(&p.charge);
+            let explain = match order {
+                None => format!("{}: {} on {}", p.text, p.amount, p.on),
+                Some(o) => format!(
+                    "{}: {} × {} = {} on {} (price: {})",
+                    p.text, o.quantity, o.price, p.amount, p.on, o.why
+                ),
+            };
+            Due {
+                what: What::Added {
+                    charge: p.charge.clone(),
+                    on: p.on,
+                },
+                text: p.text.clone(),
+                quantity: order.map_or("1".to_string(), |o| o.quantity.to_string()),
+                exact: order.map_or(p.amount.exact(), |o| o.exact),
+                net: p.amount,
+                tax_class: p.tax_class.clone(),
+                explain,
+            }
         })
         .collect()
 }
@@ -116,40 +128,77 @@ fn reached(segment: &Segment<'_>, as_of: Date) -> bool {
 }
 
 fn one_offs(sub: &Subscription, charges: &Charges, basis: Basis) -> Result<Vec<Due>, Rejection> {
-    let first = sub.terms.first().map(|t| (t, t.from, Moment::Activation));
-    let last = sub
-        .end
-        .as_ref()
-        .and_then(|e| sub.terms.last().map(|t| (t, e.on, Moment::Termination)));
     let mut out = Vec::new();
-    for (term, on, moment) in first
+    for (fee, on) in moments(sub)
         .into_iter()
-        .chain(last)
-        .filter(|(_, on, _)| *on <= basis.as_of)
+        .filter(|(_, on)| *on <= basis.as_of)
     {
-        for fee in term.offer.one_off.iter().filter(|f| f.on == moment) {
-            let what = What::OneOff {
-                code: fee.code.clone(),
-                on,
-            };
-            if charges.items.iter().any(|i| i.what == what) {
-                continue;
-            }
-            let exact = Exact::from(fee.amount);
-            let net = basis.round(exact)?;
-            let explain = format!("{} of {} on {on}", fee.name, net);
-            out.push(Due {
-                what,
-                text: fee.name.clone(),
-                quantity: "1".to_string(),
-                exact,
-                net,
-                tax_class: fee.tax_class.clone(),
-                explain,
-            });
+        let what = What::OneOff {
+            code: fee.code.clone(),
+            on,
+        };
+        if charges.items.iter().any(|i| i.what == what) {
+            continue;
         }
+        let one = Decimal::ONE;
+        let quantity = fee.of.as_ref().map_or(one, |of| of.quantity);
+        let exact = Exact::from(fee.amount).times(quantity.into())?;
+        let net = basis.round(exact)?;
+        let mut explain = match quantity == one {
+            true => format!("{} of {} on {on}", fee.name, net),
+            false => format!(
+                "{} of {quantity} × {} = {net} on {on}",
+                fee.name, fee.amount
+            ),
+        };
+        explain.push_str(&priced_by(&fee.source));
+        out.push(Due {
+            what,
+            text: fee.name.clone(),
+            quantity: quantity.to_string(),
+            exact,
+            net,
+            tax_class: fee.tax_class.clone(),
+            explain,
+        });
     }
     Ok(out)
+}
+
+/// One-off charges with the day each is due: of the offer at the first and the last day of the contract, of an option
+/// when it comes and when it goes.
+fn moments(sub: &Subscription) -> Vec<(&OneOff, Date)> {
+    let mut out = Vec::new();
+    for (i, term) in sub.terms.iter().enumerate() {
+        let before = i.checked_sub(1).and_then(|i| sub.terms.get(i));
+        let after = sub.terms.get(i + 1);
+        for fee in &term.offer.one_off {
+            let has = |t: &&crate::subscriptions::Term| {
+                fee.of.is_none() || t.offer.one_off.iter().any(|f| f.code == fee.code)
+            };
+            match fee.on {
+                Moment::Activation
+                    if before.filter(has).is_none() && (i == 0 || term.from < sub.end_date()) =>
+                {
+                    out.push((fee, term.from));
+                }
+                Moment::Termination if after.filter(has).is_none() => {
+                    let gone = after.map(|t| t.from).filter(|from| *from < sub.end_date());
+                    out.extend(gone.or(sub.end.as_ref().map(|e| e.on)).map(|on| (fee, on)));
+                }
+                _ => {}
+            }
+        }
+    }
+    out
+}
+
+/// Where a price comes from that is not simply the offer's, for the arithmetic in words.
+fn priced_by(source: &Option<PriceSource>) -> String {
+    match source {
+        Some(source) => format!("; price: {}", source.why),
+        None => String::new(),
+    }
 }
 
 /// Whether a billed line and a segment are the same days of the same thing at the same price.
@@ -159,7 +208,10 @@ fn same(item: &Item, segment: &Segment<'_>, full: Exact) -> bool {
 }
 
 fn full_amount(segment: &Segment<'_>) -> Result<Exact, Rejection> {
-    rating::price::amount(&segment.charge.price, segment.term.quantity)
+    rating::price::amount(
+        &segment.charge.price,
+        segment.charge.units(segment.term.quantity),
+    )
 }
 
 /// Days of a segment that no billed line of the same price holds, as lines.
@@ -168,6 +220,13 @@ fn recurring(
     charges: &Charges,
     basis: Basis,
 ) -> Result<Vec<Due>, Rejection> {
+    let prorate = match segment.part {
+        // What was billed for these days already comes back as a credit.
+        Some(Part::Nothing) => return Ok(vec![]),
+        Some(Part::Full) => Prorate::None,
+        Some(Part::Prorate) => Prorate::Day,
+        None => segment.charge.prorate,
+    };
     let full = full_amount(segment)?;
     let mut gaps = vec![segment.days];
     let mut begun = false;
@@ -184,7 +243,7 @@ fn recurring(
     let code = &segment.charge.code;
     let mut out = Vec::new();
     for days in gaps {
-        let (exact, quantity, share) = match segment.charge.prorate {
+        let (exact, quantity, share) = match prorate {
             Prorate::Day => {
                 let part = days.count();
                 let share = format!(
@@ -233,12 +292,13 @@ fn recurring(
             net,
             tax_class: segment.charge.tax_class.clone(),
             explain: format!(
-                "{share} = {}, {} to {net} (offer {} version {}, quantity {})",
+                "{share} = {}, {} to {net} (offer {} version {}, quantity {}){}",
                 exact.to_decimal(12),
                 basis.how(),
                 segment.term.offer.code,
                 segment.term.offer.version,
-                segment.term.quantity
+                segment.charge.units(segment.term.quantity),
+                priced_by(&segment.charge.source)
             ),
         });
     }
@@ -281,12 +341,7 @@ fn credits(
             .flat_map(|h| h.without_all(&wanted))
             .filter(|p| p.from <= basis.as_of)
         {
-            let (mode, prorate) = unused_mode(sub, charge, piece.from);
-            let mode = if prorate == Prorate::None {
-                Unused::None
-            } else {
-                mode
-            };
+            let mode = unused_mode(sub, charge, piece.from);
             still_held -= piece.count();
             let share = unused_share(item, charges, *full, (*days, *period), piece, basis)?;
             let (back, how) = match mode {
@@ -365,22 +420,40 @@ fn unused_share(
         .share(piece.count().into(), days.count().into())
 }
 
-/// What the fact that made `date` unused says about it: the end, the next term, or a pause (always by day).
-fn unused_mode(sub: &Subscription, charge: &str, date: Date) -> (Unused, Prorate) {
-    let prorate = |i: usize| {
+/// What becomes of a day that was billed and is unused: what the charge says about what made it so (an end, a change, a
+/// pause), else what that fact says; a pause gives back by day.
+fn unused_mode(sub: &Subscription, charge: &str, date: Date) -> Unused {
+    let sold = |i: usize| {
         sub.terms[..=i]
             .iter()
             .rev()
             .find_map(|t| t.offer.recurring.iter().find(|c| c.code == charge))
-            .map_or(Prorate::Day, |c| c.prorate)
     };
-    match sub.term_on(date) {
-        None => (
-            sub.end.as_ref().map_or(Unused::CreditProrata, |e| e.unused),
-            prorate(sub.terms.len().saturating_sub(1)),
-        ),
-        Some((i, _)) if sub.paused_on(date) => (Unused::CreditProrata, prorate(i)),
-        Some((i, term)) => (term.unused, prorate(i.saturating_sub(1))),
+    let (fact, charge, says) = match sub.term_on(date) {
+        None => {
+            let end = sub.end.as_ref().map_or(Unused::CreditProrata, |e| e.unused);
+            let charge = sold(sub.terms.len().saturating_sub(1));
+            (end, charge, charge.and_then(|c| c.on_end))
+        }
+        Some((i, _)) if sub.paused_on(date) => {
+            let charge = sold(i);
+            (
+                Unused::CreditProrata,
+                charge,
+                charge.and_then(|c| c.on_pause),
+            )
+        }
+        Some((i, term)) => {
+            let charge = sold(i.saturating_sub(1));
+            (term.unused, charge, charge.and_then(|c| c.on_change))
+        }
+    };
+    match says {
+        Some(Part::Prorate) => Unused::CreditProrata,
+        Some(Part::Full) => Unused::None,
+        Some(Part::Nothing) => Unused::CreditFull,
+        None if charge.is_some_and(|c| c.prorate == Prorate::None) => Unused::None,
+        None => fact,
     }
 }
 
@@ -450,6 +523,7 @@ fn usage<'a>(
             period.term.offer.code,
             period.term.offer.version
         );
+        explain.push_str(&priced_by(&charge.source));
         let mut text = format!("{} {}", period.term.offer.name, charge.name);
         if let Some(burnt) = meter.map(|m| m.burnt).filter(|b| !b.is_zero()) {
             explain.push_str(&format!("; wallets paid {} of it", burnt.to_decimal(12)));
@@ -508,7 +582,7 @@ pub fn next_date(sub: &Subscription, charges: &Charges, after: Date) -> Option<D
         .max()
         .unwrap_or(after);
     let horizon = horizon.max(trial).max(last_start);
-    let recurring = schedule::segments(sub, horizon)
+    let recurring = schedule::segments(sub, horizon, after)
         .into_iter()
         .map(|s| match s.charge.timing {
             Timing::Advance => s.days.from,

@@ -12,8 +12,9 @@ pub mod due;
 
 use crate::catalog::Timing;
 use crate::events;
-use crate::kernel::{Date, Days, Decider, Exact, Id, Money, Rejection};
+use crate::kernel::{Date, Days, Decider, Decimal, Exact, Id, Money, Rejection};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// What a billed line is for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -99,10 +100,28 @@ pub struct Pending {
     pub tax_class: String,
 }
 
+/// How an ad hoc charge of an offer came to its amount.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Order {
+    /// Code of the offer's one-off charge.
+    pub code: String,
+    pub quantity: Decimal,
+    /// Of one.
+    pub price: Decimal,
+    /// Before rounding.
+    pub exact: Exact,
+    /// Which rule the price follows from, in words.
+    pub why: String,
+    /// Code of the revenue account; none: one-off revenue.
+    pub account: Option<u16>,
+}
+
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Charges {
     pub items: Vec<Item>,
     pub pending: Vec<Pending>,
+    /// What more is known of pending charges that an offer prices.
+    pub orders: BTreeMap<Id, Order>,
     /// What credit notes took off a line: (invoice, line) and the sum so far, positive.
     pub adjusted: Vec<(Id, u32, Money)>,
 }
@@ -110,6 +129,13 @@ pub struct Charges {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Added {
     pub pending: Pending,
+}
+
+/// A charge that the offer prices, asked for one by one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Ordered {
+    pub pending: Pending,
+    pub order: Order,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -143,12 +169,14 @@ events! {
         Billed = "billed" 1,
         Released = "released" 1,
         Adjusted = "adjusted" 1,
+        Ordered = "ordered" 1,
     }
 }
 
 #[derive(Clone, Debug)]
 pub enum Command {
     Add(Pending),
+    Order(Box<Ordered>),
     Cancel {
         charge: Id,
     },
@@ -258,7 +286,14 @@ impl Decider for Charges {
 
     fn decide(state: &Charges, command: Command) -> Result<Vec<Event>, Rejection> {
         match command {
-            Command::Add(pending) => add(state, pending),
+            Command::Add(pending) => {
+                unknown(state, &pending)?;
+                Ok(vec![Added { pending }.into()])
+            }
+            Command::Order(ordered) => {
+                unknown(state, &ordered.pending)?;
+                Ok(vec![(*ordered).into()])
+            }
             Command::Cancel { charge } if state.pending.iter().any(|p| p.charge == charge) => {
                 Ok(vec![Cancelled { charge }.into()])
             }
@@ -279,6 +314,12 @@ impl Decider for Charges {
     fn evolve(state: &mut Charges, event: &Event) {
         match event {
             Event::Added(e) => state.pending.push(e.pending.clone()),
+            Event::Ordered(e) => {
+                state
+                    .orders
+                    .insert(e.pending.charge.clone(), e.order.clone());
+                state.pending.push(e.pending.clone());
+            }
             Event::Cancelled(e) => state.pending.retain(|p| p.charge != e.charge),
             Event::Billed(e) => state.items.extend(e.items.iter().cloned()),
             Event::Released(e) => state.forget(&e.invoice),
@@ -287,7 +328,7 @@ impl Decider for Charges {
     }
 }
 
-fn add(state: &Charges, pending: Pending) -> Result<Vec<Event>, Rejection> {
+fn unknown(state: &Charges, pending: &Pending) -> Result<(), Rejection> {
     let known = state.pending.iter().any(|p| p.charge == pending.charge)
         || state
             .items
@@ -299,7 +340,7 @@ fn add(state: &Charges, pending: Pending) -> Result<Vec<Event>, Rejection> {
             format!("charge {} was already added", pending.charge),
         ));
     }
-    Ok(vec![Added { pending }.into()])
+    Ok(())
 }
 
 /// The guard of policy 24: whatever asked for it, days that a line holds are not billed again, and nothing gives back

@@ -5,6 +5,7 @@ use crate::kernel::{Currency, Date, Id, Money, Rejection};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::RangeInclusive;
 
 /// An account of the general ledger, stored by its code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -33,9 +34,15 @@ pub enum Ledger {
     ExchangeLoss,
     /// What banks take for their work.
     BankFees,
+    /// Revenue of charges that name their own account, out of [`REVENUE_CODES`].
+    Revenue(u16),
 }
 
+/// Codes of revenue accounts that a catalog may name: five digits, of the class of revenue. No other account has one.
+pub const REVENUE_CODES: RangeInclusive<u16> = 40_000..=49_999;
+
 impl Ledger {
+    /// The accounts that every ledger has.
     pub const ALL: [Ledger; 20] = [
         Ledger::Cash,
         Ledger::Receivable,
@@ -82,6 +89,7 @@ impl Ledger {
             Ledger::PaymentDifference => 5210,
             Ledger::ExchangeLoss => 5300,
             Ledger::BankFees => 5400,
+            Ledger::Revenue(code) => code,
         }
     }
 
@@ -107,6 +115,7 @@ impl Ledger {
             Ledger::PaymentDifference => "payment differences",
             Ledger::ExchangeLoss => "exchange loss",
             Ledger::BankFees => "bank fees",
+            Ledger::Revenue(_) => "revenue",
         }
     }
 }
@@ -127,9 +136,13 @@ impl TryFrom<u16> for Ledger {
     type Error = String;
 
     fn try_from(code: u16) -> Result<Ledger, String> {
+        let own = REVENUE_CODES
+            .contains(&code)
+            .then_some(Ledger::Revenue(code));
         Ledger::ALL
             .into_iter()
             .find(|l| l.code() == code)
+            .or(own)
             .ok_or_else(|| format!("there is no ledger account {code}"))
     }
 }

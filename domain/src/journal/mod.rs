@@ -17,7 +17,7 @@ use crate::world::Tables;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-pub use entry::{Entry, Ledger, Line};
+pub use entry::{Entry, Ledger, Line, REVENUE_CODES};
 
 /// Sums of one ledger account in one currency.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -3,14 +3,16 @@
 use super::{Entry, Ledger, Line};
 use crate::bank::{self, BankAccount};
 use crate::cash;
-use crate::charges::What;
+use crate::charges::{Charges, What};
 use crate::invoices::{self, Document, Invoice};
 use crate::kernel::{Date, Id, Money, Rejection};
 use crate::operations::{account_terms, entity_terms};
 use crate::receivables::{Event as Receivable, Reversal, Source, Why};
 use crate::session::{Session, Staged};
+use crate::subscriptions::Subscription;
 use crate::wallets::{self, Origin, Wallet};
 use crate::world::Event;
+use std::collections::BTreeMap;
 
 /// The legal entity and the entry of a fact that moves value; none for all others.
 pub fn entry(session: &Session<'_>, fact: &Staged) -> Result<Option<(Id, Entry)>, Rejection> {
@@ -39,7 +41,7 @@ fn document(
                 e.issued,
                 about,
                 text,
-                document_lines(&e.document),
+                document_lines(session, &e.document),
             )
         }
         invoices::Event::Voided(_) => {
@@ -49,11 +51,13 @@ fn document(
                 return Ok(None);
             }
             let on = session.today(&entity_terms(session, &invoice.document.entity)?.zone);
-            let reversed = document_lines(&invoice.document).into_iter().map(|l| Line {
-                debit: l.credit,
-                credit: l.debit,
-                ..l
-            });
+            let reversed = document_lines(session, &invoice.document)
+                .into_iter()
+                .map(|l| Line {
+                    debit: l.credit,
+                    credit: l.debit,
+                    ..l
+                });
             made(
                 &invoice.document,
                 on,
@@ -77,23 +81,36 @@ fn made(
     Ok(Some((document.entity.clone(), entry)).filter(|(_, e)| !e.lines().is_empty()))
 }
 
-fn document_lines(document: &Document) -> Vec<Line> {
-    let mut lines = vec![Line::debit(Ledger::Receivable, document.total)];
-    for revenue in [
-        Ledger::RecurringRevenue,
-        Ledger::UsageRevenue,
-        Ledger::OneOffRevenue,
-        Ledger::PrepaidInvoiced,
-    ] {
-        let nets = document
-            .lines
-            .iter()
-            .filter(|l| earned_as(&l.what) == revenue)
-            .map(|l| l.net);
-        lines.push(Line::credit(revenue, Money::sum(document.currency, nets)));
+fn document_lines(session: &Session<'_>, document: &Document) -> Vec<Line> {
+    let mut earned: BTreeMap<Ledger, Vec<Money>> = BTreeMap::new();
+    for line in &document.lines {
+        let own = own_account(session, line).map(Ledger::Revenue);
+        let account = own.unwrap_or_else(|| earned_as(&line.what));
+        earned.entry(account).or_default().push(line.net);
     }
+    let mut lines = vec![Line::debit(Ledger::Receivable, document.total)];
+    lines.extend(
+        earned
+            .into_iter()
+            .map(|(account, nets)| Line::credit(account, Money::sum(document.currency, nets))),
+    );
     lines.push(Line::credit(Ledger::TaxPayable, document.tax));
     lines
+}
+
+/// The revenue account that the line's charge names: in the term of its days, else in the latest one that has the charge.
+fn own_account(session: &Session<'_>, line: &invoices::Line) -> Option<u16> {
+    let id = line.subscription.as_ref()?;
+    if let What::Added { charge, .. } = &line.what {
+        let charges = &session.find::<Charges>(id)?.state;
+        return charges.orders.get(charge)?.account;
+    }
+    let sub = &session.find::<Subscription>(id)?.state;
+    let from = line.what.days().map(|d| d.from);
+    let on_day = from.and_then(|day| sub.term_on(day)).map(|(_, t)| t);
+    let code = line.what.charge();
+    let terms = on_day.into_iter().chain(sub.terms.iter().rev());
+    terms.flat_map(|t| t.offer.account_of(code)).next()
 }
 
 fn earned_as(what: &What) -> Ledger {

@@ -48,6 +48,14 @@ impl Decimal {
             .ok_or_else(|| overflow("difference", self, other))
     }
 
+    /// Product, or a rejection when it leaves the 96-bit range.
+    pub fn times(self, other: Decimal) -> Result<Decimal, Rejection> {
+        self.0
+            .checked_mul(other.0)
+            .map(Decimal::new)
+            .ok_or_else(|| overflow("product", self, other))
+    }
+
     pub fn negated(self) -> Decimal {
         Decimal::new(-self.0)
     }

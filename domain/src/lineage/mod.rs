@@ -120,6 +120,9 @@ fn billing_facts(
         Event::Charge(ChargeEvent::Added(added)) => lines.iter().any(|line| {
             matches!(&line.what, What::Added { charge, .. } if *charge == added.pending.charge)
         }),
+        Event::Charge(ChargeEvent::Ordered(ordered)) => lines.iter().any(|line| {
+            matches!(&line.what, What::Added { charge, .. } if *charge == ordered.pending.charge)
+        }),
         _ => false,
     }
     };

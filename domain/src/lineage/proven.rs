@@ -304,6 +304,8 @@ fn origin(id: &str, line: &Line, facts: &[Recorded<Event>]) -> Result<(), String
         What::Added { charge, .. } => there(&|event| {
             matches!(event, ChargeEvent::Added(e)
                 if e.pending.charge == *charge && e.pending.amount == line.before_discounts())
+                || matches!(event, ChargeEvent::Ordered(e)
+                    if e.pending.charge == *charge && e.pending.amount == line.before_discounts())
         }),
         What::Credit { invoice, line, .. } => there(&|event| {
             matches!(event, ChargeEvent::Billed(e)

@@ -1,16 +1,86 @@
 //! The catalog of a tenant.
 
-use crate::catalog::{self, Catalog, Offer};
+use crate::catalog::{self, Catalog, File};
 use crate::command::Outcome;
-use crate::kernel::Rejection;
+use crate::contracts::Contract;
+use crate::expressions::Kind;
+use crate::fields::Look;
+use crate::kernel::{Date, Rejection, Zone};
+use crate::rating::names::contract_schema;
 use crate::session::Session;
+use crate::subscriptions::Subscription;
 
 /// Stream id of things a tenant has one of.
 pub(crate) const MAIN: &str = "main";
 
-pub(super) fn apply(session: &mut Session<'_>, offers: Vec<Offer>) -> Result<Outcome, Rejection> {
-    session.decide::<Catalog>(MAIN, catalog::Command::Apply(offers))?;
+pub(super) fn apply(session: &mut Session<'_>, file: File) -> Result<Outcome, Rejection> {
+    let found = eligibility(session, &file);
+    decide(session, catalog::Command::Apply { file, found })
+}
+
+/// What is wrong with conditions for buyers: they may read custom fields, which the catalog does not know.
+fn eligibility(session: &Session<'_>, file: &File) -> Vec<String> {
+    let schema = contract_schema(session.definitions());
+    let conditions = file
+        .offer
+        .iter()
+        .filter_map(|o| Some((&o.code, o.eligible.as_ref()?)));
+    conditions
+        .flat_map(|(code, condition)| {
+            let problems = condition.check(&schema, Kind::Boolean).into_iter();
+            problems.map(move |p| format!("offer {code}, eligible: {p}"))
+        })
+        .collect()
+}
+
+fn decide(session: &mut Session<'_>, command: catalog::Command) -> Result<Outcome, Rejection> {
+    session.decide::<Catalog>(MAIN, command)?;
     Ok(Outcome::of("catalog", MAIN))
+}
+
+/// A catalog has no zone of its own: without a day it is today's in UTC.
+pub(super) fn retire(
+    session: &mut Session<'_>,
+    offer: String,
+    from: Option<Date>,
+) -> Result<Outcome, Rejection> {
+    let from = from.unwrap_or_else(|| session.today(&Zone::default()));
+    decide(session, catalog::Command::Retire { offer, from })
+}
+
+pub(super) fn reopen(session: &mut Session<'_>, offer: String) -> Result<Outcome, Rejection> {
+    decide(session, catalog::Command::Reopen { offer })
+}
+
+pub(super) fn delete(session: &mut Session<'_>, offer: String) -> Result<Outcome, Rejection> {
+    let used = used_by(session, &offer)?;
+    decide(session, catalog::Command::Delete { offer, used })
+}
+
+/// Who ever had an offer, or agreed on its price, in words.
+fn used_by(session: &Session<'_>, offer: &str) -> Result<Option<String>, Rejection> {
+    let mut subscriptions = 0_usize;
+    for id in session.ids::<Subscription>("") {
+        let sub = session.get::<Subscription>(&id)?;
+        let has = sub
+            .terms
+            .iter()
+            .any(|t| t.offer.code == offer || t.offer.chosen.iter().any(|c| c.offer == offer));
+        subscriptions += usize::from(has);
+    }
+    if subscriptions > 0 {
+        return Ok(Some(format!(
+            "{subscriptions} subscriptions have or had it"
+        )));
+    }
+    for id in session.ids::<Contract>("") {
+        let contract = session.get::<Contract>(&id)?;
+        let terms = contract.agreement.iter().flat_map(|a| &a.terms);
+        if terms.into_iter().any(|t| t.offer == offer) {
+            return Ok(Some(format!("contract {id} prices it")));
+        }
+    }
+    Ok(None)
 }
 
 pub(super) fn classify(
@@ -18,12 +88,11 @@ pub(super) fn classify(
     offer: String,
     product_line: Option<String>,
 ) -> Result<Outcome, Rejection> {
-    session.decide::<Catalog>(
-        MAIN,
+    decide(
+        session,
         catalog::Command::Classify {
             offer,
             product_line,
         },
-    )?;
-    Ok(Outcome::of("catalog", MAIN))
+    )
 }

@@ -4,10 +4,11 @@ mod accounts;
 mod bank;
 mod billing;
 pub(crate) mod cash;
-mod catalog;
+pub(crate) mod catalog;
 mod charges;
 mod collections;
 mod commitments;
+mod contracts;
 mod discounts;
 pub(crate) mod dunning;
 pub(crate) mod fields;
@@ -15,9 +16,11 @@ pub mod forget;
 mod invoices;
 mod messages;
 mod methods;
+pub(crate) mod migration;
 mod payments;
 mod receivables;
 mod reservations;
+mod selling;
 mod subscriptions;
 pub(crate) mod taxes;
 pub(crate) mod usage;
@@ -82,7 +85,16 @@ fn handle(session: &mut Session<'_>, command: Command) -> Result<Outcome, Reject
             commitment,
             on,
         } => commitments::end(session, &account, commitment, on),
-        Command::ApplyCatalog { offers } => catalog::apply(session, offers),
+        Command::ApplyCatalog { offers } => catalog::apply(session, offers.into()),
+        Command::PublishCatalog(file) => catalog::apply(session, *file),
+        Command::RetireOffer { offer, from } => catalog::retire(session, offer, from),
+        Command::ReopenOffer { offer } => catalog::reopen(session, offer),
+        Command::DeleteOffer { offer } => catalog::delete(session, offer),
+        Command::DefineContract {
+            contract,
+            agreement,
+        } => contracts::define(session, &contract, *agreement),
+        Command::EndContract { contract, on } => contracts::end(session, &contract, on),
         Command::ClassifyOffer {
             offer,
             product_line,
@@ -103,8 +115,25 @@ fn handle(session: &mut Session<'_>, command: Command) -> Result<Outcome, Reject
         Command::OpenAccount { account, terms } => accounts::open(session, &account, terms),
         Command::ChangeAccount { account, terms } => accounts::change(session, &account, terms),
         Command::ForgetAccount(forget) => forget::forget(session, *forget),
-        Command::StartSubscription(start) => subscriptions::start(session, *start),
-        Command::ChangeSubscription(change) => subscriptions::change(session, *change),
+        Command::StartSubscription(start) => subscriptions::start(session, (*start).into()),
+        Command::ChangeSubscription(change) => subscriptions::change(session, (*change).into()),
+        Command::StartWithOptions(start) => subscriptions::start(session, *start),
+        Command::ChangeWithOptions(change) => subscriptions::change(session, *change),
+        Command::MigrateSubscription {
+            subscription,
+            effective,
+            unused,
+        } => migration::migrate(session, &subscription, effective, unused),
+        Command::MigrateSubscriptions {
+            offer,
+            version,
+            effective,
+            unused,
+        } => migration::migrate_all(session, &offer, version, effective, unused),
+        Command::MoveSubscription { subscription } => {
+            migration::move_by_date(session, &subscription)
+        }
+        Command::OrderOneOff(order) => charges::order(session, *order),
         Command::PauseSubscription {
             subscription,
             reason,

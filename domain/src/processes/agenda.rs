@@ -7,12 +7,15 @@
 //! - `Wallet`: the first day on which a grant expires or a top-up by schedule is due.
 //! - `Dun`: the day the next dunning level is reached.
 //! - `Collect`: the day of the next attempt, or of an invoice that is collected on its due date.
+//! - `Move`: the day from which an older version of an offer is kept no longer.
 //! - `Cards`: the day a card is to be told of.
 
 use crate::charges::{self, Charges, due};
 use crate::command::Command;
 use crate::index::Index;
 use crate::kernel::{Date, Id, Instant, Zone, calendar::add_days};
+use crate::operations::catalog::MAIN;
+use crate::operations::migration::kept_until;
 use crate::world::{Event, Tables, Tenant};
 use crate::{
     accounts, catalog, collections, commitments, dunning, entities, invoices, subscriptions, usage,
@@ -35,6 +38,8 @@ pub enum Timer {
     Collect { account: Id },
     /// A card is to be told of before it expires.
     Cards { account: Id },
+    /// A subscription gets a newer version of its offer.
+    Move { account: Id, subscription: Id },
 }
 
 impl Timer {
@@ -45,7 +50,8 @@ impl Timer {
             | Timer::Wallet { account, .. }
             | Timer::Plan { account }
             | Timer::Collect { account }
-            | Timer::Cards { account } => account,
+            | Timer::Cards { account }
+            | Timer::Move { account, .. } => account,
         }
     }
 }
@@ -109,7 +115,25 @@ impl Agenda {
             Event::Subscription(e) => {
                 if let Some(sub) = tables.subscriptions.get(id) {
                     self.bill_by(&sub.state.account, affected_from(e));
+                    self.moves(tables, id);
                 }
+            }
+            Event::Catalog(catalog::Event::OfferPublished(e))
+                if e.offer.grandfathered_until.is_some() =>
+            {
+                let has = |sub: &subscriptions::Subscription| {
+                    sub.terms
+                        .last()
+                        .is_some_and(|t| t.offer.code == e.offer.code)
+                };
+                for (id, entry) in &tables.subscriptions {
+                    if has(&entry.state) {
+                        self.moves(tables, id);
+                    }
+                }
+            }
+            Event::Charge(charges::Event::Ordered(e)) => {
+                self.owner_bill_by(tables, id, e.pending.on);
             }
             Event::Charge(charges::Event::Added(e)) => self.owner_bill_by(tables, id, e.pending.on),
             Event::Charge(charges::Event::Released(_)) => self.owner_bill_by(tables, id, Date::MIN),
@@ -247,6 +271,20 @@ impl Agenda {
         }
     }
 
+    /// When a newer version takes the place of what a subscription has.
+    fn moves(&mut self, tables: &Tables, id: &str) {
+        let Some(sub) = tables.subscriptions.get(id).map(|e| &e.state) else {
+            return;
+        };
+        let catalog = tables.catalogs.get(MAIN).map(|e| &e.state);
+        let day = catalog.and_then(|c| kept_until(c, sub));
+        let timer = Timer::Move {
+            account: sub.account.clone(),
+            subscription: id.to_string(),
+        };
+        self.set(timer, day.filter(|day| *day < sub.end_date()));
+    }
+
     fn plans(&mut self, tables: &Tables, account: &str) {
         let state = tables.receivables.get(account);
         let day = state.and_then(|e| e.state.next_break());
@@ -351,6 +389,7 @@ pub fn tick_commands(tenant: &Tenant, now: Instant) -> Vec<(String, Command)> {
             Timer::Plan { account } => Some(plan_command(tenant, on, account)),
             Timer::Collect { account } => Some(collect_command(tenant, on, account)),
             Timer::Cards { account } => Some(cards_command(tenant, on, account)),
+            Timer::Move { subscription, .. } => Some(move_command(tenant, on, subscription)),
             Timer::Bill { .. } => None,
         })
         .chain(expired(tenant, now))
@@ -391,6 +430,15 @@ fn wallet_command(tenant: &Tenant, on: Date, wallet: Id) -> (String, Command) {
     (
         format!("wallet:{wallet}:{on}:{version}"),
         Command::TickWallet { wallet },
+    )
+}
+
+fn move_command(tenant: &Tenant, on: Date, subscription: Id) -> (String, Command) {
+    let sub = tenant.tables.subscriptions.get(&subscription);
+    let version = sub.map_or(0, |e| e.version);
+    (
+        format!("move:{subscription}:{on}:{version}"),
+        Command::MoveSubscription { subscription },
     )
 }
 

@@ -2,7 +2,7 @@
 
 use super::schedule;
 use super::{Subscription, Term};
-use crate::catalog::{Commitment, Prorate};
+use crate::catalog::{Commitment, Part, Prorate};
 use crate::charges::due::usage_total;
 use crate::kernel::{Date, Days, Exact, Rejection, calendar::LAST_DATE};
 use crate::rating;
@@ -63,13 +63,22 @@ pub fn rated<'m>(
     meter: impl Fn(&str, Date) -> Option<&'m Meter>,
 ) -> Result<Exact, Rejection> {
     let mut sum = Exact::ZERO;
-    for segment in schedule::segments(sub, days.until) {
+    for segment in schedule::segments(sub, days.until, days.until) {
         let part = segment.days.overlap(days);
         if part.is_empty() || !counts(segment.term, &segment.charge.code) {
             continue;
         }
-        let full = rating::price::amount(&segment.charge.price, segment.term.quantity)?;
-        let share = match segment.charge.prorate {
+        let full = rating::price::amount(
+            &segment.charge.price,
+            segment.charge.units(segment.term.quantity),
+        )?;
+        let prorate = match segment.part {
+            Some(Part::Nothing) => continue,
+            Some(Part::Full) => Prorate::None,
+            Some(Part::Prorate) => Prorate::Day,
+            None => segment.charge.prorate,
+        };
+        let share = match prorate {
             Prorate::None if days.contains(segment.days.from) => full,
             Prorate::None => Exact::ZERO,
             _ => full.share(part.count().into(), segment.period.count().into())?,

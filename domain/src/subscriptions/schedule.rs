@@ -3,7 +3,7 @@
 //! Pure arithmetic over the subscription's own state. Comparing this with what was billed is `charges::due`.
 
 use super::{Subscription, Term};
-use crate::catalog::{Align, Anchor, Commitment, Recurring, Usage};
+use crate::catalog::{Align, Anchor, Commitment, Part, Recurring, Usage};
 use crate::kernel::{Date, Days, Grid, Span, calendar::LAST_DATE};
 
 /// One recurring charge over days of one period of its grid.
@@ -14,6 +14,8 @@ pub struct Segment<'a> {
     pub days: Days,
     /// The whole period the days are a part of: the denominator (policy 8).
     pub period: Days,
+    /// What the charge says these days cost, where they are not the whole period; none: as the charge is prorated.
+    pub part: Option<Part>,
 }
 
 /// Days on which a recurring charge runs without a break.
@@ -32,18 +34,27 @@ pub struct UsagePeriod<'a> {
     pub days: Days,
 }
 
-/// Recurring segments that begin on or before `through`, in order of term, charge and date.
-pub fn segments(sub: &Subscription, through: Date) -> Vec<Segment<'_>> {
+/// Recurring segments that begin on or before `through`, in order of term, charge and date. `today`: an end after it is not
+/// known yet to charges that do not anticipate it.
+pub fn segments(sub: &Subscription, through: Date, today: Date) -> Vec<Segment<'_>> {
     let mut out = Vec::new();
     let pauses = sub.pause_days();
     for (i, term) in sub.terms.iter().enumerate() {
         for charge in &term.offer.recurring {
-            let window = charge_window(sub, term, charge).overlap(sub.term_days(i));
+            if i > 0 && goes_on(sub, i - 1, charge) {
+                continue;
+            }
+            let run = run(sub, i, charge, today);
+            let window = charge_window(sub, term, charge).overlap(run);
             if window.is_empty() {
                 continue;
             }
             let grid = recurring_grid(sub, i, charge);
-            for piece in window.without_all(&pauses) {
+            let pieces = match charge.on_pause {
+                Some(Part::Full) => vec![window],
+                _ => window.without_all(&pauses),
+            };
+            for piece in pieces {
                 let mut from = piece.from;
                 while from <= through && from < piece.until {
                     let period = grid.period(from);
@@ -51,11 +62,14 @@ pub fn segments(sub: &Subscription, through: Date) -> Vec<Segment<'_>> {
                     if until <= from {
                         break;
                     }
+                    let days = Days::new(from, until);
+                    let part = part(sub, i, charge, window, days, period, &pauses);
                     out.push(Segment {
                         term,
                         charge,
-                        days: Days::new(from, until),
+                        days,
                         period,
+                        part,
                     });
                     from = until;
                 }
@@ -63,6 +77,79 @@ pub fn segments(sub: &Subscription, through: Date) -> Vec<Segment<'_>> {
         }
     }
     out
+}
+
+/// Whether a term goes on with the next one as far as a charge is concerned: what changed was something else.
+fn goes_on(sub: &Subscription, i: usize, charge: &Recurring) -> bool {
+    let (Some(term), Some(next)) = (sub.terms.get(i), sub.terms.get(i + 1)) else {
+        return false;
+    };
+    let same = |t: &Term| t.offer.recurring.iter().any(|c| c == charge);
+    (
+        term.offer.code.as_str(),
+        term.offer.version,
+        term.billing_day,
+    ) == (
+        next.offer.code.as_str(),
+        next.offer.version,
+        next.billing_day,
+    ) && charge.units(term.quantity) == charge.units(next.quantity)
+        && same(term)
+        && same(next)
+}
+
+/// The days of the terms from `i` on through which a charge goes on.
+fn run(sub: &Subscription, i: usize, charge: &Recurring, today: Date) -> Days {
+    let mut last = i;
+    while goes_on(sub, last, charge) {
+        last += 1;
+    }
+    let days = Days::new(sub.term_days(i).from, sub.term_days(last).until);
+    let unseen = !charge.anticipates_end && sub.end_date() > today;
+    match sub.terms.get(last + 1) {
+        None if unseen && !days.is_empty() => Days::new(days.from, LAST_DATE),
+        Some(next) if unseen && !days.is_empty() => Days::new(days.from, next.from),
+        _ => days,
+    }
+}
+
+/// What the charge says about days that are not their whole period, by what cuts them: start, change, pause or end.
+fn part(
+    sub: &Subscription,
+    i: usize,
+    charge: &Recurring,
+    window: Days,
+    days: Days,
+    period: Days,
+    pauses: &[Days],
+) -> Option<Part> {
+    let had = |term: &Term| term.offer.recurring.iter().any(|c| c.code == charge.code);
+    let mut says = Vec::new();
+    if days.from > period.from && days.from == window.from {
+        let before = i.checked_sub(1).and_then(|i| sub.terms.get(i));
+        let changed = before.is_some_and(had) && sub.terms[i].from == days.from;
+        says.push(if changed {
+            charge.on_change
+        } else {
+            charge.on_start
+        });
+    }
+    if days.until < period.until && days.until == window.until {
+        if days.until == sub.end_date() {
+            says.push(charge.on_end);
+        } else if sub.terms.iter().any(|t| t.from == days.until) {
+            says.push(charge.on_change);
+        }
+    }
+    let asked = period.overlap(window);
+    if pauses.iter().any(|p| !p.overlap(asked).is_empty()) {
+        says.push(charge.on_pause.filter(|p| *p == Part::Nothing));
+    }
+    let says: Vec<Part> = says.into_iter().flatten().collect();
+    let any = |part: Part| says.contains(&part).then_some(part);
+    any(Part::Nothing)
+        .or_else(|| any(Part::Full))
+        .or_else(|| any(Part::Prorate))
 }
 
 /// When each recurring charge runs: within its term, after the trial, within its phase, and not paused.
@@ -87,8 +174,11 @@ pub fn running(sub: &Subscription) -> Vec<Running<'_>> {
 pub fn usage_periods(sub: &Subscription, through: Date) -> Vec<UsagePeriod<'_>> {
     let mut out = Vec::new();
     for (i, term) in sub.terms.iter().enumerate() {
-        let window = sub.term_days(i);
         for charge in &term.offer.usage {
+            let window = usage_run(sub, i, charge);
+            if window.from < term.from {
+                continue;
+            }
             let mut from = window.from;
             while from <= through && from < window.until {
                 let days = usage_period(sub, i, charge, from);
@@ -120,7 +210,36 @@ pub fn usage_period(sub: &Subscription, i: usize, charge: &Usage, date: Date) ->
         charge.every,
         sub.terms.get(i).map_or(1, |t| t.billing_day),
     );
-    grid.period(date).overlap(sub.term_days(i))
+    grid.period(date).overlap(usage_run(sub, i, charge))
+}
+
+/// The days around term `i` on which a usage charge is the same: options and prices of other charges may change without
+/// a new count of this one.
+fn usage_run(sub: &Subscription, i: usize, charge: &Usage) -> Days {
+    let days = sub.term_days(i);
+    if sub.terms.len() == 1 {
+        return days;
+    }
+    let composed = |t: &Term| {
+        let offer = &t.offer;
+        !offer.chosen.is_empty()
+            || offer.recurring.iter().any(|c| c.source.is_some())
+            || offer.usage.iter().any(|c| c.source.is_some())
+    };
+    let goes_on = |a: &Term, b: &Term| {
+        (a.offer.code.as_str(), a.offer.version) == (b.offer.code.as_str(), b.offer.version)
+            && (composed(a) || composed(b))
+            && a.offer.usage.contains(charge)
+            && b.offer.usage.contains(charge)
+    };
+    let (mut first, mut last) = (i, i);
+    while first > 0 && goes_on(&sub.terms[first - 1], &sub.terms[first]) {
+        first -= 1;
+    }
+    while last + 1 < sub.terms.len() && goes_on(&sub.terms[last], &sub.terms[last + 1]) {
+        last += 1;
+    }
+    Days::new(sub.term_days(first).from, sub.term_days(last).until)
 }
 
 /// The end of the period in which `date` lies, for "at the end of the period": the latest over the recurring charges
@@ -147,14 +266,23 @@ pub(super) fn trial_end(sub: &Subscription, term: &Term) -> Option<Date> {
 
 /// The days on which a charge runs, by trial and phase.
 fn charge_window(sub: &Subscription, term: &Term, charge: &Recurring) -> Days {
-    let Some(begin) = trial_end(sub, term) else {
+    // Trial and phases of an option count from when it came.
+    let begin = match &charge.of {
+        Some(of) => Some(of.trial.map_or(of.from, |trial| trial.after(of.from))),
+        None => trial_end(sub, term),
+    };
+    let Some(begin) = begin else {
         return Days::new(LAST_DATE, LAST_DATE);
     };
     let from = charge.after.map_or(begin, |span| span.after(begin));
-    Days::new(
-        from,
-        charge.lasts.map_or(LAST_DATE, |span| span.after(from)),
-    )
+    let lasts = charge.lasts.or_else(|| {
+        let n = charge.periods?;
+        Some(Span {
+            months: charge.every.months.saturating_mul(n),
+            days: charge.every.days.saturating_mul(n),
+        })
+    });
+    Days::new(from, lasts.map_or(LAST_DATE, |span| span.after(from)))
 }
 
 fn recurring_grid(sub: &Subscription, i: usize, charge: &Recurring) -> Grid {

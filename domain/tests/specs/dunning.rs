@@ -123,6 +123,7 @@ pub fn subscribe(book: &mut Book, price: &str) {
         after: None,
         lasts: None,
         tax_class: "standard".into(),
+        ..Recurring::default()
     };
     let offer = Offer {
         code: "shotgun".into(),

@@ -241,6 +241,7 @@ fn usage_finds_ended_subscriptions_of_a_forgotten_account_no_more() {
         amount: 1.into(),
         on: Moment::Activation,
         tax_class: "standard".into(),
+        ..OneOff::default()
     };
     let offer = Offer {
         code: "plan".into(),

@@ -93,7 +93,13 @@ pub fn catalog(bytes: &[u8]) {
         return;
     };
     let state = Catalog::default();
-    let Ok(events) = Catalog::decide(&state, catalog::Command::Apply(offers)) else {
+    let Ok(events) = Catalog::decide(
+        &state,
+        catalog::Command::Apply {
+            file: offers.into(),
+            found: vec![],
+        },
+    ) else {
         return;
     };
     for event in events {

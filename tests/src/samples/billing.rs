@@ -36,6 +36,26 @@ fn charges() -> Vec<Event> {
             .into(),
         ),
         Event::Charge(
+            charges::Ordered {
+                pending: Pending {
+                    charge: "visit-1".to_string(),
+                    text: "Mobile M Visit".to_string(),
+                    amount: money("400.00 EUR"),
+                    on: date("2026-03-01"),
+                    tax_class: "standard".to_string(),
+                },
+                order: charges::Order {
+                    code: "visit".to_string(),
+                    quantity: decimal("4"),
+                    price: decimal("100"),
+                    exact: ratio(400, 1),
+                    why: "agreed for this charge instead of 80".to_string(),
+                    account: Some(40_020),
+                },
+            }
+            .into(),
+        ),
+        Event::Charge(
             charges::Cancelled {
                 charge: "late-fee-1".to_string(),
             }

@@ -5,8 +5,9 @@ use indelible_domain::Event;
 use indelible_domain::accounts::{self, AccountTerms};
 use indelible_domain::catalog::{
     self, Aggregate, Align, Anchor, Dynamic, Moment, Offer, OneOff, Package, Pay, Percentage,
-    Price, Prorate, RateTier, Recurring, Tier, Timing, Usage, Window,
+    Price, PriceList, PriceTerm, Prorate, RateTier, Recurring, Text, Tier, Timing, Usage, Window,
 };
+use indelible_domain::contracts::{self, Agreement};
 use indelible_domain::entities::{self, Closing, EntityTerms, Late, Retention};
 use indelible_domain::kernel::{Purpose, Rounding, Span};
 use indelible_domain::messages::Channel;
@@ -88,6 +89,49 @@ pub(super) fn events() -> Vec<Event> {
             catalog::OfferClassified {
                 offer: offer().code,
                 product_line: "mobile".to_string(),
+            }
+            .into(),
+        ),
+        Event::Catalog(
+            catalog::PriceListPublished {
+                list: Text::new(price_list()),
+            }
+            .into(),
+        ),
+        Event::Catalog(
+            catalog::OfferRetired {
+                offer: offer().code,
+                from: date("2027-01-01"),
+            }
+            .into(),
+        ),
+        Event::Catalog(
+            catalog::OfferReopened {
+                offer: offer().code,
+            }
+            .into(),
+        ),
+        Event::Catalog(
+            catalog::OfferDeleted {
+                offer: offer().code,
+            }
+            .into(),
+        ),
+        Event::Contract(
+            contracts::Agreed {
+                agreement: Text::new(Agreement {
+                    account: "acme".to_string(),
+                    name: "Frame 2027".to_string(),
+                    from: date("2027-01-01"),
+                    until: Some(date("2028-01-01")),
+                    terms: price_list().items,
+                }),
+            }
+            .into(),
+        ),
+        Event::Contract(
+            contracts::Ended {
+                on: date("2027-07-01"),
             }
             .into(),
         ),
@@ -190,6 +234,7 @@ pub(super) fn offer() -> Offer {
                 after: Some(Span::months(6)),
                 lasts: Some(Span::months(3)),
                 tax_class: "reduced".to_string(),
+                ..Recurring::default()
             },
         ],
         usage: prices()
@@ -197,6 +242,39 @@ pub(super) fn offer() -> Offer {
             .enumerate()
             .map(|(i, price)| usage(i, price))
             .collect(),
+        ..Offer::default()
+    }
+}
+
+fn price_list() -> PriceList {
+    let term = |charge: Option<&str>| PriceTerm {
+        offer: "mobile-m".to_string(),
+        charge: charge.map(str::to_string),
+        ..PriceTerm::default()
+    };
+    PriceList {
+        code: "gold-de".to_string(),
+        name: "Gold".to_string(),
+        currency: currency("EUR"),
+        seller: Some("acme".to_string()),
+        country: Some("DE".to_string()),
+        group: Some("gold".to_string()),
+        from: Some(date("2027-01-01")),
+        until: Some(date("2028-01-01")),
+        items: vec![
+            PriceTerm {
+                price: Some(Price::Flat(decimal("17.90"))),
+                ..term(Some("fee"))
+            },
+            PriceTerm {
+                amount: Some(decimal("0")),
+                ..term(Some("activation"))
+            },
+            PriceTerm {
+                percent: Some(decimal("-12.5")),
+                ..term(None)
+            },
+        ],
     }
 }
 
@@ -207,6 +285,7 @@ fn one_off(code: &str, on: Moment) -> OneOff {
         amount: decimal("9.90"),
         on,
         tax_class: "standard".to_string(),
+        ..OneOff::default()
     }
 }
 

@@ -119,7 +119,10 @@ fn add(changes: &mut Changes, on: Date, by: Exact) -> Result<(), Rejection> {
 
 /// A charge's amount per month: its price divided by the months of its period, without tax.
 fn monthly(running: &Running<'_>) -> Result<Exact, Rejection> {
-    let full = rating::price::amount(&running.charge.price, running.term.quantity)?;
+    let full = rating::price::amount(
+        &running.charge.price,
+        running.charge.units(running.term.quantity),
+    )?;
     match running.charge.every.in_months() {
         (0, _) => Ok(Exact::ZERO),
         (months, of) => full.share(of, months),
