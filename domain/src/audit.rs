@@ -5,7 +5,7 @@
 
 use crate::charges::{Charges, What};
 use crate::invoices::{Invoice, Kind, Stage};
-use crate::kernel::{Days, Id, Money};
+use crate::kernel::{Days, Id, Instant, Money};
 use crate::world::{Entry, Tenant};
 use chrono::Datelike;
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,6 +21,14 @@ pub fn audit(tenant: &Tenant) -> Vec<String> {
     }
     every_line_is_remembered(tenant, &mut broken);
     crate::receivables::audit::audit(tenant, &mut broken);
+    crate::wallets::audit::audit(tenant, &mut broken);
+    broken
+}
+
+/// The same and what must be true of reserved money at an instant, which is that of the last fact or later.
+pub fn audit_at(tenant: &Tenant, at: Instant) -> Vec<String> {
+    let mut broken = audit(tenant);
+    crate::wallets::audit::audit_at(tenant, at, &mut broken);
     broken
 }
 

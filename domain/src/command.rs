@@ -535,6 +535,18 @@ pub enum Command {
         number: u32,
         answer: payments::Answer,
     },
+    /// A provider gave money back that it was not asked to give; told twice, it is counted once.
+    ObserveRefund {
+        payment: Id,
+        reference: String,
+        amount: Money,
+        reason: String,
+    },
+    /// A person has looked at what a provider said that cannot be, and at returns that failed.
+    AcknowledgePayment {
+        payment: Id,
+        note: String,
+    },
     /// How a legal entity collects what is due.
     SetCollectionRules {
         entity: Id,

@@ -11,9 +11,11 @@ use crate::{
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
+mod claims;
 mod intents;
 mod outbox;
 
+pub use claims::{Claim, Claims};
 pub use intents::Intents;
 pub use outbox::Outbox;
 
@@ -36,6 +38,8 @@ pub struct Index {
     pub wallets_of: BTreeMap<Id, BTreeSet<Id>>,
     /// Framework contracts of an account.
     pub contracts_of: BTreeMap<Id, BTreeSet<Id>>,
+    /// Debts that other accounts took over.
+    pub claims: Claims,
     pub bank: crate::bank::BankIndex,
     /// Batches with records that wait for an access; may name batches whose records wait no longer.
     pub waiting: BTreeMap<String, BTreeSet<Id>>,
@@ -67,6 +71,7 @@ impl Index {
                 let accounts = self.paid_from.entry(payer.clone()).or_default();
                 accounts.insert(id.to_string());
             }
+            Event::Receivable(e) => self.claims.apply(id, e),
             Event::Subscription(subscriptions::Event::Started(e)) => {
                 self.subscriptions_of
                     .entry(e.account.clone())

@@ -64,6 +64,8 @@ mod reservations;
 mod stored_state;
 #[path = "specs/structure.rs"]
 mod structure;
+#[path = "specs/wallet_methods.rs"]
+mod wallet_methods;
 #[path = "specs/wallets.rs"]
 mod wallets;
 #[path = "specs/whatever_happens.rs"]

@@ -136,6 +136,9 @@ pub struct MatchInput {
     rest_on_invoice: Option<ID>,
     /// The credit that keeps the rest, if there is more credit than to pay.
     rest_on_credit: Option<CreditSourceInput>,
+    /// What lacks on the last invoice need not be paid, if it is small by the entity's cash rules.
+    #[graphql(default)]
+    allow_difference: bool,
 }
 
 #[derive(InputObject)]
@@ -289,15 +292,17 @@ impl CashQueries {
         let credits: Vec<Source> = credits.iter().map(Source::from).collect();
         let found = state(ctx, &account)?.candidates(&invoices, &credits);
         let found = found.map_err(|r| errors::refused(&r.code, &r.message))?;
-        let rows = found.into_iter().map(|rest| match rest {
-            RestOn::Invoice(invoice) => MatchCandidate {
+        let rows = found.into_iter().filter_map(|rest| match rest {
+            RestOn::Invoice(invoice) => Some(MatchCandidate {
                 invoice: Some(invoice),
                 credit: None,
-            },
-            RestOn::Credit(source) => MatchCandidate {
+            }),
+            RestOn::Credit(source) => Some(MatchCandidate {
                 invoice: None,
                 credit: Some(source.name()),
-            },
+            }),
+            // A small difference stays nowhere.
+            RestOn::Allowed => None,
         });
         Ok(rows.collect())
     }
@@ -488,6 +493,7 @@ impl CashMutations {
         input: MatchInput,
     ) -> Result<CreditPayload> {
         let rest_on = match (&input.rest_on_invoice, &input.rest_on_credit) {
+            (None, None) if input.allow_difference => Some(RestOn::Allowed),
             (Some(_), Some(_)) => {
                 let why = "the rest stays on an invoice or on a credit, not on both";
                 return Err(errors::refused("MATCH_INVALID", why));

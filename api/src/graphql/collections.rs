@@ -14,8 +14,9 @@ use super::books::Books;
 use super::desk::{self, Receipt};
 use super::ids;
 use super::invoices::Invoice;
+use super::methods::Kind as MethodKind;
 use super::page::{self, Cursor};
-use super::payments::{FailureKind, Payment};
+use super::payments::{FailureKind, Payment, PaymentPayload};
 use super::scalars::{Date, Money};
 use crate::auth::Scope;
 
@@ -179,14 +180,31 @@ pub struct CollectionRules {
     retry_days: Vec<u32>,
     /// After a hard refusal, or when the schedule has run out, the next method is tried.
     fallback: bool,
+    /// Kinds of methods that are asked ahead of the due date.
+    lead_days: Vec<CollectionLead>,
+    /// Whoever is debited is told the amount and the day when the debit is initiated.
+    notify: bool,
+}
+
+/// How many days before the due date a kind of method is asked.
+#[derive(SimpleObject)]
+pub struct CollectionLead {
+    kind: MethodKind,
+    days: u32,
 }
 
 impl CollectionRules {
     pub fn new(rules: &domain::Rules) -> CollectionRules {
+        let leads = rules.lead_days.iter().map(|(kind, days)| CollectionLead {
+            kind: (*kind).into(),
+            days: *days,
+        });
         CollectionRules {
             automatic: rules.automatic,
             retry_days: rules.soft_days.clone(),
             fallback: rules.fallback,
+            lead_days: leads.collect(),
+            notify: rules.notify,
         }
     }
 }
@@ -314,14 +332,17 @@ fn reasons(payment: &payments::Payment) -> Vec<PaymentWorkReason> {
             PaymentWorkReason::ActionRequired,
         ),
         (
-            !payment.contradictions.is_empty(),
+            payment.contradicted(),
             PaymentWorkReason::Contradicted,
         ),
         (
             returned(BackStage::Unknown),
             PaymentWorkReason::ReturnUnknown,
         ),
-        (returned(BackStage::Failed), PaymentWorkReason::ReturnFailed),
+        (
+            payment.returns.iter().any(payments::Back::failed_unseen),
+            PaymentWorkReason::ReturnFailed,
+        ),
     ];
     let holding = cases.into_iter().filter(|(holds, _)| *holds);
     holding.map(|(_, why)| why).collect()
@@ -410,6 +431,18 @@ pub struct CollectionRulesInput {
     /// After a hard refusal, or when the schedule has run out, the next method is tried.
     #[graphql(default = true)]
     fallback: bool,
+    /// Kinds of methods that are asked ahead of the due date, so that the money moves on it: cards and direct debits.
+    #[graphql(default)]
+    lead_days: Vec<CollectionLeadInput>,
+    /// Whoever is debited is told the amount and the day when the debit is initiated.
+    #[graphql(default)]
+    notify: bool,
+}
+
+#[derive(InputObject)]
+pub struct CollectionLeadInput {
+    kind: MethodKind,
+    days: u32,
 }
 
 #[derive(SimpleObject)]
@@ -454,6 +487,23 @@ impl CollectionMutations {
         done(ctx, &idempotency_key, command).await
     }
 
+    /// A person has looked at what a provider said that cannot be, and at returns that failed: the payment is no work any
+    /// more until something new is said of it.
+    async fn acknowledge_payment(
+        &self,
+        ctx: &Context<'_>,
+        idempotency_key: String,
+        id: ID,
+        note: String,
+    ) -> Result<PaymentPayload> {
+        let payment = ids::key("payment", &id);
+        let command = Command::AcknowledgePayment {
+            payment: payment.clone(),
+            note,
+        };
+        super::payments::done(ctx, &idempotency_key, &payment, command).await
+    }
+
     /// No further attempt is made.
     async fn close_collection(
         &self,
@@ -477,12 +527,15 @@ impl CollectionMutations {
         input: CollectionRulesInput,
     ) -> Result<LegalEntityPayload> {
         let entity = ids::key("entity", &input.entity);
+        let leads = input.lead_days.into_iter();
         let command = Command::SetCollectionRules {
             entity: entity.clone(),
             rules: domain::Rules {
                 automatic: input.automatic,
                 soft_days: input.retry_days,
                 fallback: input.fallback,
+                lead_days: leads.map(|lead| (lead.kind.into(), lead.days)).collect(),
+                notify: input.notify,
             },
         };
         let receipt = desk::hand_in(ctx, Scope::Admin, &idempotency_key, command).await?;

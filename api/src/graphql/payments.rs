@@ -335,7 +335,7 @@ pub struct CreditPayload {
     pub receipt: Receipt,
 }
 
-async fn done(
+pub(super) async fn done(
     ctx: &Context<'_>,
     idempotency_key: &str,
     payment: &str,

@@ -15,6 +15,8 @@ pub enum WalletBurn {
     Rating,
     /// When an invoice is finalised; it pays the gross.
     Finalising,
+    /// In real time, as usage is rated; its balance includes the tax of what it pays.
+    RatingWithTax,
 }
 
 /// Who pays for what is put into a wallet.

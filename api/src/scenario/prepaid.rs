@@ -31,6 +31,7 @@ pub(super) fn wallet(words: &mut Words) -> Result<Kind, Mistake> {
                 terms.burn = match words.need("`rating` or `finalising`")?.as_str() {
                     "rating" => Burn::Rating,
                     "finalising" => Burn::Finalising,
+                    "rating-with-tax" => Burn::RatingWithTax,
                     other => return Err(words.misfit("`rating` or `finalising`", other)),
                 }
             }

@@ -3,6 +3,7 @@
 //! - Whoever signs with a secret of the tenant's endpoint is believed to be Stripe; nobody else gets past the first line.
 //! - An event about a payment or a refund is only a reason to ask Stripe how it stands, and the ledger takes the answer as
 //!   it takes any: late, twice and out of order it comes to the same. So the delivery of an event may be repeated at will.
+//! - A refund that the ledger did not ask for, e.g. one made in Stripe's dashboard, becomes a fact once Stripe says it is made.
 //! - A dispute's money moves once each way: the command's id is the dispute's, so a repeated event is a repeated command.
 //! - 200 says that the ledger has it, or needs nothing of it. Anything else makes Stripe deliver it again later.
 
@@ -15,6 +16,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use indelible_domain::Command;
 use indelible_domain::kernel::Id;
+use indelible_domain::payments::Answer;
 use indelible_gateways::stripe::{Dispute, NAME, News, Notice, Stripe};
 use indelible_gateways::{Gateway as _, Known};
 use indelible_store::{Refused, Request};
@@ -133,14 +135,26 @@ fn record(office: &Office, stripe: &Stripe, tenant: &str, news: &News) -> Result
             reference,
             collection,
             key,
+            amount,
+            reason,
         } => {
             let Some((payment, Some(number))) = key.as_deref().and_then(|key| ours(tenant, key))
             else {
                 let collection = collection.as_deref().unwrap_or_default();
-                if let Some(payment) = collected(office, tenant, collection) {
-                    unasked(news, &payment);
-                }
-                return Ok(Taken::Ignored);
+                let Some(payment) = collected(office, tenant, collection) else {
+                    return Ok(Taken::Ignored);
+                };
+                let made = made(stripe, tenant, &payment, reference)?;
+                let (true, Some(amount)) = (made, *amount) else {
+                    return Ok(Taken::Ignored);
+                };
+                let observed = Command::ObserveRefund {
+                    payment,
+                    reference: reference.clone(),
+                    amount,
+                    reason: reason.clone().unwrap_or_else(|| news.kind.clone()),
+                };
+                return carry_out(office, tenant, news, observed, None);
             };
             let key = indelible_gateways::key(tenant, &payment, Some(number));
             let answer = match stripe.look_up(&key, Some(reference)) {
@@ -163,6 +177,16 @@ fn record(office: &Office, stripe: &Stripe, tenant: &str, news: &News) -> Result
             (disputed(payment, dispute), Some(name))
         }
     };
+    carry_out(office, tenant, news, command, name)
+}
+
+fn carry_out(
+    office: &Office,
+    tenant: &str,
+    news: &News,
+    command: Command,
+    name: Option<String>,
+) -> Result<Taken, Later> {
     let mut request = Request::new(tenant, ACTOR, office.clock.now(), command);
     request.correlation = news.id.clone();
     if let Some(name) = name {
@@ -214,15 +238,14 @@ fn disputed(payment: Id, dispute: &Dispute) -> Command {
     }
 }
 
-/// Money of ours that went back without the ledger having asked for it, e.g. given back in Stripe's dashboard: somebody has
-/// to see it, because the ledger's books lack it.
-fn unasked(news: &News, payment: &str) {
-    tracing::error!(
-        event = news.id,
-        kind = news.kind,
-        payment,
-        "money went back at Stripe that the ledger did not ask for"
-    );
+/// Whether Stripe has made a refund that the ledger did not ask for; what is only on its way is told of again.
+fn made(stripe: &Stripe, tenant: &str, payment: &str, refund: &str) -> Result<bool, Later> {
+    let key = indelible_gateways::key(tenant, payment, None);
+    match stripe.look_up(&key, Some(refund)) {
+        Known::As(Answer::Settled { .. }) => Ok(true),
+        Known::As(_) => Ok(false),
+        other => Err(not_known(refund, other)),
+    }
 }
 
 fn not_known(reference: &str, known: Known) -> Later {

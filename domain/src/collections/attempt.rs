@@ -1,16 +1,17 @@
 //! Asking for money: which method, how much, and what is due by a day.
 
+use super::notice;
 use super::{Collection, Command, Opened, Rules, Stage, Why};
 use crate::entities::LegalEntity;
 use crate::kernel::{Date, Id, Money, Rejection, calendar::add_days};
 use crate::methods::{Method, Methods};
-use crate::operations::account_terms;
+use crate::operations::{account_terms, wallets};
 use crate::payments::{self, Payment, Recorded, Routed};
 use crate::receivables::{Due, Receivables};
 use crate::session::Session;
 use crate::world::Tables;
 
-/// Opens a collection and asks for the money. `method` none: the preferred one of those a provider can be asked by.
+/// Opens a collection and asks for the money. `method` none: the preferred one of those that can be asked.
 pub fn open(
     session: &mut Session<'_>,
     collection: &str,
@@ -31,9 +32,18 @@ pub fn attempt(
 ) -> Result<(), Rejection> {
     let state = session.get::<Collection>(collection)?.clone();
     let account = state.account.clone();
-    let target = match target(session, &state, on) {
+    let methods = methods(session, &account);
+    let chosen = choose(&state, &methods, method, on);
+    let lead = chosen.map_or(0, |m| state.rules.lead(m.means.kind()));
+    let target = match target(session, &state, on, lead) {
         Target::Open(target) => target,
-        Target::Nothing => {
+        // The method before it could be asked ahead of the due date; this one waits for its day.
+        Target::Early(due) if chosen.is_some() => {
+            let next = add_days(due, -i64::from(lead));
+            session.decide::<Collection>(collection, Command::Postpone { next })?;
+            return Ok(());
+        }
+        Target::Nothing | Target::Early(_) => {
             let reason = "nothing is open any more".to_string();
             session.decide::<Collection>(collection, Command::Close { reason, on })?;
             return Ok(());
@@ -44,13 +54,27 @@ pub fn attempt(
             return Ok(());
         }
     };
-    let methods = methods(session, &account);
-    let Some(method) = choose(&state, &methods, method, on) else {
+    let Some(method) = chosen else {
         let reason = "no payment method can be tried".to_string();
         session.decide::<Collection>(collection, Command::GiveUp { reason, on })?;
         return Ok(());
     };
     let payment = format!("{collection}.{}", state.attempts.len() + 1);
+    if let Some(wallet) = method.means.wallet() {
+        let parts = wallets::collect(session, &account, wallet, &target.items, on)?;
+        let usable = methods.usable(on).filter(|m| m.collects());
+        let draw = Command::Draw {
+            attempt: payment,
+            method: method.id.clone(),
+            wallet: wallet.to_string(),
+            asked: target.amount,
+            parts,
+            on,
+            usable: usable.map(|m| m.id.clone()).collect(),
+        };
+        session.decide::<Collection>(collection, draw)?;
+        return Ok(());
+    }
     let Some((gateway, token)) = method.means.gateway().zip(method.means.token()) else {
         return Ok(());
     };
@@ -77,8 +101,11 @@ pub fn attempt(
         customer: method.means.customer().map(ToString::to_string),
         collection: Some(collection.to_string()),
         text: target.text,
-        on,
+        on: target.moves,
     };
+    if state.rules.notify {
+        notice::of_debit(session, &payment, method, &route, target.amount)?;
+    }
     session.decide::<Payment>(&payment, payments::Command::Ask { recorded, route })?;
     Ok(())
 }
@@ -110,10 +137,16 @@ pub(super) fn methods(session: &Session<'_>, account: &str) -> Methods {
 struct Ask {
     amount: Money,
     text: String,
+    /// What it is made of, by open item.
+    items: Vec<(Id, Money)>,
+    /// The day on which the money should move.
+    moves: Date,
 }
 
 enum Target {
     Open(Ask),
+    /// It is due on a later day, and the method is not asked ahead of it so far.
+    Early(Date),
     /// Another payment of it is under way.
     Pending,
     Nothing,
@@ -122,24 +155,27 @@ enum Target {
 /// Longest text shown to a payer, in bytes.
 const TEXT_MAX: usize = 120;
 
-fn target(session: &Session<'_>, state: &Collection, on: Date) -> Target {
+fn target(session: &Session<'_>, state: &Collection, on: Date, lead: u32) -> Target {
     let Some(owed) = session.find::<Receivables>(&state.account) else {
         return Target::Nothing;
     };
     let owed = &owed.state;
     // Whoever asks for an invoice asks for all of it; otherwise an instalment waits for its day.
     let whole = state.why == Why::Asked && state.invoice.is_some();
-    let wanted: Vec<Due> = owed
-        .dues(on)
-        .into_iter()
-        .filter(|d| {
-            state
-                .invoice
-                .as_ref()
-                .is_none_or(|invoice| d.invoice == *invoice)
-        })
-        .filter(|d| whole || d.due <= on)
-        .collect();
+    let mut wanted: Vec<Due> = owed.dues(on);
+    wanted.retain(|d| state.covers(&d.invoice));
+    let ahead = |days: u32| add_days(on, i64::from(days));
+    let (until, most) = match state.why {
+        Why::Due => (ahead(lead), ahead(state.rules.longest_lead())),
+        _ => (on, on),
+    };
+    if !whole && wanted.iter().all(|d| d.due > until) {
+        let due = wanted.iter().map(|d| d.due).filter(|due| *due <= most);
+        if let Some(due) = due.min() {
+            return Target::Early(due);
+        }
+    }
+    wanted.retain(|d| whole || d.due <= until);
     let free = || wanted.iter().filter(|i| i.pending.is_none());
     let amount = Money::sum(owed.currency, free().map(|i| i.open));
     if amount.is_positive() {
@@ -157,7 +193,20 @@ fn target(session: &Session<'_>, state: &Collection, on: Date) -> Target {
             text.push_str(&item.number);
             last = Some(&item.invoice);
         }
-        return Target::Open(Ask { amount, text });
+        let mut items: Vec<(Id, Money)> = Vec::new();
+        for due in free() {
+            match items.iter_mut().find(|(invoice, _)| *invoice == due.invoice) {
+                Some((_, sum)) => *sum = sum.plus(due.open),
+                None => items.push((due.invoice.clone(), due.open)),
+            }
+        }
+        let last = free().map(|d| d.due).filter(|_| !whole).max();
+        return Target::Open(Ask {
+            amount,
+            text,
+            items,
+            moves: last.map_or(on, |due| due.max(on)),
+        });
     }
     match wanted.is_empty() {
         true => Target::Nothing,
@@ -207,12 +256,17 @@ pub fn collect_due(session: &mut Session<'_>, account: &str, on: Date) -> Result
         }
     }
     let rules = rules_of(session, account)?;
-    if !collects_by_itself(&methods(session, account), &rules, on) {
+    if lead_on(&methods(session, account), &rules, on).is_none() {
         return Ok(());
     }
     let owed = session.find::<Receivables>(account);
     let dues = owed.map(|e| e.state.dues(on)).unwrap_or_default();
-    for due in dues.iter().filter(|d| d.due <= on && d.pending.is_none()) {
+    let lead = lead_on(&methods(session, account), &rules, on).unwrap_or_default();
+    let until = add_days(on, i64::from(lead));
+    for due in dues
+        .iter()
+        .filter(|d| d.due <= until && d.pending.is_none())
+    {
         let id = due_id(due);
         let running = open_collections(session, account).iter().any(|other| {
             let other = session.find::<Collection>(other);
@@ -239,10 +293,21 @@ pub(super) fn open_collections(session: &Session<'_>, account: &str) -> Vec<Id> 
     open.into_iter().flatten().cloned().collect()
 }
 
-/// What is due is collected without being asked: a payer whose first choice is to bring the money is left to.
-fn collects_by_itself(methods: &Methods, rules: &Rules, on: Date) -> bool {
-    methods.automatic.unwrap_or(rules.automatic)
-        && methods.preferred(on).is_some_and(Method::collects)
+/// How many days ahead of its due date something is asked for on a day; none: nothing is collected without being asked.
+/// A payer whose first choice is to bring the money is left to.
+fn lead_on(methods: &Methods, rules: &Rules, on: Date) -> Option<u32> {
+    let automatic = methods.automatic.unwrap_or(rules.automatic);
+    let first = methods.preferred(on).filter(|m| automatic && m.collects())?;
+    Some(rules.lead(first.means.kind()))
+}
+
+/// The day on which what is due on a day is asked for by itself: the first on which the method of that day is asked so
+/// far ahead.
+fn asked_on(methods: &Methods, rules: &Rules, due: Date) -> Option<Date> {
+    let ahead = (0..=rules.longest_lead()).rev();
+    let mut days = ahead.map(|lead| (lead, add_days(due, -i64::from(lead))));
+    let fits = |(ahead, on): &(u32, Date)| lead_on(methods, rules, *on) >= Some(*ahead);
+    days.find(fits).map(|(_, on)| on)
 }
 
 /// The day on which something is to be collected from an account; it may be past.
@@ -265,13 +330,11 @@ fn first_due(tables: &Tables, account: &str, running: impl Fn(&str) -> bool) -> 
     let methods = &tables.methods.get(account)?.state;
     let terms = &tables.accounts.get(account)?.state.terms;
     let rules = &tables.entities.get(&terms.entity)?.state.collection;
-    let by_itself = |on| collects_by_itself(methods, rules, on);
     let owed = &tables.receivables.get(account)?.state;
     let due = owed.dues(Date::MAX).into_iter().filter(|d| {
         d.pending.is_none()
-            && by_itself(d.due)
             && !running(&d.invoice)
             && !tables.collections.contains_key(&due_id(d))
     });
-    due.map(|d| d.due).min()
+    due.filter_map(|d| asked_on(methods, rules, d.due)).min()
 }

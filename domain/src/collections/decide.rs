@@ -1,6 +1,6 @@
 use super::{
-    ATTEMPTS_MAX, Attempt, Attempted, Closed, Collected, Collection, Event, GivenUp, Opened,
-    Planned, Refused, Stage,
+    ATTEMPTS_MAX, Attempt, Attempted, Closed, Collected, Collection, Drawn, DrawnPart, Event,
+    GivenUp, Opened, Planned, Refused, Stage, WALLET_SHORT, drawn,
 };
 use crate::command::FailureKind;
 use crate::kernel::{Date, Decider, Id, Money, Rejection, calendar::add_days};
@@ -15,6 +15,16 @@ pub enum Command {
         method: Id,
         amount: Money,
         on: Date,
+    },
+    /// A wallet was asked and has paid these parts; `usable` are the methods that may be tried, in order.
+    Draw {
+        attempt: Id,
+        method: Id,
+        wallet: Id,
+        asked: Money,
+        parts: Vec<DrawnPart>,
+        on: Date,
+        usable: Vec<Id>,
     },
     /// The payment under way failed; `usable` are the methods that may be tried, in order.
     Refuse {
@@ -100,6 +110,27 @@ impl Decider for Collection {
                     .into(),
                 ])
             }
+            Command::Draw {
+                attempt,
+                method,
+                wallet,
+                asked,
+                parts,
+                on,
+                usable,
+            } => {
+                let drawn = Drawn {
+                    account: account(),
+                    attempt,
+                    method,
+                    wallet,
+                    asked,
+                    failure: None,
+                    parts,
+                    on,
+                };
+                drawn::draw(state, drawn, &usable)
+            }
             Command::Refuse {
                 payment,
                 kind,
@@ -115,10 +146,10 @@ impl Decider for Collection {
                     account,
                     payment,
                     kind,
-                    code,
+                    code: code.clone(),
                     on,
                 };
-                Ok(refuse(state, refused, &usable))
+                Ok(refuse(state, refused.into(), (on, &code), &usable))
             }
             Command::Postpone { next } => Ok(match &state.stage {
                 Stage::Waiting {
@@ -180,6 +211,17 @@ impl Decider for Collection {
                     code: None,
                 });
             }
+            Event::Drawn(e) => {
+                state.stage = Stage::Trying;
+                state.attempts.push(Attempt {
+                    payment: e.attempt.clone(),
+                    method: e.method.clone(),
+                    amount: e.paid(),
+                    on: e.on,
+                    failure: e.failure,
+                    code: e.failure.map(|_| WALLET_SHORT.to_string()),
+                });
+            }
             Event::Refused(e) => {
                 if let Some(attempt) = state.attempts.iter_mut().find(|a| a.payment == e.payment) {
                     attempt.failure = Some(e.kind);
@@ -235,17 +277,19 @@ impl Collection {
     }
 }
 
-fn refuse(state: &Collection, refused: Refused, usable: &[Id]) -> Vec<Event> {
-    let (account, on, code) = (refused.account.clone(), refused.on, refused.code.clone());
-    let method = state
-        .under_way()
-        .map(|a| a.method.clone())
-        .unwrap_or_default();
+/// What follows an attempt that brought nothing, or not all of it: `failed` says so, with `code`.
+pub(super) fn refuse(
+    state: &Collection,
+    failed: Event,
+    (on, code): (Date, &str),
+    usable: &[Id],
+) -> Vec<Event> {
+    let account = state.account.clone();
     let mut next = state.clone();
-    let mut events = vec![refused.into()];
-    for event in &events {
-        Collection::evolve(&mut next, event);
-    }
+    Collection::evolve(&mut next, &failed);
+    let mut events = vec![failed];
+    let method = next.attempts.last().map(|a| a.method.clone());
+    let method = method.unwrap_or_default();
     let soft = next
         .attempts
         .iter()

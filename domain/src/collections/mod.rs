@@ -1,13 +1,20 @@
-//! A collection: the attempts to get what is due from a payer through providers, and when the next one is.
+//! A collection: the attempts to get what is due from a payer, through providers or from his wallets, and when the next
+//! one is.
 //!
 //! - One collection asks for one invoice, or for everything that an account has due; one payment at a time.
 //! - A soft refusal is tried again with the same method after the days of the schedule; a hard one, and a schedule
 //!   that has run out, go on with the next method at once.
 //! - Each attempt asks for what is open when it is made. When nothing is open any more the collection is closed.
+//! - A method may be asked days ahead of the due date, so that the money moves on it.
+//! - A wallet pays what it holds at once, in the commit that asks for it; the rest goes on with the next method, or is
+//!   tried again by the schedule where there is no other (docs/decisions/0023-wallets-that-pay.md).
 //! - The schedule counts from the day of each refusal and is a fact: it can be seen, and a late tick keeps it.
 
 mod attempt;
 mod decide;
+mod drawn;
+mod notice;
+mod old;
 mod react;
 mod rules;
 
@@ -19,8 +26,11 @@ use serde::{Deserialize, Serialize};
 pub(crate) use attempt::open_of;
 pub use attempt::{attempt, collect_due, next_due, open, rules_of};
 pub use decide::Command;
+pub use drawn::{Drawn, DrawnPart, WALLET_SHORT};
+pub(crate) use old::RulesV1;
+use old::OpenedV1;
 pub use react::react;
-pub use rules::{DAYS_MAX, Rules, STEPS_MAX};
+pub use rules::{DAYS_MAX, LEAD_MAX, Rules, STEPS_MAX};
 
 /// Most attempts of one collection: card schemes count more than fifteen in a month as abuse.
 pub const ATTEMPTS_MAX: usize = 15;
@@ -78,6 +88,7 @@ pub struct Collection {
 /// One payment that was asked for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Attempt {
+    /// No payment has this id where a wallet was asked: what it paid is credit of the wallet.
     pub payment: Id,
     pub method: Id,
     pub amount: Money,
@@ -164,13 +175,14 @@ pub struct Closed {
 events! {
     /// What happens to a collection.
     pub enum Event in "collection" {
-        Opened = "opened" 1,
+        Opened = "opened" 2 from { 1: OpenedV1 },
         Attempted = "attempted" 1,
         Refused = "refused" 1,
         Planned = "planned" 1,
         Collected = "collected" 1,
         GivenUp = "given-up" 1,
         Closed = "closed" 1,
+        Drawn = "drawn" 1,
     }
 }
 
@@ -185,6 +197,7 @@ impl Event {
             Event::Collected(e) => &e.account,
             Event::GivenUp(e) => &e.account,
             Event::Closed(e) => &e.account,
+            Event::Drawn(e) => &e.account,
         }
     }
 }

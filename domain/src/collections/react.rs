@@ -29,6 +29,7 @@ pub fn react(session: &mut Session<'_>, fact: &Staged) -> Result<(), Rejection> 
             | Receivable::CreditApplied(_)
             | Receivable::ItemCredited(_)
             | Receivable::ItemVoided(_)
+            | Receivable::ClaimEnded(_)
             | Receivable::WrittenOff(_),
         ) => close_paid(session, &fact.id),
         Event::Dunning(dunning::Event::RetryAsked(e)) => again(session, &fact.id, &e.invoices),

@@ -7,7 +7,7 @@ pub mod periods;
 pub mod retention;
 
 use crate::accounts::check_language;
-use crate::collections::Rules;
+use crate::collections::{Rules, RulesV1};
 use crate::events;
 use crate::kernel::{Currency, Date, Decider, Rejection, Rounding, Zone};
 use serde::{Deserialize, Serialize};
@@ -68,6 +68,20 @@ pub struct LanguageSet {
     pub language: Option<String>,
 }
 
+/// Before a method could be asked ahead of the due date.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct CollectionSetV1 {
+    rules: RulesV1,
+}
+
+impl From<CollectionSetV1> for CollectionSet {
+    fn from(old: CollectionSetV1) -> CollectionSet {
+        CollectionSet {
+            rules: old.rules.into(),
+        }
+    }
+}
+
 events! {
     /// What happens to a legal entity.
     pub enum Event in "entity" {
@@ -76,7 +90,7 @@ events! {
         RetentionSet = "retention-set" 1,
         PeriodClosed = "period-closed" 1,
         PeriodReopened = "period-reopened" 1,
-        CollectionSet = "collection-set" 1,
+        CollectionSet = "collection-set" 2 from { 1: CollectionSetV1 },
         LanguageSet = "language-set" 1,
     }
 }

@@ -49,6 +49,9 @@ impl Intents {
             Event::Contradicted(_) => {
                 self.odd.insert(id.to_string());
             }
+            Event::Acknowledged(_) => {
+                self.odd.remove(id);
+            }
             _ => {}
         }
     }
@@ -93,6 +96,6 @@ pub(super) fn collections(
                 open.remove(event.account());
             }
         }
-        Fact::Attempted(_) | Fact::Refused(_) | Fact::Planned(_) => {}
+        Fact::Attempted(_) | Fact::Refused(_) | Fact::Planned(_) | Fact::Drawn(_) => {}
     }
 }

@@ -287,6 +287,13 @@ fn receivable(
             format!("debt of account {} for {} taken over", e.from, e.number),
             vec![Line::debit(Owed, e.total), Line::credit(Transfers, e.total)],
         ),
+        Receivable::ClaimEnded(e) => (
+            format!("debt {} is owed no more: {}", e.claim, e.reason),
+            vec![
+                Line::debit(Transfers, e.amount),
+                Line::credit(Owed, e.amount),
+            ],
+        ),
         // Documents post what these follow from; a payment that has not come moves nothing.
         Receivable::ItemOpened(_)
         | Receivable::ItemCredited(_)
@@ -398,6 +405,19 @@ fn wallet(
         wallets::Event::Returned(e) => (
             format!("payment of {} back in the wallet", e.invoice),
             moved(CustomerCredit, Held, e.amount),
+        ),
+        // The tax inside it was never earned.
+        wallets::Event::Taxed(e) => (
+            "tax of usage paid from the wallet".to_string(),
+            moved(UsageRevenue, Ledger::TaxPayable, e.posted),
+        ),
+        wallets::Event::Revoked(e) => (
+            format!("top-up {} taken out again", e.grant),
+            moved(Held, PrepaidInvoiced, e.amount),
+        ),
+        wallets::Event::Restored(e) => (
+            format!("top-up {} there again", e.grant),
+            moved(PrepaidInvoiced, Held, e.amount),
         ),
         wallets::Event::Expired(e) => (
             format!("grant {} expired", e.grant),

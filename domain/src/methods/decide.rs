@@ -108,7 +108,8 @@ impl Decider for Methods {
                 Ok((!same).then(|| event.into()).into_iter().collect())
             }
             Command::Forget { on } => {
-                let named = |m: &&Method| m.collects() || m.means.bank().is_some();
+                let known = |m: &Means| m.gateway().is_some() || m.bank().is_some();
+                let named = |m: &&Method| known(&m.means);
                 let removed = state.methods.iter().filter(named).map(|m| {
                     let reason = "forgotten".to_string();
                     let method = m.id.clone();

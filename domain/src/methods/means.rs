@@ -156,6 +156,14 @@ impl Means {
         }
     }
 
+    /// The wallet that is asked.
+    pub fn wallet(&self) -> Option<&str> {
+        match self {
+            Means::Wallet(wallet) => Some(wallet),
+            _ => None,
+        }
+    }
+
     /// What the provider knows it by: a card's token, a mandate's reference.
     pub fn token(&self) -> Option<&str> {
         match self {

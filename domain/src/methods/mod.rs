@@ -10,6 +10,7 @@
 mod decide;
 pub mod iban;
 mod means;
+mod react;
 
 use crate::events;
 use crate::kernel::{Date, Id};
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 pub use decide::Command;
 pub use means::{BankAccount, Card, Kind, Mandate, MandateTerm, Means, Month, Scheme, SealedBank};
+pub use react::react;
 
 /// Most methods of one account.
 pub const METHODS_MAX: usize = 20;
@@ -68,9 +70,9 @@ impl Method {
                 .is_none_or(|month| on <= month.last_day())
     }
 
-    /// Money can be asked for through a provider.
+    /// Money can be asked for by it: of a provider, or of a wallet.
     pub fn collects(&self) -> bool {
-        self.means.gateway().is_some()
+        self.means.gateway().is_some() || self.means.wallet().is_some()
     }
 }
 

@@ -7,6 +7,7 @@ use crate::entities::{self, LegalEntity};
 use crate::invoices::Invoice;
 use crate::kernel::{Rejection, check_id};
 use crate::methods::{Method, Methods};
+use crate::payments::Payment;
 use crate::session::Session;
 
 pub(super) fn set_rules(
@@ -70,7 +71,9 @@ pub(super) fn collect(session: &mut Session<'_>, ask: Collect) -> Result<Outcome
             format!("account {}: {reason}", state.account),
         ));
     }
+    // A wallet pays without a payment.
     let payment = state.attempts.last().map(|a| a.payment.clone());
+    let payment = payment.filter(|p| session.find::<Payment>(p).is_some());
     let mut outcome = Outcome::of("collection", &id);
     outcome
         .touched
@@ -105,7 +108,7 @@ pub(super) fn close(
     Ok(Outcome::of("collection", collection))
 }
 
-/// A provider can be asked by it today.
+/// A provider or a wallet can be asked by it today.
 fn check_method(
     session: &Session<'_>,
     account: &str,
@@ -127,10 +130,10 @@ fn check_method(
             "METHOD_UNUSABLE",
             match method {
                 Some(id) => format!(
-                    "payment method {id:?} of account {account} is unknown, blocked, expired or not one that a provider can be asked by"
+                    "payment method {id:?} of account {account} is unknown, blocked, expired or not one that can be asked for money"
                 ),
                 None => format!(
-                    "account {account} has no payment method that a provider can be asked by today"
+                    "account {account} has no payment method that can be asked for money today"
                 ),
             },
         )),

@@ -308,6 +308,15 @@ fn handle(session: &mut Session<'_>, command: Command) -> Result<Outcome, Reject
             number,
             answer,
         } => payments::answer_refund(session, &payment, number, answer),
+        Command::ObserveRefund {
+            payment,
+            reference,
+            amount,
+            reason,
+        } => payments::observe(session, &payment, reference, amount, reason),
+        Command::AcknowledgePayment { payment, note } => {
+            payments::acknowledge(session, &payment, note)
+        }
         Command::SetCollectionRules { entity, rules } => {
             collections::set_rules(session, &entity, rules)
         }

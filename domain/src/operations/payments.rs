@@ -7,7 +7,7 @@ use crate::command::{FailureKind, Outcome, RecordPayment};
 use crate::invoices::Invoice;
 use crate::kernel::{Date, Id, Money, Rejection, check_id};
 use crate::payments::{Answer, Command, Payment, Recorded};
-use crate::receivables::{self, Receivables, Source};
+use crate::receivables::{self, Item, Receivables, Source};
 use crate::session::Session;
 
 pub(super) fn record(session: &mut Session<'_>, ask: RecordPayment) -> Result<Outcome, Rejection> {
@@ -149,6 +149,34 @@ pub(super) fn answer_refund(
     Ok(Outcome::of("payment", payment))
 }
 
+pub(super) fn observe(
+    session: &mut Session<'_>,
+    payment: &str,
+    reference: String,
+    amount: Money,
+    reason: String,
+) -> Result<Outcome, Rejection> {
+    let on = today(session, payment)?;
+    let command = Command::Observe {
+        reference,
+        amount,
+        reason,
+        on,
+    };
+    session.decide::<Payment>(payment, command)?;
+    Ok(Outcome::of("payment", payment))
+}
+
+pub(super) fn acknowledge(
+    session: &mut Session<'_>,
+    payment: &str,
+    note: String,
+) -> Result<Outcome, Rejection> {
+    let on = today(session, payment)?;
+    session.decide::<Payment>(payment, Command::Acknowledge { note, on })?;
+    Ok(Outcome::of("payment", payment))
+}
+
 pub(super) fn grant_credit(
     session: &mut Session<'_>,
     account: &str,
@@ -176,15 +204,44 @@ pub(super) fn write_off(
     invoice: &str,
     reason: String,
 ) -> Result<Outcome, Rejection> {
-    let account = session.get::<Invoice>(invoice)?.document.account.clone();
-    session.decide::<Receivables>(
-        &account,
-        receivables::Command::WriteOff {
-            invoice: invoice.to_string(),
-            reason,
-        },
-    )?;
+    for (account, invoice) in owing(session, invoice, |item| item.open)? {
+        let reason = reason.clone();
+        let command = receivables::Command::WriteOff { invoice, reason };
+        session.decide::<Receivables>(&account, command)?;
+    }
     Ok(Outcome::of("invoice", invoice))
+}
+
+/// Who owes an invoice: its account, whoever took a part of it over, and whoever took over from them; of all these only
+/// where `what` is above zero, or the first one. A part that was taken over can also be named by its own id.
+fn owing(
+    session: &Session<'_>,
+    invoice: &str,
+    what: impl Fn(&Item) -> Money,
+) -> Result<Vec<(Id, Id)>, Rejection> {
+    let claims = &session.index().claims;
+    let first = match claims.get(invoice) {
+        Some(claim) => claim.account.clone(),
+        None => session.get::<Invoice>(invoice)?.document.account.clone(),
+    };
+    let mut all = vec![(first, invoice.to_string())];
+    let mut next = 0;
+    while let Some((_, of)) = all.get(next) {
+        let parts = claims.of(of).map(|(id, c)| (c.account.clone(), id.clone()));
+        let parts: Vec<_> = parts.collect();
+        all.extend(parts);
+        next += 1;
+    }
+    let found = |(account, invoice): &&(Id, Id)| {
+        let owed = session.find::<Receivables>(account);
+        let item = owed.and_then(|e| e.state.item(invoice));
+        item.is_some_and(|item| what(item).is_positive())
+    };
+    let owing: Vec<_> = all.iter().filter(found).cloned().collect();
+    Ok(match owing.is_empty() {
+        true => all.into_iter().take(1).collect(),
+        false => owing,
+    })
 }
 
 pub(super) fn reverse_write_off(
@@ -192,14 +249,11 @@ pub(super) fn reverse_write_off(
     invoice: &str,
     reason: String,
 ) -> Result<Outcome, Rejection> {
-    let account = session.get::<Invoice>(invoice)?.document.account.clone();
-    session.decide::<Receivables>(
-        &account,
-        receivables::Command::ReverseWriteOff {
-            invoice: invoice.to_string(),
-            reason,
-        },
-    )?;
+    for (account, invoice) in owing(session, invoice, |item| item.written_off)? {
+        let reason = reason.clone();
+        let command = receivables::Command::ReverseWriteOff { invoice, reason };
+        session.decide::<Receivables>(&account, command)?;
+    }
     Ok(Outcome::of("invoice", invoice))
 }
 

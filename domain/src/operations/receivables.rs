@@ -23,10 +23,13 @@ pub(super) fn handle(session: &mut Session<'_>, command: Command) -> Result<Outc
             credits,
             rest_on,
         } => {
+            let entity = account_terms(session, &account)?.entity;
+            let rules = session.find::<Desk>(&entity).map(|e| e.state.rules.clone());
             let ask = Ask::Match {
                 invoices,
                 credits,
                 rest_on,
+                rules: rules.unwrap_or_default(),
             };
             ask_of(session, &account, ask)
         }

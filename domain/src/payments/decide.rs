@@ -1,7 +1,7 @@
 use super::refunds::{self, given_back};
 use super::{
-    Accepted, ActionAsked, Answer, AnswerLost, ChargeBackReversed, ChargedBack, Contradicted,
-    Event, Failed, Payment, Recorded, Reduced, Routed, Sent, Settled, Stage, evolve,
+    Accepted, Acknowledged, ActionAsked, Answer, AnswerLost, Back, ChargeBackReversed, ChargedBack,
+    Contradicted, Event, Failed, Payment, Recorded, Reduced, Routed, Sent, Settled, Stage, evolve,
 };
 use crate::bank::return_end_to_end;
 use crate::command::FailureKind;
@@ -66,6 +66,18 @@ pub enum Command {
     AnswerRefund {
         number: u32,
         answer: Answer,
+        on: Date,
+    },
+    /// The provider says that it gave money back by itself.
+    Observe {
+        reference: String,
+        amount: Money,
+        reason: String,
+        on: Date,
+    },
+    /// A person has looked at what cannot be, and at returns that failed.
+    Acknowledge {
+        note: String,
         on: Date,
     },
     ChargeBack {
@@ -153,6 +165,16 @@ impl Decider for Payment {
             (Command::AnswerRefund { number, answer, on }, _) => {
                 refunds::answered(state, number, answer, on)
             }
+            (
+                Command::Observe {
+                    reference,
+                    amount,
+                    reason,
+                    on,
+                },
+                _,
+            ) => Ok(refunds::observed(state, reference, amount, reason, on)),
+            (Command::Acknowledge { note, on }, _) => acknowledge(state, note, on),
             (Command::ChargeBack { amount, reason, on }, _) => {
                 let amount = given_back(state, state.left(), amount)?;
                 let account = account();
@@ -354,6 +376,17 @@ pub(super) fn contradicted(state: &Payment, what: String, on: Date) -> Vec<Event
     }
     let account = state.account.clone();
     vec![Contradicted { account, what, on }.into()]
+}
+
+fn acknowledge(state: &Payment, note: String, on: Date) -> Result<Vec<Event>, Rejection> {
+    if !state.contradicted() && !state.returns.iter().any(Back::failed_unseen) {
+        return Err(Rejection::new(
+            "NOTHING_TO_ACKNOWLEDGE",
+            "no provider contradicts this payment, and no return of it has failed unseen",
+        ));
+    }
+    let account = state.account.clone();
+    Ok(vec![Acknowledged { account, note, on }.into()])
 }
 
 fn reverse(

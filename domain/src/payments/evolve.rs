@@ -74,6 +74,16 @@ pub(super) fn evolve(state: &mut Payment, event: &Event) {
                 back.reference.clone_from(&e.reference);
             }
         }
+        Event::RefundObserved(e) => {
+            state.refunded = state.refunded.plus(e.amount);
+            state.observed.insert(e.reference.clone());
+        }
+        Event::Acknowledged(_) => {
+            state.acknowledged = state.contradictions.len();
+            for back in state.returns.iter_mut().filter(|b| b.failed_unseen()) {
+                back.acknowledged = true;
+            }
+        }
         Event::ChargedBack(e) => state.charged_back = state.charged_back.plus(e.amount),
         Event::ChargeBackReversed(e) => {
             state.charged_back = state.charged_back.minus(e.amount);
@@ -88,6 +98,7 @@ pub(super) fn evolve(state: &mut Payment, event: &Event) {
             on: e.on,
             code: None,
             sent: 0,
+            acknowledged: false,
         }),
         Event::RefundSent(e) => {
             if let Some(back) = found(state, e.number) {

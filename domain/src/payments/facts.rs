@@ -175,6 +175,25 @@ pub struct Refunded {
     pub reference: Option<String>,
 }
 
+/// A provider gave money back that nobody here had asked it to give: in its own dashboard, or by its own rules.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RefundObserved {
+    pub account: Id,
+    /// What the provider calls the return: it is counted once.
+    pub reference: String,
+    pub amount: Money,
+    pub reason: String,
+    pub on: Date,
+}
+
+/// A person has looked at what cannot be and at returns that failed: the payment waits for nobody any more.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Acknowledged {
+    pub account: Id,
+    pub note: String,
+    pub on: Date,
+}
+
 /// The payer's bank took money back.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ChargedBack {
@@ -214,5 +233,7 @@ events! {
         RefundLost = "refund-lost" 1,
         RefundFailed = "refund-failed" 1,
         ChargeBackReversed = "charge-back-reversed" 1,
+        RefundObserved = "refund-observed" 1,
+        Acknowledged = "acknowledged" 1,
     }
 }

@@ -16,13 +16,14 @@ mod refunds;
 use crate::command::FailureKind;
 use crate::kernel::{Date, Id, Money};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 pub use answer::{Answer, Decline};
 pub use decide::{Command, NOTHING_OPEN};
 pub use facts::{
-    Accepted, ActionAsked, AnswerLost, ChargeBackReversed, ChargedBack, Contradicted, Event,
-    Failed, Recorded, Reduced, RefundAccepted, RefundAsked, RefundFailed, RefundLost, RefundSent,
-    Refunded, Routed, Sent, Settled,
+    Accepted, Acknowledged, ActionAsked, AnswerLost, ChargeBackReversed, ChargedBack, Contradicted,
+    Event, Failed, Recorded, Reduced, RefundAccepted, RefundAsked, RefundFailed, RefundLost,
+    RefundObserved, RefundSent, Refunded, Routed, Sent, Settled,
 };
 
 /// Where a payment stands.
@@ -90,6 +91,10 @@ pub struct Payment {
     pub returns: Vec<Back>,
     /// What a provider said that cannot be.
     pub contradictions: Vec<String>,
+    /// How many of these a person has looked at.
+    pub acknowledged: usize,
+    /// Returns that a provider made without being asked, by what it calls them.
+    pub observed: BTreeSet<String>,
 }
 
 /// How a provider is asked for a payment. The same for ever: the same key asks for the same.
@@ -141,6 +146,15 @@ pub struct Back {
     pub code: Option<String>,
     /// How often the provider was called.
     pub sent: u32,
+    /// It failed, and a person has looked at it.
+    pub acknowledged: bool,
+}
+
+impl Back {
+    /// It failed, and nobody has looked at it.
+    pub fn failed_unseen(&self) -> bool {
+        self.stage == BackStage::Failed && !self.acknowledged
+    }
 }
 
 impl Payment {
@@ -163,10 +177,15 @@ impl Payment {
     /// A person has to look at it: an answer is lost or cannot be, the payer must act, a return failed.
     pub fn needs_a_person(&self) -> bool {
         matches!(self.stage, Stage::Unknown | Stage::ActionRequired)
-            || !self.contradictions.is_empty()
+            || self.contradicted()
             || self
                 .returns
                 .iter()
-                .any(|b| matches!(b.stage, BackStage::Unknown | BackStage::Failed))
+                .any(|b| b.stage == BackStage::Unknown || b.failed_unseen())
+    }
+
+    /// A provider said what cannot be, and nobody has looked at it.
+    pub fn contradicted(&self) -> bool {
+        self.contradictions.len() > self.acknowledged
     }
 }

@@ -3,7 +3,7 @@
 use super::decide::{contradicted, words};
 use super::{
     Answer, Back, BackStage, Event, Payment, RefundAccepted, RefundAsked, RefundFailed, RefundLost,
-    RefundSent, Refunded, Stage,
+    RefundObserved, RefundSent, Refunded, Stage,
 };
 use crate::kernel::{Date, Money, Rejection};
 
@@ -186,6 +186,37 @@ pub(super) fn answered(
         }
         Answer::Pending { .. } | Answer::ActionRequired { .. } | Answer::Unknown { .. } => vec![],
     })
+}
+
+/// What a provider gave back by itself; counted once. More than there is, or of money that never came, cannot be.
+pub(super) fn observed(
+    state: &Payment,
+    reference: String,
+    amount: Money,
+    reason: String,
+    on: Date,
+) -> Vec<Event> {
+    let ours = |b: &Back| b.reference.as_deref() == Some(reference.as_str());
+    if state.observed.contains(&reference) || state.returns.iter().any(ours) {
+        return vec![];
+    }
+    let left = state.left();
+    let settled = matches!(state.stage, Stage::Settled | Stage::Returned);
+    let fits = amount.currency == left.currency && amount.is_positive();
+    if !settled || !fits || amount.minor > left.minor {
+        let what = format!("{amount} went back as {reference}, {left} of it is left");
+        return contradicted(state, what, on);
+    }
+    vec![
+        RefundObserved {
+            account: state.account.clone(),
+            reference,
+            amount,
+            reason,
+            on,
+        }
+        .into(),
+    ]
 }
 
 /// What may go back of `left`: all of it, or the amount that is asked for.

@@ -41,5 +41,6 @@ fn react(session: &mut Session<'_>, fact: &Staged) -> Result<(), Rejection> {
     crate::journal::react(session, fact)?;
     crate::dunning::react(session, fact)?;
     crate::collections::react(session, fact)?;
+    crate::methods::react(session, fact)?;
     Ok(())
 }

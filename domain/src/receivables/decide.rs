@@ -3,6 +3,7 @@ use super::{
     ClaimOpened, Event, Exchanged, How, Instalment, ItemOpened, PaymentDropped, Receivables,
     Remitted, RestOn, Reversal, Source,
 };
+use crate::cash::Rules;
 use crate::kernel::{Date, Decider, Id, Money, Rejection};
 
 #[derive(Clone, Debug)]
@@ -40,6 +41,8 @@ pub enum Command {
         invoices: Vec<Id>,
         credits: Vec<Source>,
         rest_on: Option<RestOn>,
+        /// What difference is small.
+        rules: Rules,
     },
     /// Takes what a source (none: every source) paid off an invoice.
     Unmatch {
@@ -115,6 +118,11 @@ pub enum Command {
         reason: String,
     },
     Claim(ClaimOpened),
+    /// The invoice behind a claim is void.
+    EndClaim {
+        claim: Id,
+        reason: String,
+    },
     /// Another account takes over this much of an invoice.
     Relieve {
         source: Source,
@@ -201,7 +209,14 @@ impl Decider for Receivables {
             Command::Match {
                 invoices,
                 credits,
+                rest_on: Some(RestOn::Allowed),
+                rules,
+            } => work.match_short(&invoices, &credits, &rules)?,
+            Command::Match {
+                invoices,
+                credits,
                 rest_on,
+                ..
             } => work.match_all(&invoices, &credits, rest_on.as_ref())?,
             Command::Unmatch { invoice, source } => work.unmatch(&invoice, source.as_ref())?,
             Command::Release => work.release(),
@@ -238,6 +253,10 @@ impl Decider for Receivables {
                 hold,
                 reason,
             } => {
+                // A deposit that could pay nothing stays what it is.
+                if let Some(invoice) = &invoice {
+                    work.owed(invoice)?;
+                }
                 let of = (amount, source.as_ref());
                 let credits = work.release_deposit(&deposit, of, hold, &reason)?;
                 if let Some(invoice) = invoice {
@@ -263,6 +282,7 @@ impl Decider for Receivables {
                 reason,
             } => work.pay_out(&refund, &source, amount, &reason)?,
             Command::Claim(claim) => work.claim(claim)?,
+            Command::EndClaim { claim, reason } => work.end_claim(claim, reason)?,
             Command::Relieve {
                 source,
                 amount,

@@ -80,6 +80,7 @@ pub(super) fn evolve(state: &mut Receivables, event: &Event) {
         }
         Event::CreditWithdrawn(e) => state.shrink(&e.source, e.amount),
         Event::ItemCredited(e) => state.reopen(&e.invoice, e.amount.negated()),
+        Event::ClaimEnded(e) => state.items.retain(|i| i.invoice != e.claim),
         Event::ItemVoided(e) => state.items.retain(|i| i.invoice != e.invoice),
         Event::WrittenOff(e) => state.write_down(&e.invoice, e.amount),
         Event::WriteOffReversed(e) => state.write_down(&e.invoice, e.amount.negated()),

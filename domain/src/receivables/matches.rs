@@ -2,6 +2,7 @@
 
 use super::work::Work;
 use super::{Part, Receivables, Source, WriteOffReversed};
+use crate::cash::Rules;
 use crate::kernel::{Decimal, Id, Money, Rejection};
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +17,8 @@ pub enum RestOn {
     Invoice(Id),
     /// It stays credit.
     Credit(Source),
+    /// Nowhere: what lacks is small by the entity's rules, and need not be paid.
+    Allowed,
 }
 
 /// Credit of one source on one invoice.
@@ -147,6 +150,13 @@ impl Receivables {
     }
 }
 
+/// The sum of one side; nothing in the default currency for none.
+fn sum_of<T>(side: &[(T, Money)]) -> Money {
+    let mut parts = side.iter().map(|(_, m)| *m);
+    let first = parts.next().unwrap_or_default();
+    parts.fold(first, Money::plus)
+}
+
 type Sides = (Vec<(Id, Money)>, Vec<(Source, Money)>);
 
 impl Work {
@@ -203,9 +213,7 @@ impl Work {
             }
         };
         let (mut debits, mut credits) = self.sides(invoices, sources)?;
-        let sum = |parts: &mut dyn Iterator<Item = Money>| Money::sum(self.next.currency, parts);
-        let owed = sum(&mut debits.iter().map(|(_, m)| *m));
-        let paid = sum(&mut credits.iter().map(|(_, m)| *m));
+        let (owed, paid) = (sum_of(&debits), sum_of(&credits));
         match &rest_on {
             Some(RestOn::Invoice(rest)) => {
                 for (_, open) in debits.iter_mut().filter(|(i, _)| i == rest) {
@@ -217,9 +225,52 @@ impl Work {
                     *left = left.minus(paid.minus(owed));
                 }
             }
-            None => {}
+            Some(RestOn::Allowed) | None => {}
         }
-        let mut parts = Vec::new();
+        self.pair(debits, credits);
+        Ok(())
+    }
+
+    /// Matches all of them, and what lacks on the last invoice need not be paid: it is small by the rules.
+    ///
+    /// # Errors
+    /// `MATCH_IMPOSSIBLE` when nothing lacks, or more than the last invoice; `TOLERANCE_EXCEEDED`.
+    pub fn match_short(
+        &mut self,
+        invoices: &[Id],
+        sources: &[Source],
+        rules: &Rules,
+    ) -> Result<(), Rejection> {
+        let (mut debits, credits) = self.sides(invoices, sources)?;
+        let lacks = sum_of(&debits).minus(sum_of(&credits));
+        let impossible = || {
+            let why = format!("{lacks} lacks: only what is missing of the last invoice can be allowed");
+            Rejection::new("MATCH_IMPOSSIBLE", why)
+        };
+        let (last, open) = debits.last_mut().ok_or_else(impossible)?;
+        if !lacks.is_positive() || lacks.minor >= open.minor {
+            return Err(impossible());
+        }
+        let (invoice, most) = (last.clone(), rules.tolerated(self.item(last)?.total));
+        if lacks.minor > most.minor {
+            let why = format!("{lacks} lacks, a difference of {most} is small");
+            return Err(Rejection::new("TOLERANCE_EXCEEDED", why));
+        }
+        *open = open.minus(lacks);
+        let source = self.pair(debits, credits).ok_or_else(impossible)?;
+        self.say(Allowed {
+            invoice,
+            source,
+            why: Why::Difference,
+            amount: lacks,
+            tax: Money::zero(lacks.currency),
+        });
+        Ok(())
+    }
+
+    /// Credits pay debits in their order; the answer is the credit that paid the last part.
+    fn pair(&mut self, debits: Vec<(Id, Money)>, credits: Vec<(Source, Money)>) -> Option<Source> {
+        let mut parts: Vec<MatchPart> = Vec::new();
         let mut credits = credits.into_iter();
         let mut credit = credits.next();
         for (invoice, mut open) in debits {
@@ -239,8 +290,9 @@ impl Work {
                 }
             }
         }
+        let last = parts.last().map(|p| p.source.clone());
         self.say(Matched { parts });
-        Ok(())
+        last
     }
 
     /// These credits pay what they can of one invoice.
@@ -351,6 +403,7 @@ impl RestOn {
         match self {
             RestOn::Invoice(invoice) => format!("invoice {invoice}"),
             RestOn::Credit(source) => source.name(),
+            RestOn::Allowed => "a small difference".to_string(),
         }
     }
 }

@@ -38,7 +38,7 @@ pub use matches::{
     Matched, RestOn, Unmatched, Why,
 };
 pub use moves::{
-    ClaimOpened, CreditMoved, CreditMovedBack, CreditPaidOut, Deposit, DepositReleased,
+    ClaimEnded, ClaimOpened, CreditMoved, CreditMovedBack, CreditPaidOut, Deposit, DepositReleased,
     DepositTaken, Elsewhere, Moved, PaymentRestored,
 };
 pub use react::react;
@@ -312,6 +312,7 @@ events! {
         CreditPaidOut = "credit-paid-out" 1,
         ClaimOpened = "claim-opened" 1,
         PaymentRestored = "payment-restored" 1,
+        ClaimEnded = "claim-ended" 1,
     }
 }
 

@@ -92,6 +92,15 @@ pub struct ClaimOpened {
     pub from: Id,
 }
 
+/// A debt that was taken over is owed by nobody any more: the invoice behind it is void.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ClaimEnded {
+    pub claim: Id,
+    /// What was open of it, which is all.
+    pub amount: Money,
+    pub reason: String,
+}
+
 /// A charge-back was reversed: the money is there again. amount = Σ applied + unapplied.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PaymentRestored {
@@ -279,6 +288,21 @@ impl Work {
             return Err(Rejection::new("ITEM_EXISTS", why));
         }
         self.say(claim);
+        Ok(())
+    }
+
+    /// Takes a claim away, as voiding does with an invoice: what credit paid of it is credit again.
+    ///
+    /// # Errors
+    /// `INVOICE_PAID` while a payment is applied to it.
+    pub fn end_claim(&mut self, claim: Id, reason: String) -> Result<(), Rejection> {
+        self.clear(&claim)?;
+        let amount = self.item(&claim)?.open;
+        self.say(ClaimEnded {
+            claim,
+            amount,
+            reason,
+        });
         Ok(())
     }
 

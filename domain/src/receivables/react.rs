@@ -64,6 +64,7 @@ fn voided(session: &mut Session<'_>, invoice: &str) -> Result<(), Rejection> {
         );
         return Err(Rejection::new("CREDIT_NOTE_FINAL", why));
     }
+    unclaim(session, invoice)?;
     let command = if total.is_positive() {
         Command::Void {
             invoice: invoice.to_string(),
@@ -74,6 +75,23 @@ fn voided(session: &mut Session<'_>, invoice: &str) -> Result<(), Rejection> {
         }
     };
     session.decide::<Receivables>(&account, command)?;
+    Ok(())
+}
+
+/// What other accounts took over of an item is owed by nobody any more, and neither is what was given for it.
+fn unclaim(session: &mut Session<'_>, item: &str) -> Result<(), Rejection> {
+    let claims = session.index().claims.of(item);
+    let claims: Vec<_> = claims.map(|(id, c)| (id.clone(), c.clone())).collect();
+    for (claim, held) in claims {
+        unclaim(session, &claim)?;
+        let source = Source::Transfer(claim.clone());
+        let end = Command::EndClaim {
+            claim,
+            reason: "its invoice is void".to_string(),
+        };
+        session.decide::<Receivables>(&held.account, end)?;
+        session.decide::<Receivables>(&held.from, Command::Withdraw { source })?;
+    }
     Ok(())
 }
 
@@ -119,6 +137,14 @@ fn payment(
                 why: Reversal::Refund,
             }
         }
+        payments::Event::RefundObserved(e) => {
+            fetch(session, &account, &source, e.amount)?;
+            Command::Unapply {
+                payment,
+                amount: e.amount,
+                why: Reversal::Refund,
+            }
+        }
         payments::Event::ChargedBack(e) => {
             fetch(session, &account, &source, e.amount)?;
             Command::Unapply {
@@ -140,6 +166,7 @@ fn payment(
         | payments::Event::ActionAsked(_)
         | payments::Event::AnswerLost(_)
         | payments::Event::Contradicted(_)
+        | payments::Event::Acknowledged(_)
         | payments::Event::RefundAsked(_)
         | payments::Event::RefundSent(_)
         | payments::Event::RefundAccepted(_)

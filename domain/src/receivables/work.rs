@@ -112,6 +112,21 @@ impl Work {
         }
     }
 
+    /// Refuses an item of which nothing is open.
+    pub fn owed(&self, invoice: &str) -> Result<(), Rejection> {
+        let item = self.free_item(invoice, None)?;
+        match item.open.is_positive() {
+            true => Ok(()),
+            false => Err(Rejection::new(
+                "INVOICE_PAID",
+                format!(
+                    "nothing is open of invoice {}: there is nothing to pay",
+                    item.number
+                ),
+            )),
+        }
+    }
+
     pub fn open(&mut self, item: ItemOpened) -> Result<(), Rejection> {
         self.check("invoice", item.total)?;
         if self.next.item(&item.invoice).is_some() {
@@ -304,11 +319,19 @@ impl Work {
     }
 
     pub fn void(&mut self, invoice: Id) -> Result<(), Rejection> {
-        let item = self.free_item(&invoice, None)?;
+        self.clear(&invoice)?;
+        let open = self.item(&invoice)?.open;
+        self.say(ItemVoided { invoice, open });
+        Ok(())
+    }
+
+    /// Takes credit and write-offs off an item; a payment that is applied stands in the way.
+    pub fn clear(&mut self, invoice: &str) -> Result<(), Rejection> {
+        let item = self.free_item(invoice, None)?;
         let number = item.number.clone();
         let applied: Vec<(Source, Application)> = self
             .next
-            .applied_to(&invoice)
+            .applied_to(invoice)
             .map(|(s, a)| (s.clone(), a.clone()))
             .collect();
         if let Some((Source::Payment(payment), part)) = applied.iter().find(|(_, a)| !a.as_credit) {
@@ -319,18 +342,16 @@ impl Work {
             return Err(Rejection::new("INVOICE_PAID", why));
         }
         for (source, part) in applied {
-            self.disallow(&invoice, &source);
+            self.disallow(invoice, &source);
             self.say(CreditReturned {
                 source,
-                invoice: invoice.clone(),
+                invoice: invoice.to_string(),
                 amount: part.amount,
             });
         }
-        if self.item(&invoice)?.written_off.is_positive() {
-            self.reverse_write_off(&invoice, "the invoice was voided")?;
+        if self.item(invoice)?.written_off.is_positive() {
+            self.reverse_write_off(invoice, "the invoice was voided")?;
         }
-        let open = self.item(&invoice)?.open;
-        self.say(ItemVoided { invoice, open });
         Ok(())
     }
 

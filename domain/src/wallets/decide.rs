@@ -1,9 +1,9 @@
 //! What may be asked of a wallet, and what it says to it.
 
 use super::{
-    Ask, AskDropped, Asked, Burnt, Emptied, Event, Expired, Grant, Hold, OVERDRAFT, Opened, Origin,
-    Paid, RanLow, Repaid, Returned, Rollover, Terms, TermsSet, ToppedUp, Voided, Wallet, holds,
-    terms,
+    Ask, AskDropped, Asked, Burnt, Emptied, Entitlement, Event, Expired, Grant, Hold, OVERDRAFT,
+    Opened, Origin, Paid, RanLow, Repaid, Returned, Rollover, TaxPart, Terms, TermsSet, ToppedUp,
+    Voided, Wallet, holds, terms,
 };
 use crate::kernel::{
     Currency, Date, Decider, Decimal, Exact, Id, Instant, Money, Rejection, Rounding, Zone,
@@ -48,10 +48,18 @@ pub enum Command {
     /// `on` is the latest event date that was paid. What is held at `at` cannot be burnt.
     Burn {
         batch: Id,
+        /// With the tax, where the wallet includes it.
         parts: Vec<(Id, Exact)>,
+        taxes: Vec<TaxPart>,
         on: Date,
         at: Instant,
         rounding: Rounding,
+    },
+    /// The invoice of a top-up that is in the wallet stands for less or more of it than before.
+    Entitle {
+        entitlement: Entitlement,
+        on: Date,
+        at: Instant,
     },
     /// Pays a finalised invoice or a part of it.
     Pay {
@@ -148,10 +156,19 @@ impl Decider for Wallet {
             Command::Burn {
                 batch,
                 parts,
+                taxes,
                 on,
                 at,
                 rounding,
-            } => work.burn(batch, parts, (on, at), rounding)?,
+            } => {
+                work.burn(batch.clone(), parts, (on, at), rounding)?;
+                work.tax(batch, taxes, rounding)?;
+            }
+            Command::Entitle {
+                entitlement,
+                on,
+                at,
+            } => work.entitle(&entitlement, (on, at))?,
             Command::Pay {
                 invoice,
                 parts,

@@ -6,14 +6,22 @@
 //! - What was burnt is exact; what is posted is the rounded sum so far minus what was posted before, so that the
 //!   postings of a wallet never drift from it.
 //! - The day a grant expires is the first day on which it is gone; the event date of the usage decides.
+//! - A wallet that includes tax is burnt by the tax of what it pays too; the tax of each grant and meter is remembered, so
+//!   that a correction gives back exactly what was taken, whatever the rate is by then.
+//! - A top-up whose money goes back is taken out again as far as it is there; what is spent of it stays owed on its
+//!   invoice. A credited or void one is taken out whole, down to the credit limit, or the credit is refused.
 //! - What was burnt below zero is repaid first by whatever is put in next.
 //! - Grants − what left them = remaining + repaid, per grant: every part of a spending names the grant it came from.
 
+pub mod audit;
 mod decide;
 mod holds;
 mod old;
 mod purse;
 mod refill;
+mod revoke;
+mod taxes;
+mod taxing;
 mod terms;
 
 use crate::events;
@@ -25,6 +33,8 @@ pub use decide::{Command, Put};
 pub use holds::{Held, Hold, Released};
 use old::ToppedUpV1;
 pub use purse::{Change, Draw, Purse};
+pub use revoke::{Entitlement, Restored, Revoked};
+pub use taxes::{TaxPart, Taxed};
 pub use terms::{Burn, Funding, Rollover, Rule, Size, Target, Targets, Terms, Unit, When};
 
 /// Stands for a grant in a part that was burnt below zero.
@@ -104,12 +114,22 @@ pub struct Wallet {
     pub holds: BTreeMap<Id, Hold>,
     /// How far it was burnt below zero and not repaid.
     pub overdraft: Exact,
+    /// The furthest below zero that was ever agreed.
+    pub deepest: Exact,
     /// How often each automatic top-up has happened.
     pub done: BTreeMap<Id, u32>,
     /// Top-ups whose invoices are not paid yet.
     pub asked: Vec<Ask>,
     /// What paid which invoice, by grant.
     pub paid: BTreeMap<Id, Vec<(Id, Exact)>>,
+    /// What was taken out again of top-ups whose invoices are not paid any more: where it was, by top-up.
+    pub revoked: BTreeMap<Id, Vec<(Id, Exact)>>,
+    /// The tax inside what was burnt at rating, by meter.
+    pub taxed: BTreeMap<Id, Vec<TaxPart>>,
+    /// All of it together.
+    pub tax: Exact,
+    /// The part of `tax` that was posted in minor units.
+    pub tax_posted: Money,
     open: bool,
 }
 
@@ -271,6 +291,9 @@ events! {
         RanLow = "ran-low" 1,
         Asked = "asked" 1,
         AskDropped = "ask-dropped" 1,
+        Revoked = "revoked" 1,
+        Restored = "restored" 1,
+        Taxed = "taxed" 1,
     }
 }
 
@@ -283,8 +306,12 @@ impl Wallet {
                 self.currency = e.currency;
                 self.terms.priority = e.priority;
                 self.posted = Money::zero(e.currency);
+                self.tax_posted = Money::zero(e.currency);
             }
-            Event::TermsSet(e) => self.terms = e.terms.clone(),
+            Event::TermsSet(e) => {
+                self.terms = e.terms.clone();
+                self.deepest = self.deepest.max(self.terms.floor().negated());
+            }
             Event::ToppedUp(e) => {
                 match &e.grant.origin {
                     Origin::Invoice(_) => self.asked.retain(|a| a.grant != e.grant.id),
@@ -324,9 +351,11 @@ impl Wallet {
             }
             Event::Expired(e) => {
                 self.take(&[(e.grant.clone(), e.amount)])?;
-                // It rolls over once, by the next fact.
+                // What was free rolls over by the next fact; what is held does when it is free again.
                 for grant in self.grants.iter_mut().filter(|g| g.id == e.grant) {
-                    grant.rollover = None;
+                    if grant.remaining.is_zero() {
+                        grant.rollover = None;
+                    }
                 }
                 self.gone = self.gone.plus(e.amount)?;
                 self.posted = self.posted.plus(e.posted);
@@ -348,6 +377,9 @@ impl Wallet {
             Event::Released(e) => {
                 self.holds.remove(&e.by);
             }
+            Event::Revoked(e) => self.revoke(e)?,
+            Event::Restored(e) => self.restore(e)?,
+            Event::Taxed(e) => self.add_taxes(e)?,
             Event::RanLow(_) | Event::Emptied(_) => {}
         }
         Ok(())

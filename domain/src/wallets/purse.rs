@@ -1,6 +1,7 @@
 //! All wallets of an account together, as one batch of usage or one invoice draws on them.
 
-use super::{Burn, Hold, OVERDRAFT, Target, Targets, Wallet};
+use super::taxing::Taxing;
+use super::{Burn, Hold, OVERDRAFT, Target, Targets, TaxPart, Wallet};
 use crate::kernel::{Date, Exact, Id, Instant, Rejection};
 use crate::usage::Part;
 use std::collections::{BTreeMap, BTreeSet};
@@ -34,14 +35,17 @@ struct Bounds {
     /// The lowest balance that paying may leave.
     floor: Exact,
     overdraft: Exact,
+    /// Tax of earlier usage was paid from it.
+    taxed: bool,
 }
 
 /// What one wallet pays for a whole batch.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Draw {
     pub wallet: Id,
-    /// Net, by grant.
+    /// By grant, with the tax where the wallet includes it.
     pub parts: Vec<(Id, Exact)>,
+    pub taxes: Vec<TaxPart>,
     /// Latest event date paid.
     pub on: Date,
 }
@@ -93,6 +97,7 @@ pub struct Purse {
     burnt: BTreeMap<Id, Vec<(Id, Exact)>>,
     /// Latest event date paid.
     last: Option<Date>,
+    taxing: Taxing,
 }
 
 impl Purse {
@@ -125,6 +130,7 @@ impl Purse {
                     burn: wallet.terms.burn,
                     floor: wallet.terms.floor(),
                     overdraft: below.unwrap_or(wallet.overdraft),
+                    taxed: !wallet.taxed.is_empty(),
                 },
             ));
             for (n, grant) in wallet.grants.iter().enumerate() {
@@ -155,6 +161,44 @@ impl Purse {
         }
     }
 
+    /// Whether some of these wallets include the tax of what they pay, or did: then it has to be known.
+    pub fn asks_for_tax(&self) -> bool {
+        let includes = |b: &Bounds| b.taxed || b.burn == Burn::RatingWithTax;
+        self.bounds.iter().any(includes)
+    }
+
+    /// From now on usage of a meter is paid, taxed at a rate (0.19 is 19 %); `known`: the tax that a wallet paid for it
+    /// before.
+    pub fn tax<'a>(
+        &mut self,
+        meter: &str,
+        rate: Exact,
+        known: impl Iterator<Item = (&'a Id, &'a TaxPart)>,
+    ) {
+        self.taxing.of(meter, rate, known);
+    }
+
+    /// What a wallet is burnt by for each unit of money that it pays.
+    fn factor(&self, bounds: &Bounds) -> Result<Exact, Rejection> {
+        match bounds.burn {
+            Burn::RatingWithTax => self.taxing.factor(),
+            Burn::Rating | Burn::Finalising => Ok(Exact::from(1)),
+        }
+    }
+
+    /// A part as it leaves its wallet: with its tax.
+    fn gross(&self, part: &Part) -> Result<Part, Rejection> {
+        let of = self.bounds.iter().find(|b| b.wallet == part.wallet);
+        let amount = match of {
+            Some(bounds) => part.amount.times(self.factor(bounds)?)?,
+            None => part.amount,
+        };
+        Ok(Part {
+            amount,
+            ..part.clone()
+        })
+    }
+
     /// Takes an amount on a day for usage that is being rated, all of it or nothing.
     pub fn draw(
         &mut self,
@@ -168,7 +212,7 @@ impl Purse {
 
     /// Where all of an amount would be taken from.
     fn all(&self, amount: Exact, on: Date, target: &Target<'_>) -> Result<Vec<Part>, Rejection> {
-        let (parts, missing) = self.find(amount, on, &paying(Burn::Rating, target))?;
+        let (parts, missing) = self.find(amount, on, &rating(target))?;
         if !missing.is_zero() {
             return Err(Rejection::new(
                 "WALLET_INSUFFICIENT",
@@ -180,11 +224,13 @@ impl Purse {
 
     /// What usage of a target can draw on a day.
     pub fn available(&self, on: Date, target: &Target<'_>) -> Result<Exact, Rejection> {
-        let pays = paying(Burn::Rating, target);
+        let pays = rating(target);
         let mut sum = Exact::ZERO;
         for bounds in self.bounds.iter().filter(|b| pays(b)) {
             let room = self.balance(bounds, on)?.minus(bounds.floor)?;
-            sum = sum.plus(room.max(Exact::ZERO))?;
+            let factor = self.factor(bounds)?;
+            let pays = room.share(factor.denominator(), factor.numerator())?;
+            sum = sum.plus(pays.max(Exact::ZERO))?;
         }
         Ok(sum)
     }
@@ -208,6 +254,8 @@ impl Purse {
                 return Err(refused);
             }
         };
+        let parts = parts.iter().map(|part| self.gross(part));
+        let parts = parts.collect::<Result<Vec<_>, _>>()?;
         for part in &parts {
             self.set_aside(part, part.amount)?;
         }
@@ -227,7 +275,7 @@ impl Purse {
         Ok(())
     }
 
-    /// What is set aside under an id.
+    /// What is set aside under an id, with its tax where a wallet includes it.
     pub fn held(&self, by: &str) -> Exact {
         let parts = self.held.get(by).into_iter().flat_map(|a| &a.parts);
         parts.fold(Exact::ZERO, |sum, p| sum.plus(p.amount).unwrap_or(sum))
@@ -255,7 +303,7 @@ impl Purse {
         on: Date,
         target: &Target<'_>,
     ) -> Result<(Vec<Part>, Exact), Rejection> {
-        let (parts, missing) = self.find(amount, on, &paying(Burn::Rating, target))?;
+        let (parts, missing) = self.find(amount, on, &rating(target))?;
         Ok((self.pay(parts, on)?, missing))
     }
 
@@ -299,7 +347,8 @@ impl Purse {
         usable.minus(bounds.overdraft)
     }
 
-    /// Finds an amount: first in grants, then below zero, down to the floor of each wallet. Nothing is taken.
+    /// Finds an amount: first in grants, then below zero, down to the floor of each wallet. Nothing is taken. The parts
+    /// are without the tax that a wallet pays with them.
     fn find(
         &self,
         amount: Exact,
@@ -308,27 +357,29 @@ impl Purse {
     ) -> Result<(Vec<Part>, Exact), Rejection> {
         let mut missing = amount;
         let mut parts = Vec::new();
-        let mut room: BTreeMap<&str, Exact> = BTreeMap::new();
+        let mut room: BTreeMap<&str, (Exact, Exact)> = BTreeMap::new();
         for bounds in self.bounds.iter().filter(|b| pays(b)) {
             let room_of = self.balance(bounds, on)?.minus(bounds.floor)?;
-            room.insert(&bounds.wallet, room_of.max(Exact::ZERO));
+            let most = (room_of.max(Exact::ZERO), self.factor(bounds)?);
+            room.insert(&bounds.wallet, most);
         }
         for pocket in &self.pockets {
             if missing <= Exact::ZERO {
                 break;
             }
-            let Some(room) = room.get_mut(pocket.wallet.as_str()) else {
+            let Some((room, factor)) = room.get_mut(pocket.wallet.as_str()) else {
                 continue;
             };
             if !pocket.usable_on(on) {
                 continue;
             }
-            let part = missing.min(pocket.left).min(*room);
-            if part <= Exact::ZERO {
+            let taken = missing.times(*factor)?.min(pocket.left).min(*room);
+            if taken <= Exact::ZERO {
                 continue;
             }
+            let part = taken.share(factor.denominator(), factor.numerator())?;
             missing = missing.minus(part)?;
-            *room = room.minus(part)?;
+            *room = room.minus(taken)?;
             parts.push(Part {
                 wallet: pocket.wallet.clone(),
                 grant: pocket.grant.clone(),
@@ -336,8 +387,10 @@ impl Purse {
             });
         }
         for bounds in self.bounds.iter().filter(|b| b.floor.is_negative()) {
-            let left = room.get(bounds.wallet.as_str()).copied();
-            let part = missing.min(left.unwrap_or(Exact::ZERO));
+            let Some((left, factor)) = room.get(bounds.wallet.as_str()) else {
+                continue;
+            };
+            let part = missing.min(left.share(factor.denominator(), factor.numerator())?);
             if part <= Exact::ZERO {
                 continue;
             }
@@ -388,6 +441,7 @@ impl Purse {
 
     fn book(&mut self, parts: &[Part]) -> Result<(), Rejection> {
         for part in parts {
+            let part = &self.with_tax(part)?;
             if part.grant == OVERDRAFT {
                 self.below_zero(part)?;
             } else {
@@ -400,6 +454,19 @@ impl Purse {
             }
         }
         Ok(())
+    }
+
+    /// A part as it leaves its wallet, or goes back there: with the tax, which is noted.
+    fn with_tax(&mut self, part: &Part) -> Result<Part, Rejection> {
+        let tax = match part.amount.is_negative() {
+            true => self.taxing.back(part)?,
+            false => self.gross(part)?.amount.minus(part.amount)?,
+        };
+        self.taxing.note(part, tax)?;
+        Ok(Part {
+            amount: part.amount.plus(tax)?,
+            ..part.clone()
+        })
     }
 
     /// As the wallet will do it: what goes back beyond what is owed goes to the grants that repaid it.
@@ -446,7 +513,7 @@ impl Purse {
     }
 
     /// What each wallet is to be told.
-    pub fn finish(self) -> Vec<Draw> {
+    pub fn finish(mut self) -> Vec<Draw> {
         let on = self.last.unwrap_or_default();
         let net = |parts: Vec<(Id, Exact)>| {
             parts
@@ -457,6 +524,7 @@ impl Purse {
         self.burnt
             .into_iter()
             .map(|(wallet, parts)| Draw {
+                taxes: self.taxing.finish(&wallet),
                 wallet,
                 parts: net(parts),
                 on,
@@ -466,7 +534,7 @@ impl Purse {
     }
 }
 
-/// Wallets that are burnt at this moment and may pay for this.
-fn paying<'t>(burn: Burn, target: &'t Target<'t>) -> impl Fn(&Bounds) -> bool + 't {
-    move |bounds| bounds.burn == burn && bounds.targets.cover(target)
+/// Wallets that are burnt as usage is rated and may pay for this.
+fn rating<'t>(target: &'t Target<'t>) -> impl Fn(&Bounds) -> bool + 't {
+    move |bounds| bounds.burn.at_rating() && bounds.targets.cover(target)
 }

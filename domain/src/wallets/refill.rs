@@ -23,7 +23,8 @@ impl Wallet {
     fn next_due(&self) -> Option<(Date, Due)> {
         let open = |g: &&Grant| {
             let free = self.free(g).unwrap_or(Exact::ZERO);
-            !free.is_zero() || g.rollover.is_some()
+            // What is held of it waits until it is free or used.
+            !free.is_zero() || (g.rollover.is_some() && g.remaining.is_zero())
         };
         let expiries = self
             .grants
@@ -76,10 +77,14 @@ impl Rule {
     }
 }
 
-/// The grant that continues another from a day on.
-fn rolled_id(grant: &str, on: Date) -> Id {
+/// The grant that continues another from a day on; what was held on that day and is free later continues in a further one.
+fn rolled_id(wallet: &Wallet, grant: &str, on: Date) -> Id {
     let root = grant.split('@').next().unwrap_or(grant);
-    format!("{root}@{on}")
+    let first = format!("{root}@{on}");
+    let more = (2..).map(|n: u32| format!("{first}.{n}"));
+    let mut ids = std::iter::once(first.clone()).chain(more);
+    // A wallet has fewer grants than there are numbers.
+    ids.find(|id| wallet.grant(id).is_none()).unwrap_or(first)
 }
 
 impl Work {
@@ -125,14 +130,25 @@ impl Work {
             return Ok(());
         };
         let worth = |units| self.next.terms.worth(units);
+        // What was held when it expired rolls over later: both together keep the bounds.
+        let (mut before, mut made) = (Exact::ZERO, Exact::ZERO);
+        for other in &self.next.grants {
+            if let Origin::Rollover { from, kept } = &other.origin
+                && *from == grant.id
+            {
+                before = before.plus(kept.exact())?;
+                made = made.plus(other.amount.exact())?;
+            }
+        }
         let mut carried = left;
         if let Some(max) = rule.max {
-            carried = carried.min(worth(max)?);
+            carried = carried.min(worth(max)?.minus(before)?.max(Exact::ZERO));
         }
         let kept = Money::round(carried, self.next.currency, Rounding::Down)?;
         let amount = match rule.min {
             Some(min) => {
-                let least = Money::round(worth(min)?, self.next.currency, Rounding::Down)?;
+                let lacks = worth(min)?.minus(made)?.max(Exact::ZERO);
+                let least = Money::round(lacks, self.next.currency, Rounding::Down)?;
                 if kept.minor < least.minor {
                     least
                 } else {
@@ -145,7 +161,7 @@ impl Work {
             return Ok(());
         }
         self.put(Put {
-            grant: rolled_id(&grant.id, on),
+            grant: rolled_id(&self.next, &grant.id, on),
             amount,
             expires: rule.lasts.map(|l| l.after(on)),
             priority: grant.priority,

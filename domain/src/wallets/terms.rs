@@ -28,6 +28,15 @@ pub enum Burn {
     Rating,
     /// When an invoice is finalised; it pays the gross.
     Finalising,
+    /// In real time, as usage is rated; its balance includes the tax of what it pays (policy 30, "unless set").
+    RatingWithTax,
+}
+
+impl Burn {
+    /// It pays usage as it is rated.
+    pub fn at_rating(self) -> bool {
+        self != Burn::Finalising
+    }
 }
 
 /// What a wallet may pay. An empty set does not narrow; what is in several sets must be in each of them.

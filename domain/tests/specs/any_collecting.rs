@@ -90,7 +90,19 @@ pub fn command(book: &Book, dice: &mut Dice, n: u64) -> Command {
     let last_return = brought.as_ref().and_then(|id| tables.payments.get(id));
     let number = last_return.map_or(1, |p| u32::try_from(p.state.returns.len()).expect("few"));
     let brought = brought.unwrap_or_default();
-    match dice.roll(12) {
+    match dice.roll(14) {
+        12 => Command::ObserveRefund {
+            reference: format!("re_{}", dice.roll(20)),
+            payment: brought,
+            amount,
+            reason,
+        },
+        13 => Command::AcknowledgePayment {
+            payment: dice
+                .one_of(intents.odd.iter().cloned())
+                .unwrap_or(payment),
+            note: reason,
+        },
         0 => Command::Collect(Collect {
             collection: format!("k{n}"),
             account: "alice".into(),

@@ -124,7 +124,7 @@ impl Net {
         self.book.past.absorb(&events);
         let said = events.into_iter().map(|s| (s.id, s.event));
         self.book.log.extend(said);
-        let broken = indelible_domain::audit::audit(self.book.tenant());
+        let broken = indelible_domain::audit::audit_at(self.book.tenant(), self.now);
         assert_eq!(broken, Vec::<String>::new());
         Ok(outcome)
     }

@@ -39,7 +39,7 @@ fn key(payment: &str) -> String {
 
 impl Projection for Payments {
     const NAME: &'static str = "payments/list";
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
     const KINDS: &'static [&'static str] = &["payment"];
 
     fn fold(rows: &mut Rows<'_>, recorded: &Recorded<Event>) -> Result<(), ViewError> {
@@ -98,6 +98,7 @@ impl Projection for Payments {
                     row.reference = e.reference.clone().or(row.reference.take());
                 }
                 Fact::Refunded(e) => row.refunded = row.refunded.plus(e.amount),
+                Fact::RefundObserved(e) => row.refunded = row.refunded.plus(e.amount),
                 Fact::ChargedBack(e) => row.charged_back = row.charged_back.plus(e.amount),
                 Fact::ChargeBackReversed(e) => {
                     row.charged_back = row.charged_back.minus(e.amount);
@@ -105,6 +106,7 @@ impl Projection for Payments {
                 }
                 Fact::Recorded(_)
                 | Fact::Contradicted(_)
+                | Fact::Acknowledged(_)
                 | Fact::RefundAsked(_)
                 | Fact::RefundSent(_)
                 | Fact::RefundAccepted(_)

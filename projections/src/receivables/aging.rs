@@ -7,7 +7,7 @@ mod fold;
 
 use std::collections::BTreeMap;
 
-use indelible_domain::kernel::calendar::{add_days, days_between};
+use indelible_domain::kernel::calendar::{add_days, days_between, parse_date};
 use indelible_domain::kernel::{Currency, Date, Id, Money, Rejection};
 use serde::{Deserialize, Serialize};
 
@@ -238,23 +238,34 @@ pub fn totals(snapshot: &Snapshot<'_>, day: Date) -> Result<Vec<Aging>, ViewErro
     Ok(parts.into_iter().map(|(_, aging)| aging).collect())
 }
 
-/// What was invoiced less what was credited, by entity and currency, on days in `[from, until)`; a void document was
-/// never invoiced.
+/// What was invoiced less what was credited, by entity and currency, on days in `[from, until)`, as it looked before
+/// `until`: a document that was void by then was never invoiced, one that was voided later still was.
 pub fn invoiced(
     snapshot: &Snapshot<'_>,
     from: Date,
     until: Date,
 ) -> Result<BTreeMap<(Id, Currency), Money>, ViewError> {
     let mut sums = BTreeMap::new();
-    snapshot.each::<Agings, Money>("y/", "y0", &mut |key, amount| {
-        let mut parts = key.rsplitn(3, '/');
-        let (day, _currency, entity) = (parts.next(), parts.next(), parts.next());
-        let day = day.and_then(|day| indelible_domain::kernel::calendar::parse_date(day).ok());
-        if day.is_some_and(|day| (from..until).contains(&day)) {
-            let entity = entity.and_then(|entity| entity.get(2..));
-            let key = (entity.unwrap_or_default().to_string(), amount.currency);
+    let mut add = |entity: &str, issued: Option<&str>, amount: Money| {
+        let issued = issued.and_then(|day| parse_date(day).ok());
+        if issued.is_some_and(|day| (from..until).contains(&day)) {
+            let key = (entity.to_string(), amount.currency);
             let sum = sums.entry(key).or_insert(Money::zero(amount.currency));
             *sum = sum.plus(amount);
+        }
+    };
+    snapshot.each::<Agings, Money>("y/", "y0", &mut |key, amount| {
+        let mut parts = key.split('/').skip(1);
+        let (entity, _currency, issued) = (parts.next(), parts.next(), parts.next());
+        add(entity.unwrap_or_default(), issued, amount);
+        Ok(true)
+    })?;
+    snapshot.each::<Agings, Money>("v/", "v0", &mut |key, amount| {
+        let mut parts = key.split('/').skip(1);
+        let (entity, _currency, issued) = (parts.next(), parts.next(), parts.next());
+        let void = parts.next().and_then(|day| parse_date(day).ok());
+        if void.is_some_and(|void| void < until) {
+            add(entity.unwrap_or_default(), issued, amount.negated());
         }
         Ok(true)
     })?;

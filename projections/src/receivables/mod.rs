@@ -61,6 +61,7 @@ pub(crate) fn effects(event: &Event) -> Effects {
         Event::CreditMovedBack(e) => credit(e.amount),
         Event::CreditPaidOut(e) => credit(e.amount.negated()),
         Event::ClaimOpened(e) => item(&e.claim, e.total),
+        Event::ClaimEnded(e) => item(&e.claim, e.amount.negated()),
         Event::PaymentRestored(e) => Effects {
             open: e
                 .applied

@@ -104,8 +104,10 @@ impl Projection for OpenItems {
             }
             rows.put(&key, &item)?;
         }
-        if let Fact::ItemVoided(e) = fact {
-            rows.remove(&item_key(account, &e.invoice))?;
+        match fact {
+            Fact::ItemVoided(e) => rows.remove(&item_key(account, &e.invoice))?,
+            Fact::ClaimEnded(e) => rows.remove(&item_key(account, &e.claim))?,
+            _ => {}
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! The statement of an account: every movement of what it owes, with the balance after it.
 
 use indelible_domain::kernel::{Currency, Date, Id, Money, Zone};
-use indelible_domain::receivables::Event as Fact;
+use indelible_domain::receivables::{Event as Fact, Source};
 use indelible_domain::{Event, Recorded, accounts};
 use serde::{Deserialize, Serialize};
 
@@ -16,7 +16,7 @@ pub struct Movement {
     pub position: u64,
     /// The stored name of the fact, e.g. `receivable.payment-applied`.
     pub what: String,
-    /// The documents, payments and credits it is about.
+    /// The documents, payments, credits, claims and transfers it is about.
     pub about: Vec<Id>,
     /// Above zero: owed more; below: owed less.
     pub amount: Money,
@@ -36,7 +36,7 @@ pub struct Statements;
 
 impl Projection for Statements {
     const NAME: &'static str = "receivables/statement";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const KINDS: &'static [&'static str] = &["account", "receivable"];
 
     fn fold(rows: &mut Rows<'_>, recorded: &Recorded<Event>) -> Result<(), ViewError> {
@@ -73,11 +73,10 @@ fn moved(rows: &mut Rows<'_>, recorded: &Recorded<Event>, fact: &Fact) -> Result
     if amount.is_zero() {
         return Ok(());
     }
-    if let Fact::PaymentApplied(e) = fact {
-        about.insert(0, e.payment.clone());
-    }
-    if let Fact::PaymentUnapplied(e) = fact {
-        about.insert(0, e.payment.clone());
+    for (place, name) in named(fact).into_iter().enumerate() {
+        if !about.contains(name) {
+            about.insert(place.min(about.len()), name.clone());
+        }
     }
     owner.balance = owner.balance.plus(amount);
     let movement = Movement {
@@ -91,6 +90,37 @@ fn moved(rows: &mut Rows<'_>, recorded: &Recorded<Event>, fact: &Fact) -> Result
     let (on, position) = (movement.on, movement.position);
     rows.put(&key, &owner)?;
     rows.put(&format!("m/{}/{on}/{position:020}", recorded.id), &movement)
+}
+
+/// What a source is called.
+fn id(source: &Source) -> &Id {
+    match source {
+        Source::Payment(id)
+        | Source::Note(id)
+        | Source::Grant(id)
+        | Source::Wallet(id)
+        | Source::Transfer(id) => id,
+    }
+}
+
+/// What moved, besides the open items that it moved on: the money, the claim, the transfer, the deposit.
+fn named(fact: &Fact) -> Vec<&Id> {
+    match fact {
+        Fact::PaymentApplied(e) => vec![&e.payment],
+        Fact::PaymentUnapplied(e) => vec![&e.payment],
+        Fact::PaymentRestored(e) => vec![&e.payment],
+        Fact::CreditGranted(e) => vec![id(&e.source)],
+        Fact::CreditWithdrawn(e) => vec![id(&e.source)],
+        Fact::ItemCredited(e) => vec![&e.note],
+        Fact::ClaimOpened(e) => vec![&e.claim, &e.invoice],
+        Fact::ClaimEnded(e) => vec![&e.claim],
+        Fact::CreditMoved(e) => vec![&e.transfer],
+        Fact::CreditMovedBack(e) => vec![&e.transfer],
+        Fact::CreditPaidOut(e) => vec![&e.refund],
+        Fact::DepositTaken(e) => vec![&e.deposit],
+        Fact::DepositReleased(e) => vec![&e.deposit],
+        _ => vec![],
+    }
 }
 
 /// A statement over `[from, until)`.

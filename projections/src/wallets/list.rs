@@ -46,7 +46,7 @@ fn figure(why: Rejection) -> ViewError {
 
 impl Projection for Wallets {
     const NAME: &'static str = "wallets/list";
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
     const KINDS: &'static [&'static str] = &["wallet"];
 
     fn fold(rows: &mut Rows<'_>, recorded: &Recorded<Event>) -> Result<(), ViewError> {

@@ -48,6 +48,11 @@ pub(super) fn fold(
         Fact::Repaid(e) => (Use::Repaid, vec![(e.grant.clone(), e.amount)]),
         Fact::Expired(e) => (Use::Expired(e.on), vec![(e.grant.clone(), e.amount)]),
         Fact::Voided(e) => (Use::TakenOut(e.reason.clone()), e.parts.clone()),
+        Fact::Revoked(e) => (unpaid(&e.invoice), e.parts.clone()),
+        Fact::Restored(e) => {
+            let back = e.parts.iter().map(|(id, amount)| (id.clone(), amount.negated()));
+            (unpaid(&e.invoice), back.collect())
+        }
         _ => return Ok(()),
     };
     for (n, (grant, amount)) in parts.into_iter().enumerate() {
@@ -64,6 +69,11 @@ pub(super) fn fold(
         rows.put(&key, &spend)?;
     }
     Ok(())
+}
+
+/// Why a top-up is taken out again.
+fn unpaid(invoice: &str) -> Use {
+    Use::TakenOut(format!("invoice {invoice} is not paid any more"))
 }
 
 /// What one grant was used for, oldest first.

@@ -1,7 +1,8 @@
 //! What a webhook is about (Stripe: "Events", "Types of events").
 //!
 //! Of payments and refunds only the name is taken: what became of them is asked for, because events come late, twice and
-//! in any order. A dispute is taken at its word, since each of its two facts happens once.
+//! in any order; and how much a refund is, for one that the ledger did not ask for. A dispute is taken at its word, since
+//! each of its two facts happens once.
 
 use indelible_domain::kernel::{Currency, Money};
 use serde_json::Value;
@@ -34,6 +35,10 @@ pub enum Notice {
         reference: String,
         collection: Option<String>,
         key: Option<String>,
+        /// How much it is, as the event says; none if it says no money.
+        amount: Option<Money>,
+        /// Why, in Stripe's word.
+        reason: Option<String>,
     },
     Dispute(Dispute),
     /// Nothing that concerns us.
@@ -90,6 +95,8 @@ fn notice(kind: &str, object: &Value) -> Result<Notice, Unreadable> {
             reference: reference()?,
             collection: text(&object["payment_intent"]).or(text(&object["charge"])),
             key: key(),
+            amount: money(object),
+            reason: text(&object["reason"]),
         },
         Some("dispute") => match kind {
             "charge.dispute.funds_withdrawn" => Notice::Dispute(dispute(object, true)?),
@@ -102,22 +109,24 @@ fn notice(kind: &str, object: &Value) -> Result<Notice, Unreadable> {
 }
 
 fn dispute(object: &Value, taken: bool) -> Result<Dispute, Unreadable> {
-    let money = || {
-        let code = object["currency"].as_str()?.to_ascii_uppercase();
-        let currency: Currency = code.parse().ok()?;
-        amount::from_stripe(object["amount"].as_i64()?, currency)
-    };
     Ok(Dispute {
         reference: text(&object["id"]).ok_or(Unreadable::Lacks("object id"))?,
         collection: text(&object["payment_intent"])
             .or(text(&object["charge"]))
             .ok_or(Unreadable::Lacks("disputed charge"))?,
-        amount: money().ok_or_else(|| {
+        amount: money(object).ok_or_else(|| {
             Unreadable::Amount(format!("{} {}", object["amount"], object["currency"]))
         })?,
         reason: text(&object["reason"]).unwrap_or_else(|| "disputed".to_owned()),
         taken,
     })
+}
+
+/// The amount of an object in its currency.
+fn money(object: &Value) -> Option<Money> {
+    let code = object["currency"].as_str()?.to_ascii_uppercase();
+    let currency: Currency = code.parse().ok()?;
+    amount::from_stripe(object["amount"].as_i64()?, currency)
 }
 
 fn text(value: &Value) -> Option<String> {

@@ -7,16 +7,18 @@ mod reserve;
 use super::working::Working;
 use crate::accounts::Account;
 use crate::command::UsageCounts;
-use crate::kernel::{Id, Rejection, Zone, calendar::parse_date};
+use crate::catalog::Usage;
+use crate::kernel::{Date, Exact, Id, Rejection, Zone, calendar::parse_date};
 use crate::mediation::{
     self, Batch, Conflict, Held, Key, Listed, Received, Refused, Replaced, Unreadable, UsageRecord,
 };
-use crate::operations::{account_terms, entity_terms};
+use crate::operations::{account_terms, catalog::MAIN, entity_terms};
 use crate::past::Sighting;
 use crate::rating::{self, Place};
 use crate::reservations::Living;
 use crate::session::Session;
 use crate::subscriptions::Subscription;
+use crate::taxes::{Question, TaxTable};
 use crate::usage::{self, Metered};
 use crate::wallets::{self, Purse, Wallet};
 use std::collections::{BTreeMap, HashMap};
@@ -263,6 +265,7 @@ impl<'s, 'w> Desk<'s, 'w> {
         self.open(&meter, place)?;
         let account = sub.account.as_str();
         self.purse(account);
+        self.tax(account, &meter, place.charge, place.on)?;
         if !self.reporting && self.moves_others(&meter) {
             return self.rate_beside(record, place, account, earlier, meter);
         }
@@ -338,6 +341,9 @@ impl<'s, 'w> Desk<'s, 'w> {
     ) -> Result<(), Rejection> {
         let owner = self.reopen(from)?;
         let purses = self.purses.clone();
+        if let Some((charge, on)) = self.meters.get(from).map(|w| (w.charge(), w.on())) {
+            self.tax(owner, from, charge, on)?;
+        }
         let left = {
             let (Some(working), Some(purse)) =
                 (self.meters.get_mut(from), self.purses.get_mut(owner))
@@ -348,6 +354,7 @@ impl<'s, 'w> Desk<'s, 'w> {
             working.remove(record.key, purse)?;
             mark
         };
+        self.tax(account, to, place.charge, place.on)?;
         let (Some(working), Some(purse)) = (self.meters.get_mut(to), self.purses.get_mut(account))
         else {
             return Err(closed(to));
@@ -466,6 +473,28 @@ impl<'s, 'w> Desk<'s, 'w> {
         }
     }
 
+    /// Tells the purse how usage of a meter is taxed on a day, where a wallet in it includes tax (policy 30): by the
+    /// account's category, the charge's class and both countries (policy 21).
+    fn tax(
+        &mut self,
+        account: &'s str,
+        meter: &str,
+        charge: &Usage,
+        on: Date,
+    ) -> Result<(), Rejection> {
+        let session = self.session;
+        let wallets = session.index().wallets_of.get(account);
+        let Some(purse) = self.purses.get_mut(account).filter(|p| p.asks_for_tax()) else {
+            return Ok(());
+        };
+        let rate = tax_rate(session, account, &charge.tax_class, on)?;
+        let states = wallets.into_iter().flatten();
+        let states = states.filter_map(|id| Some((id, &session.find::<Wallet>(id)?.state)));
+        let known = states.flat_map(|(id, state)| state.taxes_of(meter).iter().map(move |t| (id, t)));
+        purse.tax(meter, rate, known);
+        Ok(())
+    }
+
     /// Accounts whose usage was rated.
     pub fn accounts(&self) -> Vec<Id> {
         self.purses
@@ -562,6 +591,7 @@ impl<'s, 'w> Desk<'s, 'w> {
                     wallets::Command::Burn {
                         batch: batch.to_string(),
                         parts: d.parts,
+                        taxes: d.taxes,
                         on: d.on,
                         at,
                         rounding,
@@ -582,6 +612,27 @@ fn key_of(line: &Received) -> Option<Key> {
         Received::Record(record) => Some(record.key),
         Received::Unreadable { .. } => None,
     }
+}
+
+/// The rate by which an account's usage of a class is taxed on a day.
+fn tax_rate(
+    session: &Session<'_>,
+    account: &str,
+    class: &str,
+    on: Date,
+) -> Result<Exact, Rejection> {
+    let terms = account_terms(session, account)?;
+    let entity = entity_terms(session, &terms.entity)?;
+    let question = Question {
+        category: &terms.tax_category,
+        class,
+        seller: &entity.country,
+        buyer: &terms.country,
+        on,
+    };
+    let table = session.find::<TaxTable>(MAIN);
+    let rate = table.map(|e| e.state.rate(&question).rate);
+    Ok(rate.unwrap_or_default().into())
 }
 
 /// Whether a record with this access is this subscription's.

@@ -1,13 +1,14 @@
-//! Top-ups that are paid by an invoice of their own: nothing is in the wallet before that invoice is paid.
+//! Top-ups that are paid by an invoice of their own: nothing is in the wallet before that invoice is paid, and nothing
+//! stays there when the money goes back (docs/decisions/0023-wallets-that-pay.md).
 
 use super::of_account;
 use crate::charges::What;
 use crate::invoices::{Document, Invoice, Line, Stage, compose};
-use crate::kernel::{Id, Rejection};
+use crate::kernel::{Id, Money, Rejection, Rounding};
 use crate::operations::{account_terms, billing, entity_terms, taxes};
-use crate::receivables::Receivables;
+use crate::receivables::{Event as Fact, Item, Receivables};
 use crate::session::Session;
-use crate::wallets::{Ask, Command, Origin, Wallet};
+use crate::wallets::{Ask, Command, Entitlement, Wallet};
 
 /// Tax class of a top-up. What may be used for several things is taxed when it is used (Directive 2006/112/EC,
 /// article 30b (2)); a table that says otherwise has a rate for this class.
@@ -60,7 +61,7 @@ pub(super) fn send(session: &mut Session<'_>, wallet: &str, ask: &Ask) -> Result
 }
 
 /// Something moved among the open items of an account: puts in what is paid now, gives up what never will be.
-pub(super) fn paid(session: &mut Session<'_>, payer: &str) -> Result<(), Rejection> {
+fn paid(session: &mut Session<'_>, payer: &str) -> Result<(), Rejection> {
     for (wallet, invoice) in waiting(session, payer) {
         let Some(owed) = session.find::<Receivables>(payer).map(|e| &e.state) else {
             continue;
@@ -68,41 +69,130 @@ pub(super) fn paid(session: &mut Session<'_>, payer: &str) -> Result<(), Rejecti
         let Some(item) = owed.item(&invoice).filter(|i| !i.open.is_positive()) else {
             continue;
         };
-        let applied = owed.applied_to(&invoice).map(|(_, a)| a.amount.minor);
-        let command = if applied.sum::<i128>() == item.total.minor {
+        let written_off = item.written_off.is_positive();
+        let kept = kept(session.get::<Invoice>(&invoice)?, item);
+        let command = if kept.is_positive() && !written_off {
             Command::Settle {
-                invoice,
+                invoice: invoice.clone(),
                 at: session.now(),
                 today: session.today(&account_terms(session, payer)?.zone),
             }
         } else {
             Command::Drop {
-                invoice,
+                invoice: invoice.clone(),
                 reason: "its invoice was credited or written off".to_string(),
             }
         };
         session.decide::<Wallet>(&wallet, command)?;
+        // Of an invoice that was credited in parts before it was paid, only the rest is there.
+        entitle(session, payer, &invoice)?;
     }
     Ok(())
 }
 
-/// The invoice of a top-up is void: the top-up will not come. One that is in its wallet has to be taken out first.
-pub(super) fn voided(session: &mut Session<'_>, invoice: &str) -> Result<(), Rejection> {
-    let document = &session.get::<Invoice>(invoice)?.document;
-    let Some(What::TopUp { wallet, grant, .. }) = document.lines.first().map(|l| l.what.clone())
-    else {
+/// What of a document was paid: neither open, nor written off, nor credited.
+fn kept(document: &Invoice, item: &Item) -> Money {
+    let left = document.left().minus(item.open).minus(item.written_off);
+    match left.is_negative() {
+        true => Money::zero(left.currency),
+        false => left,
+    }
+}
+
+/// The invoices whose open amounts a fact moves.
+fn touched(event: &Fact) -> Vec<&Id> {
+    match event {
+        Fact::PaymentApplied(e) => e.applied.iter().map(|p| &p.invoice).collect(),
+        Fact::PaymentUnapplied(e) => e.reopened.iter().map(|p| &p.invoice).collect(),
+        Fact::PaymentRestored(e) => e.applied.iter().map(|p| &p.invoice).collect(),
+        Fact::Matched(e) => e.parts.iter().map(|p| &p.invoice).collect(),
+        Fact::CreditApplied(e) => vec![&e.invoice],
+        Fact::CreditReturned(e) => vec![&e.invoice],
+        Fact::ItemCredited(e) => vec![&e.invoice],
+        Fact::Unmatched(e) => vec![&e.invoice],
+        Fact::Allowed(e) => vec![&e.invoice],
+        Fact::AllowanceReversed(e) => vec![&e.invoice],
+        Fact::WrittenOff(e) => vec![&e.invoice],
+        Fact::WriteOffReversed(e) => vec![&e.invoice],
+        _ => vec![],
+    }
+}
+
+/// Money moved on open items of an account: top-ups whose invoices are among them follow.
+pub(super) fn moved(
+    session: &mut Session<'_>,
+    payer: &str,
+    event: &Fact,
+) -> Result<(), Rejection> {
+    paid(session, payer)?;
+    for invoice in touched(event) {
+        entitle(session, payer, invoice)?;
+    }
+    Ok(())
+}
+
+/// The invoice was credited in parts.
+pub(super) fn credited(session: &mut Session<'_>, invoice: &str) -> Result<(), Rejection> {
+    let payer = session.get::<Invoice>(invoice)?.document.account.clone();
+    entitle(session, &payer, invoice)
+}
+
+/// The wallet, the top-up and its amount that an invoice is for.
+fn top_up(session: &Session<'_>, invoice: &str) -> Option<(Id, Id, Money)> {
+    let document = &session.find::<Invoice>(invoice)?.state.document;
+    let What::TopUp { wallet, grant, .. } = &document.lines.first()?.what else {
+        return None;
+    };
+    let amount = session.find::<Wallet>(wallet)?.state.grant(grant)?.amount;
+    Some((wallet.clone(), grant.clone(), amount))
+}
+
+/// Tells the wallet how much of a top-up its invoice stands for now. Shares are cut to whole minor units in favour of
+/// whoever has paid last: what is not paid in full is not there in full.
+fn entitle(session: &mut Session<'_>, payer: &str, invoice: &str) -> Result<(), Rejection> {
+    let Some((wallet, grant, amount)) = top_up(session, invoice) else {
         return Ok(());
     };
-    let state = session.get::<Wallet>(&wallet)?;
-    let there = |origin: &Origin| matches!(origin, Origin::Invoice(by) if by == invoice);
-    if state.grant(&grant).is_some_and(|g| there(&g.origin)) {
-        return Err(Rejection::new(
-            "TOP_UP_GRANTED",
-            format!(
-                "top-up {grant} of wallet {wallet} is paid and in the wallet: credit the invoice instead"
-            ),
-        ));
-    }
+    let document = session.get::<Invoice>(invoice)?;
+    let total = document.document.total;
+    let owed = session.find::<Receivables>(payer);
+    let item = owed.and_then(|e| e.state.item(invoice));
+    let void = document.stage == Stage::Void;
+    let (paid, credited) = match item {
+        Some(item) if !void => (kept(document, item), total.minus(document.left())),
+        _ if void => (Money::zero(total.currency), total),
+        _ => return Ok(()),
+    };
+    let share = |part: Money| -> Result<Money, Rejection> {
+        if part == total || !total.is_positive() {
+            return Ok(amount);
+        }
+        let exact = amount.exact().share(part.minor, total.minor)?;
+        Money::round(exact, amount.currency, Rounding::Down)
+    };
+    let on = session.today(&account_terms(session, payer)?.zone);
+    let command = Command::Entitle {
+        entitlement: Entitlement {
+            invoice: invoice.to_string(),
+            grant,
+            paid: share(paid)?,
+            credited: share(credited)?,
+        },
+        on,
+        at: session.now(),
+    };
+    session.decide::<Wallet>(&wallet, command)?;
+    Ok(())
+}
+
+/// The invoice of a top-up is void: the top-up will not come, or is taken out again.
+pub(super) fn voided(session: &mut Session<'_>, invoice: &str) -> Result<(), Rejection> {
+    let document = &session.get::<Invoice>(invoice)?.document;
+    let payer = document.account.clone();
+    let Some(What::TopUp { wallet, .. }) = document.lines.first().map(|l| l.what.clone()) else {
+        return Ok(());
+    };
+    entitle(session, &payer, invoice)?;
     let command = Command::Drop {
         invoice: invoice.to_string(),
         reason: "its invoice is void".to_string(),

@@ -14,6 +14,7 @@ use crate::wallets::{
 };
 use crate::world::Event;
 
+pub(crate) use settle::collect;
 pub use settle::expected_balance;
 
 pub(super) fn open(
@@ -162,7 +163,8 @@ pub(crate) fn react(session: &mut Session<'_>, fact: &Staged) -> Result<(), Reje
             settle::give_back(session, &fact.id)?;
             invoiced::voided(session, &fact.id)
         }
-        Event::Receivable(_) => invoiced::paid(session, &fact.id),
+        Event::Invoice(invoices::Event::CreditNoted(_)) => invoiced::credited(session, &fact.id),
+        Event::Receivable(e) => invoiced::moved(session, &fact.id, e),
         _ => Ok(()),
     }
 }

@@ -1,9 +1,11 @@
-//! Wallets that pay when an invoice is finalised: its gross, the largest open target first (policy 30).
+//! Wallets that pay invoices: the gross, the largest open target first (policy 30), when one is finalised or when the
+//! wallet is asked as a payment method.
 
 use super::{known, of_account};
 use crate::charges::What;
-use crate::invoices::{Document, Finalised, Line, product_lines::served_from};
-use crate::kernel::{Date, Exact, Money, Rejection, Rounding};
+use crate::collections::DrawnPart;
+use crate::invoices::{Document, Finalised, Invoice, Line, product_lines::served_from};
+use crate::kernel::{Date, Exact, Id, Money, Rejection, Rounding};
 use crate::operations::{account_terms, billing};
 use crate::receivables::{self, Receivables, Source};
 use crate::session::Session;
@@ -12,7 +14,7 @@ use crate::wallets::{Burn, Command, Purse, Target, Wallet};
 use std::collections::BTreeMap;
 
 /// What one charge of a document asks for.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 struct Named {
     offer: Option<String>,
     charge: String,
@@ -52,38 +54,105 @@ pub(super) fn pay(
         return Ok(());
     };
     let on = session.today(&account_terms(session, account)?.zone);
-    spread(&mut purse, targets(session, document)?, open, on)?;
+    let wallets = purse.finalising();
+    spread(&mut purse, &wallets, targets(session, document)?, open, on)?;
+    burn(session, account, (invoice, open), purse, on)?;
+    Ok(())
+}
+
+/// Burns what a purse drew for an open item and applies it there; the answer is what was paid.
+fn burn(
+    session: &mut Session<'_>,
+    account: &str,
+    (invoice, open): (&str, Money),
+    purse: Purse,
+    on: Date,
+) -> Result<Money, Rejection> {
+    let mut paid = Money::zero(open.currency);
     for draw in purse.finish() {
         let mut parts = draw.parts.iter().map(|(_, amount)| *amount);
         let sum = parts.try_fold(Exact::ZERO, Exact::plus)?;
-        let amount = Money::round(sum, document.currency, Rounding::Down)?;
-        let source = Source::Wallet(format!("{}/{invoice}", draw.wallet));
-        session.decide::<Wallet>(
-            &draw.wallet,
-            Command::Pay {
-                invoice: invoice.to_string(),
-                parts: draw.parts,
-                amount,
-                on,
-                at: session.now(),
-            },
-        )?;
-        session.decide::<Receivables>(
-            account,
-            receivables::Command::Prepay {
-                source,
-                invoice: invoice.to_string(),
-                amount,
-            },
-        )?;
+        let amount = Money::round(sum, open.currency, Rounding::Down)?;
+        let source = free_source(session, account, &draw.wallet, invoice);
+        let (parts, at) = (draw.parts, session.now());
+        let invoice = invoice.to_string();
+        let pay = Command::Pay {
+            invoice: invoice.clone(),
+            parts,
+            amount,
+            on,
+            at,
+        };
+        session.decide::<Wallet>(&draw.wallet, pay)?;
+        let prepay = receivables::Command::Prepay {
+            source,
+            invoice,
+            amount,
+        };
+        session.decide::<Receivables>(account, prepay)?;
+        paid = paid.plus(amount);
     }
-    Ok(())
+    Ok(paid)
+}
+
+/// What a wallet pays of open items as a payment method: as much as it holds, whole minor units, down to its floor. It
+/// pays of an invoice what it may pay at all, never a top-up.
+pub(crate) fn collect(
+    session: &mut Session<'_>,
+    account: &str,
+    wallet: &str,
+    items: &[(Id, Money)],
+    on: Date,
+) -> Result<Vec<DrawnPart>, Rejection> {
+    let mut paid = Vec::new();
+    for (item, open) in items {
+        let mut purse = purse(session, account);
+        let own = [wallet.to_string()];
+        match session.find::<Invoice>(item).map(|e| &e.state.document) {
+            Some(document) => spread(&mut purse, &own, targets(session, document)?, *open, on)?,
+            // A debt that was taken over has no lines here: a wallet for some things only does not pay it.
+            None if purse.covers(wallet, &Target::default()) => {
+                let whole = BTreeMap::from([(Named::default(), *open)]);
+                spread(&mut purse, &own, whole, *open, on)?;
+            }
+            None => {}
+        }
+        let amount = burn(session, account, (item, *open), purse, on)?;
+        if amount.is_positive() {
+            paid.push(DrawnPart {
+                invoice: item.clone(),
+                amount,
+            });
+        }
+    }
+    Ok(paid)
+}
+
+/// Sources of what a wallet paid of an invoice, in the order they came: `wallet/invoice`, `wallet/invoice/2`, …
+fn sources(session: &Session<'_>, account: &str, wallet: &str, invoice: &str) -> Vec<Source> {
+    let (first, more) = (format!("{wallet}/{invoice}"), format!("{wallet}/{invoice}/"));
+    let state = session.find::<Receivables>(account).map(|e| &e.state);
+    let funds = state.into_iter().flat_map(|s| &s.funds);
+    let own = |source: &&Source| matches!(source, Source::Wallet(id) if *id == first || id.starts_with(&more));
+    funds.map(|f| &f.source).filter(own).cloned().collect()
+}
+
+fn free_source(session: &Session<'_>, account: &str, wallet: &str, invoice: &str) -> Source {
+    let known = sources(session, account, wallet, invoice);
+    let numbered = |n: usize| match n {
+        1 => Source::Wallet(format!("{wallet}/{invoice}")),
+        n => Source::Wallet(format!("{wallet}/{invoice}/{n}")),
+    };
+    let free = (1..=known.len() + 1).map(numbered);
+    let mut free = free.filter(|source| !known.contains(source));
+    // One more than there are: one of them is free.
+    free.next().unwrap_or_else(|| numbered(known.len() + 1))
 }
 
 /// What wallets paid of an invoice that is void goes back into them.
 pub(super) fn give_back(session: &mut Session<'_>, invoice: &str) -> Result<(), Rejection> {
     let account = session
-        .get::<crate::invoices::Invoice>(invoice)?
+        .get::<Invoice>(invoice)?
         .document
         .account
         .clone();
@@ -92,8 +161,9 @@ pub(super) fn give_back(session: &mut Session<'_>, invoice: &str) -> Result<(), 
         if !session.find::<Wallet>(&wallet).is_some_and(paid) {
             continue;
         }
-        let source = Source::Wallet(format!("{wallet}/{invoice}"));
-        session.decide::<Receivables>(&account, receivables::Command::Withdraw { source })?;
+        for source in sources(session, &account, &wallet, invoice) {
+            session.decide::<Receivables>(&account, receivables::Command::Withdraw { source })?;
+        }
         let invoice = invoice.to_string();
         session.decide::<Wallet>(&wallet, Command::Return { invoice })?;
     }
@@ -108,7 +178,7 @@ pub fn expected_balance(session: &Session<'_>, wallet: &str) -> Result<Exact, Re
     let left = state.balance(session.today(&zone)).minus(held)?;
     let account = &state.account;
     let paid_by_other = account_terms(session, account)?.payer.is_some();
-    if state.terms.burn == Burn::Rating || paid_by_other {
+    if state.terms.burn != Burn::Finalising || paid_by_other {
         return Ok(left);
     }
     let Some(document) = billing::expected(session, account)? else {
@@ -116,7 +186,9 @@ pub fn expected_balance(session: &Session<'_>, wallet: &str) -> Result<Exact, Re
     };
     let mut purse = purse(session, account);
     let on = session.today(&zone);
-    spread(&mut purse, targets(session, &document)?, document.total, on)?;
+    let wallets = purse.finalising();
+    let gross = targets(session, &document)?;
+    spread(&mut purse, &wallets, gross, document.total, on)?;
     let draws = purse.finish().into_iter().filter(|d| d.wallet == wallet);
     let mut parts = draws.flat_map(|d| d.parts);
     parts.try_fold(left, |left, (_, part)| left.minus(part))
@@ -134,18 +206,19 @@ fn purse(session: &Session<'_>, account: &str) -> Purse {
 /// Lets wallets in order pay what they may, each the largest open target first, never more than `open` in all.
 fn spread(
     purse: &mut Purse,
+    wallets: &[Id],
     mut targets: BTreeMap<Named, Money>,
     open: Money,
     on: Date,
 ) -> Result<(), Rejection> {
     let whole = |exact| Money::round(exact, open.currency, Rounding::Down).map(Money::exact);
     let mut left = open;
-    for wallet in purse.finalising() {
+    for wallet in wallets {
         loop {
             let payable = targets
                 .iter()
                 .filter(|(named, gross)| {
-                    gross.is_positive() && purse.covers(&wallet, &named.target())
+                    gross.is_positive() && purse.covers(wallet, &named.target())
                 })
                 // The first of equals, so that the order is always the same.
                 .max_by(|a, b| a.1.minor.cmp(&b.1.minor).then(b.0.cmp(a.0)))
@@ -153,7 +226,7 @@ fn spread(
             let Some((named, asked)) = payable.filter(|(_, asked)| asked.is_positive()) else {
                 break;
             };
-            let pays = purse.draw_wallet(&wallet, asked.exact(), on, whole)?;
+            let pays = purse.draw_wallet(wallet, asked.exact(), on, whole)?;
             let pays = Money::round(pays, open.currency, Rounding::Down)?;
             if !pays.is_positive() {
                 break;

@@ -61,7 +61,8 @@ struct Sold {
 /// See [`Aging`](super::Aging). Rows: `a/account` its zone; `n/account/what` what is so now; `h/account/what/position` what was;
 /// `z/account/what` what is nothing now, kept because a refund reopens it. What is `i/invoice`, `credit` or `deposits`.
 /// `p/offer` its product line; `s/subscription` what it was sold, by day; `d/invoice` the shares of its product lines,
-/// where it has any; `y/entity/currency/day` what was invoiced on a day.
+/// where it has any; `y/entity/currency/day` what was invoiced on a day; `v/entity/currency/day/void` what of it was voided on
+/// another day; `t/invoice` what a document counts there with.
 pub struct Agings;
 
 const CREDIT: &str = "credit";
@@ -69,7 +70,7 @@ const DEPOSITS: &str = "deposits";
 
 impl Projection for Agings {
     const NAME: &'static str = "receivables/aging";
-    const VERSION: u32 = 3;
+    const VERSION: u32 = 4;
     const KINDS: &'static [&'static str] = &[
         "account",
         "catalog",
@@ -88,7 +89,7 @@ impl Projection for Agings {
             }
             Event::Subscription(subscriptions::Event::Started(e)) => sold(rows, account, &e.term),
             Event::Subscription(subscriptions::Event::Changed(e)) => sold(rows, account, &e.term),
-            Event::Invoice(event) => document(rows, account, event),
+            Event::Invoice(event) => document(rows, recorded, event),
             Event::Receivable(fact) => receivable(rows, recorded, fact),
             _ => Ok(()),
         }
@@ -124,14 +125,37 @@ fn sold(
     rows.put(&key, &terms)
 }
 
-fn document(rows: &mut Rows<'_>, invoice: &str, event: &Document) -> Result<(), ViewError> {
+/// What a document counts with in what was invoiced.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Counted {
+    account: Id,
+    /// `entity/currency/day`.
+    day: String,
+    total: Money,
+}
+
+fn add(rows: &mut Rows<'_>, key: &str, amount: Money) -> Result<(), ViewError> {
+    let before = rows.get::<Money>(key)?;
+    let before = before.unwrap_or(Money::zero(amount.currency));
+    rows.put(key, &before.plus(amount))
+}
+
+fn document(
+    rows: &mut Rows<'_>,
+    recorded: &Recorded<Event>,
+    event: &Document,
+) -> Result<(), ViewError> {
+    let invoice = &recorded.id;
     match event {
         Document::Finalised(e) => {
             let of = &e.document;
-            let day = format!("y/{}/{}/{}", of.entity, of.currency, e.issued);
-            let before = rows.get::<Money>(&day)?.unwrap_or(Money::zero(of.currency));
-            rows.put(&day, &before.plus(of.total))?;
-            rows.put(&format!("t/{invoice}"), &(day, of.total))?;
+            let counted = Counted {
+                account: of.account.clone(),
+                day: format!("{}/{}/{}", of.entity, of.currency, e.issued),
+                total: of.total,
+            };
+            add(rows, &format!("y/{}", counted.day), of.total)?;
+            rows.put(&format!("t/{invoice}"), &counted)?;
             if !of.total.is_positive() {
                 return Ok(());
             }
@@ -146,15 +170,15 @@ fn document(rows: &mut Rows<'_>, invoice: &str, event: &Document) -> Result<(), 
             let named = named.map_err(|refused| ViewError::row(Agings::NAME, refused))?;
             rows.put(&format!("d/{invoice}"), &named)
         }
-        // A void document was not sold after all, on the day of its issue.
+        // A void document was not sold after all, on the day of its issue: so it looks from the day of the void on.
         Document::Voided(_) => {
-            let Some((day, total)) = rows.get::<(String, Money)>(&format!("t/{invoice}"))? else {
+            let Some(counted) = rows.get::<Counted>(&format!("t/{invoice}"))? else {
                 return Ok(());
             };
-            let before = rows
-                .get::<Money>(&day)?
-                .unwrap_or(Money::zero(total.currency));
-            rows.put(&day, &before.minus(total))
+            let owner = rows.get::<Owner>(&format!("a/{}", counted.account))?;
+            let zone = owner.map(|owner| owner.zone).unwrap_or_default();
+            let void = zone.date(recorded.meta.recorded_at);
+            add(rows, &format!("v/{}/{void}", counted.day), counted.total)
         }
         Document::Drafted(_) | Document::CreditNoted(_) => Ok(()),
     }

@@ -48,6 +48,7 @@ impl<'s> Desk<'s, '_> {
         self.open(&meter, place)?;
         let account = sub.account.as_str();
         self.purse(account);
+        self.tax(account, &meter, place.charge, place.on)?;
         self.know_living(&meter);
         let (Some(working), Some(purse)) = (self.meters.get(&meter), self.purses.get(account))
         else {
@@ -212,6 +213,9 @@ impl<'s> Desk<'s, '_> {
         // Open, it says who pays: nothing is held for what an invoice bills.
         if !self.moves_others(meter) {
             return Ok(());
+        }
+        if let Some((charge, on)) = self.meters.get(meter).map(|w| (w.charge(), w.on())) {
+            self.tax(account, meter, charge, on)?;
         }
         let (Some(working), Some(purse), Some(living)) = (
             self.meters.get(meter),
