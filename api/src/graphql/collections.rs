@@ -331,10 +331,7 @@ fn reasons(payment: &payments::Payment) -> Vec<PaymentWorkReason> {
             payment.stage == PaidStage::ActionRequired,
             PaymentWorkReason::ActionRequired,
         ),
-        (
-            payment.contradicted(),
-            PaymentWorkReason::Contradicted,
-        ),
+        (payment.contradicted(), PaymentWorkReason::Contradicted),
         (
             returned(BackStage::Unknown),
             PaymentWorkReason::ReturnUnknown,

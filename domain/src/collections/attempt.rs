@@ -195,7 +195,10 @@ fn target(session: &Session<'_>, state: &Collection, on: Date, lead: u32) -> Tar
         }
         let mut items: Vec<(Id, Money)> = Vec::new();
         for due in free() {
-            match items.iter_mut().find(|(invoice, _)| *invoice == due.invoice) {
+            match items
+                .iter_mut()
+                .find(|(invoice, _)| *invoice == due.invoice)
+            {
                 Some((_, sum)) => *sum = sum.plus(due.open),
                 None => items.push((due.invoice.clone(), due.open)),
             }
@@ -297,7 +300,9 @@ pub(super) fn open_collections(session: &Session<'_>, account: &str) -> Vec<Id> 
 /// A payer whose first choice is to bring the money is left to.
 fn lead_on(methods: &Methods, rules: &Rules, on: Date) -> Option<u32> {
     let automatic = methods.automatic.unwrap_or(rules.automatic);
-    let first = methods.preferred(on).filter(|m| automatic && m.collects())?;
+    let first = methods
+        .preferred(on)
+        .filter(|m| automatic && m.collects())?;
     Some(rules.lead(first.means.kind()))
 }
 
@@ -332,9 +337,7 @@ fn first_due(tables: &Tables, account: &str, running: impl Fn(&str) -> bool) -> 
     let rules = &tables.entities.get(&terms.entity)?.state.collection;
     let owed = &tables.receivables.get(account)?.state;
     let due = owed.dues(Date::MAX).into_iter().filter(|d| {
-        d.pending.is_none()
-            && !running(&d.invoice)
-            && !tables.collections.contains_key(&due_id(d))
+        d.pending.is_none() && !running(&d.invoice) && !tables.collections.contains_key(&due_id(d))
     });
     due.filter_map(|d| asked_on(methods, rules, d.due)).min()
 }

@@ -27,8 +27,8 @@ pub(crate) use attempt::open_of;
 pub use attempt::{attempt, collect_due, next_due, open, rules_of};
 pub use decide::Command;
 pub use drawn::{Drawn, DrawnPart, WALLET_SHORT};
-pub(crate) use old::RulesV1;
 use old::OpenedV1;
+pub(crate) use old::RulesV1;
 pub use react::react;
 pub use rules::{DAYS_MAX, LEAD_MAX, Rules, STEPS_MAX};
 

@@ -244,7 +244,8 @@ impl Work {
         let (mut debits, credits) = self.sides(invoices, sources)?;
         let lacks = sum_of(&debits).minus(sum_of(&credits));
         let impossible = || {
-            let why = format!("{lacks} lacks: only what is missing of the last invoice can be allowed");
+            let why =
+                format!("{lacks} lacks: only what is missing of the last invoice can be allowed");
             Rejection::new("MATCH_IMPOSSIBLE", why)
         };
         let (last, open) = debits.last_mut().ok_or_else(impossible)?;

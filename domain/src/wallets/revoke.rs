@@ -58,7 +58,10 @@ impl Wallet {
     }
 
     pub(super) fn restore(&mut self, e: &Restored) -> Result<(), Rejection> {
-        let back = e.parts.iter().map(|(id, amount)| (id.clone(), amount.negated()));
+        let back = e
+            .parts
+            .iter()
+            .map(|(id, amount)| (id.clone(), amount.negated()));
         let back: Vec<(Id, Exact)> = back.collect();
         self.take(&back)?;
         self.gone = self.gone.minus(e.amount.exact())?;

@@ -5,7 +5,7 @@ use indelible_domain::Command;
 use indelible_domain::collections::{Collection, Rules, Stage as Round};
 use indelible_domain::command::{AddMethod, Collect, FailureKind};
 use indelible_domain::kernel::Personal;
-use indelible_domain::methods::{Card, Mandate, Means, Month, Scheme, SealedBank};
+use indelible_domain::methods::{Card, Kind, Mandate, Means, Month, Scheme, SealedBank};
 use indelible_domain::payments::{Answer, BackStage, Decline, Payment, Stage};
 use indelible_domain::processes::agenda;
 
@@ -571,4 +571,201 @@ fn a_card_number_is_never_taken_for_a_token() {
         preferred: true,
     }));
     assert_eq!(book.refused(ask), "METHOD_INVALID");
+}
+
+#[test]
+fn an_expiring_card_is_a_message_to_its_holder_once() {
+    let mut book = Book::new();
+    add(&mut book, "visa", card("tok_1", 2012, 6));
+    book.on("2012-05-31");
+    assert_eq!((tick(&mut book), tick(&mut book)), (1, 0));
+    let messages = &book.tenant().tables.messages;
+    assert_eq!(messages.len(), 1);
+    let ask = &messages["card.alice.visa.2012-06"].state.ask;
+    assert_eq!(
+        (ask.template.as_str(), ask.account.as_str(), ask.channel),
+        ("card-expiring", "alice", None)
+    );
+    assert_eq!(ask.values["digits"], "4242");
+    assert_eq!(ask.values["expires"], "06/2012");
+}
+
+#[test]
+fn what_a_person_has_looked_at_is_no_work_until_something_new_is_said() {
+    let mut book = with_card();
+    let invoice = book.invoice("20.00");
+    let id = collect(&mut book, "c1", Some(&invoice));
+    send(&mut book, &id);
+    answer(&mut book, &id, settled("ch_1"));
+    let acknowledge = Command::AcknowledgePayment {
+        payment: id.clone(),
+        note: "asked the provider".into(),
+    };
+    assert_eq!(book.refused(acknowledge.clone()), "NOTHING_TO_ACKNOWLEDGE");
+    answer(&mut book, &id, settled("ch_2"));
+    assert!(payment(&book, &id).needs_a_person());
+    book.ask(acknowledge.clone()).expect("is acknowledged");
+    assert!(!payment(&book, &id).needs_a_person());
+    assert!(book.tenant().index.intents.odd.is_empty());
+    // The same again is old news; something else is not.
+    answer(&mut book, &id, settled("ch_2"));
+    assert!(!payment(&book, &id).needs_a_person());
+    answer(&mut book, &id, settled("ch_3"));
+    assert!(payment(&book, &id).needs_a_person());
+    book.ask(acknowledge).expect("is acknowledged");
+    // A return that failed.
+    book.refund(&id, None);
+    book.ask(Command::AnswerRefund {
+        payment: id.clone(),
+        number: 1,
+        answer: declined(FailureKind::Hard, "account_closed"),
+    })
+    .expect("is answered");
+    assert!(payment(&book, &id).needs_a_person());
+    book.ask(Command::AcknowledgePayment {
+        payment: id.clone(),
+        note: "sent by cheque".into(),
+    })
+    .expect("is acknowledged");
+    assert!(!payment(&book, &id).needs_a_person());
+}
+
+#[test]
+fn money_that_a_provider_gave_back_by_itself_is_a_fact_once_and_reopens_what_it_paid() {
+    let mut book = with_card();
+    let invoice = book.invoice("20.00");
+    let id = collect(&mut book, "c1", Some(&invoice));
+    send(&mut book, &id);
+    let observe = |reference: &str, amount: &str| Command::ObserveRefund {
+        payment: "c1.1".into(),
+        reference: reference.into(),
+        amount: usd(amount),
+        reason: "requested_by_customer".into(),
+    };
+    book.ask(observe("re_0", "5.00")).expect("is never refused");
+    assert_eq!(
+        payment(&book, &id).contradictions.len(),
+        1,
+        "no money came yet"
+    );
+    answer(&mut book, &id, settled("ch_1"));
+    for _ in 0..2 {
+        book.ask(observe("re_1", "5.00")).expect("is never refused");
+    }
+    assert_eq!(book.owes(), sums("5.00", "0.00"));
+    assert_eq!(payment(&book, &id).refunded, usd("5.00"));
+    // More than there is cannot be: somebody has to look.
+    book.ask(observe("re_2", "15.01"))
+        .expect("is never refused");
+    assert_eq!(payment(&book, &id).contradictions.len(), 2);
+    book.ask(observe("re_3", "15.00"))
+        .expect("is never refused");
+    assert_eq!(payment(&book, &id).stage, Stage::Returned);
+    assert_eq!(book.owes(), sums("20.00", "0.00"));
+}
+
+/// Alice pays within 14 days, by direct debit before by card, and what is due is collected by itself.
+fn debited(lead: u32, notify: bool) -> Book {
+    let mut book = Book::new();
+    let mut terms = book.tenant().tables.accounts["alice"].state.terms.clone();
+    terms.payment_days = Some(14);
+    book.ask(Command::ChangeAccount {
+        account: "alice".into(),
+        terms,
+    })
+    .expect("is changed");
+    add(&mut book, "sepa", mandate("k1"));
+    add(&mut book, "visa", card("tok_1", 2030, 1));
+    book.ask(Command::SetCollectionRules {
+        entity: "arms".into(),
+        rules: Rules {
+            automatic: true,
+            lead_days: [(Kind::DirectDebit, lead)].into(),
+            notify,
+            ..Rules::default()
+        },
+    })
+    .expect("is set");
+    book
+}
+
+#[test]
+fn a_direct_debit_is_initiated_days_ahead_so_that_its_money_moves_on_the_due_date() {
+    let mut book = debited(5, true);
+    let invoice = book.invoice("20.00");
+    book.on("2012-05-09");
+    assert_eq!(tick(&mut book), 0);
+    book.on("2012-05-10");
+    assert_eq!((tick(&mut book), tick(&mut book)), (1, 0));
+    let id = format!("due.{invoice}.2012-05-15.1");
+    let route = payment(&book, &id).route.expect("a route");
+    assert_eq!((route.method.as_str(), route.on), ("sepa", d("2012-05-15")));
+    let ask = &book.tenant().tables.messages[&format!("debit.{id}")]
+        .state
+        .ask;
+    assert_eq!(
+        (
+            ask.template.as_str(),
+            ask.values["amount"].as_str(),
+            ask.values["day"].as_str()
+        ),
+        ("debit-notice", "20.00 USD", "2012-05-15")
+    );
+}
+
+#[test]
+fn a_card_behind_a_direct_debit_that_fails_ahead_of_the_due_date_waits_for_that_day() {
+    let mut book = debited(5, false);
+    let invoice = book.invoice("20.00");
+    book.on("2012-05-10");
+    assert_eq!(tick(&mut book), 1);
+    assert!(book.tenant().tables.messages.is_empty());
+    let (id, collection_id) = (
+        format!("due.{invoice}.2012-05-15.1"),
+        format!("due.{invoice}.2012-05-15"),
+    );
+    send(&mut book, &id);
+    answer(&mut book, &id, declined(FailureKind::Hard, "AC04"));
+    assert_eq!(
+        collection(&book, &collection_id).stage,
+        Round::Waiting {
+            next: d("2012-05-15"),
+            method: "visa".into()
+        }
+    );
+    book.on("2012-05-14");
+    assert_eq!(tick(&mut book), 0);
+    book.on("2012-05-15");
+    assert_eq!((tick(&mut book), tick(&mut book)), (1, 0));
+    let route = payment(&book, &format!("{collection_id}.2")).route;
+    assert_eq!(route.expect("a route").method, "visa");
+}
+
+#[test]
+fn a_late_clock_asks_for_what_it_should_have_asked_for_ahead() {
+    let mut book = debited(5, false);
+    let invoice = book.invoice("20.00");
+    book.on("2012-05-20");
+    assert_eq!((tick(&mut book), tick(&mut book)), (1, 0));
+    let id = format!("due.{invoice}.2012-05-15.1");
+    assert_eq!(
+        payment(&book, &id).route.expect("a route").on,
+        d("2012-05-20")
+    );
+}
+
+#[test]
+fn rules_that_ask_ahead_for_what_is_not_asked_of_a_provider_are_refused() {
+    let mut book = Book::new();
+    for (kind, days) in [(Kind::Wallet, 1), (Kind::Cash, 1), (Kind::DirectDebit, 61)] {
+        let rules = Rules {
+            lead_days: [(kind, days)].into(),
+            ..Rules::default()
+        };
+        let set = Command::SetCollectionRules {
+            entity: "arms".into(),
+            rules,
+        };
+        assert_eq!(book.refused(set), "COLLECTION_RULES_INVALID");
+    }
 }

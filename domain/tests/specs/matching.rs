@@ -2,7 +2,7 @@
 
 use crate::book::{Book, d, sums, usd};
 use indelible_domain::cash::{EarlyPayment, Rule, Rules, Tolerance};
-use indelible_domain::command::{Exchange, ReceiveCash};
+use indelible_domain::command::{Exchange, ReceiveCash, RecordPayment};
 use indelible_domain::receivables::{Instalment, RestOn, Source};
 use indelible_domain::{Command, Event, receivables};
 
@@ -429,4 +429,136 @@ fn credit_is_paid_out_once() {
     assert_eq!(book.refused(refund("r2", "10.01")), "CREDIT_INSUFFICIENT");
     book.ask(refund("r2", "10.00")).expect("is paid out");
     assert_eq!(book.owes(), sums("0.00", "0.00"));
+}
+
+fn take_over(book: &mut Book, transfer: &str, of: &str, (from, to): (&str, &str), amount: &str) {
+    book.ask(Command::TransferDebt {
+        transfer: transfer.into(),
+        invoice: of.into(),
+        from: from.into(),
+        to: to.into(),
+        amount: Some(usd(amount)),
+        reason: "moved out".into(),
+    })
+    .expect("is taken over");
+}
+
+fn open_at(book: &Book, account: &str) -> String {
+    let state = &book.tenant().tables.receivables[account].state;
+    state.open().amount()
+}
+
+#[test]
+fn a_write_off_finds_a_debt_with_whoever_has_taken_it_over() {
+    let mut book = Book::new();
+    book.open("carol", |_| {});
+    book.open("dora", |_| {});
+    let invoice = book.invoice("30.00");
+    take_over(&mut book, "t1", &invoice, ("alice", "carol"), "20.00");
+    take_over(&mut book, "t2", "t1", ("carol", "dora"), "5.00");
+    let write_off = |of: &str| Command::WriteOffInvoice {
+        invoice: of.into(),
+        reason: "gone".into(),
+    };
+    book.ask(write_off("t1")).expect("by the claim's own name");
+    let open = ["alice", "carol", "dora"].map(|a| open_at(&book, a));
+    assert_eq!(open, ["10.00", "0.00", "0.00"]);
+    book.ask(Command::ReverseWriteOff {
+        invoice: "t2".into(),
+        reason: "found".into(),
+    })
+    .expect("is owed again");
+    book.ask(write_off(&invoice)).expect("by the invoice");
+    let open = ["alice", "carol", "dora"].map(|a| open_at(&book, a));
+    assert_eq!(open, ["0.00", "0.00", "0.00"]);
+    assert_eq!(book.refused(write_off(&invoice)), "INVOICE_PAID");
+    assert_eq!(book.refused(write_off("nothing")), "NOT_FOUND");
+}
+
+#[test]
+fn a_void_ends_what_others_took_over_of_it_unless_they_have_paid() {
+    let mut book = Book::new();
+    book.open("carol", |_| {});
+    book.open("dora", |_| {});
+    let invoice = book.invoice("30.00");
+    take_over(&mut book, "t1", &invoice, ("alice", "carol"), "20.00");
+    take_over(&mut book, "t2", "t1", ("carol", "dora"), "5.00");
+    let mut paid = book.over(book.world.clone());
+    paid.ask(Command::RecordPayment(RecordPayment {
+        payment: "p".into(),
+        account: "dora".into(),
+        amount: usd("5.00"),
+        invoice: None,
+        method: "transfer".into(),
+        pending: false,
+    }))
+    .expect("is paid");
+    assert_eq!(
+        paid.void(&invoice).expect_err("dora has paid").code,
+        "INVOICE_PAID"
+    );
+    book.void(&invoice).expect("is void");
+    for account in ["alice", "carol", "dora"] {
+        let state = &book.tenant().tables.receivables[account].state;
+        assert_eq!(
+            (state.items.len(), state.funds.len(), state.balance().minor),
+            (0, 0, 0),
+            "{account}"
+        );
+    }
+}
+
+#[test]
+fn a_match_by_hand_allows_a_small_difference_by_rule_and_unmatching_owes_it_again() {
+    let mut book = Book::new();
+    rules(
+        &mut book,
+        Rules {
+            tolerance: Some(Tolerance {
+                amount: "0.50".parse().expect("a number"),
+                percent: "10".parse().expect("a number"),
+            }),
+            ..Rules::default()
+        },
+    );
+    let credit = grant(&mut book, "9.60");
+    let invoice = book.invoice("10.00");
+    unmatch(&mut book, &invoice);
+    book.ask(matched(
+        &[&invoice],
+        std::slice::from_ref(&credit),
+        Some(RestOn::Allowed),
+    ))
+    .expect("0.40 are small");
+    assert_eq!(book.owes(), crate::book::sums("0.00", "0.00"));
+    unmatch(&mut book, &invoice);
+    assert_eq!(book.owes(), crate::book::sums("0.40", "9.60"));
+    // Without the rule nothing is small.
+    rules(&mut book, Rules::default());
+    let short = matched(&[&invoice], &[credit], Some(RestOn::Allowed));
+    assert_eq!(book.refused(short), "TOLERANCE_EXCEEDED");
+}
+
+#[test]
+fn a_deposit_for_an_invoice_that_is_paid_stays_a_deposit() {
+    let mut book = Book::new();
+    book.ask(Command::ReceiveDeposit {
+        deposit: "h1".into(),
+        account: "alice".into(),
+        amount: usd("50.00"),
+        value_date: d("2012-05-01"),
+        method: "transfer".into(),
+    })
+    .expect("is held");
+    let invoice = book.invoice("30.00");
+    book.pay("30.00", Some(&invoice));
+    let apply = Command::ApplyDeposit {
+        deposit: "h1".into(),
+        account: "alice".into(),
+        invoice: Some(invoice),
+        amount: None,
+        reason: "final bill".into(),
+    };
+    assert_eq!(book.refused(apply), "INVOICE_PAID");
+    assert_eq!(figures(&book)[5], "50.00");
 }

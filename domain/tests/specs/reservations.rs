@@ -3,12 +3,14 @@
 use crate::book::{Book, d, usd};
 use crate::ingest::{self, intake, meter, record};
 use crate::whatever_happens::Dice;
+use indelible_domain::command::GrantWallet;
 use indelible_domain::kernel::{Exact, Instant};
 use indelible_domain::mediation::Event as BatchEvent;
 use indelible_domain::processes::agenda;
 use indelible_domain::reservations::{
     Action, Answer, Ask, Event as Fact, Kind, LastAction, Request, Served, Stage, Units, code,
 };
+use indelible_domain::wallets::Rollover;
 use indelible_domain::{Command, Event, Outcome, Rejection, Session, operations};
 
 /// 0.10 per minute; 10 MB free, then 1.00, from 20 MB on 2.00; 1.00 per song, all of them 0.40 from 10 songs on.
@@ -661,4 +663,62 @@ fn whatever_happens_a_report_within_its_quota_is_paid_and_nothing_is_promised_tw
             assert_eq!(wallet.burnt, meter.burnt);
         }
     }
+}
+
+#[test]
+fn what_was_held_when_its_grant_expired_rolls_over_when_it_is_free_again() {
+    let ticks = |net: &mut Net| {
+        for (_, command) in agenda::tick_commands(net.book.tenant(), net.now) {
+            net.command(command).expect("it is done");
+        }
+    };
+    let day = 24 * 3_600;
+    let rolled = |used: &str| {
+        let mut net = net();
+        net.command(Command::VoidWallet {
+            wallet: "w".into(),
+            units: None,
+            grant: None,
+            reason: "only the other one".into(),
+        })
+        .expect("is empty");
+        net.command(Command::GrantWallet(Box::new(GrantWallet {
+            wallet: "w".into(),
+            grant: "june".into(),
+            units: "10".parse().expect("a number"),
+            expires: Some(d("2012-05-03")),
+            rollover: Some(Rollover {
+                max: Some("8".parse().expect("a number")),
+                min: Some("1".parse().expect("a number")),
+                lasts: None,
+            }),
+            ..GrantWallet::default()
+        })))
+        .expect("is granted");
+        let mut begin = request("s1", 0, Kind::Initial, &["call voice 0 60"]);
+        begin.validity = Some(86_400);
+        net.try_ask(begin).expect("6.00 are held");
+        net.seconds_later(day - 60);
+        net.book.today = d("2012-05-03");
+        ticks(&mut net);
+        let grants = |net: &Net| -> Vec<String> {
+            let grants = &net.book.tenant().tables.wallets["w"].state.grants;
+            let rolled = grants.iter().filter(|g| g.id.starts_with("june@"));
+            rolled.map(|g| g.amount.amount()).collect()
+        };
+        let first = grants(&net);
+        let mut end = request("s1", 1, Kind::Terminate, &[&format!("call voice {used} 0")]);
+        end.at = Some("2012-05-02T12:00:30Z".parse().expect("an instant"));
+        net.try_ask(end).expect("ends");
+        ticks(&mut net);
+        ticks(&mut net);
+        let money = net.book.tenant().tables.wallets["w"].state.clone();
+        assert!(money.grant("june").expect("a grant").remaining.is_zero());
+        (first, grants(&net))
+    };
+    let texts = |all: &[&str]| all.iter().map(|s| (*s).to_string()).collect::<Vec<_>>();
+    // 4.00 were free on the day; of the 6.00 that were held 2.00 are free later, and with all of it the bound of 8.00 holds.
+    assert_eq!(rolled("40"), (texts(&["4.00"]), texts(&["4.00", "2.00"])));
+    assert_eq!(rolled("0"), (texts(&["4.00"]), texts(&["4.00", "4.00"])));
+    assert_eq!(rolled("60"), (texts(&["4.00"]), texts(&["4.00"])));
 }

@@ -108,7 +108,10 @@ fn a_wallet_is_collected_from_in_the_commit_that_asks_and_no_provider_is_called(
     assert!(book.tenant().tables.payments.is_empty());
     // Void, everything is back where it came from.
     book.void(&invoice).expect("is voided");
-    assert_eq!((balance(&book).as_str(), book.owes()), ("50", sums("0.00", "0.00")));
+    assert_eq!(
+        (balance(&book).as_str(), book.owes()),
+        ("50", sums("0.00", "0.00"))
+    );
 }
 
 #[test]
@@ -117,9 +120,15 @@ fn what_a_wallet_lacks_goes_on_with_the_next_method_at_once() {
     add(&mut book, "visa", card());
     let invoice = book.invoice("20.00");
     collect(&mut book, "c1", &invoice);
-    assert_eq!((balance(&book).as_str(), book.open_of(&invoice)), ("0", "12.00".into()));
+    assert_eq!(
+        (balance(&book).as_str(), book.open_of(&invoice)),
+        ("0", "12.00".into())
+    );
     let attempts = collection(&book, "c1").attempts;
-    let amounts: Vec<_> = attempts.iter().map(|a| (a.method.as_str(), a.amount)).collect();
+    let amounts: Vec<_> = attempts
+        .iter()
+        .map(|a| (a.method.as_str(), a.amount))
+        .collect();
     assert_eq!(amounts, [("purse", usd("8.00")), ("visa", usd("12.00"))]);
     book.ask(Command::SendPayment {
         payment: "c1.2".into(),
@@ -154,7 +163,10 @@ fn a_wallet_without_another_method_behind_it_is_asked_again_by_the_schedule() {
     }
     assert_eq!(collection(&book, "c1").stage, Round::Collected);
     // Twice from one wallet for one invoice: two credits, each of its own name.
-    assert_eq!((balance(&book).as_str(), book.owes()), ("88", sums("0.00", "0.00")));
+    assert_eq!(
+        (balance(&book).as_str(), book.owes()),
+        ("88", sums("0.00", "0.00"))
+    );
     book.void(&invoice).expect("is voided");
     assert_eq!(balance(&book), "108");
 }
@@ -174,7 +186,10 @@ fn what_is_due_is_taken_from_a_preferred_wallet_without_being_asked() {
     for (_, command) in agenda::tick_commands(book.tenant(), book.now()) {
         book.ask(command).expect("ticks");
     }
-    assert_eq!((balance(&book).as_str(), book.owes()), ("30", sums("0.00", "0.00")));
+    assert_eq!(
+        (balance(&book).as_str(), book.owes()),
+        ("30", sums("0.00", "0.00"))
+    );
 }
 
 #[test]
@@ -183,7 +198,10 @@ fn a_wallet_pays_down_to_its_limit_and_only_what_it_is_for() {
     limit(&mut book, "10");
     let invoice = book.invoice("20.00");
     collect(&mut book, "c1", &invoice);
-    assert_eq!((balance(&book).as_str(), book.open_of(&invoice)), ("-10", "5.00".into()));
+    assert_eq!(
+        (balance(&book).as_str(), book.open_of(&invoice)),
+        ("-10", "5.00".into())
+    );
     let mut narrow = Terms::default();
     narrow.targets.metrics.insert("voice".into());
     let change = Command::ChangeWallet {
@@ -216,16 +234,25 @@ fn spend(book: &mut Book, amount: &str) {
 fn a_top_up_whose_money_goes_back_is_taken_out_and_is_there_again_when_it_is_paid_again() {
     let (mut book, payment) = topped_up();
     book.refund(&payment, Some("4.00"));
-    assert_eq!((balance(&book).as_str(), book.owes()), ("6", sums("4.00", "0.00")));
+    assert_eq!(
+        (balance(&book).as_str(), book.owes()),
+        ("6", sums("4.00", "0.00"))
+    );
     book.ask(Command::ChargeBackPayment {
         payment,
         amount: None,
         reason: "fraud".into(),
     })
     .expect("is charged back");
-    assert_eq!((balance(&book).as_str(), book.owes()), ("0", sums("10.00", "0.00")));
+    assert_eq!(
+        (balance(&book).as_str(), book.owes()),
+        ("0", sums("10.00", "0.00"))
+    );
     book.pay("10.00", Some("w.top"));
-    assert_eq!((balance(&book).as_str(), book.owes()), ("10", sums("0.00", "0.00")));
+    assert_eq!(
+        (balance(&book).as_str(), book.owes()),
+        ("10", sums("0.00", "0.00"))
+    );
     assert!(wallet(&book).revoked.is_empty());
 }
 
@@ -239,7 +266,10 @@ fn what_is_spent_of_a_top_up_stays_owed_on_its_invoice() {
         reason: "fraud".into(),
     })
     .expect("a charge-back is never refused");
-    assert_eq!((balance(&book).as_str(), book.open_of("w.top")), ("0", "10.00".into()));
+    assert_eq!(
+        (balance(&book).as_str(), book.open_of("w.top")),
+        ("0", "10.00".into())
+    );
     // Paid after all, what was taken out is there again, and no more.
     book.pay("10.00", Some("w.top"));
     assert_eq!(balance(&book), "3");
@@ -262,7 +292,10 @@ fn a_credited_top_up_is_taken_out_whole_down_to_the_credit_limit_or_the_credit_i
     assert_eq!(book.refused(credit(None, "n3")), "TOP_UP_SPENT");
     limit(&mut book, "7");
     book.ask(credit(None, "n4")).expect("is credited");
-    assert_eq!((balance(&book).as_str(), book.owes()), ("-7", sums("-10.00", "10.00")));
+    assert_eq!(
+        (balance(&book).as_str(), book.owes()),
+        ("-7", sums("-10.00", "10.00"))
+    );
 }
 
 #[test]
@@ -277,7 +310,10 @@ fn other_money_of_the_wallet_stands_in_for_what_is_spent_of_a_voided_top_up() {
     );
     give(&mut book, "h", "20.00", Funding::Paid);
     book.void("w.top").expect("is voided");
-    assert_eq!((balance(&book).as_str(), book.owes()), ("13", sums("0.00", "0.00")));
+    assert_eq!(
+        (balance(&book).as_str(), book.owes()),
+        ("13", sums("0.00", "0.00"))
+    );
 }
 
 #[test]
@@ -286,5 +322,8 @@ fn of_a_top_up_that_was_credited_in_parts_before_it_was_paid_only_the_rest_is_th
     give(&mut book, "top", "10.00", Funding::Invoice);
     book.credit("w.top", Some("4.00"));
     book.pay("6.00", Some("w.top"));
-    assert_eq!((balance(&book).as_str(), book.owes()), ("6", sums("0.00", "0.00")));
+    assert_eq!(
+        (balance(&book).as_str(), book.owes()),
+        ("6", sums("0.00", "0.00"))
+    );
 }

@@ -3,9 +3,11 @@
 use crate::book::{Book, d, usd};
 use crate::ingest::{self, meter, record, send};
 use indelible_domain::command::GrantWallet;
-use indelible_domain::kernel::{Decimal, Span};
+use indelible_domain::journal::{self, Ledger};
+use indelible_domain::kernel::{Decimal, Money, Span};
 use indelible_domain::mediation::UsageRecord;
 use indelible_domain::processes::agenda;
+use indelible_domain::taxes::Rate;
 use indelible_domain::wallets::{
     Burn, Event as WalletEvent, Funding, Rollover, Rule, Size, Terms, Wallet, When,
 };
@@ -431,4 +433,95 @@ fn terms_that_could_never_work_are_refused() {
         };
         assert_eq!(book.refused(ask), "WALLET_TERMS_INVALID", "{terms:?}");
     }
+}
+
+/// A wallet that includes tax, the line's usage taxed at 25 %.
+fn taxed(pay: &str, units: &str) -> Book {
+    let mut book = book(pay);
+    rate(&mut book, "0.25", "2012-01-01");
+    wallet(&mut book, "w", |t| t.burn = Burn::RatingWithTax);
+    grant(&mut book, "w", "g", units);
+    book
+}
+
+fn rate(book: &mut Book, rate: &str, from: &str) {
+    book.ask(Command::SetTaxRate(Rate {
+        name: "VAT".into(),
+        category: "*".into(),
+        class: "standard".into(),
+        seller: "US".into(),
+        buyer: "*".into(),
+        rate: n(rate),
+        from: d(from),
+    }))
+    .expect("is set");
+}
+
+/// What a ledger account stands at.
+fn books(book: &Book, ledger: Ledger) -> String {
+    let all = journal::trial_balance(&book.tenant().tables);
+    let of = all.iter().filter(|b| b.account == ledger);
+    Money::sum(usd("0").currency, of.map(|b| b.net())).amount()
+}
+
+#[test]
+fn a_wallet_that_includes_tax_is_burnt_by_the_gross_and_owes_the_tax() {
+    let mut book = taxed("wallet", "10");
+    use_up(&mut book, "k1", "4");
+    assert_eq!(meter(&book, METER).burnt.to_string(), "4");
+    assert_eq!(balance(&book, "w"), "5");
+    assert_eq!(books(&book, Ledger::UsageRevenue), "-4.00");
+    assert_eq!(books(&book, Ledger::TaxPayable), "-1.00");
+    // 4.01 with its tax is more than there is.
+    use_up(&mut book, "k2", "4.01");
+    assert_eq!(balance(&book, "w"), "5");
+    use_up(&mut book, "k3", "4");
+    assert_eq!(balance(&book, "w"), "0");
+    assert_eq!(books(&book, Ledger::TaxPayable), "-2.00");
+}
+
+#[test]
+fn a_correction_gives_back_the_tax_that_was_taken_whatever_the_rate_is_now() {
+    let mut book = taxed("wallet", "10");
+    use_up(&mut book, "k1", "4");
+    rate(&mut book, "0.50", "2012-01-01");
+    let line = record("k1 voice 2012-05-02T10:00:00Z 1");
+    let corrected = UsageRecord {
+        corrects: true,
+        ..line
+    };
+    send(&mut book, "b2", vec![corrected]);
+    assert_eq!(balance(&book, "w"), "8.75");
+    assert_eq!(books(&book, Ledger::TaxPayable), "-0.25");
+    let line = record("k1 voice 2012-05-02T10:00:00Z 0");
+    let corrected = UsageRecord {
+        corrects: true,
+        ..line
+    };
+    send(&mut book, "b3", vec![corrected]);
+    assert_eq!(balance(&book, "w"), "10");
+    assert!(state(&book, "w").taxed.is_empty());
+    use_up(&mut book, "k2", "2");
+    assert_eq!(balance(&book, "w"), "7");
+}
+
+#[test]
+fn what_a_wallet_with_tax_lacks_goes_on_the_invoice_without_tax_and_below_zero_with_it() {
+    let mut book = taxed("wallet_then_invoice", "5");
+    use_up(&mut book, "k1", "6");
+    let m = meter(&book, METER);
+    assert_eq!(
+        (m.burnt.to_string(), m.amount.to_string()),
+        ("4".into(), "2".into())
+    );
+    assert_eq!(balance(&book, "w"), "0");
+    let mut book = self::book("wallet");
+    rate(&mut book, "0.25", "2012-01-01");
+    wallet(&mut book, "w", |t| {
+        t.burn = Burn::RatingWithTax;
+        t.credit_limit = n("5");
+    });
+    use_up(&mut book, "k1", "4");
+    use_up(&mut book, "k2", "0.01");
+    assert_eq!(balance(&book, "w"), "-5");
 }

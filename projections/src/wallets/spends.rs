@@ -50,7 +50,10 @@ pub(super) fn fold(
         Fact::Voided(e) => (Use::TakenOut(e.reason.clone()), e.parts.clone()),
         Fact::Revoked(e) => (unpaid(&e.invoice), e.parts.clone()),
         Fact::Restored(e) => {
-            let back = e.parts.iter().map(|(id, amount)| (id.clone(), amount.negated()));
+            let back = e
+                .parts
+                .iter()
+                .map(|(id, amount)| (id.clone(), amount.negated()));
             (unpaid(&e.invoice), back.collect())
         }
         _ => return Ok(()),

@@ -3,17 +3,19 @@
 use super::{date, money, sealed};
 use indelible_domain::Event;
 use indelible_domain::collections::{
-    self, Attempted, Closed, Collected, GivenUp, Opened, Planned, Refused, Rules, Why,
+    self, Attempted, Closed, Collected, Drawn, DrawnPart, GivenUp, Opened, Planned, Refused, Rules,
+    Why,
 };
 use indelible_domain::command::FailureKind;
 use indelible_domain::entities;
 use indelible_domain::methods::{
-    self, Added, AutomaticSet, Blocked, Card, Changed, Expired, Expiring, Mandate, MandateTerm,
-    MandateTermSet, Means, Month, Ordered, Removed, Scheme, SealedBank,
+    self, Added, AutomaticSet, Blocked, Card, Changed, Expired, Expiring, Kind, Mandate,
+    MandateTerm, MandateTermSet, Means, Month, Ordered, Removed, Scheme, SealedBank,
 };
 use indelible_domain::payments::{
-    self, Accepted, ActionAsked, AnswerLost, ChargeBackReversed, Contradicted, Reduced,
-    RefundAccepted, RefundAsked, RefundFailed, RefundLost, RefundSent, Routed, Sent,
+    self, Accepted, Acknowledged, ActionAsked, AnswerLost, ChargeBackReversed, Contradicted,
+    Reduced, RefundAccepted, RefundAsked, RefundFailed, RefundLost, RefundObserved, RefundSent,
+    Routed, Sent,
 };
 
 pub(super) fn events() -> Vec<Event> {
@@ -32,6 +34,8 @@ fn rules() -> Rules {
         automatic: true,
         soft_days: vec![2, 4],
         fallback: true,
+        lead_days: [(Kind::DirectDebit, 5)].into(),
+        notify: true,
     }
 }
 
@@ -220,6 +224,20 @@ fn payments() -> Vec<Event> {
             on,
         }
         .into(),
+        RefundObserved {
+            account: alice(),
+            reference: "re_8".to_string(),
+            amount: money("10.00 EUR"),
+            reason: "requested_by_customer".to_string(),
+            on,
+        }
+        .into(),
+        Acknowledged {
+            account: alice(),
+            note: "the provider corrected it".to_string(),
+            on,
+        }
+        .into(),
     ];
     events.into_iter().map(Event::Payment).collect()
 }
@@ -274,6 +292,20 @@ fn collections() -> Vec<Event> {
             account: alice(),
             reason: "nothing is open any more".to_string(),
             on: date("2026-02-22"),
+        }
+        .into(),
+        Drawn {
+            account: alice(),
+            attempt: "collection-1.2".to_string(),
+            method: "purse".to_string(),
+            wallet: "wallet-1".to_string(),
+            asked: money("62.84 EUR"),
+            failure: Some(FailureKind::Hard),
+            parts: vec![DrawnPart {
+                invoice: "run-2.alice".to_string(),
+                amount: money("50.00 EUR"),
+            }],
+            on,
         }
         .into(),
     ];

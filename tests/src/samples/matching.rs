@@ -6,10 +6,10 @@ use indelible_domain::cash::{
     self, Allocated, EarlyPayment, Received, Returned, Rule, Rules, RulesSet, Tolerance,
 };
 use indelible_domain::receivables::{
-    self, AllowanceReversed, Allowed, ClaimOpened, CreditHeld, CreditMoved, CreditMovedBack,
-    CreditPaidOut, CreditReleased, DepositReleased, DepositTaken, DisputeEnded, Disputed,
-    Exchanged, Found, Instalment, MatchPart, Matched, Part, PaymentRestored, PlanAgreed, PlanEnd,
-    PlanEnded, Planned, Remitted, Source, Unmatched, Why,
+    self, AllowanceReversed, Allowed, ClaimEnded, ClaimOpened, CreditHeld, CreditMoved,
+    CreditMovedBack, CreditPaidOut, CreditReleased, DepositReleased, DepositTaken, DisputeEnded,
+    Disputed, Exchanged, Found, Instalment, MatchPart, Matched, Part, PaymentRestored, PlanAgreed,
+    PlanEnd, PlanEnded, Planned, Remitted, Source, Unmatched, Why,
 };
 
 pub(super) fn events() -> Vec<Event> {
@@ -233,6 +233,12 @@ fn moves() -> Vec<Event> {
                 amount: money("20.00 EUR"),
             }],
             unapplied: money("5.00 EUR"),
+        }
+        .into(),
+        ClaimEnded {
+            claim: "transfer-2".to_string(),
+            amount,
+            reason: "its invoice is void".to_string(),
         }
         .into(),
     ];

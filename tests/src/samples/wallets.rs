@@ -6,8 +6,8 @@ use indelible_domain::Event;
 use indelible_domain::kernel::Span;
 use indelible_domain::wallets::{
     self, Ask, AskDropped, Asked, Burn, Burnt, Emptied, Expired, Funding, Grant, Held, Opened,
-    Origin, Paid, RanLow, Released, Repaid, Returned, Rollover, Rule, Size, Targets, Terms,
-    TermsSet, ToppedUp, Unit, Voided, When,
+    Origin, Paid, RanLow, Released, Repaid, Restored, Returned, Revoked, Rollover, Rule, Size,
+    Targets, TaxPart, Taxed, Terms, TermsSet, ToppedUp, Unit, Voided, When,
 };
 
 pub(super) fn events() -> Vec<Event> {
@@ -97,6 +97,34 @@ pub(super) fn events() -> Vec<Event> {
         AskDropped {
             grant: "refill-2".to_string(),
             reason: "its invoice is void".to_string(),
+        }
+        .into(),
+        Revoked {
+            grant: "refill-1".to_string(),
+            invoice: "wallet-1.refill-1".to_string(),
+            parts: vec![
+                ("refill-1".to_string(), ratio(7, 2)),
+                ("overdraft".to_string(), ratio(3, 2)),
+            ],
+            amount: money("5.00 EUR"),
+        }
+        .into(),
+        Restored {
+            grant: "refill-1".to_string(),
+            invoice: "wallet-1.refill-1".to_string(),
+            parts: vec![("refill-1".to_string(), ratio(7, 2))],
+            amount: money("3.50 EUR"),
+        }
+        .into(),
+        Taxed {
+            batch: batch(),
+            parts: vec![TaxPart {
+                meter: "line-1/calls/2026-10-01".to_string(),
+                grant: "top-up-1".to_string(),
+                net: ratio(1, 20),
+                tax: ratio(19, 2000),
+            }],
+            posted: money("0.01 EUR"),
         }
         .into(),
     ];

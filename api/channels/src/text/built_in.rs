@@ -29,5 +29,6 @@ texts! {
     "collection",
     "payment-failed",
     "card-expiring",
+    "debit-notice",
     "notice",
 }

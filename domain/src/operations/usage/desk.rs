@@ -6,19 +6,18 @@ mod reserve;
 
 use super::working::Working;
 use crate::accounts::Account;
-use crate::command::UsageCounts;
 use crate::catalog::Usage;
+use crate::command::UsageCounts;
 use crate::kernel::{Date, Exact, Id, Rejection, Zone, calendar::parse_date};
 use crate::mediation::{
     self, Batch, Conflict, Held, Key, Listed, Received, Refused, Replaced, Unreadable, UsageRecord,
 };
-use crate::operations::{account_terms, catalog::MAIN, entity_terms};
+use crate::operations::{account_terms, entity_terms, taxes};
 use crate::past::Sighting;
 use crate::rating::{self, Place};
 use crate::reservations::Living;
 use crate::session::Session;
 use crate::subscriptions::Subscription;
-use crate::taxes::{Question, TaxTable};
 use crate::usage::{self, Metered};
 use crate::wallets::{self, Purse, Wallet};
 use std::collections::{BTreeMap, HashMap};
@@ -490,7 +489,8 @@ impl<'s, 'w> Desk<'s, 'w> {
         let rate = tax_rate(session, account, &charge.tax_class, on)?;
         let states = wallets.into_iter().flatten();
         let states = states.filter_map(|id| Some((id, &session.find::<Wallet>(id)?.state)));
-        let known = states.flat_map(|(id, state)| state.taxes_of(meter).iter().map(move |t| (id, t)));
+        let known =
+            states.flat_map(|(id, state)| state.taxes_of(meter).iter().map(move |t| (id, t)));
         purse.tax(meter, rate, known);
         Ok(())
     }
@@ -623,16 +623,8 @@ fn tax_rate(
 ) -> Result<Exact, Rejection> {
     let terms = account_terms(session, account)?;
     let entity = entity_terms(session, &terms.entity)?;
-    let question = Question {
-        category: &terms.tax_category,
-        class,
-        seller: &entity.country,
-        buyer: &terms.country,
-        on,
-    };
-    let table = session.find::<TaxTable>(MAIN);
-    let rate = table.map(|e| e.state.rate(&question).rate);
-    Ok(rate.unwrap_or_default().into())
+    let answer = taxes::answer(session, account, &terms, &entity, class, on);
+    Ok(answer.rate.into())
 }
 
 /// Whether a record with this access is this subscription's.

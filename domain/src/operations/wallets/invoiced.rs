@@ -119,11 +119,7 @@ fn touched(event: &Fact) -> Vec<&Id> {
 }
 
 /// Money moved on open items of an account: top-ups whose invoices are among them follow.
-pub(super) fn moved(
-    session: &mut Session<'_>,
-    payer: &str,
-    event: &Fact,
-) -> Result<(), Rejection> {
+pub(super) fn moved(session: &mut Session<'_>, payer: &str, event: &Fact) -> Result<(), Rejection> {
     paid(session, payer)?;
     for invoice in touched(event) {
         entitle(session, payer, invoice)?;

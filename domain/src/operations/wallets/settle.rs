@@ -130,7 +130,10 @@ pub(crate) fn collect(
 
 /// Sources of what a wallet paid of an invoice, in the order they came: `wallet/invoice`, `wallet/invoice/2`, …
 fn sources(session: &Session<'_>, account: &str, wallet: &str, invoice: &str) -> Vec<Source> {
-    let (first, more) = (format!("{wallet}/{invoice}"), format!("{wallet}/{invoice}/"));
+    let (first, more) = (
+        format!("{wallet}/{invoice}"),
+        format!("{wallet}/{invoice}/"),
+    );
     let state = session.find::<Receivables>(account).map(|e| &e.state);
     let funds = state.into_iter().flat_map(|s| &s.funds);
     let own = |source: &&Source| matches!(source, Source::Wallet(id) if *id == first || id.starts_with(&more));
@@ -151,11 +154,7 @@ fn free_source(session: &Session<'_>, account: &str, wallet: &str, invoice: &str
 
 /// What wallets paid of an invoice that is void goes back into them.
 pub(super) fn give_back(session: &mut Session<'_>, invoice: &str) -> Result<(), Rejection> {
-    let account = session
-        .get::<Invoice>(invoice)?
-        .document
-        .account
-        .clone();
+    let account = session.get::<Invoice>(invoice)?.document.account.clone();
     for wallet in of_account(session, &account) {
         let paid = |e: &crate::world::Entry<Wallet>| e.state.paid.contains_key(invoice);
         if !session.find::<Wallet>(&wallet).is_some_and(paid) {
