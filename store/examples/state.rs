@@ -3,10 +3,12 @@
 //! `cargo run --release -p indelible-store --example state -- [subscriptions]`
 //!
 //! Resident memory before and after each step, over a state without a log: subscriptions are started, then each gets one
-//! record of usage on each of its two charges, in batches of 1,000 records, then as many records again one by one.
+//! record of usage on each of its two charges, in batches of 1,000 records, then as many records again one by one. At last
+//! one subscription gets 2,000,000 records more: what one of the first costs, and one of the last.
 
 use std::collections::BTreeMap;
 use std::error::Error;
+use std::time::Instant as Instantly;
 
 use indelible_domain::accounts::AccountTerms;
 use indelible_domain::command::StartSubscription;
@@ -121,6 +123,26 @@ fn main() -> Result<(), Box<dyn Error>> {
         )?;
     }
     step("batches of one record", count);
+    one_subscription(&mut world)
+}
+
+/// Time per record on one subscription, as its records become many.
+fn one_subscription(world: &mut World) -> Result<(), Box<dyn Error>> {
+    let records =
+        |batch: u64| (0..1_000).map(move |n| record_of(0, batch * 1_000 + n + 1, "voice"));
+    for hundred in 0..20 {
+        let mut commands = Vec::new();
+        for batch in hundred * 100..(hundred + 1) * 100 {
+            let lines = records(batch).collect::<Result<_, _>>()?;
+            commands.push(intake(format!("many-{batch}"), lines));
+        }
+        let begun = Instantly::now();
+        for command in commands {
+            ask(world, command)?;
+        }
+        let each = begun.elapsed().as_nanos() / 100_000;
+        println!("one subscription, record {}00,000: {each} ns", hundred + 1);
+    }
     Ok(())
 }
 
@@ -140,7 +162,11 @@ fn start(n: u64) -> Result<Command, Box<dyn Error>> {
 }
 
 fn record(n: u64, metric: &str) -> Result<UsageRecord, Box<dyn Error>> {
-    let hash = blake3::hash(format!("{n} {metric}").as_bytes());
+    record_of(n, 0, metric)
+}
+
+fn record_of(n: u64, time: u64, metric: &str) -> Result<UsageRecord, Box<dyn Error>> {
+    let hash = blake3::hash(format!("{n} {time} {metric}").as_bytes());
     let key = *hash.as_bytes().first_chunk().ok_or("32 bytes")?;
     Ok(UsageRecord {
         line: 0,
