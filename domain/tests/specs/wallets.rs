@@ -453,6 +453,7 @@ fn rate(book: &mut Book, rate: &str, from: &str) {
         buyer: "*".into(),
         rate: n(rate),
         from: d(from),
+        parts: vec![],
     }))
     .expect("is set");
 }
