@@ -115,15 +115,14 @@ impl<R: Row> Run<R> {
         })
     }
 
-    /// False = the key is certainly not in here.
-    #[inline]
-    pub fn may_hold(&self, key: Key) -> bool {
-        self.filter.may_hold(key)
+    /// Adds those keys that may be in here, each with its number.
+    pub fn candidates(&self, keys: &[(usize, Key)], maybe: &mut Vec<(usize, Key)>) {
+        self.filter.candidates(keys, maybe);
     }
 
     /// The key's last row.
     pub fn last(&self, key: Key) -> Result<Option<R>, Broken> {
-        match self.may_hold(key) {
+        match self.filter.may_hold(key) {
             true => self.look_up(key),
             false => Ok(None),
         }

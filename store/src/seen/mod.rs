@@ -163,7 +163,7 @@ impl Seen {
         let mut maybe = Vec::with_capacity(open.len());
         for run in runs.0.iter().rev() {
             maybe.clear();
-            maybe.extend(open.iter().filter(|(_, key)| run.may_hold(*key)));
+            run.candidates(&open, &mut maybe);
             let mut closed = false;
             for (place, key) in &maybe {
                 if let (Some(sight), Some(slot)) = (run.look_up(*key)?, found.get_mut(*place)) {
