@@ -90,20 +90,7 @@ pub fn command(book: &Book, dice: &mut Dice, n: u64) -> Command {
     let last_return = brought.as_ref().and_then(|id| tables.payments.get(id));
     let number = last_return.map_or(1, |p| u32::try_from(p.state.returns.len()).expect("few"));
     let brought = brought.unwrap_or_default();
-    match dice.roll(13) {
-        12 if dice.roll(6) == 0 => Command::ObserveRefund {
-            reference: format!("re_{}", dice.roll(20)),
-            amount: tables
-                .payments
-                .get(&brought)
-                .map_or(amount, |p| p.state.left().min(amount)),
-            payment: brought,
-            reason,
-        },
-        12 if dice.roll(4) == 0 => Command::AcknowledgePayment {
-            payment: dice.one_of(intents.odd.iter().cloned()).unwrap_or(payment),
-            note: reason,
-        },
+    match dice.roll(12) {
         0 => Command::Collect(Collect {
             collection: format!("k{n}"),
             account: "alice".into(),
@@ -128,7 +115,7 @@ pub fn command(book: &Book, dice: &mut Dice, n: u64) -> Command {
             number,
             again: dice.roll(3) == 0,
         },
-        6 | 10..=12 => Command::AnswerRefund {
+        6 | 10 | 11 => Command::AnswerRefund {
             answer: answer(dice, &brought),
             payment: brought,
             number,
@@ -142,6 +129,19 @@ pub fn command(book: &Book, dice: &mut Dice, n: u64) -> Command {
             account: "alice".into(),
             method: "visa".into(),
             means: Box::new(card("tok_3")),
+        },
+        8 if dice.roll(2) == 0 => Command::ObserveRefund {
+            reference: format!("re_{}", dice.roll(20)),
+            amount: tables
+                .payments
+                .get(&brought)
+                .map_or(amount, |p| p.state.left().min(amount)),
+            payment: brought,
+            reason,
+        },
+        8 if dice.roll(2) == 0 => Command::AcknowledgePayment {
+            payment: dice.one_of(intents.odd.iter().cloned()).unwrap_or(payment),
+            note: reason,
         },
         _ => Command::CollectDue {
             account: "alice".into(),
