@@ -170,7 +170,13 @@ fn the_catalog_in_the_documents_is_one_that_can_be_applied() {
     catalogs.push(sample.to_string());
     for text in catalogs {
         let offers = catalog::parse(&text).unwrap_or_else(|no| panic!("{no} in\n{text}"));
-        let applied = Catalog::decide(&Catalog::default(), catalog::Command::Apply(offers));
+        let applied = Catalog::decide(
+            &Catalog::default(),
+            catalog::Command::Apply {
+                file: offers.into(),
+                found: vec![],
+            },
+        );
         applied.unwrap_or_else(|no| panic!("{no} in\n{text}"));
     }
 }

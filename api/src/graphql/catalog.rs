@@ -67,6 +67,79 @@ impl Offer {
         self.offer.trial.map(|span| span.to_string())
     }
 
+    /// The first day on which this version is sold; none: from when it was published.
+    async fn valid_from(&self) -> Option<Date> {
+        self.offer.valid_from.map(Date)
+    }
+
+    /// The first day on which it is not sold any more; none: until a later version is.
+    async fn valid_until(&self) -> Option<Date> {
+        self.offer.valid_until.map(Date)
+    }
+
+    /// Who has an older version keeps it until this day and gets this one with the next period; none: keeps it.
+    async fn grandfathered_until(&self) -> Option<Date> {
+        self.offer.grandfathered_until.map(Date)
+    }
+
+    /// Since when nobody new can subscribe to the offer; none: it is sold.
+    async fn retired_from(&self, ctx: &Context<'_>) -> Result<Option<Date>> {
+        let catalog = Books::of(ctx)?.catalog();
+        Ok(catalog
+            .and_then(|c| c.state.retired(&self.offer.code))
+            .map(Date))
+    }
+
+    /// What it is made of and may be extended by.
+    async fn options(&self) -> Vec<OfferOption> {
+        let option = |rule: &domain::OptionRule| OfferOption {
+            code: rule.code.clone(),
+            offer: rule.offer.clone(),
+            min: Decimal(rule.min),
+            max: Decimal(rule.max),
+            mandatory: rule.mandatory(),
+            requires: rule.requires.clone(),
+            excludes: rule.excludes.clone(),
+        };
+        self.offer.option.iter().map(option).collect()
+    }
+
+    /// The options that a customer has; empty for an offer of the catalog.
+    async fn chosen(&self) -> Vec<ChosenOption> {
+        let chosen = |chosen: &domain::Chosen| ChosenOption {
+            option: chosen.option.clone(),
+            offer: chosen.offer.clone(),
+            version: chosen.version,
+            quantity: Decimal(chosen.quantity),
+            from: Date(chosen.from),
+        };
+        self.offer.chosen.iter().map(chosen).collect()
+    }
+
+    /// The contract that a subscription was sold under.
+    async fn contract(&self) -> Option<&str> {
+        self.offer.contract.as_deref()
+    }
+
+    /// Which rule each price follows from, and why; charges without an entry have the offer's own price, and no other was
+    /// looked at.
+    async fn price_sources(&self) -> Vec<OfferPriceSource> {
+        let offer = &self.offer;
+        let all = offer.one_off.iter().map(|c| (&c.code, &c.source));
+        let all = all.chain(offer.recurring.iter().map(|c| (&c.code, &c.source)));
+        let all = all.chain(offer.usage.iter().map(|c| (&c.code, &c.source)));
+        let source = |(charge, source): (&String, &Option<domain::PriceSource>)| {
+            let source = source.as_ref()?;
+            Some(OfferPriceSource {
+                charge: charge.clone(),
+                rule: source.rule.into(),
+                id: (!source.id.is_empty()).then(|| source.id.clone()),
+                why: source.why.clone(),
+            })
+        };
+        all.filter_map(source).collect()
+    }
+
     async fn charges(&self) -> Vec<OfferCharge> {
         let one_off = self.offer.one_off.iter().map(|charge| OfferCharge {
             kind: ChargeKind::OneOff,
@@ -101,6 +174,54 @@ impl Offer {
 
 fn price(price: &domain::Price) -> Option<Json<serde_json::Value>> {
     serde_json::to_value(price).ok().map(Json)
+}
+
+/// An offer within an offer, and how many of it there may be.
+#[derive(SimpleObject)]
+pub struct OfferOption {
+    code: String,
+    /// Code of the offer whose charges it brings, as `code.charge`.
+    offer: String,
+    min: Decimal,
+    max: Decimal,
+    /// It always comes along.
+    mandatory: bool,
+    /// Only together with all of these.
+    requires: Vec<String>,
+    /// Never together with one of these.
+    excludes: Vec<String>,
+}
+
+/// An option that a customer has.
+#[derive(SimpleObject)]
+pub struct ChosenOption {
+    option: String,
+    offer: String,
+    version: u32,
+    quantity: Decimal,
+    /// The day from which its phases and its trial are counted.
+    from: Date,
+}
+
+/// The rule that a price follows from; each wins over those after it.
+#[derive(Clone, Copy, Enum, PartialEq, Eq)]
+#[graphql(remote = "domain::PriceRule")]
+pub enum PriceRule {
+    Override,
+    SubscriptionContract,
+    AccountContract,
+    PriceList,
+    Default,
+}
+
+/// Why a price is what it is.
+#[derive(SimpleObject)]
+pub struct OfferPriceSource {
+    charge: String,
+    rule: PriceRule,
+    /// The contract or price list.
+    id: Option<String>,
+    why: String,
 }
 
 #[derive(Clone, Copy, Enum, PartialEq, Eq)]
@@ -255,7 +376,7 @@ pub struct CatalogMutations;
 
 #[Object]
 impl CatalogMutations {
-    /// Publishes every offer of a catalog file that is new or differs from its newest version. Contracts already
+    /// Publishes every offer and price list of a catalog file that is new or differs from its newest version. Contracts already
     /// sold do not change. Refused as a whole if the file has a mistake. Scope admin.
     async fn apply_catalog(
         &self,
@@ -263,13 +384,13 @@ impl CatalogMutations {
         idempotency_key: String,
         toml: String,
     ) -> Result<CatalogPayload> {
-        let offers = domain::parse(&toml).map_err(errors::rejected)?;
-        let codes: Vec<String> = offers.iter().map(|offer| offer.code.clone()).collect();
+        let file = domain::read(&toml).map_err(errors::rejected)?;
+        let codes: Vec<String> = file.offer.iter().map(|offer| offer.code.clone()).collect();
         let receipt = desk::hand_in(
             ctx,
             Scope::Admin,
             &idempotency_key,
-            Command::ApplyCatalog { offers },
+            Command::PublishCatalog(Box::new(file)),
         )
         .await?;
         let catalog = Books::of(ctx)?.catalog();

@@ -19,6 +19,7 @@ mod cash;
 mod catalog;
 mod charges;
 mod collections;
+mod contracts;
 mod custom_fields;
 mod desk;
 mod discounts;
@@ -30,6 +31,7 @@ mod invoices;
 pub(crate) mod log;
 mod messages;
 mod methods;
+mod options;
 mod page;
 mod payments;
 mod periods;
@@ -57,6 +59,7 @@ pub struct Query(
     catalog::CatalogQueries,
     discounts::DiscountQueries,
     collections::CollectionQueries,
+    contracts::ContractQueries,
     custom_fields::CustomFieldQueries,
     invoices::InvoiceQueries,
     messages::MessageQueries,
@@ -87,6 +90,8 @@ pub struct Mutation(
     discounts::DiscountMutations,
     charges::ChargeMutations,
     collections::CollectionMutations,
+    contracts::ContractMutations,
+    options::OptionMutations,
     custom_fields::CustomFieldMutations,
     dunning::DunningMutations,
     forget::PersonalDataMutations,

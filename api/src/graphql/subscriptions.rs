@@ -16,6 +16,7 @@ use super::books::{AsOf, Books, Cut};
 use super::catalog::Offer;
 use super::custom_fields::{self, CustomFieldValue};
 use super::desk::{self, Receipt};
+use super::options::{OptionChoiceInput, choices};
 use super::page::{self, Cursor};
 use super::scalars::{Date, Decimal};
 use super::{errors, ids};
@@ -231,7 +232,7 @@ pub struct EffectiveInput {
 }
 
 impl EffectiveInput {
-    fn into_domain(self) -> Result<command::Effective> {
+    pub fn into_domain(self) -> Result<command::Effective> {
         match (self.when, self.date) {
             (When::Immediate, None) => Ok(command::Effective::Immediate),
             (When::EndOfPeriod, None) => Ok(command::Effective::EndOfPeriod),
@@ -248,12 +249,12 @@ impl EffectiveInput {
     }
 }
 
-/// The price of one recurring charge, instead of the offer's.
+/// The price of one charge, instead of the offer's.
 #[derive(InputObject)]
 pub struct OverrideInput {
-    /// Code of the recurring charge.
+    /// Code of the charge; of an option's `option.charge`.
     charge: String,
-    /// Price per period.
+    /// Per period of a recurring charge, per unit of a usage charge; the amount of a one-off charge.
     price: Decimal,
 }
 
@@ -269,7 +270,7 @@ pub struct StartSubscriptionInput {
     /// Chosen by you: letters, digits and `. _ : -`, at most 120. No personal data.
     id: ID,
     account: ID,
-    /// Code of a published offer; its newest version is sold.
+    /// Code of a published offer; the version valid on the first day is sold.
     offer: String,
     #[graphql(default_with = "Decimal(kernel::Decimal::ONE)")]
     quantity: Decimal,
@@ -284,6 +285,11 @@ pub struct StartSubscriptionInput {
     /// What finds the subscription in usage records: telephone numbers, meters, resources. Kept as keyed hashes.
     #[graphql(default)]
     access: Vec<String>,
+    /// Options of the offer; mandatory ones come along unasked.
+    #[graphql(default)]
+    options: Vec<OptionChoiceInput>,
+    /// A contract of the account, or of who pays for it, that is asked first for prices.
+    contract: Option<ID>,
 }
 
 #[derive(InputObject)]
@@ -295,6 +301,14 @@ pub struct ChangeSubscriptionInput {
     billing_day: Option<u32>,
     #[graphql(default)]
     overrides: Vec<OverrideInput>,
+    /// Options that come, or whose quantity changes.
+    #[graphql(default)]
+    add_options: Vec<OptionChoiceInput>,
+    /// Options that go.
+    #[graphql(default)]
+    remove_options: Vec<String>,
+    /// The contract that is asked first for prices from now on; none: as it is.
+    contract: Option<ID>,
     #[graphql(default)]
     effective: EffectiveInput,
     #[graphql(default_with = "Unused::CreditProrata")]
@@ -316,7 +330,7 @@ pub struct SubscriptionPayload {
     receipt: Receipt,
 }
 
-async fn done(
+pub(super) async fn done(
     ctx: &Context<'_>,
     idempotency_key: &str,
     key: &str,
@@ -373,7 +387,7 @@ pub struct SubscriptionMutations;
 
 #[Object]
 impl SubscriptionMutations {
-    /// Sells the newest version of an offer to an account.
+    /// Sells the version of an offer that is valid on the first day to an account, with options.
     async fn start_subscription(
         &self,
         ctx: &Context<'_>,
@@ -382,7 +396,7 @@ impl SubscriptionMutations {
     ) -> Result<SubscriptionPayload> {
         let books = Books::of(ctx)?;
         let key = ids::key("subscription", &input.id);
-        let command = Command::StartSubscription(Box::new(command::StartSubscription {
+        let start = command::StartSubscription {
             subscription: key.clone(),
             account: ids::key("account", &input.account),
             offer: input.offer,
@@ -396,6 +410,11 @@ impl SubscriptionMutations {
                 .iter()
                 .map(|access| books.lookup(access))
                 .collect(),
+        };
+        let command = Command::StartWithOptions(Box::new(command::StartWithOptions {
+            start,
+            options: choices(input.options),
+            contract: input.contract.map(|id| ids::key("contract", &id)),
         }));
         done(ctx, &idempotency_key, &key, command).await
     }
@@ -408,7 +427,7 @@ impl SubscriptionMutations {
         input: ChangeSubscriptionInput,
     ) -> Result<SubscriptionPayload> {
         let key = ids::key("subscription", &input.id);
-        let command = Command::ChangeSubscription(Box::new(command::ChangeSubscription {
+        let change = command::ChangeSubscription {
             subscription: key.clone(),
             offer: input.offer,
             quantity: input.quantity.map(|quantity| quantity.0),
@@ -416,6 +435,12 @@ impl SubscriptionMutations {
             overrides: overrides(input.overrides),
             effective: input.effective.into_domain()?,
             unused: input.unused.into(),
+        };
+        let command = Command::ChangeWithOptions(Box::new(command::ChangeWithOptions {
+            change,
+            add: choices(input.add_options),
+            remove: input.remove_options,
+            contract: input.contract.map(|id| ids::key("contract", &id)),
         }));
         done(ctx, &idempotency_key, &key, command).await
     }

@@ -125,6 +125,22 @@ pub enum Kind {
     Account(Account),
     Subscribe(Subscribe),
     Change(Change),
+    /// The version of its offer that is sold on the day.
+    Migrate {
+        subscription: String,
+        effective: Effective,
+    },
+    Retire {
+        offer: String,
+    },
+    /// An ad hoc charge of the offer.
+    Order {
+        subscription: String,
+        code: String,
+        quantity: Decimal,
+        amount: Option<Decimal>,
+    },
+    Contract(Contract),
     Pause {
         subscription: String,
         from: Option<NaiveDate>,
@@ -274,6 +290,36 @@ pub struct Subscribe {
     /// What usage records name the subscription by.
     pub access: Vec<String>,
     pub no_trial: bool,
+    /// (option, quantity).
+    pub options: Vec<(String, Decimal)>,
+    pub contract: Option<String>,
+}
+
+/// Prices for an account for a time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Contract {
+    pub contract: String,
+    pub account: String,
+    pub from: NaiveDate,
+    pub until: Option<NaiveDate>,
+    pub terms: Vec<ContractTerm>,
+}
+
+/// `OFFER percent P`, or `OFFER CHARGE price P`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ContractTerm {
+    pub offer: String,
+    pub charge: Option<String>,
+    pub price: Option<Decimal>,
+    pub percent: Option<Decimal>,
+}
+
+/// An option that comes, and the one whose place it takes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Added {
+    pub option: String,
+    pub quantity: Decimal,
+    pub replaces: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -285,6 +331,8 @@ pub struct Change {
     pub quantity: Option<Decimal>,
     pub billing_day: Option<u32>,
     pub overrides: Vec<(String, Decimal)>,
+    pub add: Vec<Added>,
+    pub remove: Vec<String>,
 }
 
 /// When a change takes effect (policy 10).

@@ -12,6 +12,7 @@ mod reductions;
 pub mod run;
 mod setting;
 mod steps;
+mod structure;
 mod words;
 
 pub use ast::Scenario;

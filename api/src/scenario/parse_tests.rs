@@ -96,6 +96,8 @@ fn steps_keep_their_line_and_their_words() {
             quantity: None,
             billing_day: None,
             overrides: Vec::new(),
+            add: Vec::new(),
+            remove: Vec::new(),
         })
     );
     let Kind::Charge { text, .. } = &scenario.steps[4].kind else {

@@ -8,6 +8,7 @@ use super::ast::{Account, Change, Effective, Kind, Subscribe, Unused, Usage};
 use super::parse::Mistake;
 use super::prepaid;
 use super::reductions;
+use super::structure;
 use super::words::Words;
 
 /// Reads the step whose verb has been taken.
@@ -17,6 +18,10 @@ pub(super) fn step(words: &mut Words) -> Result<Kind, Mistake> {
         "account" => account(words)?,
         "subscribe" => subscribe(words)?,
         "change" => change(words)?,
+        "migrate" => structure::migrate(words)?,
+        "retire" => structure::retire(words)?,
+        "order" => structure::order(words)?,
+        "contract" => structure::contract(words)?,
         "pause" => {
             let subscription = words.name("a subscription")?;
             let (from, reason) = day_and_reason(words, "from")?;
@@ -179,6 +184,10 @@ fn subscribe(words: &mut Words) -> Result<Kind, Mistake> {
             "billing-day" => subscribe.billing_day = Some(billing_day(words)?),
             "override" => subscribe.overrides.push(override_of(words)?),
             "access" => subscribe.access.push(words.need("a key after `access`")?),
+            "option" => subscribe.options.push(structure::option(words)?),
+            "contract" => {
+                subscribe.contract = Some(words.name("a contract after `contract`")?);
+            }
             "trial" if words.skip("none") => subscribe.no_trial = true,
             "trial" => return Err(words.mistake("knows only `trial none`")),
             other => return Err(words.unknown(other)),
@@ -196,6 +205,8 @@ fn change(words: &mut Words) -> Result<Kind, Mistake> {
         quantity: None,
         billing_day: None,
         overrides: Vec::new(),
+        add: Vec::new(),
+        remove: Vec::new(),
     };
     while let Some(word) = words.take() {
         match word.as_str() {
@@ -205,13 +216,16 @@ fn change(words: &mut Words) -> Result<Kind, Mistake> {
             "quantity" => change.quantity = Some(words.decimal("a number after `quantity`")?),
             "billing-day" => change.billing_day = Some(billing_day(words)?),
             "override" => change.overrides.push(override_of(words)?),
+            "add" => change.add.push(structure::added(words)?),
+            "remove" => change.remove.push(words.name("an option after `remove`")?),
             other => return Err(words.unknown(other)),
         }
     }
     let nothing = change.to.is_none() && change.quantity.is_none() && change.billing_day.is_none();
+    let nothing = nothing && change.add.is_empty() && change.remove.is_empty();
     if nothing && change.overrides.is_empty() {
         return Err(words.mistake(
-            "needs something to change: `to OFFER`, `quantity`, `billing-day` or `override`",
+            "needs something to change: `to OFFER`, `quantity`, `billing-day`, `override`, `add` or `remove`",
         ));
     }
     Ok(Kind::Change(change))
@@ -354,7 +368,7 @@ fn day_and_reason(
 }
 
 /// After `on`: a day. After `at`: `period-end`.
-fn effective(words: &mut Words, word: &str) -> Result<Effective, Mistake> {
+pub(super) fn effective(words: &mut Words, word: &str) -> Result<Effective, Mistake> {
     match word {
         "on" => words.date("a day after `on`").map(Effective::On),
         _ if words.skip("period-end") => Ok(Effective::AtPeriodEnd),

@@ -18,6 +18,7 @@ mod proofs;
 mod receivables;
 mod reports;
 mod reservations;
+mod selling;
 mod shop;
 mod steering;
 mod stripe;

@@ -9,6 +9,7 @@ mod draw;
 mod setting;
 mod steps;
 mod story;
+mod structure;
 
 use std::fmt;
 use std::fs;

@@ -4,23 +4,14 @@ use std::fs;
 use std::path::Path;
 
 use indelible_domain::Command;
-use indelible_domain::catalog::Offer;
+use indelible_domain::catalog::File;
 use indelible_domain::command::{DunningAction, DunningLevel};
 use indelible_domain::entities::EntityTerms;
 use indelible_domain::kernel::{Decimal, Rounding};
 use indelible_domain::taxes::{Rate, TaxPart};
-use serde::Deserialize;
 
 use super::super::ast;
 use super::super::parse::Mistake;
-
-/// A price list as it stands in a file.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct PriceList {
-    #[serde(default)]
-    offer: Vec<Offer>,
-}
 
 /// The commands that make the setting, each with the line it comes from.
 pub(super) fn commands(
@@ -60,8 +51,8 @@ pub(super) fn commands(
             .map(|tax| (tax.line, Command::SetTaxRate(rate(tax)))),
     );
     for catalog in &scenario.catalogs {
-        let (line, offers) = offers(catalog, folder)?;
-        commands.push((line, Command::ApplyCatalog { offers }));
+        let (line, file) = published(catalog, folder)?;
+        commands.push((line, Command::PublishCatalog(Box::new(file))));
     }
     Ok(commands)
 }
@@ -74,12 +65,8 @@ pub(super) fn entities(scenario: &ast::Scenario) -> Vec<ast::Entity> {
     }
 }
 
-fn offers(catalog: &ast::Catalog, folder: &Path) -> Result<(usize, Vec<Offer>), Mistake> {
-    let read = |text: &str| {
-        toml::from_str::<PriceList>(text)
-            .map(|list| list.offer)
-            .map_err(|error| error.to_string())
-    };
+fn published(catalog: &ast::Catalog, folder: &Path) -> Result<(usize, File), Mistake> {
+    let read = |text: &str| toml::from_str::<File>(text).map_err(|error| error.to_string());
     let (line, offers) = match catalog {
         ast::Catalog::Inline { line, text } => (*line, read(text)),
         ast::Catalog::File { line, path } => {

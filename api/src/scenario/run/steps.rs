@@ -13,6 +13,7 @@ use indelible_domain::subscriptions;
 
 use super::super::ast::{self, Effective, Kind, Unused};
 use super::story::{Story, instant};
+use super::structure;
 
 impl Story {
     pub(super) fn step(&mut self, step: &Kind) -> Result<(), Rejection> {
@@ -41,8 +42,34 @@ impl Story {
                     .insert(payment.payment.clone(), account.clone());
                 Command::RecordPayment(payment)
             }
-            Kind::Subscribe(subscribe) => Command::StartSubscription(Box::new(start(subscribe))),
-            Kind::Change(change) => Command::ChangeSubscription(Box::new(change_of(change))),
+            Kind::Subscribe(subscribe) => structure::start(subscribe, start(subscribe)),
+            Kind::Change(change) => structure::change(change, change_of(change)),
+            Kind::Migrate {
+                subscription,
+                effective,
+            } => Command::MigrateSubscription {
+                subscription: subscription.clone(),
+                effective: effective_of(*effective),
+                unused: subscriptions::Unused::CreditProrata,
+            },
+            Kind::Retire { offer } => Command::RetireOffer {
+                offer: offer.clone(),
+                from: None,
+            },
+            Kind::Order {
+                subscription,
+                code,
+                quantity,
+                amount,
+            } => Command::OrderOneOff(Box::new(command::OrderOneOff {
+                subscription: subscription.clone(),
+                charge: self.id("charge"),
+                code: code.clone(),
+                quantity: Decimal::new(*quantity),
+                amount: amount.map(Decimal::new),
+                on: None,
+            })),
+            Kind::Contract(contract) => structure::contract(contract),
             Kind::Pause {
                 subscription,
                 from,
