@@ -107,7 +107,7 @@ impl Found {
             }
             "message/delivery-status" | "message/global-delivery-status" => {
                 self.is_report = true;
-                let mut groups = body.split("\n\n").map(|group| fields_of(group));
+                let mut groups = body.split("\n\n").map(fields_of);
                 let failed = groups.find_map(|group| failed(&group));
                 self.failed = self.failed.take().or(failed);
             }
