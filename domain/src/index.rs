@@ -3,6 +3,7 @@
 use crate::kernel::Id;
 use crate::mediation::{Held, Listed};
 use crate::reservations::Reserved;
+use crate::table::ById;
 use crate::world::Event;
 use crate::{
     accounts, cash, collections, contracts, invoices, mediation, payments, receivables,
@@ -30,12 +31,12 @@ pub struct Index {
     /// Payments of an account, in the order they were recorded.
     pub payments_of: BTreeMap<Id, Vec<Id>>,
     /// Subscriptions by what finds them in usage records.
-    pub access: BTreeMap<String, Vec<Id>>,
+    pub access: ById<Vec<Id>>,
     /// Finalised documents by their number's letters and digits: how a payer's text finds them.
     pub numbered: BTreeMap<String, BTreeSet<Id>>,
     /// Accounts by the keyed hash of the bank account that paid for them.
     pub paid_from: BTreeMap<String, BTreeSet<Id>>,
-    pub wallets_of: BTreeMap<Id, BTreeSet<Id>>,
+    pub wallets_of: ById<BTreeSet<Id>>,
     /// Framework contracts of an account.
     pub contracts_of: BTreeMap<Id, BTreeSet<Id>>,
     /// Debts that other accounts took over.

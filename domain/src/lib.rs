@@ -36,6 +36,7 @@ pub mod reservations;
 pub mod runs;
 pub mod session;
 pub mod subscriptions;
+mod table;
 pub mod taxes;
 pub mod usage;
 pub mod wallets;

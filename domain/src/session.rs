@@ -32,7 +32,7 @@ impl<'w> Session<'w> {
         Session {
             base,
             past: &Unknown,
-            over: Tables::default(),
+            over: Tables::unordered(),
             events: Vec::new(),
             now,
         }
@@ -100,7 +100,7 @@ impl<'w> Session<'w> {
     pub fn ids<N: Noun>(&self, prefix: &str) -> Vec<Id> {
         let scan = |t: &'_ Tables| -> Vec<Id> {
             N::table(t)
-                .range(prefix.to_string()..)
+                .range(prefix..)
                 .map(|(id, _)| id.clone())
                 .take_while(|id| id.starts_with(prefix))
                 .collect()
@@ -114,10 +114,19 @@ impl<'w> Session<'w> {
 
     /// Asks an aggregate to decide; its events are staged and its staged state moves on. Returns how many there were.
     pub fn decide<N: Noun>(&mut self, id: &str, command: N::Command) -> Result<usize, Rejection> {
-        let mut entry = match N::table_mut(&mut self.over).remove(id) {
+        self.decide_owned::<N>(id.to_string(), command)
+    }
+
+    /// The same, with an id that need not be copied.
+    pub fn decide_owned<N: Noun>(
+        &mut self,
+        id: Id,
+        command: N::Command,
+    ) -> Result<usize, Rejection> {
+        let mut entry = match N::table_mut(&mut self.over).remove(&id) {
             Some(entry) => entry,
             None => N::table(&self.base.tables)
-                .get(id)
+                .get(&id)
                 .cloned()
                 .unwrap_or_default(),
         };
@@ -133,16 +142,19 @@ impl<'w> Session<'w> {
         }
         let mut version = entry.version;
         if version > 0 {
-            N::table_mut(&mut self.over).insert(id.to_string(), entry);
+            N::table_mut(&mut self.over).insert(id.clone(), entry);
         }
         let events = decided?;
         version -= events.len() as u64;
         let count = events.len();
-        for event in events {
+        let mut id = Some(id);
+        for (left, event) in (0..count).rev().zip(events) {
             version += 1;
+            // The last event takes the id with it.
+            let name = if left == 0 { id.take() } else { id.clone() };
             self.events.push(Staged {
                 kind: N::KIND,
-                id: id.to_string(),
+                id: name.unwrap_or_default(),
                 version,
                 event: N::root(event),
             });

@@ -21,8 +21,7 @@ pub struct Entry<S> {
     pub state: S,
 }
 
-/// The aggregates of one kind, in the order of their ids.
-pub type Table<S> = BTreeMap<Id, Arc<Entry<S>>>;
+pub use crate::table::Table;
 
 /// An aggregate that has streams of its own kind.
 pub trait Noun: Decider {
@@ -61,6 +60,16 @@ macro_rules! nouns {
                 match self { $( Event::$variant(e) => e.encode() ),+ }
             }
 
+            /// Appends what [`Event::encode`] answers. Rated usage, which is nearly every event of a ledger, is written once and
+            /// in place.
+            pub fn encode_into(&self, out: &mut Vec<u8>) -> Result<(), CodecError> {
+                match self {
+                    Event::Usage(crate::usage::Event::Rated(rated)) => rated.store(out),
+                    other => out.extend_from_slice(&other.encode()?),
+                }
+                Ok(())
+            }
+
             /// Reads an event of any version ever shipped.
             pub fn decode(event_type: &str, schema: u16, bytes: &[u8]) -> Result<Event, CodecError> {
                 let kind = event_type.split_once('.').map_or(event_type, |(kind, _)| kind);
@@ -90,11 +99,7 @@ macro_rules! nouns {
             fn evolve(&mut self, id: &str, version: u64, event: &Event) {
                 match event {
                     $( Event::$variant(e) => {
-                        let entry = match self.$field.get_mut(id) {
-                            Some(entry) => entry,
-                            None => self.$field.entry(id.to_string()).or_default(),
-                        };
-                        let entry = Arc::make_mut(entry);
+                        let entry = Arc::make_mut(self.$field.entry(id));
                         entry.version = version;
                         <crate::$module::$decider as Decider>::evolve(&mut entry.state, e);
                     } )+
@@ -120,7 +125,12 @@ macro_rules! nouns {
 
             /// Takes over every aggregate that `newer` holds.
             fn absorb(&mut self, newer: Tables) {
-                $( self.$field.extend(newer.$field); )+
+                $( self.$field.absorb(newer.$field); )+
+            }
+
+            /// Empty, for what one command stages.
+            pub(crate) fn unordered() -> Tables {
+                Tables { $( $field: Table::unordered() ),+ }
             }
         }
     };
