@@ -86,6 +86,24 @@ impl KeyringError {
     }
 }
 
+/// A tenant's keyed hash ([`Keyring::lookup_hash`]).
+#[derive(Clone, Copy)]
+pub struct Lookup([u8; 32]);
+
+impl Lookup {
+    /// The hash by which equal data is found.
+    pub fn hash(&self, bytes: &[u8]) -> [u8; 32] {
+        *blake3::keyed_hash(&self.0, bytes).as_bytes()
+    }
+}
+
+impl fmt::Debug for Lookup {
+    /// Says nothing about the key.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lookup").finish_non_exhaustive()
+    }
+}
+
 /// Seals and opens personal data, and hashes it for look-ups.
 pub struct Keyring {
     master: [u8; 32],
@@ -237,10 +255,14 @@ impl Keyring {
     /// A hash by which equal personal data of one tenant is found without reading it. Of no use to who has not the
     /// master key, and different for each tenant.
     pub fn lookup_hash(&self, tenant: &str, bytes: &[u8]) -> [u8; 32] {
+        self.lookup(tenant).hash(bytes)
+    }
+
+    /// The same hash for many: its key is made once.
+    pub fn lookup(&self, tenant: &str) -> Lookup {
         let mut material = self.master.to_vec();
         material.extend_from_slice(tenant.as_bytes());
-        let key = blake3::derive_key(LOOKUP, &material);
-        *blake3::keyed_hash(&key, bytes).as_bytes()
+        Lookup(blake3::derive_key(LOOKUP, &material))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -414,6 +414,8 @@ pub enum UsageFormat {
     Calls,
     /// A cloud bill in FOCUS 1.0, as CSV.
     Focus,
+    /// Any usage as lines of JSON: `{"key": …, "metric": …, "access": …, "at": …, "quantity": …}`.
+    Ndjson,
     /// Interval meter data in NEM12.
     Nem12,
     /// Any usage as CSV: `key,metric,access,at,quantity[,unit][,amount][,attribute…]`.

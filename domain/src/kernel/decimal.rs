@@ -16,7 +16,10 @@ impl Decimal {
     pub const ONE: Decimal = Decimal(rust_decimal::Decimal::ONE);
 
     pub fn new(value: rust_decimal::Decimal) -> Self {
-        Decimal(value.normalize())
+        match is_normal(value.mantissa(), value.scale()) {
+            true => Decimal(value),
+            false => Decimal(value.normalize()),
+        }
     }
 
     /// The underlying number.
@@ -59,6 +62,12 @@ impl Decimal {
     pub fn negated(self) -> Decimal {
         Decimal::new(-self.0)
     }
+}
+
+/// Whether a number has no trailing zeros for certain: nearly every one is normal and small, and to normalise it again
+/// costs more than all the rest.
+fn is_normal(mantissa: i128, scale: u32) -> bool {
+    mantissa != 0 && (scale == 0 || i64::try_from(mantissa).is_ok_and(|m| m % 10 != 0))
 }
 
 fn overflow(what: &str, a: Decimal, b: Decimal) -> Rejection {
@@ -115,13 +124,7 @@ impl<'de> Deserialize<'de> for Decimal {
             let (mantissa, scale) = <(i128, u32)>::deserialize(deserializer)?;
             let value = rust_decimal::Decimal::try_from_i128_with_scale(mantissa, scale)
                 .map_err(serde::de::Error::custom)?;
-            // Nearly every stored number is normal and small; to normalise it again costs more than all the rest.
-            let normal = scale == 0 || i64::try_from(mantissa).is_ok_and(|m| m % 10 != 0);
-            Ok(if normal {
-                Decimal(value)
-            } else {
-                Decimal::new(value)
-            })
+            Ok(Decimal::new(value))
         }
     }
 }

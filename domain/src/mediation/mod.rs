@@ -10,4 +10,4 @@ pub use batch::{
     Superseded, Unreadable,
 };
 pub use intake::{BATCH_BYTES_MAX, Intake, Key, LINES_MAX, Received, UsageRecord};
-pub use sealing::{access_hash, record_from};
+pub use sealing::{Sealer, access_hash, record_from};

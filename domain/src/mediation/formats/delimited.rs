@@ -54,7 +54,7 @@ pub(super) fn read(
         .next()?
         .ok_or_else(|| Unreadable::new("EMPTY_FILE", "the file holds no records"))?;
     let width = header.len();
-    let columns = columns(&header, layout.required)?;
+    let columns = columns(header.iter(), layout.required)?;
     let mut lines = Vec::new();
     while let Some((number, record, text)) = source.next()? {
         let read = cells(&record, text, width, source.ended(), layout.quoted).and_then(|cells| {
@@ -73,9 +73,13 @@ pub(super) fn read(
     Ok(lines)
 }
 
-fn columns(header: &ByteRecord, required: &[&str]) -> Result<BTreeMap<String, usize>, Unreadable> {
+/// Places of the columns by name, if the header names what it must and nothing twice.
+pub(super) fn columns<'a>(
+    header: impl Iterator<Item = &'a [u8]>,
+    required: &[&str],
+) -> Result<BTreeMap<String, usize>, Unreadable> {
     let mut columns = BTreeMap::new();
-    for (place, name) in header.iter().enumerate() {
+    for (place, name) in header.enumerate() {
         let name = std::str::from_utf8(name)
             .map_err(|_| {
                 Unreadable::new(

@@ -19,6 +19,42 @@ pub(super) fn decimal(field: &str, text: &str) -> Result<Decimal, Unreadable> {
 }
 
 fn exact(text: &str) -> Option<Decimal> {
+    small(text).or_else(|| general(text))
+}
+
+/// The usual number: at most 18 digits and no exponent.
+fn small(text: &str) -> Option<Decimal> {
+    let bytes = text.as_bytes();
+    let (negative, digits) = match bytes {
+        [b'-', digits @ ..] => (true, digits),
+        digits => (false, digits),
+    };
+    if digits.is_empty() || digits.len() > 18 {
+        return None;
+    }
+    let (mut units, mut scale, mut point) = (0_i64, 0_u32, false);
+    for byte in digits {
+        match byte {
+            b'0'..=b'9' => {
+                units = units * 10 + i64::from(byte - b'0');
+                scale += u32::from(point);
+            }
+            b'.' if !point => point = true,
+            _ => return None,
+        }
+    }
+    while scale > 0 && units % 10 == 0 {
+        units /= 10;
+        scale -= 1;
+    }
+    // A lone point, and zeros whose form matters, are the general road's.
+    if units == 0 {
+        return None;
+    }
+    Some(Decimal::new(if negative { -units } else { units }, scale))
+}
+
+fn general(text: &str) -> Option<Decimal> {
     let (mantissa, exponent) = match text.split_once(['e', 'E']) {
         Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()?),
         None => (text, 0),
@@ -54,6 +90,9 @@ fn exact(text: &str) -> Option<Decimal> {
 
 /// Reads a moment with its offset from UTC (RFC 3339), as microseconds UTC.
 pub(super) fn moment(field: &str, text: &str) -> Result<i64, Unreadable> {
+    if let Some(micros) = usual_moment(text.as_bytes()) {
+        return Ok(micros);
+    }
     DateTime::parse_from_rfc3339(text)
         .ok()
         .map(|at| at.to_utc())
@@ -65,6 +104,49 @@ pub(super) fn moment(field: &str, text: &str) -> Result<i64, Unreadable> {
                 format!("{field} is {text:?}, which is no moment with an offset from UTC"),
             )
         })
+}
+
+/// The usual form, `2026-10-01T02:00:00Z` or with an offset; any other one is left to the general reader.
+fn usual_moment(text: &[u8]) -> Option<i64> {
+    let (clock, zone) = text.split_at_checked(19)?;
+    let number = |from: usize, to: usize| {
+        let digits = clock.get(from..to)?;
+        let mut sum = 0_u32;
+        for digit in digits {
+            sum = sum * 10 + u32::from(digit.is_ascii_digit().then(|| digit - b'0')?);
+        }
+        Some(sum)
+    };
+    let marks = [(4, b'-'), (7, b'-'), (10, b'T'), (13, b':'), (16, b':')];
+    if marks.iter().any(|(at, mark)| clock.get(*at) != Some(mark)) {
+        return None;
+    }
+    let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
+    let (hour, minute, second) = (number(11, 13)?, number(14, 16)?, number(17, 19)?);
+    let east = match zone {
+        b"Z" => 0,
+        [sign @ (b'+' | b'-'), h1, h2, b':', m1, m2]
+            if [h1, h2, m1, m2].iter().all(|d| d.is_ascii_digit()) =>
+        {
+            let two = |a: &u8, b: &u8| i64::from(a - b'0') * 10 + i64::from(b - b'0');
+            let (hours, minutes) = (two(h1, h2), two(m1, m2));
+            if hours > 23 || minutes > 59 {
+                return None;
+            }
+            let seconds = hours * 3_600 + minutes * 60;
+            if *sign == b'-' { -seconds } else { seconds }
+        }
+        _ => return None,
+    };
+    // A day into the years that are allowed, so that no offset leaves them.
+    if !(1971..=9997).contains(&year) || hour > 23 || minute > 59 || second > 59 {
+        return None;
+    }
+    let date = NaiveDate::from_ymd_opt(i32::try_from(year).ok()?, month, day)?;
+    let days = i64::from(date.to_epoch_days());
+    let seconds =
+        days * 86_400 + i64::from(hour) * 3_600 + i64::from(minute) * 60 + i64::from(second) - east;
+    Some(seconds * 1_000_000)
 }
 
 /// Reads a moment that is UTC even where it does not say so: `2024-09-18 22:00:00`, as microseconds UTC.
@@ -148,6 +230,51 @@ mod tests {
                 Err("BAD_NUMBER"),
                 "{text}"
             );
+        }
+    }
+
+    #[test]
+    fn the_usual_forms_are_read_as_the_general_ones() {
+        for text in [
+            "0",
+            "0.0",
+            "00",
+            "1",
+            "-1",
+            "-0.50",
+            "007.10",
+            "123456789012345678",
+            "1.",
+            ".5",
+            ".",
+            "-",
+            "",
+            "1.2.3",
+            "+1",
+            "99999999999999999999",
+            "1e3",
+            "0.000000000000000001",
+        ] {
+            assert_eq!(exact(text), general(text), "{text}");
+        }
+        for text in [
+            "2026-10-01T02:00:00+02:00",
+            "2024-02-29T23:59:59Z",
+            "1971-01-01T00:00:00+23:59",
+            "2026-12-31T23:59:59-11:30",
+            "2026-10-01T02:00:00.25Z",
+            "2026-10-01 02:00:00Z",
+        ] {
+            let general = DateTime::parse_from_rfc3339(text).map(|at| at.timestamp_micros());
+            assert_eq!(moment("at", text).ok(), general.ok(), "{text}");
+        }
+        for text in [
+            "2026-02-29T00:00:00Z",
+            "2026-10-01T24:00:00Z",
+            "2026-10-01T00:00:00+24:00",
+        ] {
+            assert_eq!(usual_moment(text.as_bytes()), None, "{text}");
+            assert!(moment("at", text).is_err(), "{text}");
         }
     }
 

@@ -14,8 +14,12 @@ mod calls;
 mod delimited;
 mod fields;
 mod focus;
+mod ndjson;
 mod nem12;
 mod records;
+mod said;
+
+pub use said::{LineRef, Raw, Said};
 
 /// The longest source text kept with a line, in bytes; a longer one is cut and says so.
 ///
@@ -84,6 +88,8 @@ pub enum Format {
     Calls,
     /// A cloud bill in FOCUS 1.0 (FinOps open cost and usage specification), as CSV.
     Focus,
+    /// Any usage as lines of JSON: `{"key": …, "metric": …, "access": …, "at": …, "quantity": …}`.
+    Ndjson,
     /// Australian interval meter data (AEMO meter data file format, NEM12).
     Nem12,
     /// Any usage as CSV: `key,metric,access,at,quantity[,unit][,amount][,attribute…]`.
@@ -92,7 +98,13 @@ pub enum Format {
 
 impl Format {
     /// Every format, in the order of their names.
-    pub const ALL: [Self; 4] = [Self::Calls, Self::Focus, Self::Nem12, Self::Records];
+    pub const ALL: [Self; 5] = [
+        Self::Calls,
+        Self::Focus,
+        Self::Ndjson,
+        Self::Nem12,
+        Self::Records,
+    ];
 
     /// Finds a format by the name [`Format::name`] gives it.
     pub fn parse(name: &str) -> Option<Self> {
@@ -104,6 +116,7 @@ impl Format {
         match self {
             Self::Calls => "calls",
             Self::Focus => "focus",
+            Self::Ndjson => "ndjson",
             Self::Nem12 => "nem12",
             Self::Records => "records",
         }
@@ -114,17 +127,40 @@ impl Format {
 ///
 /// The error refuses the file: nothing in it can be understood. Faults of single records are in their lines.
 pub fn read(format: Format, bytes: &[u8]) -> Result<Vec<Line>, Unreadable> {
+    let mut lines = Vec::new();
+    each(format, bytes, &mut |line| lines.push(line.to_line()))?;
+    Ok(lines)
+}
+
+/// Reads a whole file of one format and hands out its lines in file order, without copying what it need not.
+///
+/// The error refuses the file: nothing in it can be understood, and no line was handed out.
+pub fn each(
+    format: Format,
+    bytes: &[u8],
+    take: &mut dyn FnMut(LineRef<'_>),
+) -> Result<(), Unreadable> {
     // Spreadsheet programs put a byte order mark before the first column's name.
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Err(Unreadable::new("EMPTY_FILE", "the file holds no records"));
     }
-    match format {
-        Format::Calls => calls::read(bytes),
-        Format::Focus => focus::read(bytes),
-        Format::Nem12 => nem12::read(bytes),
-        Format::Records => records::read(bytes),
+    let lines = match format {
+        Format::Ndjson => return Ok(ndjson::each(bytes, take)),
+        Format::Records => return records::each(bytes, take),
+        Format::Calls => calls::read(bytes)?,
+        Format::Focus => focus::read(bytes)?,
+        Format::Nem12 => nem12::read(bytes)?,
+    };
+    for line in lines {
+        let said = line.reading.as_ref().map(Reading::said);
+        take(LineRef {
+            number: line.number,
+            raw: Raw::Text(&line.raw),
+            said: said.as_ref().map_err(|fault| (*fault).clone()),
+        });
     }
+    Ok(())
 }
 
 /// The source text of a record, without its line end, at most [`RAW_BYTES_MAX`] long.
