@@ -158,6 +158,29 @@ impl Exact {
         if self >= other { self } else { other }
     }
 
+    /// The value with twelve decimals, rounded half away from zero, as [`Exact::to_decimal`] writes it; none if it has more
+    /// than 28 digits then.
+    pub fn shown(self) -> Option<Decimal> {
+        const PLACES: u32 = 12;
+        if self.den == 1
+            && let Ok(whole) = i64::try_from(self.num)
+        {
+            return Some(Decimal::from(whole));
+        }
+        let quick = || {
+            let scaled = self.num.checked_mul(10_i128.pow(PLACES))?;
+            let (mut mantissa, rest) = (scaled / self.den, (scaled % self.den).abs());
+            if rest >= self.den - rest {
+                mantissa += scaled.signum();
+            }
+            rust_decimal::Decimal::try_from_i128_with_scale(mantissa, PLACES).ok()
+        };
+        match quick() {
+            Some(value) => Some(Decimal::new(value)),
+            None => self.to_decimal(PLACES).parse().ok(),
+        }
+    }
+
     /// The value with `places` decimals, rounded half away from zero: for showing beside a line (policy 1: 12 places).
     pub fn to_decimal(self, places: u32) -> String {
         let sign = if self.num < 0 { "-" } else { "" };
@@ -317,6 +340,41 @@ mod tests {
         assert!(ratio(-1, 3) < ratio(-1, 4));
         assert!(ratio(1, 3) < ratio(1, 2));
         assert_eq!(ratio(2, 4), ratio(1, 2));
+    }
+
+    #[test]
+    fn what_is_shown_is_the_text_of_twelve_decimals() {
+        let numerators = [
+            0,
+            1,
+            -1,
+            2,
+            61,
+            -999,
+            1_000_001,
+            12_345_678_901,
+            i128::from(i64::MAX),
+        ];
+        let denominators = [
+            1,
+            2,
+            3,
+            7,
+            60,
+            125,
+            1_200,
+            1 << 41,
+            9_000_000_000_001,
+            1 << 70,
+        ];
+        for (n, d) in numerators
+            .iter()
+            .flat_map(|n| denominators.map(|d| (*n, d)))
+        {
+            let value = ratio(n, d);
+            let text = value.to_decimal(12).parse().ok();
+            assert_eq!(value.shown(), text, "{n}/{d}");
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@ pub mod key;
 pub mod money;
 pub mod personal;
 pub mod recorded;
+pub mod text;
 pub mod time;
 
 pub use calendar::{Date, Days, Grid, Span};
@@ -20,6 +21,7 @@ pub use exact::Exact;
 pub use money::{Currency, Money, Rounding};
 pub use personal::{Personal, Purpose};
 pub use recorded::{Meta, Recorded};
+pub use text::Text;
 pub use time::{Instant, Zone};
 
 /// An identifier given by whoever creates the thing; unique within (tenant, kind).

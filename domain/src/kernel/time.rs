@@ -1,9 +1,11 @@
 //! Instants and the zones that turn them into business dates.
 
-use super::{Date, Rejection};
+use super::{Date, Rejection, Text};
 use jiff::tz::TimeZone;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 
 /// Version of the time-zone rules compiled in; recorded with every rating result, so that a replay can be judged.
@@ -50,27 +52,77 @@ impl FromStr for Instant {
 }
 
 /// An IANA time zone by name. Business dates are calendar days in the account's zone (policy 6).
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Zone(String);
+///
+/// It holds its rules, because a record of usage asks for its day more than once, and to find rules by name is slow.
+#[derive(Clone)]
+pub struct Zone {
+    name: Text,
+    rules: TimeZone,
+}
 
 impl Default for Zone {
     fn default() -> Self {
-        Zone("UTC".to_string())
+        Zone {
+            name: "UTC".into(),
+            rules: TimeZone::UTC,
+        }
+    }
+}
+
+impl PartialEq for Zone {
+    fn eq(&self, other: &Zone) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for Zone {}
+
+impl PartialOrd for Zone {
+    fn partial_cmp(&self, other: &Zone) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Zone {
+    fn cmp(&self, other: &Zone) -> Ordering {
+        self.name.cmp(&other.name)
+    }
+}
+
+impl Hash for Zone {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.name.hash(state);
+    }
+}
+
+impl fmt::Debug for Zone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Zone").field(&self.name).finish()
+    }
+}
+
+impl Serialize for Zone {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.name.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Zone {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = Text::deserialize(deserializer)?;
+        // Whether a zone is known was judged when it was set; a log of other rules is read all the same.
+        let rules = TimeZone::get(&name).unwrap_or(TimeZone::UTC);
+        Ok(Zone { name, rules })
     }
 }
 
 impl Zone {
     pub fn name(&self) -> &str {
-        &self.0
-    }
-
-    fn rules(&self) -> TimeZone {
-        TimeZone::get(&self.0).unwrap_or(TimeZone::UTC)
+        &self.name
     }
 
     fn civil(&self, at: Instant) -> jiff::civil::DateTime {
-        self.rules().to_datetime(at.timestamp())
+        self.rules.to_datetime(at.timestamp())
     }
 
     /// The calendar day on which `at` falls here.
@@ -104,7 +156,7 @@ impl Zone {
         let hour = i8::try_from(minute / 60).unwrap_or(0);
         let min = i8::try_from(minute % 60).unwrap_or(0);
         let civil = jiff::civil::Date::new(year, month, day).map(|d| d.at(hour, min, 0, 0));
-        let stamp = civil.and_then(|c| self.rules().to_ambiguous_timestamp(c).compatible());
+        let stamp = civil.and_then(|c| self.rules.to_ambiguous_timestamp(c).compatible());
         Instant(stamp.map_or(0, |t| t.as_microsecond()))
     }
 }
@@ -114,7 +166,10 @@ impl FromStr for Zone {
 
     fn from_str(name: &str) -> Result<Self, Rejection> {
         TimeZone::get(name)
-            .map(|_| Zone(name.to_string()))
+            .map(|rules| Zone {
+                name: name.into(),
+                rules,
+            })
             .map_err(|_| {
                 Rejection::new(
                     "ZONE_UNKNOWN",
@@ -126,6 +181,6 @@ impl FromStr for Zone {
 
 impl fmt::Display for Zone {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.name)
     }
 }

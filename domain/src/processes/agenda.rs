@@ -21,7 +21,7 @@ use crate::{
     accounts, catalog, collections, commitments, dunning, entities, invoices, subscriptions, usage,
 };
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Something to do for an account.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -63,6 +63,9 @@ pub struct Agenda {
     /// `days`, by day.
     #[serde(skip)]
     by_day: BTreeSet<(Date, Timer)>,
+    /// Days of `Bill`, by account: usage asks for one with nearly every fact.
+    #[serde(skip)]
+    bills: HashMap<Id, Date>,
     zone_of: BTreeMap<Id, Zone>,
     /// How many accounts have a zone.
     #[serde(skip)]
@@ -82,7 +85,12 @@ impl From<Stored> for Agenda {
         for zone in zone_of.values() {
             *zones.entry(zone.clone()).or_default() += 1;
         }
+        let bill = |(timer, day): (&Timer, &Date)| match timer {
+            Timer::Bill { account } => Some((account.clone(), *day)),
+            _ => None,
+        };
         Agenda {
+            bills: days.iter().filter_map(bill).collect(),
             by_day: days.iter().map(|(t, day)| (*day, t.clone())).collect(),
             days,
             zone_of,
@@ -191,6 +199,12 @@ impl Agenda {
         if let Some(before) = self.days.remove(&timer) {
             self.by_day.remove(&(before, timer.clone()));
         }
+        if let Timer::Bill { account } = &timer {
+            match day {
+                Some(day) => self.bills.insert(account.clone(), day),
+                None => self.bills.remove(account),
+            };
+        }
         if let Some(day) = day {
             self.by_day.insert((day, timer.clone()));
             self.days.insert(timer, day);
@@ -212,10 +226,12 @@ impl Agenda {
 
     /// Something may be due on `day`, if nothing is earlier.
     fn bill_by(&mut self, account: &str, day: Date) {
+        if self.bills.get(account).is_some_and(|before| *before <= day) {
+            return;
+        }
         let timer = Timer::Bill {
             account: account.to_string(),
         };
-        let day = self.day(&timer).map_or(day, |before| before.min(day));
         self.set(timer, Some(day));
     }
 

@@ -181,7 +181,10 @@ impl<'a> Tally<'a> {
     /// The meter with its quantity written out.
     pub fn finish(self) -> Result<Meter, Rejection> {
         // Twelve decimals are for showing; tiers and prices see the exact units.
-        let quantity = self.meter.units.to_decimal(12).parse()?;
+        let quantity = match self.meter.units.shown() {
+            Some(shown) => shown,
+            None => self.meter.units.to_decimal(12).parse()?,
+        };
         Ok(Meter {
             quantity,
             ..self.meter

@@ -31,6 +31,11 @@ impl Reserved {
         all.filter(move |l| at < l.quota.until)
     }
 
+    /// Whether nothing is reserved anywhere.
+    pub fn is_empty(&self) -> bool {
+        self.on.is_empty()
+    }
+
     /// Whether there is anything on a meter.
     pub fn any_on(&self, meter: &str) -> bool {
         self.on.contains_key(meter)

@@ -1,5 +1,5 @@
 use super::{Basis, Corrected, Correction, Event, Meter, Metered, Rated, RatedRecord};
-use crate::kernel::{Decider, Id, Rejection};
+use crate::kernel::{Decider, Rejection, Text};
 
 /// Stored bytes of one event at most, roughly: far below what one payload may have.
 const EVENT_BYTES: usize = 1024 * 1024;
@@ -8,8 +8,8 @@ const EVENT_BYTES: usize = 1024 * 1024;
 #[derive(Clone, Debug)]
 pub enum Command {
     Record {
-        batch: Id,
-        source: String,
+        batch: Text,
+        source: Text,
         basis: Basis,
         records: Vec<RatedRecord>,
         corrections: Vec<Correction>,
@@ -78,6 +78,14 @@ impl Decider for Metered {
 
 /// Splits a list so that no part is larger than one event may be.
 pub(crate) fn chunks<T>(items: Vec<T>, size: impl Fn(&T) -> usize) -> Vec<Vec<T>> {
+    // Nearly always all of it fits.
+    if items.iter().map(&size).sum::<usize>() <= EVENT_BYTES {
+        return if items.is_empty() {
+            vec![]
+        } else {
+            vec![items]
+        };
+    }
     let mut out: Vec<Vec<T>> = Vec::new();
     let mut room = 0;
     for item in items {

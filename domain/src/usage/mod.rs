@@ -7,10 +7,13 @@
 
 mod decide;
 mod kept;
+mod old;
+mod packed;
 
 use crate::events;
-use crate::kernel::{Date, Days, Decimal, Exact, Id, Instant, Personal};
+use crate::kernel::{Date, Days, Decimal, Exact, Id, Instant, Personal, Text};
 use crate::mediation::Key;
+use chrono::Datelike;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -39,10 +42,10 @@ pub struct Meter {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Basis {
     /// Version of the rating rules.
-    pub engine: String,
+    pub engine: Text,
     /// Version of the time-zone rules.
-    pub tzdb: String,
-    pub offer: String,
+    pub tzdb: Text,
+    pub offer: Text,
     /// Version of the offer as sold.
     pub version: u32,
 }
@@ -100,11 +103,11 @@ pub struct Part {
     pub amount: Exact,
 }
 
-/// Records of one batch were rated here.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Records of one batch were rated here. Stored packed (`packed`), because nearly every fact of a ledger is one of these.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Rated {
-    pub batch: Id,
-    pub source: String,
+    pub batch: Text,
+    pub source: Text,
     pub basis: Basis,
     pub records: Vec<RatedRecord>,
     /// After the whole commit.
@@ -115,8 +118,8 @@ pub struct Rated {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Corrected {
     /// The batch that corrects.
-    pub batch: Id,
-    pub source: String,
+    pub batch: Text,
+    pub source: Text,
     pub basis: Basis,
     pub corrections: Vec<Correction>,
     /// After the whole commit.
@@ -144,12 +147,43 @@ pub struct Reversed {
 events! {
     /// What happens to the usage of one charge in one period.
     pub enum Event in "usage" {
-        Rated = "rated" 1,
+        Rated = "rated" 2 from { 1: old::RatedV1 },
         Corrected = "corrected" 1,
     }
 }
 
 /// Stream id of a usage charge's period.
 pub fn id(subscription: &str, charge: &str, from: Date) -> Id {
-    format!("{subscription}/{charge}/{from}")
+    let mut id = String::with_capacity(subscription.len() + charge.len() + 12);
+    id.push_str(subscription);
+    id.push('/');
+    id.push_str(charge);
+    id.push('/');
+    push_date(&mut id, from);
+    id
+}
+
+/// Appends a date as it is shown; a meter is named once for each batch that reaches it.
+fn push_date(out: &mut String, date: Date) {
+    let year = date.year();
+    let Some(year) = u32::try_from(year).ok().filter(|year| *year < 10_000) else {
+        out.push_str(&date.to_string());
+        return;
+    };
+    let digits = [
+        (year, 1_000),
+        (year, 100),
+        (year, 10),
+        (year, 1),
+        (date.month(), 10),
+        (date.month(), 1),
+        (date.day(), 10),
+        (date.day(), 1),
+    ];
+    for (n, (number, place)) in digits.into_iter().enumerate() {
+        if n == 4 || n == 6 {
+            out.push('-');
+        }
+        out.push(char::from_digit(number / place % 10, 10).unwrap_or('0'));
+    }
 }

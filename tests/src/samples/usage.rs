@@ -26,9 +26,9 @@ fn key(n: u8) -> Key {
 
 fn usage() -> Vec<Event> {
     let basis = || Basis {
-        engine: "rating-1".to_string(),
-        tzdb: "bundled-2026e".to_string(),
-        offer: "mobile-m".to_string(),
+        engine: "rating-1".into(),
+        tzdb: "bundled-2026e".into(),
+        offer: "mobile-m".into(),
         version: 3,
     };
     let meter = || Meter {
@@ -42,16 +42,16 @@ fn usage() -> Vec<Event> {
     };
     let events: Vec<usage::Event> = vec![
         Rated {
-            batch: batch(),
-            source: "switch-1".to_string(),
+            batch: batch().into(),
+            source: "switch-1".into(),
             basis: basis(),
             records: vec![rated(1, Payer::Invoice), rated(2, Payer::Wallet(parts()))],
             meter: meter(),
         }
         .into(),
         Corrected {
-            batch: batch(),
-            source: "switch-1".to_string(),
+            batch: batch().into(),
+            source: "switch-1".into(),
             basis: basis(),
             corrections: vec![
                 Correction {

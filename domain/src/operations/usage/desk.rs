@@ -4,11 +4,12 @@
 
 mod reserve;
 
-use super::working::Working;
+use super::working::{By, Offers, Rules, Working};
 use crate::accounts::Account;
-use crate::catalog::Usage;
+use crate::catalog::{Pay, Usage};
 use crate::command::UsageCounts;
-use crate::kernel::{Date, Exact, Id, Rejection, Zone, calendar::parse_date};
+use crate::kernel::key::ByKey;
+use crate::kernel::{Date, Exact, Id, Rejection, Text, Zone, calendar::parse_date};
 use crate::mediation::{
     self, Batch, Conflict, Held, Key, Listed, Received, Refused, Replaced, Unreadable, UsageRecord,
 };
@@ -20,12 +21,19 @@ use crate::session::Session;
 use crate::subscriptions::Subscription;
 use crate::usage::{self, Metered};
 use crate::wallets::{self, Purse, Wallet};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+/// A line of this batch that holds a key.
+#[derive(Clone, Copy)]
+struct Here {
+    content: Key,
+    line: u64,
+    /// The meter it is rated on, by its place.
+    meter: Option<usize>,
+}
 
 /// The record that holds a key now.
-#[derive(Clone)]
 struct Standing {
-    content: Key,
     batch: Id,
     /// Line of this batch; none for an earlier one.
     line: Option<u64>,
@@ -35,15 +43,21 @@ struct Standing {
 
 pub(in crate::operations) struct Desk<'s, 'w> {
     session: &'s Session<'w>,
-    batch: &'s str,
-    source: &'s str,
+    batch: Text,
+    source: Text,
+    rules: Rules,
     /// A subscription that starts in this command, which the index does not know yet.
     pub newcomer: Option<&'s str>,
     pub counts: UsageCounts,
     listed: Listed,
-    meters: BTreeMap<Id, Working<'s>>,
+    /// In the order in which they were reached.
+    meters: Vec<Working<'s>>,
+    /// Places in `meters`: subscription, charge, first day.
+    places: HashMap<(&'s str, &'s str, Date), usize>,
     purses: BTreeMap<&'s str, Purse>,
-    here: HashMap<Key, Standing>,
+    /// Accounts whose usage was rated and whose wallets may have to be told.
+    watched: BTreeSet<&'s str>,
+    here: HashMap<Key, Here, ByKey>,
     /// By earlier batch: records that were rated, and records that were not.
     superseded: BTreeMap<Id, (Vec<Key>, Vec<Key>)>,
     released: Vec<Key>,
@@ -65,7 +79,7 @@ impl Plan {
     pub fn stage(self, session: &mut Session<'_>) -> Result<(), Rejection> {
         self.meters
             .into_iter()
-            .try_for_each(|(id, c)| session.decide::<Metered>(&id, c).map(|_| ()))?;
+            .try_for_each(|(id, c)| session.decide_owned::<Metered>(id, c).map(|_| ()))?;
         self.wallets
             .into_iter()
             .try_for_each(|(id, c)| session.decide::<Wallet>(&id, c).map(|_| ()))?;
@@ -76,17 +90,20 @@ impl Plan {
 }
 
 impl<'s, 'w> Desk<'s, 'w> {
-    pub fn new(session: &'s Session<'w>, batch: &'s str, source: &'s str) -> Desk<'s, 'w> {
+    pub fn new(session: &'s Session<'w>, batch: &str, source: &str) -> Desk<'s, 'w> {
         Desk {
             session,
-            batch,
-            source,
+            batch: batch.into(),
+            source: source.into(),
+            rules: Rules::default(),
             newcomer: None,
             counts: UsageCounts::default(),
             listed: Listed::default(),
-            meters: BTreeMap::new(),
+            meters: Vec::new(),
+            places: HashMap::new(),
             purses: BTreeMap::new(),
-            here: HashMap::new(),
+            watched: BTreeSet::new(),
+            here: HashMap::default(),
             superseded: BTreeMap::new(),
             released: Vec::new(),
             living: BTreeMap::new(),
@@ -98,6 +115,7 @@ impl<'s, 'w> Desk<'s, 'w> {
     pub fn take_all(&mut self, lines: Vec<Received>) -> Result<(), Rejection> {
         let keys: Vec<Key> = lines.iter().filter_map(key_of).collect();
         let mut sightings = self.session.past().sightings(&keys)?.into_iter();
+        self.here.reserve(keys.len());
         for line in lines {
             let sighting = match key_of(&line) {
                 Some(_) => sightings.next().flatten(),
@@ -138,7 +156,7 @@ impl<'s, 'w> Desk<'s, 'w> {
             }
             Some(_) if record.corrects => {
                 let known = match (here, sighting) {
-                    (Some(here), _) => Some(here.clone()),
+                    (Some(here), _) => Some(self.standing(*here)),
                     (None, Some(earlier)) => Some(self.earlier(&key, earlier)?),
                     (None, None) => None,
                 };
@@ -146,7 +164,7 @@ impl<'s, 'w> Desk<'s, 'w> {
             }
             Some(_) => {
                 let batch = match here {
-                    Some(here) => here.batch.clone(),
+                    Some(_) => self.batch.to_string(),
                     None => self.session.past().batch_of(&key)?,
                 };
                 self.counts.conflicts += 1;
@@ -157,6 +175,16 @@ impl<'s, 'w> Desk<'s, 'w> {
         Ok(())
     }
 
+    /// A line of this batch as the record that a later one corrects.
+    fn standing(&self, here: Here) -> Standing {
+        let meter = here.meter.and_then(|place| self.meters.get(place));
+        Standing {
+            batch: self.batch.to_string(),
+            line: Some(here.line),
+            meter: meter.map(|working| working.id().to_string()),
+        }
+    }
+
     /// The record of an earlier batch that holds a key.
     fn earlier(&self, key: &Key, sighting: Sighting) -> Result<Standing, Rejection> {
         let past = self.session.past();
@@ -165,7 +193,6 @@ impl<'s, 'w> Desk<'s, 'w> {
             false => None,
         };
         Ok(Standing {
-            content: sighting.content,
             batch: past.batch_of(key)?,
             line: None,
             meter,
@@ -179,10 +206,9 @@ impl<'s, 'w> Desk<'s, 'w> {
             &mut record,
             earlier.as_ref().and_then(|e| e.meter.as_deref()),
         );
-        let stands = |meter| Standing {
+        let stands = |meter| Here {
             content,
-            batch: self.batch.to_string(),
-            line: Some(line),
+            line,
             meter,
         };
         match rated {
@@ -257,19 +283,44 @@ impl<'s, 'w> Desk<'s, 'w> {
     }
 
     /// Rates a record, in place of one that counts on `earlier`; the answer is the meter. Refused, nothing of it stays.
-    fn rate(&mut self, record: &mut UsageRecord, earlier: Option<&str>) -> Result<Id, Rejection> {
+    fn rate(
+        &mut self,
+        record: &mut UsageRecord,
+        earlier: Option<&str>,
+    ) -> Result<usize, Rejection> {
         let (id, sub, zone) = self.subscription(record)?;
         let place = rating::place(sub, zone, record)?;
-        let meter = usage::id(id, &place.charge.code, place.days.from);
-        self.open(&meter, place)?;
+        let meter = self.open(id, place)?;
         let account = sub.account.as_str();
-        self.purse(account);
-        self.tax(account, &meter, place.charge, place.on)?;
-        if !self.reporting && self.moves_others(&meter) {
-            return self.rate_beside(record, place, account, earlier, meter);
+        if place.charge.pay != Pay::Invoice {
+            self.purse(account);
+            self.tax(account, meter, place.charge, place.on)?;
         }
-        self.count(record, place, account, earlier, &meter)?;
+        self.watch(account);
+        if !self.reporting && !self.session.index().reserved.is_empty() {
+            let id = self.meters.get(meter).map(|w| w.id().to_string());
+            if let Some(id) = id
+                && self.moves_others(&id)
+            {
+                self.purse(account);
+                return self.rate_beside(record, place, account, earlier, meter);
+            }
+        }
+        self.count(record, place, account, earlier, meter)?;
         Ok(meter)
+    }
+
+    /// Notes an account whose wallets may have to be told that there is more to pay.
+    fn watch(&mut self, account: &'s str) {
+        let wallets = &self.session.index().wallets_of;
+        if wallets.is_empty() {
+            return;
+        }
+        let terms = self.session.find::<Account>(account);
+        let payer = terms.map_or(account, |entry| entry.state.terms.payer(account));
+        if wallets.contains_key(payer) {
+            self.watched.insert(account);
+        }
     }
 
     /// Rates a record on a meter that others reserved on: they must still have what they need afterwards.
@@ -279,22 +330,25 @@ impl<'s, 'w> Desk<'s, 'w> {
         place: Place<'s>,
         account: &'s str,
         earlier: Option<&str>,
-        meter: Id,
-    ) -> Result<Id, Rejection> {
+        meter: usize,
+    ) -> Result<usize, Rejection> {
+        let Some(id) = self.meters.get(meter).map(|w| w.id().to_string()) else {
+            return Err(closed("of this record"));
+        };
         let (purses, whole) = (self.purses.clone(), record.clone());
         // Where a correction leaves another meter, more than this one has to go back.
-        if earlier.is_some_and(|earlier| earlier != meter) {
-            self.count(record, place, account, earlier, &meter)?;
-            self.price_anew(&meter, false)?;
+        if earlier.is_some_and(|earlier| earlier != id) {
+            self.count(record, place, account, earlier, meter)?;
+            self.price_anew(&id, false)?;
             return Ok(meter);
         }
-        let mark = self.meters.get_mut(&meter).map(|w| w.mark(whole.key));
+        let mark = self.meters.get_mut(meter).map(|w| w.mark(whole.key));
         let counted = self
-            .count(record, place, account, earlier, &meter)
-            .and_then(|()| self.price_anew(&meter, true));
+            .count(record, place, account, earlier, meter)
+            .and_then(|()| self.price_anew(&id, true));
         match (counted, mark) {
             (Err(refused), Some(mark)) => {
-                if let Some(working) = self.meters.get_mut(&meter) {
+                if let Some(working) = self.meters.get_mut(meter) {
                     working.restore(mark);
                 }
                 (self.purses, *record) = (purses, whole);
@@ -310,15 +364,17 @@ impl<'s, 'w> Desk<'s, 'w> {
         place: Place<'s>,
         account: &'s str,
         earlier: Option<&str>,
-        meter: &Id,
+        meter: usize,
     ) -> Result<(), Rejection> {
-        match earlier.filter(|earlier| *earlier != meter) {
+        let own = self.meters.get(meter).map(Working::id);
+        match earlier.filter(|earlier| own != Some(*earlier)) {
             Some(other) => self.relocate(record, place, account, other, meter),
             None => {
-                let (Some(working), Some(purse)) =
-                    (self.meters.get_mut(meter), self.purses.get_mut(account))
-                else {
-                    return Err(closed(meter));
+                let mut none = Purse::default();
+                // What an invoice pays needs no purse.
+                let purse = self.purses.get_mut(account).unwrap_or(&mut none);
+                let Some(working) = self.meters.get_mut(meter) else {
+                    return Err(closed("of this record"));
                 };
                 if earlier.is_some() {
                     working.correct(record, place, purse)
@@ -336,16 +392,17 @@ impl<'s, 'w> Desk<'s, 'w> {
         place: Place<'s>,
         account: &'s str,
         from: &str,
-        to: &str,
+        to: usize,
     ) -> Result<(), Rejection> {
-        let owner = self.reopen(from)?;
+        let (owner, left) = self.reopen(from)?;
+        self.purse(account);
         let purses = self.purses.clone();
-        if let Some((charge, on)) = self.meters.get(from).map(|w| (w.charge(), w.on())) {
-            self.tax(owner, from, charge, on)?;
+        if let Some((charge, on)) = self.meters.get(left).map(|w| (w.charge(), w.on())) {
+            self.tax(owner, left, charge, on)?;
         }
-        let left = {
+        let mark = {
             let (Some(working), Some(purse)) =
-                (self.meters.get_mut(from), self.purses.get_mut(owner))
+                (self.meters.get_mut(left), self.purses.get_mut(owner))
             else {
                 return Err(closed(from));
             };
@@ -356,12 +413,12 @@ impl<'s, 'w> Desk<'s, 'w> {
         self.tax(account, to, place.charge, place.on)?;
         let (Some(working), Some(purse)) = (self.meters.get_mut(to), self.purses.get_mut(account))
         else {
-            return Err(closed(to));
+            return Err(closed("of this record"));
         };
         working.add(record, place, purse).inspect_err(|_| {
             self.purses = purses;
-            if let Some(working) = self.meters.get_mut(from) {
-                working.restore(left);
+            if let Some(working) = self.meters.get_mut(left) {
+                working.restore(mark);
             }
         })
     }
@@ -407,17 +464,31 @@ impl<'s, 'w> Desk<'s, 'w> {
         })
     }
 
-    fn open(&mut self, meter: &str, place: Place<'s>) -> Result<(), Rejection> {
-        if !self.meters.contains_key(meter) {
-            let before = self.session.find::<Metered>(meter).map(|e| &e.state);
-            let working = Working::new(meter, place, before, self.session.past())?;
-            self.meters.insert(meter.to_string(), working);
+    /// Opens the meter of a subscription at a place; the answer is where it is among the open ones.
+    fn open(&mut self, sub: &'s str, place: Place<'s>) -> Result<usize, Rejection> {
+        let name = (sub, place.charge.code.as_str(), place.days.from);
+        if let Some(open) = self.places.get(&name) {
+            return Ok(*open);
         }
-        Ok(())
+        let id = usage::id(sub, &place.charge.code, place.days.from);
+        let before = self.session.find::<Metered>(&id).map(|e| &e.state);
+        let working = Working::new(id, place, before, self.session.past())?;
+        let open = self.meters.len();
+        self.meters.push(working);
+        self.places.insert(name, open);
+        Ok(open)
     }
 
-    /// Opens the meter on which an earlier record counts; the answer is the account that pays there.
-    fn reopen(&mut self, meter: &str) -> Result<&'s str, Rejection> {
+    /// The open meter with an id.
+    fn working(&self, meter: &str) -> Option<&Working<'s>> {
+        let mut parts = meter.split('/');
+        let (sub, charge, from) = (parts.next()?, parts.next()?, parts.next()?);
+        let name = (sub, charge, parse_date(from).ok()?);
+        self.meters.get(*self.places.get(&name)?)
+    }
+
+    /// Opens the meter on which an earlier record counts; the answer is the account that pays there, and the meter's place.
+    fn reopen(&mut self, meter: &str) -> Result<(&'s str, usize), Rejection> {
         let gone = || {
             Rejection::new(
                 "METER_UNKNOWN",
@@ -431,10 +502,10 @@ impl<'s, 'w> Desk<'s, 'w> {
             return Err(gone());
         };
         let on = parse_date(from)?;
-        let sub = self
+        let (name, sub) = self
             .session
-            .find::<Subscription>(sub)
-            .map(|e| &e.state)
+            .entry::<Subscription>(sub)
+            .map(|(id, e)| (id, &e.state))
             .ok_or_else(gone)?;
         let (i, term) = sub.term_on(on).ok_or_else(gone)?;
         let charge = term
@@ -444,17 +515,16 @@ impl<'s, 'w> Desk<'s, 'w> {
             .find(|u| u.code == code)
             .ok_or_else(gone)?;
         let days = crate::subscriptions::schedule::usage_period(sub, i, charge, on);
-        self.open(
-            meter,
-            Place {
-                term,
-                charge,
-                days,
-                on,
-            },
-        )?;
+        let place = Place {
+            term,
+            charge,
+            days,
+            on,
+        };
+        let open = self.open(name, place)?;
         self.purse(&sub.account);
-        Ok(&sub.account)
+        self.watch(&sub.account);
+        Ok((&sub.account, open))
     }
 
     fn purse(&mut self, account: &'s str) {
@@ -477,13 +547,16 @@ impl<'s, 'w> Desk<'s, 'w> {
     fn tax(
         &mut self,
         account: &'s str,
-        meter: &str,
+        meter: usize,
         charge: &Usage,
         on: Date,
     ) -> Result<(), Rejection> {
         let session = self.session;
         let wallets = session.index().wallets_of.get(account);
         let Some(purse) = self.purses.get_mut(account).filter(|p| p.asks_for_tax()) else {
+            return Ok(());
+        };
+        let Some(meter) = self.meters.get(meter).map(Working::id) else {
             return Ok(());
         };
         let rate = tax_rate(session, account, &charge.tax_class, on)?;
@@ -495,10 +568,10 @@ impl<'s, 'w> Desk<'s, 'w> {
         Ok(())
     }
 
-    /// Accounts whose usage was rated.
+    /// Accounts whose usage was rated, if anybody's wallets are to be told of it.
     pub fn accounts(&self) -> Vec<Id> {
-        self.purses
-            .keys()
+        self.watched
+            .iter()
             .map(|account| account.to_string())
             .collect()
     }
@@ -554,12 +627,15 @@ impl<'s, 'w> Desk<'s, 'w> {
 
     pub fn plan(self) -> Result<Plan, Rejection> {
         let mut plan = Plan::default();
-        for (id, working) in self.meters {
-            plan.meters.extend(
-                working
-                    .finish(self.batch, self.source)?
-                    .map(|command| (id, command)),
-            );
+        let by = By {
+            batch: self.batch.clone(),
+            source: self.source.clone(),
+            rules: self.rules,
+        };
+        let mut offers = Offers::default();
+        plan.meters.reserve(self.meters.len());
+        for working in self.meters {
+            plan.meters.extend(working.finish(&by, &mut offers)?);
         }
         for (account, purse) in self.purses {
             let changes = purse.changes();
@@ -569,7 +645,7 @@ impl<'s, 'w> Desk<'s, 'w> {
             }
             let rounding =
                 entity_terms(self.session, &account_terms(self.session, account)?.entity)?.rounding;
-            let (batch, at) = (self.batch, self.session.now());
+            let (batch, at) = (&self.batch, self.session.now());
             // A hold that is replaced by the only thing that happens to its wallet need not be released first.
             let alone = |c: &&wallets::Change| {
                 burnt.iter().all(|d| d.wallet != c.wallet)

@@ -2,7 +2,7 @@
 
 use crate::ENGINE;
 use crate::catalog::{Pay, Usage};
-use crate::kernel::{Date, Exact, Id, Rejection, time::tzdb_version};
+use crate::kernel::{Date, Exact, Id, Rejection, Text, time::tzdb_version};
 use crate::mediation::{Key, UsageRecord};
 use crate::past::{Past, gone};
 use crate::rating::tally::Use;
@@ -14,6 +14,43 @@ use crate::usage::{
 use crate::wallets::{Purse, Target};
 use crate::world::Event;
 use std::collections::HashMap;
+
+/// Which rules rate: named once for all results.
+pub(super) struct Rules {
+    engine: Text,
+    tzdb: Text,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Rules {
+            engine: ENGINE.into(),
+            tzdb: tzdb_version().into(),
+        }
+    }
+}
+
+/// What the results of a batch have in common.
+pub(super) struct By {
+    pub batch: Text,
+    pub source: Text,
+    pub rules: Rules,
+}
+
+/// Codes of offers, each shared by all results under it.
+#[derive(Default)]
+pub(super) struct Offers {
+    last: Text,
+}
+
+impl Offers {
+    fn name(&mut self, code: &str) -> Text {
+        if self.last != *code {
+            self.last = code.into();
+        }
+        self.last.clone()
+    }
+}
 
 pub(super) struct Working<'s> {
     place: Place<'s>,
@@ -43,7 +80,7 @@ pub(super) struct Mark<'s> {
 
 impl<'s> Working<'s> {
     pub fn new(
-        id: &str,
+        id: Id,
         place: Place<'s>,
         before: Option<&Metered>,
         past: &'s dyn Past,
@@ -54,7 +91,7 @@ impl<'s> Working<'s> {
             place,
             tally: Tally::new(place.charge, meter)?,
             past,
-            id: id.to_string(),
+            id,
             paid: before.map(|b| b.paid.clone()).unwrap_or_default(),
             records: Vec::new(),
             corrections: Vec::new(),
@@ -79,6 +116,10 @@ impl<'s> Working<'s> {
         let amount = self.tally.add(used)?;
         match self.pay(amount, place, purse) {
             Ok(payer) => {
+                // Most meters get one record from a batch.
+                if self.records.capacity() == 0 {
+                    self.records.reserve_exact(1);
+                }
                 self.records.push(rated(record, used, amount, payer));
                 Ok(())
             }
@@ -174,6 +215,11 @@ impl<'s> Working<'s> {
                 Err(refused)
             }
         }
+    }
+
+    /// Stream of the meter.
+    pub fn id(&self) -> &str {
+        &self.id
     }
 
     pub fn meter(&self) -> &Meter {
@@ -307,25 +353,26 @@ impl<'s> Working<'s> {
     }
 
     /// What the meter is to be told; nothing if every record was refused.
-    pub fn finish(self, batch: &str, source: &str) -> Result<Option<Command>, Rejection> {
+    pub fn finish(self, by: &By, offers: &mut Offers) -> Result<Option<(Id, Command)>, Rejection> {
         if self.records.is_empty() && self.corrections.is_empty() {
             return Ok(None);
         }
         let offer = &self.place.term.offer;
         let basis = Basis {
-            engine: ENGINE.to_string(),
-            tzdb: tzdb_version().to_string(),
-            offer: offer.code.clone(),
+            engine: by.rules.engine.clone(),
+            tzdb: by.rules.tzdb.clone(),
+            offer: offers.name(&offer.code),
             version: offer.version,
         };
-        Ok(Some(Command::Record {
-            batch: batch.to_string(),
-            source: source.to_string(),
+        let command = Command::Record {
+            batch: by.batch.clone(),
+            source: by.source.clone(),
             basis,
             records: self.records,
             corrections: self.corrections,
             meter: self.tally.finish()?,
-        }))
+        };
+        Ok(Some((self.id, command)))
     }
 }
 

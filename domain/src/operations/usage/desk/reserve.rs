@@ -44,14 +44,14 @@ impl<'s> Desk<'s, '_> {
     ) -> Result<Priced<'s>, Rejection> {
         let (id, sub, zone) = self.subscription(record)?;
         let place = rating::place(sub, zone, record)?;
+        let open = self.open(id, place)?;
         let meter = usage::id(id, &place.charge.code, place.days.from);
-        self.open(&meter, place)?;
         let account = sub.account.as_str();
         self.purse(account);
-        self.tax(account, &meter, place.charge, place.on)?;
+        self.tax(account, open, place.charge, place.on)?;
+        self.watch(account);
         self.know_living(&meter);
-        let (Some(working), Some(purse)) = (self.meters.get(&meter), self.purses.get(account))
-        else {
+        let (Some(working), Some(purse)) = (self.meters.get(open), self.purses.get(account)) else {
             return Err(closed(&meter));
         };
         let used = Tally::new(place.charge, working.meter().clone())?
@@ -134,8 +134,7 @@ impl<'s> Desk<'s, '_> {
             ),
         );
         let dynamic = self
-            .meters
-            .get(&whole.meter)
+            .working(&whole.meter)
             .is_some_and(|w| matches!(w.charge().price, Price::Dynamic(_)));
         if dynamic {
             // The amount belongs to the whole quantity.
@@ -189,10 +188,10 @@ impl<'s> Desk<'s, '_> {
         if let Some(reason) = refused.or(waits) {
             return Err(reason.clone());
         }
-        let meter = self.here.get(&key).and_then(|s| s.meter.clone());
+        let meter = self.here.get(&key).and_then(|here| here.meter);
         let debited = meter.and_then(|meter| {
-            let amount = self.meters.get(&meter)?.last_amount()?;
-            Some((meter, amount))
+            let working = self.meters.get(meter)?;
+            Some((working.id().to_string(), working.last_amount()?))
         });
         debited.ok_or_else(|| {
             Rejection::new("RECORD_EXISTS", "this usage was debited before".to_string())
@@ -209,16 +208,16 @@ impl<'s> Desk<'s, '_> {
         if !self.moves_others(meter) {
             return Ok(());
         }
-        let account = self.reopen(meter)?;
+        let (account, open) = self.reopen(meter)?;
         // Open, it says who pays: nothing is held for what an invoice bills.
         if !self.moves_others(meter) {
             return Ok(());
         }
-        if let Some((charge, on)) = self.meters.get(meter).map(|w| (w.charge(), w.on())) {
-            self.tax(account, meter, charge, on)?;
+        if let Some((charge, on)) = self.meters.get(open).map(|w| (w.charge(), w.on())) {
+            self.tax(account, open, charge, on)?;
         }
         let (Some(working), Some(purse), Some(living)) = (
-            self.meters.get(meter),
+            self.meters.get(open),
             self.purses.get_mut(account),
             self.living.get(meter),
         ) else {
@@ -255,8 +254,7 @@ impl<'s> Desk<'s, '_> {
         }
         self.know_living(meter);
         let positional = self
-            .meters
-            .get(meter)
+            .working(meter)
             .is_none_or(|w| w.charge().pay == Pay::Wallet && depends_on_earlier(w.charge()));
         positional && self.living.get(meter).is_some_and(|l| !l.is_empty())
     }
