@@ -3,12 +3,15 @@
 //! - Raw lines are sealed under a key of their number, meter or resource: destroying that key forgets them.
 //! - What identifies people leaves here only as a hash under the tenant's key.
 
+use std::sync::mpsc;
+
+use indelible_domain::command::UsageCounts;
 use indelible_domain::kernel::{Personal, Purpose};
-use indelible_domain::mediation::formats::{self, Format, Line, Unreadable};
+use indelible_domain::mediation::formats::{self, Format, LineRef, Unreadable};
 use indelible_domain::mediation::{
-    BATCH_BYTES_MAX, Intake, LINES_MAX, Received, UsageRecord, access_hash, record_from,
+    BATCH_BYTES_MAX, Intake, LINES_MAX, Received, Sealer, UsageRecord, access_hash,
 };
-use indelible_store::{Keyring, KeyringError};
+use indelible_store::{Keyring, KeyringError, Ledger, Receipt, Refused, Request};
 
 /// Stored bytes of a line besides its text and attributes, roughly and never too little.
 const LINE_BYTES: usize = 600;
@@ -50,36 +53,192 @@ pub struct Origin<'a> {
     pub batch: &'a str,
 }
 
+/// What becomes of the text of a line beside what was read from it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Raw {
+    /// Sealed under a key of its number, meter or resource, and kept.
+    #[default]
+    Sealed,
+    /// Not kept: the sender says that lines hold nothing of a person, and a record has all that a line says.
+    Dropped,
+}
+
 /// A file as batches of at most [`LINES_MAX`] records, in file order.
 pub fn intakes(
     keyring: &Keyring,
     origin: &Origin<'_>,
     bytes: &[u8],
 ) -> Result<Vec<Intake>, IngestError> {
-    let lines = formats::read(origin.format, bytes).map_err(|source| IngestError::Unreadable {
+    let mut batches = Vec::new();
+    each_intake(keyring, origin, Raw::Sealed, bytes, &mut |batch| {
+        batches.push(batch);
+        true
+    })?;
+    Ok(batches)
+}
+
+/// Hands out the batches of [`intakes`] as soon as each is whole, until `take` answers false.
+pub fn each_intake(
+    keyring: &Keyring,
+    origin: &Origin<'_>,
+    raw: Raw,
+    bytes: &[u8],
+    take: &mut dyn FnMut(Intake) -> bool,
+) -> Result<(), IngestError> {
+    let lookup = keyring.lookup(origin.tenant);
+    let mut cutter = Cutter {
+        keyring,
+        origin,
+        raw,
+        sealer: Sealer::new(origin.source, |bytes: &[u8]| lookup.hash(bytes)),
+        batch: empty(origin, 1),
+        number: 1,
+        room: BATCH_BYTES_MAX,
+        ended: false,
+        take,
+    };
+    let mut failed = None;
+    let read = formats::each(origin.format, bytes, &mut |line| {
+        if failed.is_none() && !cutter.ended {
+            failed = cutter.line(line).err();
+        }
+    });
+    read.map_err(|source| IngestError::Unreadable {
         name: origin.name.to_string(),
         format: origin.format,
         source,
     })?;
-    let mut batches: Vec<Intake> = Vec::new();
-    let mut room = 0;
-    for line in lines {
-        let size = size(&line);
-        if batches
-            .last()
-            .is_none_or(|batch| batch.lines.len() == LINES_MAX)
-            || size > room
-        {
-            batches.push(empty(origin, batches.len() + 1));
-            room = BATCH_BYTES_MAX;
-        }
-        room = room.saturating_sub(size);
-        let received = receive(keyring, origin, line)?;
-        if let Some(batch) = batches.last_mut() {
-            batch.lines.push(received);
-        }
+    if let Some(failed) = failed {
+        return Err(failed.into());
     }
-    Ok(batches)
+    cutter.hand_over();
+    Ok(())
+}
+
+/// Cuts lines into batches.
+struct Cutter<'a, H> {
+    keyring: &'a Keyring,
+    origin: &'a Origin<'a>,
+    raw: Raw,
+    sealer: Sealer<'a, H>,
+    batch: Intake,
+    number: usize,
+    room: usize,
+    ended: bool,
+    take: &'a mut dyn FnMut(Intake) -> bool,
+}
+
+impl<H: Fn(&[u8]) -> [u8; 32]> Cutter<'_, H> {
+    fn line(&mut self, line: LineRef<'_>) -> Result<(), KeyringError> {
+        let size = size(&line);
+        if self.batch.lines.len() == LINES_MAX || (size > self.room && !self.batch.lines.is_empty())
+        {
+            self.hand_over();
+            self.room = BATCH_BYTES_MAX;
+        }
+        self.room = self.room.saturating_sub(size);
+        let said = match line.said {
+            Ok(said) => said,
+            Err(fault) => {
+                self.batch.lines.push(Received::Unreadable {
+                    line: line.number,
+                    code: fault.code.to_string(),
+                    reason: fault.reason,
+                });
+                return Ok(());
+            }
+        };
+        let record = self.sealer.record(said);
+        let raw = match self.raw {
+            Raw::Sealed => {
+                let text = line.raw.to_text();
+                let (tenant, purpose) = (self.origin.tenant, Purpose::UsageRaw);
+                let sealed = self
+                    .keyring
+                    .seal(tenant, &record.access, purpose, text.as_bytes())?;
+                Some(Personal::sealed(
+                    sealed.key_id,
+                    sealed.nonce,
+                    sealed.ciphertext,
+                ))
+            }
+            Raw::Dropped => None,
+        };
+        self.batch.lines.push(Received::Record(UsageRecord {
+            line: line.number,
+            raw,
+            ..record
+        }));
+        Ok(())
+    }
+
+    fn hand_over(&mut self) {
+        if self.batch.lines.is_empty() || self.ended {
+            return;
+        }
+        self.number += 1;
+        let next = empty(self.origin, self.number);
+        let whole = std::mem::replace(&mut self.batch, next);
+        self.ended = !(self.take)(whole);
+    }
+}
+
+/// Batches read ahead of those that are decided.
+const READ_AHEAD: usize = 2;
+
+/// Takes a whole file in: one thread reads, this one decides, and the log's own writes. Tells each receipt when it is
+/// durable. `request` makes the request of a batch.
+pub fn take_in(
+    ledger: &Ledger,
+    keyring: &Keyring,
+    origin: &Origin<'_>,
+    raw: Raw,
+    bytes: &[u8],
+    request: &(dyn Fn(Intake) -> Request + Sync),
+    told: &mut dyn FnMut(Receipt),
+) -> Result<(), TakeInError> {
+    let (send, receive) = mpsc::sync_channel(READ_AHEAD);
+    std::thread::scope(|scope| {
+        let read = move || {
+            // Who decides has ended where nobody takes a batch any more.
+            let mut hand = |batch: Intake| send.send(request(batch)).is_ok();
+            each_intake(keyring, origin, raw, bytes, &mut hand)
+        };
+        let reader = std::thread::Builder::new().name("usage-reader".into());
+        let reader = reader.spawn_scoped(scope, read)?;
+        let decided = ledger.execute_all(receive, told);
+        let read = reader
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        decided?;
+        Ok(read?)
+    })
+}
+
+/// Why a file was not taken in, or not to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum TakeInError {
+    #[error(transparent)]
+    Read(#[from] IngestError),
+    #[error("{}", .0.message())]
+    Refused(#[from] Refused),
+    #[error("no thread could be started to read the file")]
+    Thread(#[from] std::io::Error),
+}
+
+/// Sums the counts of two batches.
+pub fn added(a: &UsageCounts, b: &UsageCounts) -> UsageCounts {
+    UsageCounts {
+        received: a.received + b.received,
+        accepted: a.accepted + b.accepted,
+        duplicates: a.duplicates + b.duplicates,
+        conflicts: a.conflicts + b.conflicts,
+        unreadable: a.unreadable + b.unreadable,
+        rated: a.rated + b.rated,
+        pending: a.pending + b.pending,
+        rejected: a.rejected + b.rejected,
+        superseded: a.superseded + b.superseded,
+    }
 }
 
 /// The keyed hash by which a subscription is found in usage records.
@@ -101,42 +260,14 @@ fn empty(origin: &Origin<'_>, number: usize) -> Intake {
     }
 }
 
-fn size(line: &Line) -> usize {
-    let attributes = line.reading.as_ref().map_or(0, |r| {
-        r.attributes
+fn size(line: &LineRef<'_>) -> usize {
+    let attributes = line.said.as_ref().map_or(0, |said| {
+        said.attributes
             .iter()
             .map(|(k, v)| 16 + k.len() + v.len())
             .sum()
     });
     LINE_BYTES + line.raw.len() + attributes
-}
-
-fn receive(keyring: &Keyring, origin: &Origin<'_>, line: Line) -> Result<Received, IngestError> {
-    let reading = match line.reading {
-        Ok(reading) => reading,
-        Err(fault) => {
-            return Ok(Received::Unreadable {
-                line: line.number,
-                code: fault.code.to_string(),
-                reason: fault.reason,
-            });
-        }
-    };
-    let record = record_from(&reading, origin.source, |bytes| {
-        keyring.lookup_hash(origin.tenant, bytes)
-    });
-    let sealed = keyring.seal(
-        origin.tenant,
-        &record.access,
-        Purpose::UsageRaw,
-        line.raw.as_bytes(),
-    )?;
-    let raw = Personal::sealed(sealed.key_id, sealed.nonce, sealed.ciphertext);
-    Ok(Received::Record(UsageRecord {
-        line: line.number,
-        raw: Some(raw),
-        ..record
-    }))
 }
 
 #[cfg(test)]

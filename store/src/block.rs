@@ -86,38 +86,95 @@ pub fn encode_body(commit: Commit) -> Result<Vec<u8>, StoreError> {
 /// As [`encode_body`], behind room for a header, so that [`seal_in_place`] copies nothing.
 pub(crate) fn encode(commit: &Commit) -> Result<Vec<u8>, StoreError> {
     let size = body_bytes(commit);
-    if size > MAX_BODY_BYTES {
-        return Err(StoreError::TooLarge {
+    // Before anything of it is copied.
+    at_most(size)?;
+    let mut encoder = Encoder::begin(commit, commit.events.len(), size);
+    for event in &commit.events {
+        let names = (event.stream.kind.as_str(), event.stream.id.as_str());
+        let kind = (event.event_type.as_str(), event.schema);
+        encoder.event(names, event.expected_version, kind, |out| {
+            out.extend_from_slice(&event.payload);
+            Ok(())
+        })?;
+    }
+    encoder.finish()
+}
+
+fn at_most(size: usize) -> Result<(), StoreError> {
+    match size > MAX_BODY_BYTES {
+        true => Err(StoreError::TooLarge {
             what: "encoded commit in bytes".into(),
             actual: size,
             limit: MAX_BODY_BYTES,
-        });
+        }),
+        false => Ok(()),
     }
-    let mut out = Vec::with_capacity(HEADER_BYTES + size);
-    out.resize(HEADER_BYTES, 0);
-    put(&mut out, commit.tenant.as_bytes());
-    put(&mut out, commit.actor.as_bytes());
-    put(&mut out, commit.correlation.as_bytes());
-    out.extend_from_slice(&commit.causation.to_le_bytes());
-    match &commit.command {
-        None => out.push(0),
-        Some(command) => {
-            out.push(1);
-            put(&mut out, command.command_id.as_bytes());
-            out.extend_from_slice(&command.input_hash);
-            put(&mut out, &command.receipt);
+}
+
+/// A block that is written event by event, behind room for its header.
+pub(crate) struct Encoder {
+    out: Vec<u8>,
+    /// Bytes of payload and receipt so far.
+    pub payload: usize,
+}
+
+impl Encoder {
+    /// Begins the block of a commit that will have so many events and about so many bytes; the events of `commit` itself
+    /// are not looked at.
+    pub fn begin(commit: &Commit, events: usize, size: usize) -> Encoder {
+        let mut out = Vec::with_capacity(HEADER_BYTES + size);
+        let mut payload = 0;
+        out.resize(HEADER_BYTES, 0);
+        put(&mut out, commit.tenant.as_bytes());
+        put(&mut out, commit.actor.as_bytes());
+        put(&mut out, commit.correlation.as_bytes());
+        out.extend_from_slice(&commit.causation.to_le_bytes());
+        match &commit.command {
+            None => out.push(0),
+            Some(command) => {
+                out.push(1);
+                put(&mut out, command.command_id.as_bytes());
+                out.extend_from_slice(&command.input_hash);
+                put(&mut out, &command.receipt);
+                payload = command.receipt.len();
+            }
         }
+        out.extend_from_slice(&(events as u64).to_le_bytes());
+        Encoder { out, payload }
     }
-    out.extend_from_slice(&(commit.events.len() as u64).to_le_bytes());
-    for event in &commit.events {
-        put(&mut out, event.stream.kind.as_bytes());
-        put(&mut out, event.stream.id.as_bytes());
-        out.extend_from_slice(&event.expected_version.saturating_add(1).to_le_bytes());
-        put(&mut out, event.event_type.as_bytes());
-        out.extend_from_slice(&event.schema.to_le_bytes());
-        put(&mut out, &event.payload);
+
+    /// Appends the next event; `payload` appends its payload.
+    pub fn event(
+        &mut self,
+        (kind, id): (&str, &str),
+        expected_version: u64,
+        (event_type, schema): (&str, u16),
+        payload: impl FnOnce(&mut Vec<u8>) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let out = &mut self.out;
+        put(out, kind.as_bytes());
+        put(out, id.as_bytes());
+        out.extend_from_slice(&expected_version.saturating_add(1).to_le_bytes());
+        put(out, event_type.as_bytes());
+        out.extend_from_slice(&schema.to_le_bytes());
+        let length = out.len();
+        out.extend_from_slice(&[0; 8]);
+        payload(out)?;
+        let written = out.len().saturating_sub(length + 8);
+        if let Some(place) = out.get_mut(length..length + 8) {
+            place.copy_from_slice(&(written as u64).to_le_bytes());
+        }
+        self.payload = self.payload.saturating_add(written);
+        Ok(())
     }
-    Ok(out)
+
+    /// The block, its header still to be filled in.
+    ///
+    /// TOO_LARGE if the body exceeds [`MAX_BODY_BYTES`].
+    pub fn finish(self) -> Result<Vec<u8>, StoreError> {
+        at_most(self.out.len() - HEADER_BYTES)?;
+        Ok(self.out)
+    }
 }
 
 fn put(out: &mut Vec<u8>, bytes: &[u8]) {

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::StoreError;
+use indelible_domain::Staged;
+
+use crate::{StoreError, codec};
 
 /// Most events in one commit.
 pub const MAX_EVENTS: usize = 10_000;
@@ -299,6 +301,15 @@ pub trait EventStore: Send + Sync {
     ///
     /// Errors known at once: TOO_LARGE, INVALID_COMMIT, POISONED. The rest comes with the ticket.
     fn submit(&self, commit: Commit) -> Result<Ticket, StoreError>;
+
+    /// As [`submit`](EventStore::submit), of a commit whose events are these facts of its tenant; its own list of events is
+    /// empty. The log and the answer are the same; a store may write the facts where they will lie, without a copy of each.
+    fn submit_staged(&self, commit: Commit, staged: &[Staged]) -> Result<Ticket, StoreError> {
+        let tenant = commit.tenant.as_str();
+        let events = staged.iter().map(|fact| codec::encode(tenant, fact));
+        let events = events.collect::<Result<_, _>>()?;
+        self.submit(Commit { events, ..commit })
+    }
 
     /// Submits and waits until the commit is durable.
     fn append(&self, commit: Commit) -> Result<Appended, StoreError> {

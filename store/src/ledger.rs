@@ -6,6 +6,7 @@
 //! - A command id is remembered for ever: the same input gets the first receipt, another input is refused.
 //! - A commit that fails stops the ledger until it is opened again, because the live state is ahead of the log then.
 
+mod ahead;
 mod answer;
 mod history;
 mod past;
@@ -29,7 +30,7 @@ pub use snapshot::{Pace, SnapshotNews, Snapshots};
 pub use timers::Tick;
 
 use crate::seen::{KeysLimits, Seen};
-use crate::{CommandRecord, Commit, EventRef, EventStore, StoreError, Ticket, codec};
+use crate::{CommandRecord, Commit, EventRef, EventStore, StoreError, Ticket};
 use answer::Flight;
 use snapshot::Keeper;
 
@@ -59,6 +60,10 @@ pub struct Ledger {
     /// Takes snapshots, where the ledger has any; dropped with it, so that no thread outlives it.
     _keeper: Option<Keeper>,
 }
+
+/// A command that is decided and perhaps not yet durable. Dropped, it is done all the same, and nobody hears of it.
+#[must_use = "a command is answered only when it is settled"]
+pub struct Posted(Begun);
 
 /// A command between the lock and the disk.
 enum Begun {
@@ -121,6 +126,17 @@ impl Ledger {
     pub fn execute(&self, request: Request) -> Result<Receipt, Refused> {
         let begun = self.begin(request)?;
         self.finish(begun)
+    }
+
+    /// Decides a command and queues what follows: its place in the order is fixed, and nothing may be answered before
+    /// [`settle`](Ledger::settle) does. Who sends much decides ahead of the disk with it.
+    pub fn post(&self, request: Request) -> Result<Posted, Refused> {
+        self.begin(request).map(Posted)
+    }
+
+    /// Answers a command when what it led to is durable.
+    pub fn settle(&self, posted: Posted) -> Result<Receipt, Refused> {
+        self.finish(posted.0)
     }
 
     /// What a command would do now. Writes nothing and uses no command id.
@@ -212,7 +228,6 @@ impl Ledger {
             }),
             None => None,
         };
-        let events = staged.iter().map(|s| codec::encode(&tenant, s));
         let commit = Commit {
             tenant: tenant.clone(),
             recorded_at: now.0,
@@ -220,9 +235,9 @@ impl Ledger {
             correlation,
             causation,
             command,
-            events: events.collect::<Result<_, _>>()?,
+            events: Vec::new(),
         };
-        let ticket = self.store.submit(commit).inspect_err(|e| {
+        let ticket = self.store.submit_staged(commit, &staged).inspect_err(|e| {
             if matches!(e, StoreError::Poisoned { .. }) {
                 self.stop(e);
             }

@@ -42,10 +42,10 @@ pub use event_store::{
     Ticket, Verified, Writing,
 };
 pub use index::{INDEX_BYTES_PER_MILLION_KEYS, INDEX_TAIL_BYTES, IndexLimits};
-pub use keyring::{Keyring, KeyringError, Sealed};
+pub use keyring::{Keyring, KeyringError, Lookup, Sealed};
 pub use ledger::{
-    BillRunRequest, DryRun, Ledger, Pace, Receipt, Refused, Request, RunReport, SnapshotNews,
-    Snapshots, StateCheck, TenantPast,
+    BillRunRequest, DryRun, Ledger, Pace, Posted, Receipt, Refused, Request, RunReport,
+    SnapshotNews, Snapshots, StateCheck, TenantPast,
 };
 pub use log::{Log, SyncHook};
 pub use memory::MemoryStore;

@@ -11,6 +11,8 @@ use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use indelible_domain::Staged;
+
 use crate::block::{self, BlockRef, Header};
 use crate::event_store::{MAX_EVENTS, MAX_ID_BYTES, MAX_PAYLOAD_BYTES};
 use crate::index::key::Key;
@@ -225,6 +227,15 @@ impl<M: Medium> Log<M> {
         Ok(())
     }
 
+    fn queue(&self, pending: Pending, ticket: Ticket) -> Result<Ticket, StoreError> {
+        match self.shared.queue.push(pending) {
+            Ok(()) => Ok(ticket),
+            Err(_) => Err(self.shared.poisoned().unwrap_or(StoreError::Poisoned {
+                why: "the log is closed".into(),
+            })),
+        }
+    }
+
     fn load(&self, first_position: u64) -> Result<Vec<u8>, StoreError> {
         self.shared
             .medium
@@ -271,13 +282,16 @@ impl<M: Medium> EventStore for Log<M> {
             return Err(poisoned);
         }
         let (answer, ticket) = Ticket::pair();
-        let pending = Pending::encode(&commit, answer)?;
-        match self.shared.queue.push(pending) {
-            Ok(()) => Ok(ticket),
-            Err(_) => Err(self.shared.poisoned().unwrap_or(StoreError::Poisoned {
-                why: "the log is closed".into(),
-            })),
+        self.queue(Pending::encode(&commit, answer)?, ticket)
+    }
+
+    fn submit_staged(&self, commit: Commit, staged: &[Staged]) -> Result<Ticket, StoreError> {
+        check_staged(&commit, staged)?;
+        if let Some(poisoned) = self.shared.poisoned() {
+            return Err(poisoned);
         }
+        let (answer, ticket) = Ticket::pair();
+        self.queue(Pending::encode_staged(&commit, staged, answer)?, ticket)
     }
 
     fn head(&self) -> u64 {
@@ -490,11 +504,35 @@ fn check(commit: &Commit) -> Result<(), StoreError> {
         name("event type", &event.event_type)?;
         payload = payload.saturating_add(event.payload.len());
     }
+    check_payload(payload)
+}
+
+/// Refuses more payload than a commit may have.
+pub(crate) fn check_payload(bytes: usize) -> Result<(), StoreError> {
     at_most(
         "payload and receipt of a commit in bytes",
-        payload,
+        bytes,
         MAX_PAYLOAD_BYTES,
     )
+}
+
+/// [`check`] of a commit whose events are facts of its tenant.
+fn check_staged(commit: &Commit, staged: &[Staged]) -> Result<(), StoreError> {
+    if staged.is_empty() || !commit.events.is_empty() {
+        return Err(StoreError::InvalidCommit {
+            what: "it holds no facts, or other events beside them".into(),
+        });
+    }
+    at_most("events of a commit", staged.len(), MAX_EVENTS)?;
+    name("tenant", &commit.tenant)?;
+    id_length("actor", &commit.actor)?;
+    id_length("correlation", &commit.correlation)?;
+    if let Some(command) = &commit.command {
+        name("command id", &command.command_id)?;
+    }
+    staged
+        .iter()
+        .try_for_each(|fact| name("stream id", &fact.id))
 }
 
 fn name(what: &str, name: &str) -> Result<(), StoreError> {

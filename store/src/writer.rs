@@ -14,11 +14,13 @@ use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crate::block;
+use indelible_domain::Staged;
+
+use crate::block::{self, Encoder};
 use crate::event_store::Answer;
 use crate::index::key::{ByKey, Key};
 use crate::index::{Facts, Tip};
-use crate::log::{Medium, SealedBlock, Shared};
+use crate::log::{Medium, SealedBlock, Shared, check_payload};
 use crate::queue::Weighed;
 use crate::{Appended, Commit, StoreError, StreamKey};
 
@@ -29,6 +31,9 @@ const GROUP_BYTES: usize = 2 << 20;
 /// Streams whose version the writer remembers beside the index, 24 bytes each: a stream that was just written to is often
 /// written to again, and its last block may be on disk already.
 const RECENT_STREAMS: usize = 1 << 16;
+
+/// Bytes of one event of usage, names included, roughly.
+const USUAL_EVENT: usize = 256;
 
 /// Events of one stream, one after the other.
 struct Span {
@@ -62,7 +67,13 @@ impl Pending {
             recorded_at: commit.recorded_at,
             causation: commit.causation,
             command: command.map(|c| Key::command(&commit.tenant, &c.command_id)),
-            spans: spans(commit),
+            spans: spans(
+                &commit.tenant,
+                commit.events.iter().map(|event| {
+                    let StreamKey { kind, id, .. } = &event.stream;
+                    (kind.as_str(), id.as_str(), event.expected_version)
+                }),
+            ),
             count: u32::try_from(commit.events.len()).expect("a commit has at most 10,000 events"),
             body_crc: block::body_crc(&block),
             block,
@@ -91,36 +102,71 @@ impl Pending {
     }
 }
 
-fn spans(commit: &Commit) -> Vec<Span> {
-    let mut spans: Vec<Span> = Vec::new();
-    let mut last: Option<&StreamKey> = None;
-    for (event, number) in commit.events.iter().zip(0u32..) {
-        let same = last == Some(&event.stream);
+impl Pending {
+    /// As [`encode`](Pending::encode), of a commit whose events are these facts: each is written where it will lie.
+    pub fn encode_staged(
+        commit: &Commit,
+        staged: &[Staged],
+        answer: Answer,
+    ) -> Result<Pending, StoreError> {
+        let mut encoder = Encoder::begin(commit, staged.len(), staged.len() * USUAL_EVENT);
+        for fact in staged {
+            let expected = fact.version.saturating_sub(1);
+            let names = (fact.kind, fact.id.as_str());
+            encoder.event(names, expected, fact.event.event_type(), |out| {
+                let written = fact.event.encode_into(out);
+                written.map_err(|e| StoreError::InvalidCommit {
+                    what: e.to_string(),
+                })
+            })?;
+        }
+        check_payload(encoder.payload)?;
+        let block = encoder.finish()?;
+        let streams = staged
+            .iter()
+            .map(|fact| (fact.kind, fact.id.as_str(), fact.version.saturating_sub(1)));
+        let command = commit.command.as_ref();
+        Ok(Pending {
+            recorded_at: commit.recorded_at,
+            causation: commit.causation,
+            command: command.map(|c| Key::command(&commit.tenant, &c.command_id)),
+            spans: spans(&commit.tenant, streams),
+            count: u32::try_from(staged.len()).expect("a commit has at most 10,000 events"),
+            body_crc: block::body_crc(&block),
+            block,
+            answer,
+        })
+    }
+}
+
+/// Where consecutive events of one stream lie; streams come as kind, id and the version before.
+fn spans<'a>(tenant: &str, streams: impl Iterator<Item = (&'a str, &'a str, u64)>) -> Vec<Span> {
+    let mut spans: Vec<Span> = Vec::with_capacity(streams.size_hint().0);
+    let mut last: Option<(&str, &str)> = None;
+    for ((kind, id, expected_version), number) in streams.zip(0u32..) {
+        let same = last == Some((kind, id));
         match spans.last_mut() {
             Some(span)
                 if same
                     && span.expected.checked_add(u64::from(span.count))
-                        == Some(event.expected_version) =>
+                        == Some(expected_version) =>
             {
                 span.count += 1;
             }
             before => {
                 let stream = match before {
                     Some(span) if same => span.stream,
-                    _ => {
-                        let StreamKey { tenant, kind, id } = &event.stream;
-                        Key::stream(tenant, kind, id)
-                    }
+                    _ => Key::stream(tenant, kind, id),
                 };
                 spans.push(Span {
                     stream,
-                    expected: event.expected_version,
+                    expected: expected_version,
                     count: 1,
                     event: number,
                 });
             }
         }
-        last = Some(&event.stream);
+        last = Some((kind, id));
     }
     spans
 }

@@ -5,19 +5,20 @@ use std::path::PathBuf;
 use clap::Args;
 use indelible_domain::Command;
 use indelible_domain::command::UsageCounts;
+use indelible_domain::mediation::Intake;
 use indelible_domain::mediation::formats::Format;
-use indelible_store::Request;
+use indelible_store::{Receipt, Request};
 use serde_json::json;
 
 use super::{Data, Failure, Snapshots, progress};
 use crate::clock::Clock;
-use crate::ingest::{self, Origin};
+use crate::ingest::{self, Origin, Raw};
 use crate::office::Office;
 use crate::request_id::RequestId;
 
 pub const EXAMPLE: &str = "Example:\n  indelible ingest calls.csv --format calls --source switch-1\n  \
     indelible ingest bill.csv --format focus --json\n\n\
-    Formats: calls, focus, nem12, records (docs/contexts/mediation.md). The same file again brings only duplicates:\n\
+    Formats: calls, focus, ndjson, nem12, records (docs/contexts/mediation.md). The same file again brings only duplicates:\n\
     a record is known by its source and key.";
 
 #[derive(Args)]
@@ -33,6 +34,9 @@ pub struct Arguments {
     /// Id of the batch; a file of many records adds -2, -3 and so on. Default: made from the file's content.
     #[arg(long, value_name = "ID")]
     batch: Option<String>,
+    /// Do not keep the text of the lines: they hold nothing of a person, and their records say all that they say.
+    #[arg(long)]
+    without_raw_lines: bool,
     #[arg(long, default_value = "default", env = "INDELIBLE_TENANT")]
     tenant: String,
     #[command(flatten)]
@@ -75,27 +79,42 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
             .clone()
             .unwrap_or_else(|| content_id(&bytes)),
     };
-    let intakes = ingest::intakes(&office.keyring, &origin, &bytes).map_err(Failure::refused)?;
     let bar = progress::bar("records");
-    let all: u64 = intakes.iter().map(|i| i.lines.len() as u64).sum();
+    // Lines, near enough: a header, and records that hold several readings, are seen on the way.
+    let all = bytes.iter().filter(|byte| **byte == b'\n').count() as u64;
     let (mut done, mut sum, mut ids) = (0, UsageCounts::default(), Vec::new());
     let correlation = RequestId::default().to_string();
-    for intake in intakes {
-        let (id, records) = (intake.batch.clone(), intake.lines.len() as u64);
-        let command = Command::IngestUsage(Box::new(intake));
-        let request = Request {
-            correlation: correlation.clone(),
-            ..Request::new(&arguments.tenant, "cli", office.clock.now(), command)
-        };
-        let receipt = office
-            .ledger
-            .execute(request)
-            .map_err(|r| Failure::refused(r.message()))?;
-        sum = added(&sum, &receipt.outcome.usage.unwrap_or_default());
-        ids.push(id);
-        done += records;
-        progress::show(&bar, done, all);
-    }
+    let request = |intake: Intake| Request {
+        tenant: arguments.tenant.clone(),
+        command_id: None,
+        input_hash: intake.digest(),
+        actor: "cli".to_string(),
+        correlation: correlation.clone(),
+        causation: 0,
+        now: office.clock.now(),
+        command: Command::IngestUsage(Box::new(intake)),
+    };
+    let raw = match arguments.without_raw_lines {
+        true => Raw::Dropped,
+        false => Raw::Sealed,
+    };
+    let told = &mut |receipt: Receipt| {
+        let counts = receipt.outcome.usage.unwrap_or_default();
+        sum = ingest::added(&sum, &counts);
+        ids.extend(receipt.outcome.touched.into_iter().map(|(_, id)| id));
+        done += counts.received;
+        progress::show(&bar, done, all.max(done));
+    };
+    ingest::take_in(
+        &office.ledger,
+        &office.keyring,
+        &origin,
+        raw,
+        &bytes,
+        &request,
+        told,
+    )
+    .map_err(Failure::refused)?;
     bar.finish_and_clear();
     report(&office, &arguments, &ids, &sum);
     Ok(())
@@ -135,18 +154,4 @@ fn report(office: &Office, arguments: &Arguments, ids: &[String], sum: &UsageCou
         c.superseded
     );
     println!("batches: {}", ids.join(", "));
-}
-
-fn added(a: &UsageCounts, b: &UsageCounts) -> UsageCounts {
-    UsageCounts {
-        received: a.received + b.received,
-        accepted: a.accepted + b.accepted,
-        duplicates: a.duplicates + b.duplicates,
-        conflicts: a.conflicts + b.conflicts,
-        unreadable: a.unreadable + b.unreadable,
-        rated: a.rated + b.rated,
-        pending: a.pending + b.pending,
-        rejected: a.rejected + b.rejected,
-        superseded: a.superseded + b.superseded,
-    }
 }
