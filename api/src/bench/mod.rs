@@ -11,6 +11,7 @@ mod raw_file;
 mod rebuild;
 mod replay;
 mod resources;
+mod usage;
 mod wallet;
 
 use crate::cli::Failure;
@@ -39,6 +40,11 @@ pub enum Command {
         after_help = "Example:\n  indelible bench ingest --records 200000 --subscriptions 1000"
     )]
     Ingest(ingest::Options),
+    /// Usage from bytes to visible charges: a mix of price models over many subscriptions, against an oracle.
+    #[command(
+        after_help = "Example:\n  indelible bench usage\n  indelible bench usage --format ndjson --records 10000000\n  indelible bench usage --singles 20000 --clients 64"
+    )]
+    Usage(usage::Options),
     /// All read models made again, over a log of usage, bills and payments.
     #[command(
         after_help = "Example:\n  indelible bench rebuild --records 2000000 --subscriptions 10000"
@@ -90,6 +96,7 @@ pub fn run(command: Command) -> Result<(), Failure> {
         Command::Replay(options) => replay::run(&options)?,
         Command::Open(options) => open::run(&options)?,
         Command::Ingest(options) => ingest::run(&options)?,
+        Command::Usage(options) => usage::run(&options)?,
         Command::Rebuild(options) => rebuild::run(&options)?,
         Command::Wallet(options) => wallet::run(&options)?,
     };

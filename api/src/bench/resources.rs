@@ -1,6 +1,8 @@
 //! What a bench took of the machine.
 
+use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::Duration;
 
 /// Bytes that the files below a directory occupy on disk (not their apparent length: sled's files have holes).
 pub fn bytes_on_disk(path: &Path) -> u64 {
@@ -35,4 +37,39 @@ pub fn peak_memory_kib() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
     line.split_whitespace().nth(1)?.parse().ok()
+}
+
+/// Ticks of the system's clock of processor time in a second, on Linux on all common machines.
+const TICKS: u64 = 100;
+
+/// Processor time, user's and system's, of each living thread of this process, by its number and with its name; empty where
+/// the system does not tell.
+pub fn cpu_by_thread() -> BTreeMap<u64, (String, Duration)> {
+    let Ok(tasks) = std::fs::read_dir("/proc/self/task") else {
+        return BTreeMap::new();
+    };
+    tasks
+        .filter_map(|task| {
+            let path = task.ok()?.path();
+            let number = path.file_name()?.to_str()?.parse().ok()?;
+            let stat = std::fs::read_to_string(path.join("stat")).ok()?;
+            Some((number, read_stat(&stat)?))
+        })
+        .collect()
+}
+
+/// Processor time of this process, of threads that ended too.
+pub fn cpu_of_process() -> Duration {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    read_stat(&stat).map_or(Duration::ZERO, |(_, cpu)| cpu)
+}
+
+/// Name and processor time (proc(5): fields 2, 14 and 15).
+fn read_stat(stat: &str) -> Option<(String, Duration)> {
+    let (name, rest) = stat.rsplit_once(')')?;
+    let (_, name) = name.split_once('(')?;
+    let ticks = |field: usize| rest.split_whitespace().nth(field - 3)?.parse::<u64>().ok();
+    let all = ticks(14)? + ticks(15)?;
+    let cpu = Duration::from_millis(all * 1_000 / TICKS);
+    Some((name.to_string(), cpu))
 }
