@@ -110,7 +110,7 @@ impl BankFees {
     pub(super) fn new(rule: &domain::FeeRule) -> BankFees {
         BankFees {
             codes: rule.codes.clone(),
-            ledger: rule.ledger.to_string(),
+            ledger: rule.ledger.name().to_owned(),
             recharge: rule.recharge.clone(),
         }
     }

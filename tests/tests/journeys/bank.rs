@@ -126,7 +126,7 @@ async fn a_collection_goes_to_the_bank_in_a_file_and_the_statement_settles_it_or
     let shop = billed().await;
     let_debit(&shop);
     let ask = r#"mutation {
-        recordPayment(idempotencyKey: "p", input: { id: "p1", account: "alice", amount: "36.00 EUR", pending: true,
+        recordPayment(idempotencyKey: "pay-1", input: { id: "p1", account: "alice", amount: "36.00 EUR", pending: true,
             method: "direct-debit" }) { payment { stage } }
         drawDebits(idempotencyKey: "d", file: "debit-1", bank: "bank") {
             left bankFile { items { payment endToEnd on sequence } content old: content(edition: OF_2009) } }
@@ -228,7 +228,7 @@ async fn the_day_so_far_is_shown_the_statement_books_it_once_and_fees_are_posted
         expected().await,
         json!([{ "amount": "50.00 EUR", "pending": true, "code": "NTRF" }])
     );
-    let rule = r#"mutation { ruleBankFees(idempotencyKey: "r", input: { bank: "bank", codes: ["NCHG"] }) {
+    let rule = r#"mutation { ruleBankFees(idempotencyKey: "fees", input: { bank: "bank", codes: ["NCHG"] }) {
         bankAccount { fees { codes ledger recharge } } } }"#;
     let ruled = shop.acme.data(rule, json!({})).await;
     assert_eq!(
@@ -267,9 +267,9 @@ async fn a_status_report_refuses_a_collection_once_and_a_mandate_for_one_carries
     let shop = billed().await;
     let_debit(&shop);
     let ask = r#"mutation {
-        setMandateTerm(idempotencyKey: "t", account: "alice", id: "debit", term: ONCE) {
+        setMandateTerm(idempotencyKey: "once", account: "alice", id: "debit", term: ONCE) {
             methods { methods { means { ... on MandateMeans { term } } } } }
-        recordPayment(idempotencyKey: "p", input: { id: "p1", account: "alice", amount: "36.00 EUR", pending: true,
+        recordPayment(idempotencyKey: "pay-1", input: { id: "p1", account: "alice", amount: "36.00 EUR", pending: true,
             method: "direct-debit" }) { payment { stage } }
         drawDebits(idempotencyKey: "d", file: "debit-1", bank: "bank") { bankFile { items { sequence amended } } }
     }"#;
@@ -291,7 +291,7 @@ async fn a_status_report_refuses_a_collection_once_and_a_mandate_for_one_carries
         </TxInfAndSts></OrgnlPmtInfAndSts></CstmrPmtStsRpt></Document>"#;
     let take = r#"mutation($key: String!, $file: String!) { importBankStatement(idempotencyKey: $key, file: $file) {
         statements { name } bankFiles { reports verdict { status } items { verdict { status code reason retry } } } } }"#;
-    for key in ["r1", "r2"] {
+    for key in ["report-1", "report-2"] {
         let sent = json!({ "key": key, "file": report });
         let taken = shop.acme.data(take, sent).await;
         assert_eq!(
@@ -306,7 +306,7 @@ async fn a_status_report_refuses_a_collection_once_and_a_mandate_for_one_carries
         "FAILED"
     );
     let again = r#"mutation {
-        recordPayment(idempotencyKey: "p2", input: { id: "p2", account: "alice", amount: "36.00 EUR", pending: true,
+        recordPayment(idempotencyKey: "pay-2", input: { id: "p2", account: "alice", amount: "36.00 EUR", pending: true,
             method: "direct-debit" }) { payment { stage } }
         drawDebits(idempotencyKey: "d2", file: "debit-2", bank: "bank") { bankFile { key } }
     }"#;
