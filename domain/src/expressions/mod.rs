@@ -27,7 +27,7 @@ pub use schema::Schema;
 pub use tree::{Binary, Node, Read, Tree, Unary};
 pub use value::{Kind, Moment, Value};
 
-use crate::kernel::{Exact, Rejection};
+use crate::kernel::{Decimal, Exact, Rejection};
 use compile::Program;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
@@ -104,6 +104,14 @@ impl Expression {
     /// Names, attributes and custom fields that it reads; nothing if it cannot be read.
     pub fn reads(&self) -> Vec<Read> {
         parse(self.source()).map_or_else(|_| vec![], |tree| tree.reads())
+    }
+
+    /// An expression that comes to so many times as much.
+    ///
+    /// Errors: EXPRESSION_INVALID where this one cannot be read, or has no room for a factor.
+    pub fn times(&self, factor: Decimal) -> Result<Expression, Rejection> {
+        let whole: Expression = self.source().parse()?;
+        format!("({}) * {factor}", whole.source()).parse()
     }
 
     /// Its value.

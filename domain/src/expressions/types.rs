@@ -98,7 +98,7 @@ impl Checker<'_> {
                 let known = known("names", &names);
                 let found = self.schema.name(name);
                 self.found(tree, found, || {
-                    format!("there is no name {name} here; {known}")
+                    format!("there is no name {name} here {known}")
                 })
             }
             Node::Attribute(name) => {
@@ -111,7 +111,7 @@ impl Checker<'_> {
                 let known = known("custom fields", &fields);
                 let found = self.schema.field(code);
                 self.found(tree, found, || {
-                    format!("there is no custom field {code:?} here; {known}")
+                    format!("there is no custom field {code:?} here {known}")
                 })
             }
             Node::Unary(Unary::Negative, inner) => {
@@ -287,7 +287,7 @@ impl Checker<'_> {
 /// What a message offers instead of a name that is not there.
 fn known(what: &str, names: &[&str]) -> String {
     match names {
-        [] => format!("there are no {what}"),
-        names => format!("there are {}", names.join(", ")),
+        [] => format!("(there are no {what})"),
+        names => format!("(there are {})", names.join(", ")),
     }
 }

@@ -231,12 +231,12 @@ fn every_problem_of_an_expression_is_told_with_its_place() {
         (
             "country = \"DE\"",
             Kind::Boolean,
-            "column 1: there is no name country here; there are account.country, amount, at, metric, quantity, subscription.start",
+            "column 1: there is no name country here (there are account.country, amount, at, metric, quantity, subscription.start)",
         ),
         (
             "field(\"x\") = \"DE\"",
             Kind::Boolean,
-            "column 1: there is no custom field \"x\" here; there are segment, vip",
+            "column 1: there is no custom field \"x\" here (there are segment, vip)",
         ),
         (
             "quantity",
@@ -301,7 +301,7 @@ fn every_problem_of_an_expression_is_told_with_its_place() {
         (
             "x + y",
             Kind::Number,
-            "column 1: there is no name x here; there are account.country, amount, at, metric, quantity, subscription.start; column 5: there is no name y here; there are account.country, amount, at, metric, quantity, subscription.start",
+            "column 1: there is no name x here (there are account.country, amount, at, metric, quantity, subscription.start); column 5: there is no name y here (there are account.country, amount, at, metric, quantity, subscription.start)",
         ),
     ];
     for (source, wanted, told) in table {
@@ -471,6 +471,9 @@ fn an_expression_is_kept_as_its_source_and_compared_by_it() {
         parse(written).expect("a tree"),
         parse("quantity * 0.05").expect("a tree")
     );
+    let factor = "-0.5".parse().expect("a number");
+    let halved = expression.times(factor).expect("an expression");
+    assert_eq!(halved.number(&Call).expect("a number"), exact("-3.25"));
     let refused = "1 +".parse::<Expression>().expect_err("unreadable");
     assert_eq!(refused.code, "EXPRESSION_INVALID");
 }

@@ -49,7 +49,7 @@ async fn a_business_describes_its_customers_and_its_expressions_ask_for_it() {
             define("f3", json!({ "code": "x", "name": "X", "of": ["OFFER"] })),
         )
         .await;
-    assert_eq!(refused["extensions"]["code"], "FORBIDDEN");
+    assert_eq!(refused["extensions"]["code"], "SCOPE_TOO_SMALL");
 
     let set = |key: &str, of: &str, id: &str, field: &str, value: &str, from: Value| json!({ "key": key, "input": { "of": of, "id": id, "field": field, "value": value, "from": from } });
     let gold = set(
@@ -116,7 +116,7 @@ async fn a_business_describes_its_customers_and_its_expressions_ask_for_it() {
     assert_eq!(found[0]["column"], 1);
     assert_eq!(
         found[1],
-        json!({ "column": 12, "message": "there is no custom field \"birthday\" here; there are segment" })
+        json!({ "column": 12, "message": "there is no custom field \"birthday\" here (there are segment)" })
     );
     let names = shop
         .reader
