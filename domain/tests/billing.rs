@@ -152,9 +152,6 @@ fn offer(code: &str, price: &str, every: Span, trial: Option<Span>) -> Offer {
             align: Align::BillingDay,
             anchor: Anchor::Subscription,
             prorate: Prorate::Day,
-            after: None,
-            lasts: None,
-            tax_class: "standard".into(),
             ..Recurring::default()
         }],
         ..Offer::default()

@@ -48,6 +48,8 @@ mod journal;
 mod mandates;
 #[path = "specs/matching.rs"]
 mod matching;
+#[path = "specs/measured.rs"]
+mod measured;
 #[path = "specs/messages.rs"]
 mod messages;
 #[path = "specs/periods.rs"]

@@ -3,7 +3,7 @@
 use super::text::File;
 use super::{
     Aggregate, Catalog, Commitment, Offer, OneOff, Package, Pay, Percentage, Price, RateTier,
-    Recurring, Tier, Usage, WEEKDAYS, Window,
+    Recurring, Tier, Usage, WEEKDAYS, Window, check_measure,
 };
 use crate::kernel::{Currency, Decimal, Rejection, Span, check_id};
 use std::collections::BTreeSet;
@@ -113,6 +113,7 @@ fn check_offer(offer: &Offer, problems: &mut Problems) {
     problems.when(nothing, || {
         "it charges nothing: no one_off, recurring or usage".to_string()
     });
+    check_measure::units(offer, problems);
     let mut codes = BTreeSet::new();
     let all = offer
         .one_off
@@ -154,7 +155,10 @@ fn check_offer(offer: &Offer, problems: &mut Problems) {
     for charge in &offer.usage {
         problems.within(
             format!("offer {}, charge {}", offer.code, charge.code),
-            |p| usage(charge, p),
+            |p| {
+                usage(charge, p);
+                check_measure::usage(offer, charge, p);
+            },
         );
     }
 }
@@ -200,6 +204,7 @@ fn recurring(charge: &Recurring, problems: &mut Problems) {
         charge.price,
         Price::Percentage(_) | Price::GraduatedPercentage(_) | Price::Dynamic(_)
     );
+    check_measure::recurring(charge, problems);
     problems.when(by_record, || {
         "a recurring charge has no records to take a percentage or an amount of".to_string()
     });
@@ -303,6 +308,7 @@ pub(super) fn price(price: &Price, problems: &mut Problems) {
         }
         Price::Percentage(p) => percentage(p, problems),
         Price::Dynamic(d) => problems.price("multiplier", d.multiplier),
+        Price::Matrix(m) => check_measure::matrix(m, problems),
     }
 }
 

@@ -47,6 +47,7 @@ impl Default for Recurring {
             account: None,
             of: None,
             source: None,
+            high_water: Default::default(),
         }
     }
 }
@@ -71,6 +72,22 @@ impl Default for Usage {
             account: None,
             of: None,
             source: None,
+            priority: Default::default(),
+            condition: Default::default(),
+            quantity: Default::default(),
+            usage_unit: Default::default(),
+            least: Default::default(),
+            round: Default::default(),
+            group_by: Default::default(),
+            unique: Default::default(),
+            by: Default::default(),
+            carry: Default::default(),
+            readings: Default::default(),
+            high_water: Default::default(),
+            timing: Default::default(),
+            minimum: Default::default(),
+            maximum: Default::default(),
+            prices: Default::default(),
         }
     }
 }

@@ -8,9 +8,12 @@
 
 mod book;
 mod check;
+mod check_measure;
 mod check_structure;
 mod defaults;
 mod lists;
+mod matrix;
+mod measure;
 mod old;
 mod options;
 mod priced;
@@ -30,6 +33,8 @@ pub use book::{
 };
 pub use check_structure::price_terms;
 pub use lists::{Market, PriceList, PriceTerm};
+pub use matrix::{Cells, Column, ColumnKind, Matrix, MatrixLine};
+pub use measure::{By, PriceFrom, Round, RoundMode, RoundPer, UnitOf, conversion};
 pub(crate) use old::OfferV1;
 pub use options::{Chosen, OPTIONS_MAX, OfOption, OptionRule, completed, problems};
 pub use priced::{Framework, PriceRule, PriceSource, Prices};
@@ -56,6 +61,9 @@ pub struct Offer {
     pub recurring: Vec<Recurring>,
     #[serde(default, skip_serializing_if = "is_default")]
     pub usage: Vec<Usage>,
+    /// Units of measure beside those that are known to everybody.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub unit: Vec<UnitOf>,
     /// What a period costs at least, or at most.
     #[serde(default, skip_serializing_if = "is_default")]
     pub commitments: Vec<Commitment>,
@@ -200,6 +208,9 @@ pub struct Recurring {
     /// Why the price is what it is; written by selling.
     #[serde(default, skip_serializing_if = "is_default")]
     pub source: Option<PriceSource>,
+    /// The highest quantity of a period is what was paid for: less gives nothing back, more costs what exceeds it.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub high_water: bool,
 }
 
 /// What a part of a period costs.
@@ -296,8 +307,57 @@ pub struct Usage {
     /// Why the price is what it is; written by selling.
     #[serde(default, skip_serializing_if = "is_default")]
     pub source: Option<PriceSource>,
+    /// Of the charges that fit a record the lowest number prices it; equal ones, and those without, in the order of the
+    /// catalog.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub priority: Option<u32>,
+    /// Only records for which this holds are rated here.
+    #[serde(default, rename = "if", skip_serializing_if = "is_default")]
+    pub condition: Option<Expression>,
+    /// What is counted instead of the record's quantity.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub quantity: Option<Expression>,
+    /// What the records' quantity is measured in; it is converted to `unit`.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub usage_unit: Option<String>,
+    /// A record that is not nothing counts as at least this many units.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub least: Option<Decimal>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub round: Option<Round>,
+    /// Attributes: each combination of their values has a running total and a price model of its own.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub group_by: Vec<String>,
+    /// The attribute whose different values are counted.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub unique: Option<String>,
+    /// How finely a level is measured; days for `level`, seconds for `weighted`.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub by: Option<By>,
+    /// The level at the end of a period goes over to the next one.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub carry: bool,
+    /// A record says what the level is, not by how much it moves.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub readings: bool,
+    /// Of a level its highest value so far in the period counts on every day: what was paid is not given back.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub high_water: bool,
+    /// In advance: what was used so far is due at once, not at the end of the period.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub timing: Option<Timing>,
+    /// A whole period costs at least this, a part of one its share by days.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub minimum: Option<Decimal>,
+    /// A period costs at most this.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub maximum: Option<Decimal>,
+    /// Prices that take the place of `price`, each from its day on.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub prices: Vec<PriceFrom>,
 }
 
+/// What records add up to in a period.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Aggregate {
@@ -305,6 +365,17 @@ pub enum Aggregate {
     Sum,
     Max,
     Count,
+    Min,
+    /// What the latest record says, by its own time.
+    Last,
+    /// How many different values an attribute has.
+    Unique,
+    /// The average of a level over the time of the period; the price model sees the average.
+    Weighted,
+    /// A level, each of whose days is priced as a whole period of it would be, and shared.
+    Level,
+    /// The highest that a level has been.
+    Peak,
 }
 
 /// Who pays a usage charge.
@@ -343,6 +414,7 @@ pub enum Price {
     Percentage(Percentage),
     GraduatedPercentage(Vec<RateTier>),
     Dynamic(Dynamic),
+    Matrix(Matrix),
 }
 
 impl Price {

@@ -3,7 +3,7 @@
 //! A service that always comes along is an option with `min` 1; an add-on is one with `min` 0. What a customer has is one
 //! [`Offer`] again: the offer's own charges and those of its options, each under the name `option.charge`.
 
-use super::{Offer, Price, is_default};
+use super::{Offer, Price, UnitOf, is_default};
 use crate::kernel::{Date, Decimal, Span};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -131,6 +131,9 @@ impl Offer {
         });
         let own = std::mem::take(&mut offer.usage);
         offer.usage = usage.chain(own).collect();
+        let new = |u: &&UnitOf| !offer.unit.contains(u);
+        let units: Vec<UnitOf> = sold.unit.iter().filter(new).cloned().collect();
+        offer.unit.extend(units);
         offer
             .commitments
             .extend(sold.commitments.iter().map(|bounds| {

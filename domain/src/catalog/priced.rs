@@ -152,6 +152,7 @@ impl<'a> Prices<'a> {
         for Usage {
             code,
             price,
+            prices,
             source,
             ..
         } in &mut offer.usage
@@ -161,8 +162,23 @@ impl<'a> Prices<'a> {
             if let Value::Price(found) = value {
                 *price = found;
             }
+            for dated in prices {
+                let mut value = Value::Price(dated.price.clone());
+                resolve(code, &mut value, &mut None);
+                if let Value::Price(found) = value {
+                    dated.price = found;
+                }
+            }
         }
         if foreign {
+            let bounded = |u: &&Usage| u.minimum.is_some() || u.maximum.is_some();
+            missing.extend(offer.usage.iter().filter(bounded).map(|u| {
+                let currency = self.market.currency.code();
+                format!(
+                    "minimum and maximum of charge {} of {code} are not in {currency}",
+                    u.code
+                )
+            }));
             let bounds = offer.commitments.iter().map(|c| &c.code);
             missing.extend(bounds.map(|c| {
                 let currency = self.market.currency.code();

@@ -1,6 +1,6 @@
 //! A price model with every price in it so many times as high.
 
-use super::{Dynamic, Package, Percentage, Price, RateTier, Tier};
+use super::{Dynamic, Matrix, MatrixLine, Package, Percentage, Price, RateTier, Tier};
 use crate::kernel::{Decimal, Rejection};
 
 /// Decimals of a unit price (policy 2).
@@ -50,6 +50,17 @@ impl Price {
             Price::Dynamic(d) => Price::Dynamic(Dynamic {
                 multiplier: by(d.multiplier)?,
             }),
+            Price::Matrix(m) => {
+                let line = |l: &MatrixLine| {
+                    Ok(MatrixLine {
+                        price: l.price.scaled(factor)?,
+                        ..l.clone()
+                    })
+                };
+                let lines: Result<Vec<MatrixLine>, Rejection> = m.lines.iter().map(line).collect();
+                let otherwise = m.otherwise.as_ref().map(|p| p.scaled(factor)).transpose()?;
+                Price::Matrix(Matrix::new(m.columns.clone(), lines?, otherwise))
+            }
         })
     }
 }

@@ -5,7 +5,7 @@ use super::{Charges, Item, What};
 use crate::kernel::{Date, Days, Decimal, Exact, Money, Rejection};
 use crate::subscriptions::commitments::{committed, rated};
 use crate::subscriptions::{Subscription, Term};
-use crate::usage::Meter;
+use crate::usage::Metered;
 use std::collections::BTreeSet;
 
 /// One period that has ended, with its bounds.
@@ -25,7 +25,7 @@ pub struct Bounds<'a> {
 pub fn of_subscription<'m>(
     sub: &Subscription,
     charges: &Charges,
-    meter: impl Fn(&str, Date) -> Option<&'m Meter>,
+    metered: impl Fn(&str, Date) -> Option<&'m Metered>,
     basis: Basis,
 ) -> Result<Vec<Due>, Rejection> {
     let mut out = Vec::new();
@@ -39,7 +39,7 @@ pub fn of_subscription<'m>(
         let counts = |_: &Term, code: &str| {
             terms.charges.is_empty() || terms.charges.iter().any(|c| c == code)
         };
-        let rated = rated(sub, days, counts, &meter)?;
+        let rated = rated(sub, days, counts, &metered)?;
         let bounds = Bounds {
             code: &terms.code,
             name: &terms.name,

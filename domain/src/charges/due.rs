@@ -3,13 +3,13 @@
 //! Lines follow from the difference alone, so late facts, back-dated changes, pauses, crashes and second runs all end
 //! in the same place: what should have been billed minus what was (policy 8, 10, 11, 15, 24).
 
-use super::{Charges, Item, What, committed};
+use super::{Charges, Item, What, committed, used};
 use crate::catalog::{Moment, OneOff, Part, Pay, PriceSource, Prorate, Timing};
 use crate::kernel::{Currency, Date, Days, Decimal, Exact, Money, Rejection, Rounding};
 use crate::rating;
 use crate::subscriptions::schedule::{self, Segment};
 use crate::subscriptions::{Subscription, Unused, commitments};
-use crate::usage::Meter;
+use crate::usage::Metered;
 use serde::{Deserialize, Serialize};
 
 /// A line that the next invoice will carry.
@@ -53,11 +53,11 @@ impl Basis {
     }
 }
 
-/// Lines due for one subscription. `meter` answers what was rated for a usage charge in the period from a day.
+/// Lines due for one subscription. `metered` answers what was rated for a usage charge in the period from a day.
 pub fn of_subscription<'a>(
     sub: &Subscription,
     charges: &Charges,
-    meter: impl Fn(&str, Date) -> Option<&'a Meter>,
+    metered: impl Fn(&str, Date) -> Option<&'a Metered>,
     basis: Basis,
 ) -> Result<Vec<Due>, Rejection> {
     let mut due = one_offs(sub, charges, basis)?;
@@ -74,10 +74,10 @@ pub fn of_subscription<'a>(
     );
     due.extend(credits(sub, charges, &segments, basis)?);
     for segment in segments.iter().filter(|s| reached(s, basis.as_of)) {
-        due.extend(recurring(segment, charges, basis)?);
+        due.extend(recurring(segment, &segments, charges, basis)?);
     }
-    due.extend(usage(sub, charges, &meter, basis)?);
-    due.extend(committed::of_subscription(sub, charges, meter, basis)?);
+    due.extend(usage(sub, charges, &metered, basis)?);
+    due.extend(committed::of_subscription(sub, charges, metered, basis)?);
     due.extend(added(charges, basis.as_of));
     Ok(due)
 }
@@ -207,16 +207,30 @@ fn same(item: &Item, segment: &Segment<'_>, full: Exact) -> bool {
         if *charge == segment.charge.code && *period == segment.period && *f == full)
 }
 
-fn full_amount(segment: &Segment<'_>) -> Result<Exact, Rejection> {
-    rating::price::amount(
-        &segment.charge.price,
-        segment.charge.units(segment.term.quantity),
-    )
+/// What the whole period costs. Where the highest quantity counts, that of the period so far: what was paid is not given
+/// back, and only what exceeds it is new.
+fn full_amount(segment: &Segment<'_>, segments: &[Segment<'_>]) -> Result<Exact, Rejection> {
+    let own =
+        |s: &Segment<'_>| rating::price::amount(&s.charge.price, s.charge.units(s.term.quantity));
+    let full = own(segment)?;
+    if !segment.charge.high_water {
+        return Ok(full);
+    }
+    let earlier = segments.iter().filter(|s| {
+        s.charge.code == segment.charge.code
+            && s.period == segment.period
+            && s.days.from < segment.days.from
+            && s.charge.high_water
+    });
+    earlier
+        .map(own)
+        .try_fold(full, |most, earlier| Ok(most.max(earlier?)))
 }
 
 /// Days of a segment that no billed line of the same price holds, as lines.
 fn recurring(
     segment: &Segment<'_>,
+    segments: &[Segment<'_>],
     charges: &Charges,
     basis: Basis,
 ) -> Result<Vec<Due>, Rejection> {
@@ -227,7 +241,8 @@ fn recurring(
         Some(Part::Prorate) => Prorate::Day,
         None => segment.charge.prorate,
     };
-    let full = full_amount(segment)?;
+    let full = full_amount(segment, segments)?;
+    let paid = highest_paid(segment, charges);
     let mut gaps = vec![segment.days];
     let mut begun = false;
     for item in charges.items.iter().filter(|i| same(i, segment, full)) {
@@ -266,6 +281,17 @@ fn recurring(
                 "0".to_string(),
                 "the period was already charged whole".to_string(),
             ),
+            Prorate::None if segment.charge.high_water && paid.is_some() => {
+                let paid = paid.unwrap_or_default();
+                let more = full.minus(paid)?.max(Exact::ZERO);
+                let share = format!(
+                    "{} for the highest quantity of {}, of which {} is paid",
+                    full.to_decimal(12),
+                    segment.period,
+                    paid.to_decimal(12)
+                );
+                (more, "1".to_string(), share)
+            }
             Prorate::None => (
                 full,
                 "1".to_string(),
@@ -305,6 +331,20 @@ fn recurring(
     Ok(out)
 }
 
+/// The highest amount that a whole period was billed at.
+fn highest_paid(segment: &Segment<'_>, charges: &Charges) -> Option<Exact> {
+    let of_period = charges.items.iter().filter_map(|item| match &item.what {
+        What::Recurring {
+            charge,
+            period,
+            full,
+            ..
+        } if *charge == segment.charge.code && *period == segment.period => Some(*full),
+        _ => None,
+    });
+    of_period.max()
+}
+
 /// Billed days that the contract no longer asks for, given back as the contract says (policy 10).
 fn credits(
     sub: &Subscription,
@@ -329,7 +369,7 @@ fn credits(
             .filter(|s| {
                 s.period == *period
                     && s.charge.code == *charge
-                    && full_amount(s).is_ok_and(|f| f == *full)
+                    && full_amount(s, segments).is_ok_and(|f| f == *full)
             })
             .map(|s| s.days)
             .collect();
@@ -474,36 +514,27 @@ fn tax_class(sub: &Subscription, charge: &str, date: Date) -> String {
     before.unwrap_or_else(|| "standard".to_string())
 }
 
-/// What a usage period costs on the invoice. Less than nothing over a period is nothing, flat fees included (policy 16).
-pub fn usage_total(
-    charge: &crate::catalog::Usage,
-    meter: Option<&Meter>,
-) -> Result<Exact, Rejection> {
-    let base = rating::price::amount(&charge.price, Decimal::ZERO)?;
-    let exact = base.plus(meter.map_or(Exact::ZERO, |m| m.amount))?;
-    Ok(if charge.price.pays_the_customer() {
-        exact
-    } else {
-        exact.max(Exact::ZERO)
-    })
-}
-
 /// Usage periods that have ended: the exact total, rounded, minus what was billed for the period before.
 fn usage<'a>(
     sub: &Subscription,
     charges: &Charges,
-    meter: impl Fn(&str, Date) -> Option<&'a Meter>,
+    metered: impl Fn(&str, Date) -> Option<&'a Metered>,
     basis: Basis,
 ) -> Result<Vec<Due>, Rejection> {
     let mut out = Vec::new();
     for period in schedule::usage_periods(sub, basis.as_of) {
         let (charge, days) = (period.charge, period.days);
-        let reached = days.until <= basis.as_of || (basis.running && days.from <= basis.as_of);
-        if !reached || charge.pay == Pay::Wallet {
+        let ended = days.until <= basis.as_of;
+        let early = basis.running || charge.in_advance();
+        if !(ended || early && days.from <= basis.as_of) || charge.pay == Pay::Wallet {
             continue;
         }
-        let meter = meter(&charge.code, days.from);
-        let exact = usage_total(charge, meter)?;
+        let meter = metered(&charge.code, days.from).map(|m| &m.meter);
+        let exact = used::total(sub, &period, &metered)?;
+        let (exact, topped_up) = match used::least(charge, days, period.whole)? {
+            Some(least) if ended && exact < least => (least, Some(exact)),
+            _ => (exact, None),
+        };
         let total = basis.round(exact)?;
         let billed = Money::sum(
             basis.currency,
@@ -525,6 +556,13 @@ fn usage<'a>(
         );
         explain.push_str(&priced_by(&charge.source));
         let mut text = format!("{} {}", period.term.offer.name, charge.name);
+        if let Some(rated) = topped_up {
+            let least = charge.minimum.unwrap_or_default();
+            let rated = rated.to_decimal(12);
+            explain.push_str(&format!(
+                "; the minimum of {least} a period was not reached by {rated}"
+            ));
+        }
         if let Some(burnt) = meter.map(|m| m.burnt).filter(|b| !b.is_zero()) {
             explain.push_str(&format!("; wallets paid {} of it", burnt.to_decimal(12)));
         }
@@ -590,7 +628,13 @@ pub fn next_date(sub: &Subscription, charges: &Charges, after: Date) -> Option<D
         });
     let usage = schedule::usage_periods(sub, horizon)
         .into_iter()
-        .map(|p| p.days.until);
+        .flat_map(|p| {
+            [
+                p.charge.in_advance().then_some(p.days.from),
+                Some(p.days.until),
+            ]
+        })
+        .flatten();
     let committed = commitments::committed(sub, horizon)
         .into_iter()
         .map(|c| c.days.until);

@@ -9,6 +9,7 @@
 
 pub mod committed;
 pub mod due;
+pub mod used;
 
 use crate::catalog::Timing;
 use crate::events;

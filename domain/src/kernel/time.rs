@@ -142,6 +142,14 @@ impl Zone {
         u16::from(t.hour().unsigned_abs()) * 60 + u16::from(t.minute().unsigned_abs())
     }
 
+    /// Seconds since local midnight that clocks show at `at`.
+    pub fn second_of_day(&self, at: Instant) -> u32 {
+        let t = self.civil(at).time();
+        let minutes =
+            u32::from(t.hour().unsigned_abs()) * 60 + u32::from(t.minute().unsigned_abs());
+        minutes * 60 + u32::from(t.second().unsigned_abs())
+    }
+
     /// The first instant of a calendar day here; in a gap, the first instant after it.
     pub fn start_of(&self, date: Date) -> Instant {
         self.at(date, 0)

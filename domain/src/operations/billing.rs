@@ -13,7 +13,7 @@ use crate::runs::{self, BillRun};
 use crate::session::Session;
 use crate::subscriptions::Subscription;
 use crate::taxes::Answer;
-use crate::usage::{Meter, Metered};
+use crate::usage::Metered;
 use chrono::Datelike;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -424,13 +424,13 @@ fn due_lines(
         let charges = session
             .find::<Charges>(subscription)
             .map_or(&none, |e| &e.state);
-        let meter = |charge: &str, from: Date| -> Option<&Meter> {
+        let metered = |charge: &str, from: Date| -> Option<&Metered> {
             session
                 .find::<Metered>(&crate::usage::id(subscription, charge, from))
-                .map(|e| &e.state.meter)
+                .map(|e| &e.state)
         };
         lines.extend(
-            due::of_subscription(sub, charges, meter, basis)?
+            due::of_subscription(sub, charges, metered, basis)?
                 .into_iter()
                 .map(|d| line(Some(subscription), d)),
         );

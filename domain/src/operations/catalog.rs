@@ -6,7 +6,7 @@ use crate::contracts::Contract;
 use crate::expressions::Kind;
 use crate::fields::Look;
 use crate::kernel::{Date, Rejection, Zone};
-use crate::rating::names::contract_schema;
+use crate::rating::names::{contract_schema, usage_schema};
 use crate::session::Session;
 use crate::subscriptions::Subscription;
 
@@ -14,7 +14,8 @@ use crate::subscriptions::Subscription;
 pub(crate) const MAIN: &str = "main";
 
 pub(super) fn apply(session: &mut Session<'_>, file: File) -> Result<Outcome, Rejection> {
-    let found = eligibility(session, &file);
+    let mut found = eligibility(session, &file);
+    found.extend(measuring(session, &file));
     decide(session, catalog::Command::Apply { file, found })
 }
 
@@ -29,6 +30,27 @@ fn eligibility(session: &Session<'_>, file: &File) -> Vec<String> {
         .flat_map(|(code, condition)| {
             let problems = condition.check(&schema, Kind::Boolean).into_iter();
             problems.map(move |p| format!("offer {code}, eligible: {p}"))
+        })
+        .collect()
+}
+
+/// The same of conditions and quantities of usage charges.
+fn measuring(session: &Session<'_>, file: &File) -> Vec<String> {
+    let schema = usage_schema(session.definitions());
+    let charges = file.offer.iter().flat_map(|o| {
+        let code = o.code.as_str();
+        o.usage.iter().map(move |u| (code, u))
+    });
+    let asked = charges.flat_map(|(offer, u)| {
+        let condition = u.condition.as_ref().map(|e| ("if", e, Kind::Boolean));
+        let quantity = u.quantity.as_ref().map(|e| ("quantity", e, Kind::Number));
+        let asked = condition.into_iter().chain(quantity);
+        asked.map(move |(what, e, kind)| (offer, u.code.as_str(), what, e, kind))
+    });
+    asked
+        .flat_map(|(offer, charge, what, expression, kind)| {
+            let problems = expression.check(&schema, kind).into_iter();
+            problems.map(move |p| format!("offer {offer}, charge {charge}, {what}: {p}"))
         })
         .collect()
 }

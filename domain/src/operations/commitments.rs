@@ -9,7 +9,7 @@ use crate::commitments::{Agreed, Command, Commitments};
 use crate::kernel::{Date, Exact, Id, Rejection};
 use crate::session::Session;
 use crate::subscriptions::{Subscription, Term, commitments};
-use crate::usage::{Meter, Metered};
+use crate::usage::Metered;
 
 pub(super) fn agree(
     session: &mut Session<'_>,
@@ -62,12 +62,12 @@ pub(super) fn due(
                 let counts = |term: &Term, _: &str| {
                     agreed.offers.is_empty() || agreed.offers.contains(&term.offer.code)
                 };
-                let meter = |charge: &str, from: Date| -> Option<&Meter> {
+                let metered = |charge: &str, from: Date| -> Option<&Metered> {
                     session
                         .find::<Metered>(&crate::usage::id(subscription, charge, from))
-                        .map(|e| &e.state.meter)
+                        .map(|e| &e.state)
                 };
-                rated = rated.plus(commitments::rated(sub, days, counts, meter)?)?;
+                rated = rated.plus(commitments::rated(sub, days, counts, metered)?)?;
             }
             let bounds = Bounds {
                 code: &agreed.id,

@@ -406,6 +406,7 @@ pub(super) fn overridden(
             charge.source = source(instead(&charge.source));
         } else if let Some(charge) = offer.usage.iter_mut().find(|c| c.code == *code) {
             charge.price = like(&charge.price);
+            charge.prices.clear();
             charge.source = source(instead(&charge.source));
         } else if let Some(charge) = offer.one_off.iter_mut().find(|c| c.code == *code) {
             charge.amount = *price;
@@ -453,6 +454,7 @@ fn keep_overrides(now: &Offer, before: Option<&Sold>, offer: &mut Offer) {
             .find(|c| c.code == charge.code && own(&c.source))
         {
             charge.price = had.price.clone();
+            charge.prices = had.prices.clone();
             charge.source = had.source.clone();
         }
     }

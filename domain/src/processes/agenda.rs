@@ -254,7 +254,13 @@ impl Agenda {
             meter.period,
             prepaid,
         ) {
-            self.bill_by(&sub.state.account, period.until);
+            let code = meter_id.split('/').nth(1).unwrap_or_default();
+            let mut usage = sub.state.terms.iter().flat_map(|t| &t.offer.usage);
+            let day = match usage.any(|u| u.code == code && u.in_advance()) {
+                true => period.from,
+                false => period.until,
+            };
+            self.bill_by(&sub.state.account, day);
         }
     }
 

@@ -3,7 +3,7 @@
 //! Every model but two is a function of the period's total alone. A percentage (fixed fee and bounds per event) and a
 //! dynamic price (the record carries its amount) are sums over records; [`super::tally`] adds them up.
 
-use crate::catalog::{Package, Percentage, Price, Tier, Usage};
+use crate::catalog::{Package, Percentage, Price, RoundPer, Tier, Usage};
 use crate::kernel::{Decimal, Exact, Rejection};
 
 /// The exact amount of `quantity` units under `price`, from nothing: tiers filled from the first, flat fees included.
@@ -38,8 +38,10 @@ pub fn amount(price: &Price, quantity: impl Into<Exact>) -> Result<Exact, Reject
             graduated(tiers, quantity)?
         }
         Price::Volume(tiers) => volume(tiers, quantity)?,
-        Price::Percentage(_) | Price::Dynamic(_) if quantity.is_zero() => Exact::ZERO,
-        Price::Percentage(_) | Price::Dynamic(_) => {
+        Price::Percentage(_) | Price::Dynamic(_) | Price::Matrix(_) if quantity.is_zero() => {
+            Exact::ZERO
+        }
+        Price::Percentage(_) | Price::Dynamic(_) | Price::Matrix(_) => {
             return Err(Rejection::new(
                 "PRICE_NEEDS_RECORDS",
                 "this price model prices single records, not a plain quantity",
@@ -49,13 +51,76 @@ pub fn amount(price: &Price, quantity: impl Into<Exact>) -> Result<Exact, Reject
     Ok(amount.max(Exact::ZERO))
 }
 
-/// The amount of a usage charge's period total: the allowance comes off before the model sees the rest.
+/// The amount of a usage charge's period total at its first price, within the charge's bounds.
 pub fn of_total(charge: &Usage, units: Exact) -> Result<Exact, Rejection> {
-    let seen = match charge.allowance {
-        Some(allowance) if !units.is_negative() => units.minus(allowance.into())?.max(Exact::ZERO),
+    bounded(charge, &charge.price, model(charge, &charge.price, units)?)
+}
+
+/// What the price model asks for a total: it is rounded, and the allowance comes off before the model sees the rest.
+pub fn model(charge: &Usage, price: &Price, units: Exact) -> Result<Exact, Rejection> {
+    let units = match charge.round {
+        Some(round) if round.per == RoundPer::Period => round.of(units)?,
         _ => units,
     };
-    amount(&charge.price, seen)
+    amount(price, seen(charge, units)?)
+}
+
+/// Units beyond the allowance.
+pub(super) fn seen(charge: &Usage, units: Exact) -> Result<Exact, Rejection> {
+    match charge.allowance {
+        Some(allowance) if !units.is_negative() => {
+            Ok(units.minus(allowance.into())?.max(Exact::ZERO))
+        }
+        _ => Ok(units),
+    }
+}
+
+/// What a period costs at most; less than nothing is nothing, unless the price pays the customer (policy 16).
+pub fn bounded(charge: &Usage, price: &Price, amount: Exact) -> Result<Exact, Rejection> {
+    let amount = match price.pays_the_customer() {
+        true => amount,
+        false => amount.max(Exact::ZERO),
+    };
+    Ok(match charge.maximum {
+        Some(most) => amount.min(most.into()),
+        None => amount,
+    })
+}
+
+/// The price of a level for as long as it lasts, without what is due once. Below zero too: a level that falls takes back
+/// what it cost, and only what a period comes to is never below zero.
+pub(super) fn without_flats(price: &Price, level: Exact) -> Result<Exact, Rejection> {
+    match price {
+        Price::Graduated(tiers) => {
+            let tiers = tiers.iter().map(|t| Step {
+                up_to: t.up_to,
+                unit: t.unit,
+                flat: Decimal::ZERO,
+                block: t.block,
+            });
+            graduated(tiers, level)
+        }
+        Price::PerUnit(unit) => Exact::from(*unit).times(level),
+        price => amount(price, level),
+    }
+}
+
+/// Flat fees of all tiers that a level has entered; the first is entered at the start.
+pub(super) fn flats(price: &Price, highest: Exact) -> Result<Exact, Rejection> {
+    let Price::Graduated(tiers) = price else {
+        return Ok(Exact::ZERO);
+    };
+    let mut lower = None;
+    let mut sum = Exact::ZERO;
+    for tier in tiers {
+        if lower.is_some_and(|lower| highest <= lower) {
+            break;
+        }
+        sum = sum.plus(tier.flat.into())?;
+        let Some(edge) = tier.up_to else { break };
+        lower = Some(edge.into());
+    }
+    Ok(sum)
 }
 
 /// What one record adds under a percentage.

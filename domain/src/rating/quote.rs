@@ -23,8 +23,13 @@ pub struct Quote {
 /// Of a percentage only its free allowances do; a quote takes them for used up.
 pub fn depends_on_earlier(charge: &Usage) -> bool {
     match &charge.price {
-        Price::Percentage(_) | Price::Dynamic(_) => false,
-        Price::PerUnit(_) => charge.allowance.is_some() || charge.aggregate == Aggregate::Max,
+        Price::Percentage(_) | Price::Dynamic(_) | Price::Matrix(_) => false,
+        Price::PerUnit(_) => {
+            charge.allowance.is_some()
+                || charge.maximum.is_some()
+                || charge.round.is_some()
+                || charge.aggregate != Aggregate::Sum
+        }
         _ => true,
     }
 }
@@ -48,7 +53,7 @@ pub fn quote(charge: &Usage, meter: &Meter, used: Use) -> Result<Quote, Rejectio
         });
     }
     let mut tally = Tally::new(charge, start.clone())?;
-    let mut most = tally.add(used)?.max(Exact::ZERO);
+    let mut most = tally.add(used.clone())?.max(Exact::ZERO);
     // Where more is cheaper than less, a part that ends at a tier's edge costs more than the whole.
     for edge in edges(charge)? {
         let inside = start.units < edge && edge < tally.meter.units;
@@ -59,7 +64,10 @@ pub fn quote(charge: &Usage, meter: &Meter, used: Use) -> Result<Quote, Rejectio
             Aggregate::Max => edge,
             _ => edge.minus(start.units)?,
         };
-        let part = Tally::new(charge, start.clone())?.add(Use { units, ..used })?;
+        let part = Tally::new(charge, start.clone())?.add(Use {
+            units,
+            ..used.clone()
+        })?;
         most = most.max(part);
     }
     Ok(Quote {

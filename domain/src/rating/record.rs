@@ -1,21 +1,28 @@
 //! Where a usage record belongs: which charge of a contract, in which period, prices it.
 
 use crate::catalog::{Usage, Window};
+use crate::fields::Look;
 use crate::kernel::{Date, Days, Instant, Rejection, Zone};
 use crate::mediation::UsageRecord;
+use crate::rating::names::{ContractNames, RecordNames};
 use crate::subscriptions::{Pause, Subscription, Term, UsageRule, schedule};
 use crate::wallets::Target;
 use chrono::Datelike;
 use std::collections::BTreeMap;
 
 /// The charge and period that a record counts in.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Place<'a> {
     pub term: &'a Term,
     pub charge: &'a Usage,
     pub days: Days,
+    /// The whole period that `days` are a part of.
+    pub whole: Days,
     /// Business date of the record in the account's zone.
     pub on: Date,
+    pub zone: &'a Zone,
+    /// What the charge's expressions read of the contract, if it has any.
+    pub names: Option<ContractNames<'a>>,
 }
 
 impl<'a> Place<'a> {
@@ -29,30 +36,43 @@ impl<'a> Place<'a> {
     }
 }
 
-/// Finds the place of a record by its event date (policy 15): the first usage charge of the offer in force on that
-/// day whose metric, attributes and local-time windows hold.
+/// Finds the place of a record by its event date (policy 15): of the usage charges of the offer in force on that day whose
+/// metric, attributes, condition and local-time windows hold the one with the lowest priority number, the first of the
+/// catalog between equals.
 pub fn place<'a>(
-    sub: &'a Subscription,
-    zone: &Zone,
+    look: &'a dyn Look,
+    (id, sub): (&'a str, &'a Subscription),
+    zone: &'a Zone,
     record: &UsageRecord,
 ) -> Result<Place<'a>, Rejection> {
     let on = zone.date(record.at);
     let (i, term) = running(sub, on)?;
-    let charge = term
-        .offer
-        .usage
-        .iter()
-        .find(|u| matches(u, zone, on, record))
-        .ok_or_else(|| {
-            let metric = &record.metric;
-            Rejection::new(
-                "NO_MATCHING_CHARGE",
-                format!(
-                    "offer {} prices no {metric} record like this one at {}",
-                    term.offer.code, record.at
-                ),
-            )
-        })?;
+    let rank = |u: &Usage| u.priority.unwrap_or(u32::MAX);
+    let mut found: Option<&Usage> = None;
+    for u in &term.offer.usage {
+        let before = found.is_some_and(|f| rank(f) <= rank(u));
+        if before || !matches(u, zone, on, record) {
+            continue;
+        }
+        if let Some(condition) = &u.condition {
+            let contract = names(look, id, sub, term, u, on)?;
+            let holds = condition.holds(&RecordNames::of(contract, record));
+            if !holds.map_err(|e| e.of(format!("charge {}, if", u.code)))? {
+                continue;
+            }
+        }
+        found = Some(u);
+    }
+    let charge = found.ok_or_else(|| {
+        let metric = &record.metric;
+        Rejection::new(
+            "NO_MATCHING_CHARGE",
+            format!(
+                "offer {} prices no {metric} record like this one at {}",
+                term.offer.code, record.at
+            ),
+        )
+    })?;
     if let Some(pause) = sub
         .pauses
         .iter()
@@ -66,11 +86,35 @@ pub fn place<'a>(
             ),
         ));
     }
+    let (days, whole) = schedule::usage_period(sub, i, charge, on);
     Ok(Place {
         term,
         charge,
-        days: schedule::usage_period(sub, i, charge, on),
+        days,
+        whole,
         on,
+        zone,
+        names: match charge.quantity {
+            Some(_) => Some(names(look, id, sub, term, charge, on)?),
+            None => None,
+        },
+    })
+}
+
+/// What expressions of a charge read of the contract.
+pub fn names<'a>(
+    look: &'a dyn Look,
+    id: &'a str,
+    sub: &'a Subscription,
+    term: &'a Term,
+    charge: &'a Usage,
+    on: Date,
+) -> Result<ContractNames<'a>, Rejection> {
+    ContractNames::of(look, id, sub, term, &charge.code, on).ok_or_else(|| {
+        Rejection::new(
+            "NOT_FOUND",
+            format!("there is no account {:?} of subscription {id}", sub.account),
+        )
     })
 }
 

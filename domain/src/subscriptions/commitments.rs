@@ -3,10 +3,10 @@
 use super::schedule;
 use super::{Subscription, Term};
 use crate::catalog::{Commitment, Part, Prorate};
-use crate::charges::due::usage_total;
+use crate::charges::used;
 use crate::kernel::{Date, Days, Exact, Rejection, calendar::LAST_DATE};
 use crate::rating;
-use crate::usage::Meter;
+use crate::usage::Metered;
 
 /// Days of one period of a commitment, cut by the term, by pauses and by the trial.
 #[derive(Clone, Debug)]
@@ -60,7 +60,7 @@ pub fn rated<'m>(
     sub: &Subscription,
     days: Days,
     counts: impl Fn(&Term, &str) -> bool,
-    meter: impl Fn(&str, Date) -> Option<&'m Meter>,
+    metered: impl Fn(&str, Date) -> Option<&'m Metered>,
 ) -> Result<Exact, Rejection> {
     let mut sum = Exact::ZERO;
     for segment in schedule::segments(sub, days.until, days.until) {
@@ -90,9 +90,11 @@ pub fn rated<'m>(
         if !ends_here || !counts(period.term, &period.charge.code) {
             continue;
         }
-        let meter = meter(&period.charge.code, period.days.from);
-        let burnt = meter.map_or(Exact::ZERO, |m| m.burnt);
-        sum = sum.plus(usage_total(period.charge, meter)?)?.plus(burnt)?;
+        let here = metered(&period.charge.code, period.days.from);
+        let burnt = here.map_or(Exact::ZERO, |m| m.meter.burnt);
+        sum = sum
+            .plus(used::total(sub, &period, &metered)?)?
+            .plus(burnt)?;
     }
     Ok(sum)
 }

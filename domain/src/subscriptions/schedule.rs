@@ -26,12 +26,14 @@ pub struct Running<'a> {
     pub days: Days,
 }
 
-/// One period of a usage charge, cut by the term.
+/// One period of a usage charge, cut by the term and where another price begins.
 #[derive(Clone, Debug)]
 pub struct UsagePeriod<'a> {
     pub term: &'a Term,
     pub charge: &'a Usage,
     pub days: Days,
+    /// The whole period of the grid (policy 8).
+    pub whole: Days,
 }
 
 /// Recurring segments that begin on or before `through`, in order of term, charge and date. `today`: an end after it is not
@@ -181,11 +183,16 @@ pub fn usage_periods(sub: &Subscription, through: Date) -> Vec<UsagePeriod<'_>> 
             }
             let mut from = window.from;
             while from <= through && from < window.until {
-                let days = usage_period(sub, i, charge, from);
+                let (days, whole) = usage_period(sub, i, charge, from);
                 if days.until <= from {
                     break;
                 }
-                out.push(UsagePeriod { term, charge, days });
+                out.push(UsagePeriod {
+                    term,
+                    charge,
+                    days,
+                    whole,
+                });
                 from = days.until;
             }
         }
@@ -193,8 +200,9 @@ pub fn usage_periods(sub: &Subscription, through: Date) -> Vec<UsagePeriod<'_>> 
     out
 }
 
-/// The usage period of `charge` in term `i` that a day falls into: the grid's period cut by the term.
-pub fn usage_period(sub: &Subscription, i: usize, charge: &Usage, date: Date) -> Days {
+/// The usage period of `charge` in term `i` that a day falls into: the grid's period, cut by the term and where another
+/// price begins; and the whole one.
+pub fn usage_period(sub: &Subscription, i: usize, charge: &Usage, date: Date) -> (Days, Days) {
     let same = |t: &Term| {
         t.offer.usage.iter().any(|u| {
             (u.code.as_str(), u.every, u.align)
@@ -210,7 +218,9 @@ pub fn usage_period(sub: &Subscription, i: usize, charge: &Usage, date: Date) ->
         charge.every,
         sub.terms.get(i).map_or(1, |t| t.billing_day),
     );
-    grid.period(date).overlap(usage_run(sub, i, charge))
+    let whole = grid.period(date);
+    let days = charge.same_price(date, whole.overlap(usage_run(sub, i, charge)));
+    (days, whole)
 }
 
 /// The days around term `i` on which a usage charge is the same: options and prices of other charges may change without

@@ -1,4 +1,4 @@
-use super::{Basis, Corrected, Correction, Event, Meter, Metered, Rated, RatedRecord};
+use super::{Basis, Corrected, Correction, Event, Meter, Metered, Rated, RatedRecord, Remembered};
 use crate::kernel::{Decider, Rejection, Text};
 
 /// Stored bytes of one event at most, roughly: far below what one payload may have.
@@ -14,6 +14,8 @@ pub enum Command {
         records: Vec<RatedRecord>,
         corrections: Vec<Correction>,
         meter: Meter,
+        /// Where the charge depends on each of its records.
+        remembered: Option<Remembered>,
     },
 }
 
@@ -30,6 +32,7 @@ impl Decider for Metered {
             records,
             corrections,
             meter,
+            remembered,
         } = command;
         let left = corrections.iter().filter(|c| c.now.is_none()).count() as u64;
         let expected = state.meter.records + records.len() as u64;
@@ -68,12 +71,35 @@ impl Decider for Metered {
                 .into(),
             );
         }
+        events.extend(remembered.into_iter().flat_map(cut).map(Event::from));
         Ok(events)
     }
 
     fn evolve(state: &mut Metered, event: &Event) {
         state.apply(event);
     }
+}
+
+/// Splits what is remembered so that no part is larger than one event may be.
+fn cut(remembered: Remembered) -> Vec<Remembered> {
+    let Remembered { gone, moves, worth } = remembered;
+    let text = |group: &[String]| group.iter().map(|v| 8 + v.len()).sum::<usize>();
+    let mut out: Vec<Remembered> = Vec::new();
+    out.extend(chunks(gone, |_| 16).into_iter().map(|gone| Remembered {
+        gone,
+        ..Remembered::default()
+    }));
+    let moves = chunks(moves, |(slot, _)| 150 + text(&slot.group));
+    out.extend(moves.into_iter().map(|moves| Remembered {
+        moves,
+        ..Remembered::default()
+    }));
+    let worth = chunks(worth, |(slot, _)| 90 + text(&slot.group));
+    out.extend(worth.into_iter().map(|worth| Remembered {
+        worth,
+        ..Remembered::default()
+    }));
+    out
 }
 
 /// Splits a list so that no part is larger than one event may be.

@@ -1,6 +1,6 @@
 //! What a meter remembers of its records: totals, and what wallets paid. The records themselves are in the log.
 
-use super::{Event, Meter, Part, Payer, RatedRecord};
+use super::{Event, Memory, Meter, Part, Payer, RatedRecord};
 use crate::kernel::{Decimal, Exact};
 use crate::mediation::Key;
 use crate::rating::tally::Use;
@@ -27,10 +27,7 @@ impl Kept {
     }
 
     pub fn used(&self) -> Use {
-        Use {
-            units: self.units,
-            carried: self.carried,
-        }
+        Use::new(self.units, self.carried)
     }
 }
 
@@ -43,6 +40,7 @@ impl Event {
                 let last = e.corrections.iter().rev().find(|c| c.key == *key)?;
                 last.now.as_ref()
             }
+            Event::Remembered(_) => None,
         }
     }
 }
@@ -79,6 +77,7 @@ impl Records {
                     *kept = c.now.as_ref().map(Kept::of);
                 }
             }),
+            Event::Remembered(_) => {}
         }
     }
 }
@@ -88,6 +87,8 @@ pub struct Metered {
     pub meter: Meter,
     /// What wallets paid here, oldest first; a correction gives back from the end.
     pub paid: Vec<Part>,
+    /// The records, where the charge depends on each of them.
+    pub memory: Option<Box<Memory>>,
 }
 
 impl Metered {
@@ -104,6 +105,7 @@ impl Metered {
                 }
                 self.meter = e.meter.clone();
             }
+            Event::Remembered(e) => self.memory.get_or_insert_default().apply(e),
         }
     }
 

@@ -7,6 +7,7 @@
 
 mod decide;
 mod kept;
+mod memory;
 mod old;
 mod packed;
 
@@ -20,6 +21,7 @@ use std::collections::BTreeMap;
 pub use decide::Command;
 pub(crate) use decide::chunks;
 pub use kept::{Kept, Metered, Records, book};
+pub use memory::{Gone, Group, Memory, Moved, Remembered, Slot, Worth};
 
 /// Running totals of one usage charge in one period.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -149,6 +151,7 @@ events! {
     pub enum Event in "usage" {
         Rated = "rated" 2 from { 1: old::RatedV1 },
         Corrected = "corrected" 1,
+        Remembered = "remembered" 1,
     }
 }
 

@@ -120,9 +120,6 @@ pub fn subscribe(book: &mut Book, price: &str) {
         align: Align::BillingDay,
         anchor: Anchor::Subscription,
         prorate: Prorate::Day,
-        after: None,
-        lasts: None,
-        tax_class: "standard".into(),
         ..Recurring::default()
     };
     let offer = Offer {

@@ -259,7 +259,7 @@ fn a_usage_period_goes_on_when_an_option_is_added() {
     let charge = &sub.terms[1].offer.usage[0];
     let days =
         indelible_domain::subscriptions::schedule::usage_period(&sub, 1, charge, d("2012-05-20"));
-    assert_eq!(days.to_string(), "[2012-05-01, 2012-06-01)");
+    assert_eq!(days.0.to_string(), "[2012-05-01, 2012-06-01)");
     let all = indelible_domain::subscriptions::schedule::usage_periods(&sub, d("2012-05-20"));
     assert_eq!(all.len(), 1);
 }

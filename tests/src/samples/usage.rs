@@ -8,7 +8,8 @@ use indelible_domain::mediation::batch::{
 };
 use indelible_domain::mediation::{Key, UsageRecord};
 use indelible_domain::usage::{
-    self, Basis, Corrected, Correction, Meter, Part, Payer, Rated, RatedRecord, Reversed,
+    self, Basis, Corrected, Correction, Gone, Meter, Moved, Part, Payer, Rated, RatedRecord,
+    Remembered, Reversed, Slot, Worth,
 };
 use indelible_domain::{Event, Rejection};
 
@@ -76,8 +77,38 @@ fn usage() -> Vec<Event> {
             meter: meter(),
         }
         .into(),
+        Remembered {
+            gone: vec![Gone(key(1))],
+            moves: vec![(
+                slot(),
+                Moved {
+                    key: key(2),
+                    at: instant("2026-10-01T07:30:00Z"),
+                    on: days("2026-10-01", "2026-11-01").from,
+                    clock: 34_200,
+                    units: ratio(61, 60),
+                    carried: Some(decimal("0.02")),
+                    value: Some(key(7)),
+                },
+            )],
+            worth: vec![(
+                slot(),
+                Worth {
+                    units: ratio(203, 2),
+                    amount: ratio(81, 20),
+                },
+            )],
+        }
+        .into(),
     ];
     events.into_iter().map(Event::Usage).collect()
+}
+
+fn slot() -> Slot {
+    Slot {
+        line: 3,
+        group: vec!["north".to_string(), String::new()],
+    }
 }
 
 fn rated(n: u8, payer: Payer) -> RatedRecord {

@@ -15,7 +15,7 @@ use crate::mediation::{
 };
 use crate::operations::{account_terms, entity_terms, taxes};
 use crate::past::Sighting;
-use crate::rating::{self, Place};
+use crate::rating::{self, CarriedIn, Place};
 use crate::reservations::Living;
 use crate::session::Session;
 use crate::subscriptions::Subscription;
@@ -289,7 +289,7 @@ impl<'s, 'w> Desk<'s, 'w> {
         earlier: Option<&str>,
     ) -> Result<usize, Rejection> {
         let (id, sub, zone) = self.subscription(record)?;
-        let place = rating::place(sub, zone, record)?;
+        let place = rating::place(self.session, (id, sub), zone, record)?;
         let meter = self.open(id, place)?;
         let account = sub.account.as_str();
         if place.charge.pay != Pay::Invoice {
@@ -472,11 +472,25 @@ impl<'s, 'w> Desk<'s, 'w> {
         }
         let id = usage::id(sub, &place.charge.code, place.days.from);
         let before = self.session.find::<Metered>(&id).map(|e| &e.state);
-        let working = Working::new(id, place, before, self.session.past())?;
+        let carried = self.carried(sub, place)?;
+        let working = Working::new(id, place, before, carried, self.session.past())?;
         let open = self.meters.len();
         self.meters.push(working);
         self.places.insert(name, open);
         Ok(open)
+    }
+
+    /// What was there when the period of a meter began.
+    fn carried(&self, id: &str, place: Place<'s>) -> Result<CarriedIn, Rejection> {
+        if !place.charge.carry {
+            return Ok(CarriedIn::new());
+        }
+        let session = self.session;
+        let sub = &session.get::<Subscription>(id)?;
+        rating::carried_in(sub, place.charge, place.days.from, |code, from| {
+            let metered = session.find::<Metered>(&usage::id(id, code, from))?;
+            metered.state.memory.as_deref()
+        })
     }
 
     /// The open meter with an id.
@@ -514,12 +528,28 @@ impl<'s, 'w> Desk<'s, 'w> {
             .iter()
             .find(|u| u.code == code)
             .ok_or_else(gone)?;
-        let days = crate::subscriptions::schedule::usage_period(sub, i, charge, on);
+        let (days, whole) = crate::subscriptions::schedule::usage_period(sub, i, charge, on);
+        let account = self.session.find::<Account>(&sub.account);
+        let zone = account.map(|a| &a.state.terms.zone).ok_or_else(gone)?;
+        let names = match charge.quantity {
+            Some(_) => Some(rating::record::names(
+                self.session,
+                name,
+                sub,
+                term,
+                charge,
+                on,
+            )?),
+            None => None,
+        };
         let place = Place {
             term,
             charge,
             days,
+            whole,
             on,
+            zone,
+            names,
         };
         let open = self.open(name, place)?;
         self.purse(&sub.account);

@@ -6,7 +6,7 @@ use crate::kernel::{Date, Exact, Id, Rejection, Text, time::tzdb_version};
 use crate::mediation::{Key, UsageRecord};
 use crate::past::{Past, gone};
 use crate::rating::tally::Use;
-use crate::rating::{Place, Tally};
+use crate::rating::{CarriedIn, Over, Place, Tally, measured};
 use crate::usage::{
     Basis, Command, Correction, Kept, Meter, Metered, Part, Payer, RatedRecord, Records, Reversed,
     book,
@@ -82,14 +82,20 @@ impl<'s> Working<'s> {
     pub fn new(
         id: Id,
         place: Place<'s>,
-        before: Option<&Metered>,
+        before: Option<&'s Metered>,
+        carried: CarriedIn,
         past: &'s dyn Past,
     ) -> Result<Working<'s>, Rejection> {
         let mut meter = before.map(|b| b.meter.clone()).unwrap_or_default();
         meter.period = Some(place.days);
+        let over = Over {
+            days: place.days,
+            whole: place.whole,
+        };
+        let memory = before.and_then(|b| b.memory.as_deref());
         Ok(Working {
             place,
-            tally: Tally::new(place.charge, meter)?,
+            tally: Tally::over(place.charge, meter, over, memory, carried)?,
             past,
             id,
             paid: before.map(|b| b.paid.clone()).unwrap_or_default(),
@@ -111,8 +117,8 @@ impl<'s> Working<'s> {
             let message = "a correction moves this record back to a charge that the same batch took it from: send it in a batch of its own";
             return Err(Rejection::new("CORRECTED_TWICE", message));
         }
-        let used = self.tally.read(record.quantity, record.amount)?;
-        let meter = self.tally.meter.clone();
+        let used = measured(&place, record)?;
+        let (meter, units) = (self.tally.meter.clone(), used.units);
         let amount = self.tally.add(used)?;
         match self.pay(amount, place, purse) {
             Ok(payer) => {
@@ -120,11 +126,11 @@ impl<'s> Working<'s> {
                 if self.records.capacity() == 0 {
                     self.records.reserve_exact(1);
                 }
-                self.records.push(rated(record, used, amount, payer));
+                self.records.push(rated(record, units, amount, payer));
                 Ok(())
             }
             Err(refused) => {
-                self.tally.meter = meter;
+                self.tally.undo(meter, &record.key)?;
                 Err(refused)
             }
         }
@@ -138,14 +144,15 @@ impl<'s> Working<'s> {
         purse: &mut Purse,
     ) -> Result<(), Rejection> {
         let was = self.current(record.key)?;
-        let now = self.tally.read(record.quantity, record.amount)?;
+        let now = measured(&place, record)?;
+        let (units, carried) = (now.units, now.carried);
         let mark = self.mark(record.key);
         self.changed.insert(
             record.key,
             Some(Kept {
                 key: record.key,
-                units: now.units,
-                carried: now.carried,
+                units,
+                carried,
                 amount: was.amount,
             }),
         );
@@ -159,8 +166,8 @@ impl<'s> Working<'s> {
                     record.key,
                     Some(Kept {
                         key: record.key,
-                        units: now.units,
-                        carried: now.carried,
+                        units,
+                        carried,
                         amount,
                     }),
                 );
@@ -168,7 +175,7 @@ impl<'s> Working<'s> {
                     units: was.units,
                     amount: was.amount,
                 };
-                let now = Some(rated(record, now, amount, payer));
+                let now = Some(rated(record, units, amount, payer));
                 self.corrections.push(Correction {
                     key: record.key,
                     was,
@@ -296,8 +303,7 @@ impl<'s> Working<'s> {
             Some(changed) => changed.clone(),
             None => Some(k),
         });
-        self.tally
-            .replace(was.used(), now, standing.map(|k| k.used()))
+        self.tally.replace(was, now, standing.map(|k| k.used()))
     }
 
     /// Settles a charge, or the difference a correction makes, with whoever pays.
@@ -364,26 +370,28 @@ impl<'s> Working<'s> {
             offer: offers.name(&offer.code),
             version: offer.version,
         };
+        let (meter, remembered) = self.tally.finish_all()?;
         let command = Command::Record {
             batch: by.batch.clone(),
             source: by.source.clone(),
             basis,
             records: self.records,
             corrections: self.corrections,
-            meter: self.tally.finish()?,
+            meter,
+            remembered,
         };
         Ok(Some((self.id, command)))
     }
 }
 
-fn rated(record: &mut UsageRecord, used: Use, amount: Exact, payer: Payer) -> RatedRecord {
+fn rated(record: &mut UsageRecord, units: Exact, amount: Exact, payer: Payer) -> RatedRecord {
     RatedRecord {
         line: record.line,
         key: record.key,
         content: record.content,
         at: record.at,
         quantity: record.quantity,
-        units: used.units,
+        units,
         amount,
         payer,
         // Rated last of all: whoever keeps a refused record still has it whole.

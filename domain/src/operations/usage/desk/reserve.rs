@@ -7,9 +7,9 @@
 use super::{Desk, Received, UsageRecord, closed};
 use crate::catalog::{Pay, Price};
 use crate::kernel::{Date, Decimal, Exact, Id, Instant, Rejection};
+use crate::rating;
 use crate::rating::quote::{depends_on_earlier, quote};
 use crate::rating::tally::Use;
-use crate::rating::{self, Tally};
 use crate::reservations::{Living, Quota, Units, hold_id};
 use crate::usage;
 use crate::wallets::Target;
@@ -43,7 +43,7 @@ impl<'s> Desk<'s, '_> {
         record: &UsageRecord,
     ) -> Result<Priced<'s>, Rejection> {
         let (id, sub, zone) = self.subscription(record)?;
-        let place = rating::place(sub, zone, record)?;
+        let place = rating::place(self.session, (id, sub), zone, record)?;
         let open = self.open(id, place)?;
         let meter = usage::id(id, &place.charge.code, place.days.from);
         let account = sub.account.as_str();
@@ -54,8 +54,7 @@ impl<'s> Desk<'s, '_> {
         let (Some(working), Some(purse)) = (self.meters.get(open), self.purses.get(account)) else {
             return Err(closed(&meter));
         };
-        let used = Tally::new(place.charge, working.meter().clone())?
-            .read(record.quantity, record.amount)?;
+        let used = rating::measured(&place, record)?;
         let mut position = working.meter().clone();
         let target = place.target();
         let available = purse.available(place.on, &target)?;
@@ -67,7 +66,7 @@ impl<'s> Desk<'s, '_> {
                         position = quote(place.charge, &position, reserved(living))?.after;
                     }
                 }
-                let most = quote(place.charge, &position, used)?.most;
+                let most = quote(place.charge, &position, used.clone())?.most;
                 // What wallets lack is for the invoice.
                 match place.charge.pay {
                     Pay::WalletThenInvoice => most.min(available),
@@ -269,8 +268,5 @@ impl<'s> Desk<'s, '_> {
 }
 
 fn reserved(living: &Living) -> Use {
-    Use {
-        units: living.quota.units,
-        carried: living.quota.granted.amount,
-    }
+    Use::new(living.quota.units, living.quota.granted.amount)
 }
