@@ -26,4 +26,5 @@ mod stripe_stand_in;
 mod tenants;
 mod travelled;
 mod usage;
+mod wallet_methods;
 mod wallets;
