@@ -13,6 +13,7 @@ use crate::office::Begin;
 mod backup;
 mod bank;
 mod bill;
+mod catalog;
 mod checkpoint;
 mod demo;
 mod forget;
@@ -83,6 +84,9 @@ enum Command {
     /// Bill everything that is due.
     #[command(after_help = bill::EXAMPLE)]
     Bill(bill::Arguments),
+    /// Check, compare and publish a catalog file.
+    #[command(subcommand, after_help = catalog::EXAMPLE)]
+    Catalog(catalog::Command),
     /// Destroy the keys of an account's personal data, for good.
     #[command(after_help = forget::EXAMPLE)]
     Forget(forget::Arguments),
@@ -177,6 +181,7 @@ pub fn run() -> ExitCode {
         Command::Ingest(arguments) => ingest::run(arguments),
         Command::Bank(command) => bank::run(command),
         Command::Bill(arguments) => bill::run(arguments),
+        Command::Catalog(command) => catalog::run(command),
         Command::Forget(arguments) => forget::run(arguments),
         Command::Rebuild(arguments) => rebuild::run(arguments),
         Command::Scenario(arguments) => scenario::run(arguments),

@@ -8,6 +8,7 @@ use crate::collections;
 use crate::commitments::Agreed;
 use crate::contracts::Agreement;
 use crate::discounts::DiscountTerms;
+use crate::drafts;
 use crate::dunning;
 use crate::entities::{Closing, EntityTerms, Retention};
 use crate::fields;
@@ -89,6 +90,11 @@ pub enum Command {
     },
     /// The same for a whole catalog file: offers and price lists.
     PublishCatalog(Box<catalog::File>),
+    /// Works on a draft of the catalog, or publishes it as a whole.
+    EditCatalogDraft {
+        draft: Id,
+        edit: drafts::Command,
+    },
     /// Nobody new can subscribe to the offer; `from` none: today, in UTC.
     RetireOffer {
         offer: String,

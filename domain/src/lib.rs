@@ -14,6 +14,7 @@ pub mod command;
 pub mod commitments;
 pub mod contracts;
 pub mod discounts;
+pub mod drafts;
 pub mod dunning;
 pub mod entities;
 pub mod expressions;

@@ -157,6 +157,7 @@ nouns! {
     Subscription in subscriptions: subscriptions::Subscription, kind "subscription", event crate::subscriptions::Event;
     Usage in usage: usage::Metered, kind "usage", event crate::usage::Event;
     Batch in batches: mediation::Batch, kind "batch", event crate::mediation::Event;
+    CatalogDraft in catalog_drafts: drafts::Draft, kind "catalog-draft", event crate::drafts::Event;
     Discount in discounts: discounts::Discount, kind "discount", event crate::discounts::Event;
     Redemption in redemptions: discounts::Redemptions, kind "redemption", event crate::discounts::redemptions::Event;
     Commitment in commitments: commitments::Commitments, kind "commitment", event crate::commitments::Event;

@@ -20,12 +20,16 @@ mod bank_reports;
 mod book;
 #[path = "specs/cash.rs"]
 mod cash;
+#[path = "specs/catalog_code.rs"]
+mod catalog_code;
 #[path = "specs/catalogs.rs"]
 mod catalogs;
 #[path = "specs/collecting.rs"]
 mod collecting;
 #[path = "specs/corrections.rs"]
 mod corrections;
+#[path = "specs/discounts.rs"]
+mod discounts;
 #[path = "specs/dunning.rs"]
 mod dunning;
 #[path = "specs/dunning_acts.rs"]

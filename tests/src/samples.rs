@@ -9,6 +9,7 @@ mod cash;
 mod collecting;
 mod custom;
 mod discounts;
+mod drafts;
 mod dunning;
 mod journal;
 mod matching;
@@ -32,6 +33,7 @@ pub fn all() -> Vec<Event> {
         reservations::events(),
         wallets::events(),
         discounts::events(),
+        drafts::events(),
         billing::events(),
         cash::events(),
         collecting::events(),

@@ -17,6 +17,7 @@ mod bill_runs;
 mod books;
 mod cash;
 mod catalog;
+mod catalog_drafts;
 mod charges;
 mod collections;
 mod contracts;
@@ -57,6 +58,7 @@ pub struct Query(
     bill_runs::BillRunQueries,
     cash::CashQueries,
     catalog::CatalogQueries,
+    catalog_drafts::CatalogDraftQueries,
     discounts::DiscountQueries,
     collections::CollectionQueries,
     contracts::ContractQueries,
@@ -87,6 +89,7 @@ pub struct Mutation(
     bill_runs::BillRunMutations,
     cash::CashMutations,
     catalog::CatalogMutations,
+    catalog_drafts::CatalogDraftMutations,
     discounts::DiscountMutations,
     charges::ChargeMutations,
     collections::CollectionMutations,

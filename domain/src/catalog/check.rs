@@ -15,6 +15,22 @@ const CODE_MAX: usize = 60;
 
 /// Refuses what has problems, all of them at once. `known` is what is published already, `found` what is known to be wrong.
 pub fn catalog(known: &Catalog, file: &File, found: Vec<String>) -> Result<(), Rejection> {
+    let found = problems(known, file, found);
+    if found.is_empty() {
+        return Ok(());
+    }
+    Err(Rejection::new(
+        "CATALOG_INVALID",
+        format!(
+            "the catalog has {} problems: {}",
+            found.len(),
+            found.join("; ")
+        ),
+    ))
+}
+
+/// Everything that is wrong with a file, each with its place.
+pub fn problems(known: &Catalog, file: &File, found: Vec<String>) -> Vec<String> {
     let mut problems = Problems::default();
     let offers = &file.offer;
     let mut codes = BTreeSet::new();
@@ -32,17 +48,7 @@ pub fn catalog(known: &Catalog, file: &File, found: Vec<String>) -> Result<(), R
     }
     super::check_structure::file(known, file, &mut problems);
     problems.found.extend(found);
-    if problems.found.is_empty() {
-        return Ok(());
-    }
-    Err(Rejection::new(
-        "CATALOG_INVALID",
-        format!(
-            "the catalog has {} problems: {}",
-            problems.found.len(),
-            problems.found.join("; ")
-        ),
-    ))
+    problems.found
 }
 
 /// Problems found so far, and where the reader is.

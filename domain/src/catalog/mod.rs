@@ -11,6 +11,7 @@ mod check;
 mod check_measure;
 mod check_structure;
 mod defaults;
+pub mod diff;
 mod lists;
 mod matrix;
 mod measure;
@@ -31,6 +32,7 @@ pub use book::{
     Catalog, Command, Event, OfferClassified, OfferDeleted, OfferPublished, OfferReopened,
     OfferRetired, PriceListPublished,
 };
+pub use check::problems as problems_of;
 pub use check_structure::price_terms;
 pub use lists::{Market, PriceList, PriceTerm};
 pub use matrix::{Cells, Column, ColumnKind, Matrix, MatrixLine};

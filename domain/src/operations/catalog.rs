@@ -1,11 +1,12 @@
 //! The catalog of a tenant.
 
-use crate::catalog::{self, Catalog, File};
+use crate::catalog::{self, Catalog, File, diff};
 use crate::command::Outcome;
 use crate::contracts::Contract;
+use crate::drafts::{self, Draft};
 use crate::expressions::Kind;
 use crate::fields::Look;
-use crate::kernel::{Date, Rejection, Zone};
+use crate::kernel::{Date, Rejection, Zone, check_id};
 use crate::rating::names::{contract_schema, usage_schema};
 use crate::session::Session;
 use crate::subscriptions::Subscription;
@@ -17,6 +18,91 @@ pub(super) fn apply(session: &mut Session<'_>, file: File) -> Result<Outcome, Re
     let mut found = eligibility(session, &file);
     found.extend(measuring(session, &file));
     decide(session, catalog::Command::Apply { file, found })
+}
+
+/// Works on a draft; publishing it applies the whole of it, or nothing.
+pub(super) fn edit(
+    session: &mut Session<'_>,
+    draft: &str,
+    edit: drafts::Command,
+) -> Result<Outcome, Rejection> {
+    check_id("draft", draft)?;
+    if edit == drafts::Command::Publish {
+        let file = session.get::<Draft>(draft)?.file();
+        apply(session, file)?;
+    }
+    session.decide::<Draft>(draft, edit)?;
+    Ok(Outcome::of("catalog-draft", draft))
+}
+
+/// What applying a file would do: every problem with its place, and every difference with whom it concerns. Nothing is
+/// staged.
+pub fn review(session: &Session<'_>, file: &File) -> Result<Review, Rejection> {
+    let none = Catalog::default();
+    let known = session.find::<Catalog>(MAIN).map_or(&none, |e| &e.state);
+    let problems = catalog::problems_of(known, file, eligibility(session, file));
+    let today = session.today(&Zone::default());
+    let mut differences = Vec::new();
+    for difference in diff::diff(known, file) {
+        let has = |sub: &Subscription| {
+            sub.terms
+                .last()
+                .is_some_and(|t| t.offer.code == difference.of && today < sub.end_date())
+        };
+        let mut subscriptions = 0_u64;
+        if !difference.price_list {
+            for id in session.ids::<Subscription>("") {
+                subscriptions += u64::from(has(session.get::<Subscription>(&id)?));
+            }
+        }
+        let moves = file
+            .offer
+            .iter()
+            .find(|o| o.code == difference.of)
+            .and_then(|o| o.grandfathered_until);
+        differences.push(Reviewed {
+            difference,
+            subscriptions,
+            moves,
+        });
+    }
+    Ok(Review {
+        problems,
+        differences,
+    })
+}
+
+/// What a catalog file would do if it were applied.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Review {
+    /// Each with its place; while there is one, nothing is applied.
+    pub problems: Vec<String>,
+    pub differences: Vec<Reviewed>,
+}
+
+/// A difference, and whom it concerns.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reviewed {
+    pub difference: diff::Difference,
+    /// Running subscriptions of the offer.
+    pub subscriptions: u64,
+    /// They get it with their first period from this day on; none: they keep what they have.
+    pub moves: Option<Date>,
+}
+
+impl Reviewed {
+    /// Whom it concerns, in words.
+    pub fn concerns(&self) -> String {
+        match (self.subscriptions, self.moves) {
+            (0, _) => "nobody has it yet".to_string(),
+            (n, Some(day)) => {
+                format!("affects {n} subscriptions from their first period after {day}")
+            }
+            (n, None) => {
+                format!("affects new contracts only, {n} subscriptions keep what they have")
+            }
+        }
+    }
 }
 
 /// What is wrong with conditions for buyers: they may read custom fields, which the catalog does not know.

@@ -27,6 +27,9 @@ pub(crate) mod usage;
 pub(crate) mod wallets;
 
 pub use billing::preview;
+pub use catalog::{
+    Review as CatalogReview, Reviewed as CatalogDifference, review as review_catalog,
+};
 pub use dunning::{Preview as DunningPreview, preview as preview_dunning};
 pub use wallets::expected_balance;
 
@@ -87,6 +90,7 @@ fn handle(session: &mut Session<'_>, command: Command) -> Result<Outcome, Reject
         } => commitments::end(session, &account, commitment, on),
         Command::ApplyCatalog { offers } => catalog::apply(session, offers.into()),
         Command::PublishCatalog(file) => catalog::apply(session, *file),
+        Command::EditCatalogDraft { draft, edit } => catalog::edit(session, &draft, edit),
         Command::RetireOffer { offer, from } => catalog::retire(session, offer, from),
         Command::ReopenOffer { offer } => catalog::reopen(session, offer),
         Command::DeleteOffer { offer } => catalog::delete(session, offer),
