@@ -15,8 +15,7 @@ use crate::subscriptions::Subscription;
 pub(crate) const MAIN: &str = "main";
 
 pub(super) fn apply(session: &mut Session<'_>, file: File) -> Result<Outcome, Rejection> {
-    let mut found = eligibility(session, &file);
-    found.extend(measuring(session, &file));
+    let found = unreadable(session, &file);
     decide(session, catalog::Command::Apply { file, found })
 }
 
@@ -40,7 +39,7 @@ pub(super) fn edit(
 pub fn review(session: &Session<'_>, file: &File) -> Result<Review, Rejection> {
     let none = Catalog::default();
     let known = session.find::<Catalog>(MAIN).map_or(&none, |e| &e.state);
-    let problems = catalog::problems_of(known, file, eligibility(session, file));
+    let problems = catalog::problems_of(known, file, unreadable(session, file));
     let today = session.today(&Zone::default());
     let mut differences = Vec::new();
     for difference in diff::diff(known, file) {
@@ -103,6 +102,13 @@ impl Reviewed {
             }
         }
     }
+}
+
+/// What is wrong with the expressions of a file.
+fn unreadable(session: &Session<'_>, file: &File) -> Vec<String> {
+    let mut found = eligibility(session, file);
+    found.extend(measuring(session, file));
+    found
 }
 
 /// What is wrong with conditions for buyers: they may read custom fields, which the catalog does not know.
