@@ -261,8 +261,10 @@ fn price_list(view: &View<'_>, list: &PriceList, problems: &mut Problems) {
 /// Problems of prices in a contract, beside what is published; none when there is no problem.
 pub fn price_terms(known: &Catalog, place: &str, items: &[PriceTerm]) -> Vec<String> {
     let file = File::default();
-    let mut problems = Problems::default();
-    problems.place = place.to_string();
+    let mut problems = Problems {
+        place: place.to_string(),
+        ..Problems::default()
+    };
     problems.when(items.is_empty(), || "it agrees on no price".to_string());
     let view = View { known, file: &file };
     terms(&view, items, &mut problems);
