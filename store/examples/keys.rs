@@ -151,7 +151,7 @@ fn fact(batch: u64, keys: &[Key]) -> Vec<Staged> {
         raw: None,
     };
     let rated = Rated {
-        batch: format!("calls-2027-01-01-{batch}"),
+        batch: format!("calls-2027-01-01-{batch}").into(),
         source: "switch-1".into(),
         basis: Basis::default(),
         records: keys.iter().zip(1..).map(record).collect(),

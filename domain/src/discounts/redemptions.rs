@@ -62,7 +62,7 @@ pub struct Redemptions {
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Granted {
-    pub redemption: Redemption,
+    pub redemption: Box<Redemption>,
 }
 
 /// It takes nothing off services of this day and later.
@@ -123,12 +123,7 @@ impl Decider for Redemptions {
                     "REDEMPTION_EXISTS",
                     format!("{} was already redeemed", redemption.id),
                 )),
-                None => Ok(vec![
-                    Granted {
-                        redemption: *redemption,
-                    }
-                    .into(),
-                ]),
+                None => Ok(vec![Granted { redemption }.into()]),
             },
             Command::End { redemption, on } => {
                 let known = find(&redemption).ok_or_else(|| unknown(&redemption))?;
@@ -172,7 +167,7 @@ impl Decider for Redemptions {
 
     fn evolve(state: &mut Redemptions, event: &Event) {
         match event {
-            Event::Granted(e) => state.redeemed.push(e.redemption.clone()),
+            Event::Granted(e) => state.redeemed.push(Redemption::clone(&e.redemption)),
             Event::Ended(e) => {
                 let of = state.redeemed.iter_mut().filter(|r| r.id == e.redemption);
                 of.for_each(|r| r.until = Some(e.on));

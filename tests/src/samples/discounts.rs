@@ -35,7 +35,7 @@ pub(super) fn events() -> Vec<Event> {
     };
     let had: Vec<redemptions::Event> = vec![
         Granted {
-            redemption: Redemption {
+            redemption: Box::new(Redemption {
                 id: "welcome-alice".to_string(),
                 discount: "WELCOME".to_string(),
                 terms: terms(
@@ -47,7 +47,7 @@ pub(super) fn events() -> Vec<Event> {
                 until: Some(date("2026-04-15")),
                 times: 0,
                 taken: 0,
-            },
+            }),
         }
         .into(),
         Ended {
