@@ -58,6 +58,8 @@ mod measured;
 mod messages;
 #[path = "specs/periods.rs"]
 mod periods;
+#[path = "specs/priced_by_expression.rs"]
+mod priced_by_expression;
 #[path = "specs/prices.rs"]
 mod prices;
 #[path = "specs/purses.rs"]

@@ -208,7 +208,10 @@ fn recurring(charge: &Recurring, problems: &mut Problems) {
     problems.span("lasts", charge.lasts);
     let by_record = matches!(
         charge.price,
-        Price::Percentage(_) | Price::GraduatedPercentage(_) | Price::Dynamic(_)
+        Price::Percentage(_)
+            | Price::GraduatedPercentage(_)
+            | Price::Dynamic(_)
+            | Price::Expression(_)
     );
     check_measure::recurring(charge, problems);
     problems.when(by_record, || {
@@ -229,7 +232,14 @@ fn usage(charge: &Usage, problems: &mut Problems) {
             format!("allowance {allowance} is below zero")
         });
     }
-    let by_record = matches!(charge.price, Price::Percentage(_) | Price::Dynamic(_));
+    let by_record = check_measure::by_record(&charge.price);
+    let priced = charge
+        .all_prices()
+        .any(|price| matches!(price, Price::Expression(_)));
+    let together = charge.maximum.is_some() || !charge.group_by.is_empty();
+    problems.when(priced && together, || {
+        "an expression prices each record by itself: maximum and group_by do not fit it".to_string()
+    });
     problems.when(by_record && charge.allowance.is_some(), || {
         "an allowance of units does not fit a price per record: use its free events or amount"
             .to_string()
@@ -315,6 +325,8 @@ pub(super) fn price(price: &Price, problems: &mut Problems) {
         Price::Percentage(p) => percentage(p, problems),
         Price::Dynamic(d) => problems.price("multiplier", d.multiplier),
         Price::Matrix(m) => check_measure::matrix(m, problems),
+        // Read where custom fields are known.
+        Price::Expression(_) => {}
     }
 }
 

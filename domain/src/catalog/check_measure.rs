@@ -44,8 +44,11 @@ pub(super) fn usage(offer: &Offer, charge: &Usage, problems: &mut Problems) {
     }
 }
 
-fn by_record(price: &Price) -> bool {
-    matches!(price, Price::Percentage(_) | Price::Dynamic(_))
+pub(super) fn by_record(price: &Price) -> bool {
+    matches!(
+        price,
+        Price::Percentage(_) | Price::Dynamic(_) | Price::Expression(_)
+    )
 }
 
 fn measure(offer: &Offer, charge: &Usage, problems: &mut Problems) {

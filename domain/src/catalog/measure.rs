@@ -204,6 +204,14 @@ impl Usage {
         })
     }
 
+    /// Whether what a record counts as or costs is read from its contract too.
+    pub fn reads_contract(&self) -> bool {
+        self.quantity.is_some()
+            || self
+                .all_prices()
+                .any(|price| matches!(price, Price::Expression(_)))
+    }
+
     /// Whether the records of its periods are kept by group and time: sums alone do not say what they cost.
     pub fn remembers(&self) -> bool {
         let nested = |price: &Price| match price {

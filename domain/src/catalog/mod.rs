@@ -417,6 +417,8 @@ pub enum Price {
     GraduatedPercentage(Vec<RateTier>),
     Dynamic(Dynamic),
     Matrix(Matrix),
+    /// The amount of a record; it reads what a condition does, and `units`, what the record counts as.
+    Expression(Expression),
 }
 
 impl Price {

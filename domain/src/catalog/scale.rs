@@ -50,6 +50,7 @@ impl Price {
             Price::Dynamic(d) => Price::Dynamic(Dynamic {
                 multiplier: by(d.multiplier)?,
             }),
+            Price::Expression(expression) => Price::Expression(expression.times(factor)?),
             Price::Matrix(m) => {
                 let line = |l: &MatrixLine| {
                     Ok(MatrixLine {

@@ -1,13 +1,13 @@
 //! The catalog of a tenant.
 
-use crate::catalog::{self, Catalog, File, diff};
+use crate::catalog::{self, Catalog, File, Price, diff};
 use crate::command::Outcome;
 use crate::contracts::Contract;
 use crate::drafts::{self, Draft};
-use crate::expressions::Kind;
+use crate::expressions::{Expression, Kind};
 use crate::fields::Look;
 use crate::kernel::{Date, Rejection, Zone, check_id};
-use crate::rating::names::{contract_schema, usage_schema};
+use crate::rating::names::{contract_schema, price_schema, usage_schema};
 use crate::session::Session;
 use crate::subscriptions::Subscription;
 
@@ -126,25 +126,32 @@ fn eligibility(session: &Session<'_>, file: &File) -> Vec<String> {
         .collect()
 }
 
-/// The same of conditions and quantities of usage charges.
+/// The same of conditions, quantities and prices of usage charges.
 fn measuring(session: &Session<'_>, file: &File) -> Vec<String> {
-    let schema = usage_schema(session.definitions());
-    let charges = file.offer.iter().flat_map(|o| {
-        let code = o.code.as_str();
-        o.usage.iter().map(move |u| (code, u))
-    });
-    let asked = charges.flat_map(|(offer, u)| {
-        let condition = u.condition.as_ref().map(|e| ("if", e, Kind::Boolean));
-        let quantity = u.quantity.as_ref().map(|e| ("quantity", e, Kind::Number));
-        let asked = condition.into_iter().chain(quantity);
-        asked.map(move |(what, e, kind)| (offer, u.code.as_str(), what, e, kind))
-    });
-    asked
-        .flat_map(|(offer, charge, what, expression, kind)| {
-            let problems = expression.check(&schema, kind).into_iter();
-            problems.map(move |p| format!("offer {offer}, charge {charge}, {what}: {p}"))
-        })
-        .collect()
+    let definitions = session.definitions();
+    let (record, price) = (usage_schema(definitions), price_schema(definitions));
+    let mut found = Vec::new();
+    for offer in &file.offer {
+        for charge in &offer.usage {
+            let mut check = |what, expression: &Expression, schema, kind| {
+                let problems = expression.check(schema, kind).into_iter();
+                let place = format!("offer {}, charge {}, {what}", offer.code, charge.code);
+                found.extend(problems.map(|p| format!("{place}: {p}")));
+            };
+            if let Some(condition) = &charge.condition {
+                check("if", condition, &record, Kind::Boolean);
+            }
+            if let Some(quantity) = &charge.quantity {
+                check("quantity", quantity, &record, Kind::Number);
+            }
+            for model in charge.all_prices() {
+                if let Price::Expression(expression) = model {
+                    check("price", expression, &price, Kind::Number);
+                }
+            }
+        }
+    }
+    found
 }
 
 fn decide(session: &mut Session<'_>, command: catalog::Command) -> Result<Outcome, Rejection> {

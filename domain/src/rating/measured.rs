@@ -1,9 +1,10 @@
 //! From a record to what it brings to its price model: units converted and rounded, its line of a matrix, its slot.
 
 use super::Place;
-use super::names::RecordNames;
+use super::names::{PricedNames, RecordNames};
 use super::tally::Use;
 use crate::catalog::{Aggregate, Cells, Price, RoundPer, Usage, conversion};
+use crate::expressions::Failure;
 use crate::kernel::{Date, Decimal, Exact, Rejection};
 use crate::mediation::{Key, UsageRecord};
 use crate::usage::{Moved, Slot};
@@ -36,6 +37,12 @@ pub fn measured(place: &Place<'_>, record: &UsageRecord) -> Result<Use, Rejectio
         if let Price::PerUnit(unit) = nested {
             used.unit_price = Some(*unit);
         }
+    }
+    if let (Price::Expression(expression), Some(names)) = (price, place.names) {
+        let record = RecordNames::of(names, record);
+        let priced = expression.number(&PricedNames { record, units });
+        let refusal = |e: Failure| e.of(format!("charge {}, price", charge.code));
+        used.priced = Some(priced.map_err(refusal)?);
     }
     if charge.remembers() {
         used.moved = Some(Box::new((

@@ -55,6 +55,11 @@ pub fn usage_schema(definitions: Option<&Definitions>) -> Schema {
         .with_attributes()
 }
 
+/// What the price of a record may read: also `units`, what it counts as.
+pub fn price_schema(definitions: Option<&Definitions>) -> Schema {
+    usage_schema(definitions).with("units", Kind::Number)
+}
+
 /// A contract on a day, as expressions see it.
 #[derive(Clone, Copy)]
 pub struct ContractNames<'a> {
@@ -152,6 +157,30 @@ impl<'a> RecordNames<'a> {
             at: record.at,
             attributes: &record.attributes,
         }
+    }
+}
+
+/// A usage record whose units are known, as a price sees it.
+#[derive(Clone, Copy)]
+pub struct PricedNames<'a> {
+    pub record: RecordNames<'a>,
+    pub units: Exact,
+}
+
+impl Names for PricedNames<'_> {
+    fn name(&self, name: &str) -> Option<Value<'_>> {
+        match name {
+            "units" => Some(self.units.into()),
+            _ => self.record.name(name),
+        }
+    }
+
+    fn attribute(&self, name: &str) -> Option<Value<'_>> {
+        self.record.attribute(name)
+    }
+
+    fn field(&self, code: &str) -> Option<Value<'_>> {
+        self.record.field(code)
     }
 }
 

@@ -38,10 +38,12 @@ pub fn amount(price: &Price, quantity: impl Into<Exact>) -> Result<Exact, Reject
             graduated(tiers, quantity)?
         }
         Price::Volume(tiers) => volume(tiers, quantity)?,
-        Price::Percentage(_) | Price::Dynamic(_) | Price::Matrix(_) if quantity.is_zero() => {
+        Price::Percentage(_) | Price::Dynamic(_) | Price::Matrix(_) | Price::Expression(_)
+            if quantity.is_zero() =>
+        {
             Exact::ZERO
         }
-        Price::Percentage(_) | Price::Dynamic(_) | Price::Matrix(_) => {
+        Price::Percentage(_) | Price::Dynamic(_) | Price::Matrix(_) | Price::Expression(_) => {
             return Err(Rejection::new(
                 "PRICE_NEEDS_RECORDS",
                 "this price model prices single records, not a plain quantity",

@@ -23,7 +23,7 @@ pub struct Quote {
 /// Of a percentage only its free allowances do; a quote takes them for used up.
 pub fn depends_on_earlier(charge: &Usage) -> bool {
     match &charge.price {
-        Price::Percentage(_) | Price::Dynamic(_) | Price::Matrix(_) => false,
+        Price::Percentage(_) | Price::Dynamic(_) | Price::Matrix(_) | Price::Expression(_) => false,
         Price::PerUnit(_) => {
             charge.allowance.is_some()
                 || charge.maximum.is_some()

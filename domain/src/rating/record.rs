@@ -94,9 +94,9 @@ pub fn place<'a>(
         whole,
         on,
         zone,
-        names: match charge.quantity {
-            Some(_) => Some(names(look, id, sub, term, charge, on)?),
-            None => None,
+        names: match charge.reads_contract() {
+            true => Some(names(look, id, sub, term, charge, on)?),
+            false => None,
         },
     })
 }

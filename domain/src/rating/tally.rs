@@ -18,6 +18,8 @@ pub struct Use {
     pub carried: Option<Decimal>,
     /// Price of one unit, where a matrix found it.
     pub unit_price: Option<Decimal>,
+    /// Price of the record, where an expression found it.
+    pub priced: Option<Exact>,
     /// Where and when it counts, if the charge remembers its records.
     pub moved: Option<Box<(Slot, Moved)>>,
 }
@@ -29,6 +31,7 @@ impl Use {
             units,
             carried,
             unit_price: None,
+            priced: None,
             moved: None,
         }
     }
@@ -146,7 +149,7 @@ impl<'a> Tally<'a> {
             Price::Dynamic(d) => {
                 Exact::from(used.carried.unwrap_or_default()).times(d.multiplier.into())?
             }
-            Price::Matrix(_) => of_line(self.charge, &used)?,
+            Price::Matrix(_) | Price::Expression(_) => of_record(self.charge, &used)?,
             _ => self.total(next.units)?.minus(self.worth()?)?,
         };
         self.book(&mut next, charge)?;
@@ -270,8 +273,8 @@ impl<'a> Tally<'a> {
                     .minus(was.carried.unwrap_or_default().into())?
                     .times(d.multiplier.into())?
             }
-            Price::Matrix(_) => match &now {
-                Some(now) => of_line(self.charge, now)?.minus(was.amount)?,
+            Price::Matrix(_) | Price::Expression(_) => match &now {
+                Some(now) => of_record(self.charge, now)?.minus(was.amount)?,
                 None => was.amount.negated(),
             },
             // Once nothing is left, a wallet has nothing to pay either.
@@ -327,8 +330,11 @@ impl<'a> Tally<'a> {
     }
 }
 
-/// What a record costs at the price that a matrix found for it.
-fn of_line(charge: &Usage, used: &Use) -> Result<Exact, Rejection> {
+/// What a record costs at the price that a matrix or an expression found for it.
+fn of_record(charge: &Usage, used: &Use) -> Result<Exact, Rejection> {
+    if let Some(priced) = used.priced {
+        return Ok(priced);
+    }
     let price = used
         .unit_price
         .ok_or_else(|| super::measured::unremembered(charge))?;

@@ -531,8 +531,8 @@ impl<'s, 'w> Desk<'s, 'w> {
         let (days, whole) = crate::subscriptions::schedule::usage_period(sub, i, charge, on);
         let account = self.session.find::<Account>(&sub.account);
         let zone = account.map(|a| &a.state.terms.zone).ok_or_else(gone)?;
-        let names = match charge.quantity {
-            Some(_) => Some(rating::record::names(
+        let names = match charge.reads_contract() {
+            true => Some(rating::record::names(
                 self.session,
                 name,
                 sub,
@@ -540,7 +540,7 @@ impl<'s, 'w> Desk<'s, 'w> {
                 charge,
                 on,
             )?),
-            None => None,
+            false => None,
         };
         let place = Place {
             term,
