@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 /// Version of what a stored state looks like and means. Raised whenever the shape of a state or what `evolve` makes of
 /// an event changes, so that no snapshot of before is taken for a state of now (`tests/tests/golden_events/state.rs`).
-pub const STATE_VERSION: u32 = 3;
+pub const STATE_VERSION: u32 = 4;
 
 /// One aggregate: its state and the version of its stream.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -140,7 +140,7 @@ macro_rules! nouns {
 fn first_difference<S: PartialEq>(left: &Table<S>, right: &Table<S>) -> Option<Id> {
     let differs = |of: &Table<S>, id: &Id, entry: &Arc<Entry<S>>| of.get(id) != Some(entry);
     let changed = left.iter().find(|(id, e)| differs(right, id, e));
-    let missing = right.keys().find(|id| !left.contains_key(*id));
+    let missing = right.keys().find(|id| !left.contains_key(id));
     changed
         .map(|(id, _)| id)
         .into_iter()

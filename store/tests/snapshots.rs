@@ -424,8 +424,9 @@ fn a_doctored_snapshot_is_found_and_the_aggregate_is_named() {
     drop(ledger);
     let mut facts = folded(&store);
     let account = &mut facts[0].1.tables.accounts;
-    let alice = Arc::make_mut(account.get_mut("a3").expect("a customer"));
-    alice.state.terms.payment_days = Some(90);
+    let mut alice = Arc::clone(account.get("a3").expect("a customer"));
+    Arc::make_mut(&mut alice).state.terms.payment_days = Some(90);
+    account.insert("a3".into(), alice);
     let bytes = doctor(&fs::read(forged.file(head)).expect("readable"), &facts[0].1);
     let hash = store
         .hash_at(head)

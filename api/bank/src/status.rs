@@ -84,16 +84,14 @@ pub fn read(text: &str) -> Result<Report, Fault> {
         payments: Vec::new(),
     };
     for batch in body.all("OrgnlPmtInfAndSts") {
-        let id = batch.text_at(&["OrgnlPmtInfId"]).filter(|id| is_given(id));
+        let id = batch.text_at(&["OrgnlPmtInfId"]).filter(is_given);
         if let (Some(id), Some(verdict)) = (id, verdict(batch, "PmtInfSts")?) {
             report.batches.push((id.to_owned(), verdict));
         }
         // A bank that refuses a batch gives its reason there and often not again with each payment.
         let above = verdict(batch, "PmtInfSts")?.or_else(|| report.whole.clone());
         for payment in batch.all("TxInfAndSts") {
-            let id = payment
-                .text_at(&["OrgnlEndToEndId"])
-                .filter(|id| is_given(id));
+            let id = payment.text_at(&["OrgnlEndToEndId"]).filter(is_given);
             let own = verdict(payment, "TxSts")?;
             // Listed without a status of its own: as what it is listed under, where that is not mixed.
             let own = own.or_else(|| above.clone().filter(|v| v.status != Status::Partly));

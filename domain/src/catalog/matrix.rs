@@ -234,13 +234,15 @@ struct Row {
     ranges: Vec<(Option<Decimal>, Option<Decimal>)>,
 }
 
+/// How many cells of a line say something and of what kind they are; lines that say more come first.
+type Shape = Reverse<(usize, Vec<Kind>)>;
+
 /// Between values in a key; no attribute may hold it, so no two keys are the same by accident.
 const BETWEEN: char = '\u{1f}';
 
 impl Index {
     fn of(matrix: &Matrix) -> Index {
-        let mut tables: BTreeMap<Reverse<(usize, Vec<Kind>)>, HashMap<String, Rows>> =
-            BTreeMap::new();
+        let mut tables: BTreeMap<Shape, HashMap<String, Rows>> = BTreeMap::new();
         for (line, cells) in matrix.lines.iter().enumerate() {
             let read = |(column, text): (&Column, &String)| Cell::parse(column.kind, text).ok();
             let cells: Option<Vec<Cell>> =

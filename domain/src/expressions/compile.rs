@@ -64,11 +64,10 @@ impl Program {
     /// Makes the jump with number `from` go to the next step.
     fn land(&mut self, from: usize) {
         let here = self.ops.len();
-        match self.ops.get_mut(from) {
-            Some(Op::Jump(to) | Op::JumpUnless(to) | Op::KeepIf(_, to) | Op::KeepIfThere(to)) => {
-                *to = here
-            }
-            _ => {}
+        if let Some(Op::Jump(to) | Op::JumpUnless(to) | Op::KeepIf(_, to) | Op::KeepIfThere(to)) =
+            self.ops.get_mut(from)
+        {
+            *to = here;
         }
     }
 

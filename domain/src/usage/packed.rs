@@ -386,3 +386,116 @@ impl<'a> Reader<'a> {
         Some(parts)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::event::{from_bytes, to_bytes};
+
+    fn exact(num: i128, den: i128) -> Exact {
+        Exact::ratio(num, den).expect("a fraction")
+    }
+
+    fn record(n: u8, payer: Payer) -> RatedRecord {
+        RatedRecord {
+            line: u64::from(n) * 1_000,
+            key: [n; 16],
+            content: [n ^ 0xFF; 16],
+            at: Instant(-1_790_812_800_000_000 + i64::from(n)),
+            quantity: "-61.25".parse().expect("a decimal"),
+            units: exact(61, 60),
+            amount: exact(i128::MAX, 3),
+            payer,
+            attributes: [("zone".to_string(), "eu".to_string())].into(),
+            amount_carried: Some("0.02".parse().expect("a decimal")),
+            raw: Some(Personal::sealed("key_1".into(), [7; 24], vec![1, 2, 3])),
+        }
+    }
+
+    fn rated() -> Rated {
+        let part = Part {
+            wallet: "w".into(),
+            grant: "g".into(),
+            amount: exact(-1, 7),
+        };
+        let plain = RatedRecord {
+            units: Exact::from(5),
+            quantity: "5".parse().expect("a decimal"),
+            amount: Exact::ZERO,
+            attributes: Default::default(),
+            amount_carried: None,
+            raw: None,
+            ..record(3, Payer::Invoice)
+        };
+        let split = Payer::Split {
+            parts: vec![part.clone()],
+            rest: exact(i128::MIN + 1, 1),
+        };
+        Rated {
+            batch: "b".into(),
+            source: "switch".into(),
+            basis: Basis {
+                engine: "e".into(),
+                tzdb: "t".into(),
+                offer: "ö".into(),
+                version: u32::MAX,
+            },
+            records: vec![
+                plain,
+                record(1, Payer::Wallet(vec![part])),
+                record(2, split),
+            ],
+            meter: Meter {
+                period: Some(Days::new(
+                    add_days(Date::default(), -40),
+                    add_days(Date::default(), 20_000),
+                )),
+                records: u64::MAX,
+                quantity: "1.5".parse().expect("a decimal"),
+                amount: exact(81, 20),
+                burnt: exact(1, 3),
+                units: exact(203, 2),
+                free: exact(250, 1),
+            },
+        }
+    }
+
+    #[test]
+    fn what_was_packed_is_read_back_and_nothing_shorter_is() {
+        let plain = Rated {
+            records: vec![],
+            meter: Meter::default(),
+            ..rated()
+        };
+        for fact in [rated(), plain] {
+            let bytes = pack(&fact);
+            assert_eq!(unpack(&bytes).as_ref(), Some(&fact));
+            for cut in 0..bytes.len() {
+                assert_eq!(unpack(&bytes[..cut]), None, "read from {cut} bytes");
+            }
+            let mut stored = Vec::new();
+            fact.store(&mut stored);
+            assert_eq!(to_bytes("usage.rated", &fact).expect("bytes"), stored);
+            let read: Rated = from_bytes("usage.rated", 2, &stored).expect("a fact");
+            assert_eq!(read, fact);
+        }
+    }
+
+    #[test]
+    fn a_flag_that_is_not_known_is_refused() {
+        let fact = Rated {
+            records: vec![],
+            ..rated()
+        };
+        let mut bytes = pack(&fact);
+        let flags = bytes.len() - pack_meter(&fact).len() - 1;
+        bytes[flags] |= 128;
+        assert_eq!(unpack(&bytes), None);
+    }
+
+    fn pack_meter(fact: &Rated) -> Vec<u8> {
+        let mut out = Vec::new();
+        Writer(&mut out).meter(&fact.meter);
+        out
+    }
+}

@@ -82,7 +82,7 @@ const NUMBERS: [&str; 10] = [
 const TEXTS: [&str; 7] = ["", "a", "Gold", "7.5", "2024-02-29", "ß\"\\\n'", "gold"];
 
 fn given(dice: &mut Dice) -> Given {
-    let text = |dice: &mut Dice| -> Value<'static> { Value::text(*dice.one::<&str>(&TEXTS)) };
+    let text = |dice: &mut Dice| -> Value<'static> { Value::text(dice.one::<&str>(&TEXTS)) };
     let number = |dice: &mut Dice| Value::from(dice.one(&NUMBERS).parse::<Decimal>().expect("n"));
     Given(vec![
         ("n", number(dice)),

@@ -452,7 +452,7 @@ fn what_would_cost_too_much_is_refused_before_it_runs() {
     let most = format!("1{}", " + 1".repeat(249));
     let sum = Expression::new(most).number(&Call).expect("499 parts");
     assert_eq!(sum.to_string(), "250");
-    let text = format!("concat({})", vec!["record.destination"; 10].join(", "));
+    let text = format!("concat({})", ["record.destination"; 10].join(", "));
     let text = format!("concat({})", vec![text; 16].join(", "));
     let made = Expression::new(text).text(&Call).expect("1440 bytes");
     assert_eq!(made.len(), 1440);

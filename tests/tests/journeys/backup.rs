@@ -292,7 +292,7 @@ async fn a_server_under_load_is_backed_up_destroyed_and_restored_to_the_same_boo
             tenant
                 .tables
                 .receivables
-                .get(*account)
+                .get(account)
                 .map(|entry| entry.state.clone())
         })
     };

@@ -8,6 +8,8 @@ mod collections;
 mod command_line;
 mod custom_fields;
 mod debits;
+mod discounts;
+mod drafts;
 mod edge;
 mod forgetting;
 mod http;

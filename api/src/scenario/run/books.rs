@@ -142,7 +142,7 @@ impl Books {
                 tenant
                     .tables
                     .invoices
-                    .get(*id)
+                    .get(id)
                     .is_some_and(|invoice| wanted(&invoice.state))
             };
             tenant

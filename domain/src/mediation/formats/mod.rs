@@ -146,7 +146,10 @@ pub fn each(
         return Err(Unreadable::new("EMPTY_FILE", "the file holds no records"));
     }
     let lines = match format {
-        Format::Ndjson => return Ok(ndjson::each(bytes, take)),
+        Format::Ndjson => {
+            ndjson::each(bytes, take);
+            return Ok(());
+        }
         Format::Records => return records::each(bytes, take),
         Format::Calls => calls::read(bytes)?,
         Format::Focus => focus::read(bytes)?,
