@@ -22,8 +22,15 @@ const MARKER_PREFIX: &str = "Indelible ledger, format ";
 #[derive(Debug)]
 pub(crate) struct DataDir {
     pub path: PathBuf,
-    /// Unlocks when it is closed.
-    _lock: File,
+    lock: File,
+}
+
+impl Drop for DataDir {
+    /// Closing alone would leave the lock to a process that was forked meanwhile and has not become another program yet.
+    fn drop(&mut self) {
+        // Where it cannot be given back, the system does when the last handle is closed.
+        let _ = self.lock.unlock();
+    }
 }
 
 impl DataDir {
@@ -54,7 +61,7 @@ impl DataDir {
         }
         Ok(DataDir {
             path: path.to_path_buf(),
-            _lock: lock,
+            lock,
         })
     }
 }

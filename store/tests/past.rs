@@ -252,7 +252,8 @@ fn harm(dir: &Path, dice: &mut Dice) {
         return;
     };
     match how {
-        0 => fs::remove_dir_all(&keys).expect("it goes"),
+        // A ledger that is open may write a file into it while it goes.
+        0 => while keys.exists() && fs::remove_dir_all(&keys).is_err() {},
         1 => fs::remove_file(file).expect("it goes"),
         2 => fs::write(keys.join("run-00000000000fffff.tmp"), b"torn").expect("it is written"),
         _ => {

@@ -151,7 +151,7 @@ fn a_mistake_names_the_line_what_was_needed_and_what_was_found() {
         ),
         (
             "change s1",
-            "line 2: `change` needs something to change: `to OFFER`, `quantity`, `billing-day` or `override`",
+            "line 2: `change` needs something to change: `to OFFER`, `quantity`, `billing-day`, `override`, `add` or `remove`",
         ),
         (
             "change s1 to x at once",

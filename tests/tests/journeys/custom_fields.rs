@@ -113,7 +113,10 @@ async fn a_business_describes_its_customers_and_its_expressions_ask_for_it() {
     );
     let bad = json!({ "e": "quantity + field(\"birthday\")" });
     let found = shop.reader.data(problems, bad).await["checkExpression"].take();
-    assert_eq!(found[0]["column"], 1);
+    assert_eq!(
+        found[0]["column"], 10,
+        "a sum is a number, asked for is a boolean"
+    );
     assert_eq!(
         found[1],
         json!({ "column": 12, "message": "there is no custom field \"birthday\" here (there are segment)" })
