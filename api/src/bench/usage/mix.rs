@@ -14,9 +14,7 @@ const SPREAD: u64 = 1_200_000;
 
 /// Seconds of voice that are free in a month.
 const FREE_SECONDS: i64 = 600;
-/// Prices of roaming in thousandths of a unit of money, by zone and class.
-const ROAMING: [[i64; 2]; 3] = [[12, 9], [45, 31], [80, 64]];
-const ZONES: [&str; 3] = ["eu", "us", "row"];
+const ZONES: [&str; 4] = ["eu", "us", "row", "sat"];
 const CLASSES: [&str; 2] = ["peak", "off"];
 
 /// How records are written.
@@ -53,7 +51,7 @@ enum Kind {
     Voice,
     /// Graduated: 25 %.
     Data,
-    /// By zone and class: 10 %.
+    /// By a matrix over zone, class and quantity: 10 %.
     Roaming(usize, usize),
     /// By an expression: 5 %.
     Calls,
@@ -115,7 +113,7 @@ impl Mix {
         let kind = match random % 100 {
             0..60 => Kind::Voice,
             60..85 => Kind::Data,
-            85..95 => Kind::Roaming((random >> 8) as usize % 3, (random >> 16) as usize % 2),
+            85..95 => Kind::Roaming((random >> 8) as usize % 4, (random >> 16) as usize % 2),
             _ => Kind::Calls,
         };
         let quantity = match kind {
@@ -212,8 +210,10 @@ impl Mix {
             match said.kind {
                 Kind::Voice => voice[place] += said.quantity,
                 Kind::Data => data[place] += said.quantity,
-                Kind::Roaming(zone, class) => roaming += said.quantity * ROAMING[zone][class],
-                Kind::Calls => calls += said.quantity,
+                Kind::Roaming(zone, class) => {
+                    roaming += said.quantity * roamed(zone, class, said.quantity)
+                }
+                Kind::Calls => calls += called(said.quantity),
             }
         }
         // 0.05 for each minute beyond ten.
@@ -228,15 +228,33 @@ impl Mix {
         let sum = Exact::ratio(i128::from(seconds) * 5, 6_000)?
             .plus(Exact::ratio(i128::from(data), 1_000_000)?)?
             .plus(Exact::ratio(i128::from(roaming), 1_000)?)?
-            .plus(Exact::ratio(i128::from(calls) * 4, 10_000)?)?;
+            .plus(Exact::ratio(i128::from(calls), 100_000)?)?;
         Ok((sum, counts))
     }
 }
 
+/// What a unit of roaming costs in thousandths, said once more than in the catalog's matrix and in another way.
+fn roamed(zone: usize, class: usize, quantity: i64) -> i64 {
+    match (ZONES[zone], CLASSES[class]) {
+        ("eu", "peak") => 12,
+        ("eu", _) => 9,
+        ("us", "peak") if quantity < 300 => 45,
+        ("us", "peak") => 40,
+        ("us", _) => 31,
+        ("row", "off") => 64,
+        ("row", _) => 80,
+        _ => 99,
+    }
+}
+
+/// What a call costs in hundred-thousandths: at least a tenth of a cent.
+fn called(units: i64) -> i64 {
+    let cheap = (units - 100).max(0);
+    (50 * (units - cheap) + 30 * cheap).max(100)
+}
+
 /// The catalog that prices the mix.
-pub fn catalog() -> String {
-    let mut text = String::from(
-        r#"
+pub const CATALOG: &str = r#"
 [[offer]]
 code = "bench"
 name = "Bench"
@@ -271,25 +289,24 @@ metric = "calls"
 unit = "call"
 every = "1 month"
 align = "calendar"
-price = { per_unit = "0.0004" }
-"#,
-    );
-    for (zone, prices) in ZONES.iter().zip(ROAMING) {
-        for (class, price) in CLASSES.iter().zip(prices) {
-            text += &format!(
-                r#"
+price = { expression = 'max(0.001, if quantity > 100 then 100 * 0.0005 + (quantity - 100) * 0.0003 else quantity * 0.0005)' }
 [[offer.usage]]
-code = "roaming-{zone}-{class}"
+code = "roaming"
 name = "Roaming"
 metric = "roaming"
 unit = "minute"
 every = "1 month"
 align = "calendar"
-price = {{ per_unit = "0.{price:03}" }}
-where = {{ zone = "{zone}", class = "{class}" }}
-"#
-            );
-        }
-    }
-    text
-}
+[offer.usage.price.matrix]
+columns = [ { attribute = "zone" }, { attribute = "class" }, { attribute = "$quantity", kind = "number" } ]
+lines = [
+  { cells = ["eu", "peak", "*"], price = { per_unit = "0.012" } },
+  { cells = ["eu", "off", "*"], price = { per_unit = "0.009" } },
+  { cells = ["us", "peak", "..300"], price = { per_unit = "0.045" } },
+  { cells = ["us", "peak", "300.."], price = { per_unit = "0.040" } },
+  { cells = ["us", "*", "*"], price = { per_unit = "0.031" } },
+  { cells = ["r*", "*", "*"], price = { per_unit = "0.080" } },
+  { cells = ["row", "off", "*"], price = { per_unit = "0.064" } },
+]
+otherwise = { per_unit = "0.099" }
+"#;

@@ -37,8 +37,8 @@ const FILE: u64 = 500_000;
 
 #[derive(Args)]
 pub struct Options {
-    /// Usage records in all: 60 % per unit with an allowance, 25 % graduated, 10 % by two attributes, 5 % by a plain
-    /// price; 1 % duplicates, 0.1 % conflicts, 1 % late.
+    /// Usage records in all: 60 % per unit with an allowance, 25 % graduated, 10 % by a matrix, 5 % by an
+    /// expression; 1 % duplicates, 0.1 % conflicts, 1 % late.
     #[arg(long, default_value_t = 1_000_000)]
     records: u64,
     /// Subscriptions they belong to, in random order.
@@ -136,8 +136,8 @@ pub fn run(options: &Options) -> Result<Value, Failure> {
         "records": counted.received,
         "subscriptions": options.subscriptions,
         "mix": {
-            "per_unit_with_allowance_percent": 60, "graduated_percent": 25, "by_zone_and_class_percent": 10,
-            "plain_percent": 5, "duplicates": counted.duplicates, "conflicts": counted.conflicts, "late": counted.late,
+            "per_unit_with_allowance_percent": 60, "graduated_percent": 25, "matrix_percent": 10,
+            "expression_percent": 5, "duplicates": counted.duplicates, "conflicts": counted.conflicts, "late": counted.late,
         },
         "bytes_in_per_record": bytes / counted.received.max(1),
         "records_per_second": per_second(counted.received, measured.took),
@@ -191,7 +191,7 @@ fn set_up(ledger: &Ledger, keyring: &Keyring, subscriptions: u64) -> Result<(), 
         currency,
         ..EntityTerms::default()
     };
-    let offers = catalog::parse(&mix::catalog()).map_err(Failure::refused)?;
+    let offers = catalog::parse(mix::CATALOG).map_err(Failure::refused)?;
     let first = [
         Command::OpenEntity {
             entity: "main".into(),
