@@ -6,6 +6,7 @@
 mod append;
 mod event;
 mod ingest;
+mod invoice;
 mod open;
 mod raw_file;
 mod rebuild;
@@ -45,6 +46,11 @@ pub enum Command {
         after_help = "Example:\n  indelible bench usage\n  indelible bench usage --format ndjson --records 10000000\n  indelible bench usage --singles 20000 --clients 64"
     )]
     Usage(usage::Options),
+    /// A bill run over accounts that are due among many that are not, with questions beside it, and previews.
+    #[command(
+        after_help = "Example:\n  indelible bench invoice\n  indelible bench invoice --accounts 1000000 --due 100000\n  indelible bench invoice --accounts 1000 --due 1000 --records 2 --months 120"
+    )]
+    Invoice(invoice::Options),
     /// All read models made again, over a log of usage, bills and payments.
     #[command(
         after_help = "Example:\n  indelible bench rebuild --records 2000000 --subscriptions 10000"
@@ -97,6 +103,7 @@ pub fn run(command: Command) -> Result<(), Failure> {
         Command::Open(options) => open::run(&options)?,
         Command::Ingest(options) => ingest::run(&options)?,
         Command::Usage(options) => usage::run(&options)?,
+        Command::Invoice(options) => invoice::run(&options)?,
         Command::Rebuild(options) => rebuild::run(&options)?,
         Command::Wallet(options) => wallet::run(&options)?,
     };
