@@ -122,6 +122,10 @@ fn level(charge: &Usage, problems: &mut Problems) {
     problems.when(charge.carry && matrix, || {
         "what is carried over has no attributes to look up in a matrix".to_string()
     });
+    let unseen = matrix && charge.allowance.is_some() && !charge.remembers();
+    problems.when(unseen, || {
+        "records that a matrix prices per unit are not counted up, so no allowance is seen: give its lines a first tier that costs nothing".to_string()
+    });
     let percentage = matches!(charge.price, Price::GraduatedPercentage(_));
     problems.when(percentage && charge.aggregate == Aggregate::Level, || {
         "a level is no amount of money to take a percentage of".to_string()

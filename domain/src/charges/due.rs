@@ -74,7 +74,8 @@ pub fn of_subscription<'a>(
     );
     due.extend(credits(sub, charges, &segments, basis)?);
     for segment in segments.iter().filter(|s| reached(s, basis.as_of)) {
-        due.extend(recurring(segment, &segments, charges, basis)?);
+        let more = recurring(segment, &segments, (charges, &due), basis)?;
+        due.extend(more);
     }
     due.extend(usage(sub, charges, &metered, basis)?);
     due.extend(committed::of_subscription(sub, charges, metered, basis)?);
@@ -227,29 +228,42 @@ fn full_amount(segment: &Segment<'_>, segments: &[Segment<'_>]) -> Result<Exact,
         .try_fold(full, |most, earlier| Ok(most.max(earlier?)))
 }
 
-/// Days of a segment that no billed line of the same price holds, as lines.
+/// Days of a segment that no billed line of the same price holds, as lines. `due` are the lines that this document
+/// carries already: a period that is charged whole is whole with the first of its segments, on whichever document.
 fn recurring(
     segment: &Segment<'_>,
     segments: &[Segment<'_>],
-    charges: &Charges,
+    (charges, due): (&Charges, &[Due]),
     basis: Basis,
 ) -> Result<Vec<Due>, Rejection> {
+    // What was billed for days that cost nothing already comes back as a credit.
+    if segment.part == Some(Part::Nothing) {
+        return Ok(vec![]);
+    }
     let prorate = match segment.part {
-        // What was billed for these days already comes back as a credit.
-        Some(Part::Nothing) => return Ok(vec![]),
-        Some(Part::Full) => Prorate::None,
-        Some(Part::Prorate) => Prorate::Day,
+        Some(Part::Full) if segment.paid == segment.period => Prorate::None,
+        Some(_) => Prorate::Day,
         None => segment.charge.prorate,
     };
     let full = full_amount(segment, segments)?;
-    let paid = highest_paid(segment, charges);
+    let here = |what: &&What| {
+        matches!(what, What::Recurring { charge, period, .. }
+            if *charge == segment.charge.code && *period == segment.period)
+    };
+    let paid = charges.items.iter().map(|i| &i.what);
+    let paid = paid.chain(due.iter().map(|d| &d.what)).filter(here);
+    let paid = paid.filter_map(|what| match what {
+        What::Recurring { full, .. } => Some(*full),
+        _ => None,
+    });
+    let mut begun = paid.clone().any(|paid| paid == full);
+    // The highest amount that a whole period was billed at.
+    let paid = paid.max();
     let mut gaps = vec![segment.days];
-    let mut begun = false;
     for item in charges.items.iter().filter(|i| same(i, segment, full)) {
         let Some(days) = item.what.days() else {
             continue;
         };
-        begun = true;
         for held in charges.held(&item.invoice, item.line, days) {
             gaps = gaps.iter().flat_map(|g| g.without(held)).collect();
         }
@@ -260,7 +274,7 @@ fn recurring(
     for days in gaps {
         let (exact, quantity, share) = match prorate {
             Prorate::Day => {
-                let part = days.count();
+                let part = segment.paid_within(days);
                 let share = format!(
                     "{part} of {whole} days of {} × {}",
                     segment.period,
@@ -329,20 +343,6 @@ fn recurring(
         });
     }
     Ok(out)
-}
-
-/// The highest amount that a whole period was billed at.
-fn highest_paid(segment: &Segment<'_>, charges: &Charges) -> Option<Exact> {
-    let of_period = charges.items.iter().filter_map(|item| match &item.what {
-        What::Recurring {
-            charge,
-            period,
-            full,
-            ..
-        } if *charge == segment.charge.code && *period == segment.period => Some(*full),
-        _ => None,
-    });
-    of_period.max()
 }
 
 /// Billed days that the contract no longer asks for, given back as the contract says (policy 10).

@@ -35,6 +35,8 @@ pub type CarriedIn = BTreeMap<Slot, Carried>;
 pub struct Walk<'a> {
     charge: &'a Usage,
     price: &'a Price,
+    /// The price is of one line of a matrix.
+    line: bool,
     over: Over,
     /// After the last record.
     now: Carried,
@@ -79,6 +81,7 @@ impl<'a> Walk<'a> {
         Walk {
             charge,
             price,
+            line: matches!(charge.price_on(over.days.from), Price::Matrix(_)),
             over,
             plain: match charge.aggregate {
                 Aggregate::Last => level,
@@ -257,10 +260,15 @@ impl<'a> Walk<'a> {
             }
             _ => self.plain,
         };
-        Ok(Worth {
-            units,
-            amount: price::model(charge, price, units)?,
-        })
+        // Units taken back on one line lower what those of the others cost, so that it does not matter whether the matrix
+        // also has lines with totals of their own: only the period is never below zero.
+        let amount = match price {
+            Price::PerUnit(unit) if self.line && units.is_negative() => {
+                price::whole_steps(charge, units)?.times((*unit).into())?
+            }
+            price => price::model(charge, price, units)?,
+        };
+        Ok(Worth { units, amount })
     }
 }
 

@@ -60,11 +60,15 @@ pub fn of_total(charge: &Usage, units: Exact) -> Result<Exact, Rejection> {
 
 /// What the price model asks for a total: it is rounded, and the allowance comes off before the model sees the rest.
 pub fn model(charge: &Usage, price: &Price, units: Exact) -> Result<Exact, Rejection> {
-    let units = match charge.round {
-        Some(round) if round.per == RoundPer::Period => round.of(units)?,
-        _ => units,
-    };
-    amount(price, seen(charge, units)?)
+    amount(price, seen(charge, whole_steps(charge, units)?)?)
+}
+
+/// The units of a period, rounded if they are rounded once and not record by record.
+pub(super) fn whole_steps(charge: &Usage, units: Exact) -> Result<Exact, Rejection> {
+    match charge.round {
+        Some(round) if round.per == RoundPer::Period => round.of(units),
+        _ => Ok(units),
+    }
 }
 
 /// Units beyond the allowance.

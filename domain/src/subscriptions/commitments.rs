@@ -63,9 +63,11 @@ pub fn rated<'m>(
     metered: impl Fn(&str, Date) -> Option<&'m Metered>,
 ) -> Result<Exact, Rejection> {
     let mut sum = Exact::ZERO;
+    // Periods that are charged whole are so once for each price, however often they are cut.
+    let mut whole = Vec::new();
     for segment in schedule::segments(sub, days.until, days.until) {
         let part = segment.days.overlap(days);
-        if part.is_empty() || !counts(segment.term, &segment.charge.code) {
+        if !counts(segment.term, &segment.charge.code) {
             continue;
         }
         let full = rating::price::amount(
@@ -74,14 +76,25 @@ pub fn rated<'m>(
         )?;
         let prorate = match segment.part {
             Some(Part::Nothing) => continue,
-            Some(Part::Full) => Prorate::None,
-            Some(Part::Prorate) => Prorate::Day,
+            Some(Part::Full) if segment.paid == segment.period => Prorate::None,
+            Some(_) => Prorate::Day,
             None => segment.charge.prorate,
         };
         let share = match prorate {
-            Prorate::None if days.contains(segment.days.from) => full,
-            Prorate::None => Exact::ZERO,
-            _ => full.share(part.count().into(), segment.period.count().into())?,
+            Prorate::None => {
+                let this = (segment.charge.code.as_str(), segment.period, full);
+                let first = !whole.contains(&this);
+                whole.push(this);
+                match first && days.contains(segment.days.from) {
+                    true => full,
+                    false => Exact::ZERO,
+                }
+            }
+            _ if part.is_empty() => continue,
+            _ => full.share(
+                segment.paid_within(part).into(),
+                segment.period.count().into(),
+            )?,
         };
         sum = sum.plus(share)?;
     }

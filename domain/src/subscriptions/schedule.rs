@@ -3,7 +3,7 @@
 //! Pure arithmetic over the subscription's own state. Comparing this with what was billed is `charges::due`.
 
 use super::{Subscription, Term};
-use crate::catalog::{Align, Anchor, Commitment, Part, Recurring, Usage};
+use crate::catalog::{Align, Anchor, Commitment, Part, Prorate, Recurring, Usage};
 use crate::kernel::{Date, Days, Grid, Span, calendar::LAST_DATE};
 
 /// One recurring charge over days of one period of its grid.
@@ -16,6 +16,23 @@ pub struct Segment<'a> {
     pub period: Days,
     /// What the charge says these days cost, where they are not the whole period; none: as the charge is prorated.
     pub part: Option<Part>,
+    /// The days that are paid if it says something: where a start or an end costs as much as the whole, up to that edge
+    /// of the period, so that it does not matter whether it was known when the period was billed.
+    pub paid: Days,
+}
+
+impl Segment<'_> {
+    /// How many days are paid for some of its days: these, and with its first or last one what is paid beyond.
+    pub fn paid_within(&self, days: Days) -> i64 {
+        let mut paid = days.count();
+        if self.part.is_some() && days.from == self.days.from {
+            paid += Days::new(self.paid.from, self.days.from).count();
+        }
+        if self.part.is_some() && days.until == self.days.until {
+            paid += Days::new(self.days.until, self.paid.until).count();
+        }
+        paid
+    }
 }
 
 /// Days on which a recurring charge runs without a break.
@@ -65,13 +82,14 @@ pub fn segments(sub: &Subscription, through: Date, today: Date) -> Vec<Segment<'
                         break;
                     }
                     let days = Days::new(from, until);
-                    let part = part(sub, i, charge, window, days, period, &pauses);
+                    let (part, paid) = part(sub, i, charge, window, days, period, &pauses);
                     out.push(Segment {
                         term,
                         charge,
                         days,
                         period,
                         part,
+                        paid,
                     });
                     from = until;
                 }
@@ -115,7 +133,8 @@ fn run(sub: &Subscription, i: usize, charge: &Recurring, today: Date) -> Days {
     }
 }
 
-/// What the charge says about days that are not their whole period, by what cuts them: start, change, pause or end.
+/// What the charge says about days that are not their whole period, by what cuts them: start, change, pause or end; and
+/// the days that are paid for it.
 fn part(
     sub: &Subscription,
     i: usize,
@@ -124,24 +143,40 @@ fn part(
     days: Days,
     period: Days,
     pauses: &[Days],
-) -> Option<Part> {
+) -> (Option<Part>, Days) {
     let had = |term: &Term| term.offer.recurring.iter().any(|c| c.code == charge.code);
     let mut says = Vec::new();
+    let mut paid = days;
+    // A side of which nothing is said is as the charge is prorated.
+    let reaches = |says: Option<Part>| match says {
+        None => charge.prorate == Prorate::None,
+        says => says == Some(Part::Full),
+    };
     if days.from > period.from && days.from == window.from {
         let before = i.checked_sub(1).and_then(|i| sub.terms.get(i));
         let changed = before.is_some_and(had) && sub.terms[i].from == days.from;
-        says.push(if changed {
+        let start = if changed {
             charge.on_change
         } else {
             charge.on_start
-        });
+        };
+        if reaches(start) {
+            paid.from = period.from;
+        }
+        says.push(start);
     }
     if days.until < period.until && days.until == window.until {
-        if days.until == sub.end_date() {
-            says.push(charge.on_end);
-        } else if sub.terms.iter().any(|t| t.from == days.until) {
-            says.push(charge.on_change);
+        let end = if days.until == sub.end_date() {
+            charge.on_end
+        } else {
+            let changes = sub.terms.iter().any(|t| t.from == days.until);
+            charge.on_change.filter(|_| changes)
+        };
+        if reaches(end) {
+            let phase = charge_window(sub, &sub.terms[i], charge);
+            paid.until = period.until.min(phase.until);
         }
+        says.push(end);
     }
     let asked = period.overlap(window);
     if pauses.iter().any(|p| !p.overlap(asked).is_empty()) {
@@ -149,9 +184,10 @@ fn part(
     }
     let says: Vec<Part> = says.into_iter().flatten().collect();
     let any = |part: Part| says.contains(&part).then_some(part);
-    any(Part::Nothing)
+    let part = any(Part::Nothing)
         .or_else(|| any(Part::Full))
-        .or_else(|| any(Part::Prorate))
+        .or_else(|| any(Part::Prorate));
+    (part, paid)
 }
 
 /// When each recurring charge runs: within its term, after the trial, within its phase, and not paused.
