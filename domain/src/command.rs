@@ -12,6 +12,7 @@ use crate::drafts;
 use crate::dunning;
 use crate::entities::{Closing, EntityTerms, Retention};
 use crate::fields;
+use crate::invoicing;
 use crate::kernel::{Date, Decimal, Id, Money, Personal, Purpose};
 use crate::mediation::Intake;
 use crate::messages;
@@ -630,6 +631,61 @@ pub enum Command {
         entity: Id,
         language: Option<String>,
     },
+
+    /// How documents of an entity's accounts, or of one account, are made from now on; none: no longer said there.
+    SetInvoicing {
+        place: InvoicingPlace,
+        terms: Option<Box<invoicing::Terms>>,
+    },
+    /// Puts a subscription's lines onto the documents of an invoice group (an order, a payment method); none: takes it out.
+    GroupSubscription {
+        subscription: Id,
+        group: Option<String>,
+    },
+    /// Invoices everything due for an account at once; `usage`: and what was used of periods that still run.
+    InvoiceNow {
+        invoice: Id,
+        account: Id,
+        usage: bool,
+    },
+    /// A draft waits until somebody releases it; it keeps its lines.
+    HoldInvoice {
+        invoice: Id,
+        reason: String,
+    },
+    /// Finalises a draft that waits.
+    ReleaseInvoice {
+        invoice: Id,
+        note: String,
+    },
+    /// A draft becomes no invoice; what it bills is due again.
+    RejectInvoice {
+        invoice: Id,
+        reason: String,
+    },
+    /// Invoices what a subscription has used if it reached a threshold; a late or repeated call does the same.
+    BillThreshold {
+        subscription: Id,
+    },
+    /// Bills nobody else and rejects the run's drafts. Repeat until `Outcome::left` is 0.
+    CancelBillRun {
+        run: Id,
+        reason: String,
+    },
+    /// Accounts that a run was refused for wait again; none: all of them.
+    RetryBillRun {
+        run: Id,
+        accounts: Vec<Id>,
+    },
+}
+
+/// Where the way is said in which documents are made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum InvoicingPlace {
+    /// For all accounts of a legal entity.
+    Entity(Id),
+    /// For one account, instead of what its entity says.
+    Account(Id),
 }
 
 /// When a change takes effect (policy 10).

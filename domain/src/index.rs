@@ -32,6 +32,8 @@ pub struct Index {
     pub payments_of: BTreeMap<Id, Vec<Id>>,
     /// Subscriptions by what finds them in usage records.
     pub access: ById<Vec<Id>>,
+    /// Drafts that wait to be released, or for the end of their grace period.
+    pub held: BTreeSet<Id>,
     /// Finalised documents by their number's letters and digits: how a payer's text finds them.
     pub numbered: BTreeMap<String, BTreeSet<Id>>,
     /// Accounts by the keyed hash of the bank account that paid for them.
@@ -86,7 +88,18 @@ impl Index {
                 }
             }
             Event::Invoice(invoices::Event::Drafted(e)) => self.invoice(id, &e.document.account),
+            Event::Invoice(invoices::Event::Held(_)) => {
+                self.held.insert(id.to_string());
+            }
+            Event::Invoice(
+                invoices::Event::Released(_)
+                | invoices::Event::Rejected(_)
+                | invoices::Event::Voided(_),
+            ) => {
+                self.held.remove(id);
+            }
             Event::Invoice(invoices::Event::Finalised(e)) => {
+                self.held.remove(id);
                 self.invoice(id, &e.document.account);
                 let number = cash::reference::normal(&e.number);
                 self.numbered

@@ -21,6 +21,7 @@ pub mod expressions;
 pub mod fields;
 pub mod index;
 pub mod invoices;
+pub mod invoicing;
 pub mod journal;
 pub mod kernel;
 pub mod lineage;

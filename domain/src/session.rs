@@ -179,6 +179,15 @@ impl<'w> Session<'w> {
         })
     }
 
+    /// Runs `look` and takes back whatever it staged: what would come of something.
+    pub fn probe<T>(&mut self, look: impl FnOnce(&mut Self) -> T) -> T {
+        let (over, events) = (self.over.clone(), self.events.len());
+        let seen = look(self);
+        self.over = over;
+        self.events.truncate(events);
+        seen
+    }
+
     /// The staged state and events, for the runtime.
     pub fn finish(self) -> (Tables, Vec<Staged>) {
         (self.over, self.events)

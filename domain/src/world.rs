@@ -165,6 +165,8 @@ nouns! {
     Wallet in wallets: wallets::Wallet, kind "wallet", event crate::wallets::Event;
     Reservation in reservations: reservations::Reservation, kind "reservation", event crate::reservations::Event;
     Invoice in invoices: invoices::Invoice, kind "invoice", event crate::invoices::Event;
+    Invoicing in invoicings: invoicing::Invoicing, kind "invoicing", event crate::invoicing::Event;
+    Progress in progresses: invoicing::Progress, kind "progress", event crate::invoicing::progress::Event;
     Series in series: invoices::Series, kind "series", event crate::invoices::series::Event;
     Method in methods: methods::Methods, kind "method", event crate::methods::Event;
     Collection in collections: collections::Collection, kind "collection", event crate::collections::Event;

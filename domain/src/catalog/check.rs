@@ -147,6 +147,17 @@ fn check_offer(offer: &Offer, problems: &mut Problems) {
             |p| recurring(charge, p),
         );
     }
+    if let Some(progressive) = &offer.progressive {
+        let amounts = progressive.at.iter().chain(&progressive.every);
+        let positive = amounts.clone().all(|a| *a > Decimal::ZERO);
+        problems.when(amounts.count() == 0 || !positive, || {
+            "progressive billing needs amounts above zero".to_string()
+        });
+        let ascending = progressive.at.windows(2).all(|pair| pair[0] < pair[1]);
+        problems.when(!ascending, || {
+            "thresholds of progressive billing are not ascending".to_string()
+        });
+    }
     for committed in &offer.commitments {
         problems.within(
             format!("offer {}, commitment {}", offer.code, committed.code),

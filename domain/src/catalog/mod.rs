@@ -69,6 +69,9 @@ pub struct Offer {
     /// What a period costs at least, or at most.
     #[serde(default, skip_serializing_if = "is_default")]
     pub commitments: Vec<Commitment>,
+    /// When usage of a running period is invoiced ahead of its end; none: never.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub progressive: Option<Progressive>,
     /// Prices are what the customer pays, tax included (policy 21).
     #[serde(default, skip_serializing_if = "is_default")]
     pub tax_included: bool,
@@ -102,6 +105,18 @@ pub struct Offer {
     /// The contract that a subscription was sold under; written by selling, not part of the text format.
     #[serde(default, skip_serializing_if = "is_default")]
     pub contract: Option<Id>,
+}
+
+/// Amounts of usage over the life of a subscription, before discounts and tax, at which what was used is invoiced at once.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Progressive {
+    /// Ascending.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub at: Vec<Decimal>,
+    /// And again each time as much more was used after the last of them.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub every: Option<Decimal>,
 }
 
 /// Bounds of what is rated in a period, before discounts: a true-up makes up for what lacks, a cap takes off what is

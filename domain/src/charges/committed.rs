@@ -3,7 +3,7 @@
 use super::due::{Basis, Due};
 use super::{Charges, Item, What};
 use crate::kernel::{Date, Days, Decimal, Exact, Money, Rejection};
-use crate::subscriptions::commitments::{committed, rated};
+use crate::subscriptions::commitments::{committed_since, rated};
 use crate::subscriptions::{Subscription, Term};
 use crate::usage::Metered;
 use std::collections::BTreeSet;
@@ -27,11 +27,15 @@ pub fn of_subscription<'m>(
     charges: &Charges,
     metered: impl Fn(&str, Date) -> Option<&'m Metered>,
     basis: Basis,
+    settled: Date,
 ) -> Result<Vec<Due>, Rejection> {
     let mut out = Vec::new();
     let mut wanted = BTreeSet::new();
-    for period in committed(sub, basis.as_of) {
+    for period in committed_since(sub, settled, basis.as_of) {
         let (terms, days) = (period.commitment, period.days);
+        if days.until <= settled {
+            continue;
+        }
         wanted.insert((terms.code.as_str(), days.from));
         if days.until > basis.as_of {
             continue;
@@ -51,7 +55,7 @@ pub fn of_subscription<'m>(
         };
         out.extend(lines(&bounds, rated, charges, basis)?);
     }
-    out.extend(no_longer(charges, &wanted, basis));
+    out.extend(no_longer(charges, &wanted, basis, settled));
     Ok(out)
 }
 
@@ -160,7 +164,12 @@ fn billed<'c>(charges: &'c Charges, what: &What) -> Vec<&'c Item> {
 }
 
 /// Lines of periods that the contract, as it is known now, does not have: taken back.
-fn no_longer(charges: &Charges, wanted: &BTreeSet<(&str, Date)>, basis: Basis) -> Vec<Due> {
+fn no_longer(
+    charges: &Charges,
+    wanted: &BTreeSet<(&str, Date)>,
+    basis: Basis,
+    settled: Date,
+) -> Vec<Due> {
     let mut seen = BTreeSet::new();
     let mut out = Vec::new();
     for item in &charges.items {
@@ -168,6 +177,9 @@ fn no_longer(charges: &Charges, wanted: &BTreeSet<(&str, Date)>, basis: Basis) -
         else {
             continue;
         };
+        if days.until <= settled {
+            continue;
+        }
         let capped = matches!(item.what, What::Cap { .. });
         if wanted.contains(&(commitment.as_str(), days.from))
             || !seen.insert((commitment, days.from, capped))

@@ -34,7 +34,8 @@ pub struct Basis {
     pub rounding: Rounding,
     /// Everything whose moment has come on or before this day.
     pub as_of: Date,
-    /// Usage of periods that still run counts too, as far as it has come: for a look ahead, never for a document.
+    /// Usage of periods that still run counts too, as far as it has come: for a look ahead, for a document that is asked for
+    /// before its time, and when a threshold is reached.
     pub running: bool,
 }
 
@@ -54,11 +55,15 @@ impl Basis {
 }
 
 /// Lines due for one subscription. `metered` answers what was rated for a usage charge in the period from a day.
+///
+/// `settled`: periods that end on or before this day were billed as the contract has them and nothing changed them since, so
+/// none of them is looked at; [`Date::MIN`] where that is not known.
 pub fn of_subscription<'a>(
     sub: &Subscription,
     charges: &Charges,
     metered: impl Fn(&str, Date) -> Option<&'a Metered>,
     basis: Basis,
+    settled: Date,
 ) -> Result<Vec<Due>, Rejection> {
     let mut due = one_offs(sub, charges, basis)?;
     let billed_until = charges
@@ -67,18 +72,21 @@ pub fn of_subscription<'a>(
         .filter_map(|i| i.what.days())
         .map(|d| d.until)
         .max();
-    let segments = schedule::segments(
+    let segments = schedule::segments_since(
         sub,
+        settled,
         billed_until.map_or(basis.as_of, |u| u.max(basis.as_of)),
         basis.as_of,
     );
-    due.extend(credits(sub, charges, &segments, basis)?);
+    due.extend(credits(sub, charges, &segments, basis, settled)?);
     for segment in segments.iter().filter(|s| reached(s, basis.as_of)) {
         let more = recurring(segment, &segments, (charges, &due), basis)?;
         due.extend(more);
     }
-    due.extend(usage(sub, charges, &metered, basis)?);
-    due.extend(committed::of_subscription(sub, charges, metered, basis)?);
+    due.extend(usage(sub, charges, &metered, basis, settled)?);
+    due.extend(committed::of_subscription(
+        sub, charges, metered, basis, settled,
+    )?);
     due.extend(added(charges, basis.as_of));
     Ok(due)
 }
@@ -351,9 +359,10 @@ fn credits(
     charges: &Charges,
     segments: &[Segment<'_>],
     basis: Basis,
+    settled: Date,
 ) -> Result<Vec<Due>, Rejection> {
     let mut out: Vec<Due> = Vec::new();
-    for item in &charges.items {
+    for item in charges.items.iter() {
         let What::Recurring {
             charge,
             days,
@@ -364,6 +373,9 @@ fn credits(
         else {
             continue;
         };
+        if period.until <= settled {
+            continue;
+        }
         let wanted: Vec<Days> = segments
             .iter()
             .filter(|s| {
@@ -515,15 +527,19 @@ fn tax_class(sub: &Subscription, charge: &str, date: Date) -> String {
 }
 
 /// Usage periods that have ended: the exact total, rounded, minus what was billed for the period before.
-fn usage<'a>(
+pub fn usage<'a>(
     sub: &Subscription,
     charges: &Charges,
     metered: impl Fn(&str, Date) -> Option<&'a Metered>,
     basis: Basis,
+    settled: Date,
 ) -> Result<Vec<Due>, Rejection> {
     let mut out = Vec::new();
-    for period in schedule::usage_periods(sub, basis.as_of) {
+    for period in schedule::usage_periods_since(sub, settled, basis.as_of) {
         let (charge, days) = (period.charge, period.days);
+        if days.until <= settled {
+            continue;
+        }
         let ended = days.until <= basis.as_of;
         let early = basis.running || charge.in_advance();
         if !(ended || early && days.from <= basis.as_of) || charge.pay == Pay::Wallet {
@@ -620,13 +636,13 @@ pub fn next_date(sub: &Subscription, charges: &Charges, after: Date) -> Option<D
         .max()
         .unwrap_or(after);
     let horizon = horizon.max(trial).max(last_start);
-    let recurring = schedule::segments(sub, horizon, after)
+    let recurring = schedule::segments_since(sub, after, horizon, after)
         .into_iter()
         .map(|s| match s.charge.timing {
             Timing::Advance => s.days.from,
             Timing::Arrears => s.days.until,
         });
-    let usage = schedule::usage_periods(sub, horizon)
+    let usage = schedule::usage_periods_since(sub, after, horizon)
         .into_iter()
         .flat_map(|p| {
             [
@@ -635,7 +651,7 @@ pub fn next_date(sub: &Subscription, charges: &Charges, after: Date) -> Option<D
             ]
         })
         .flatten();
-    let committed = commitments::committed(sub, horizon)
+    let committed = commitments::committed_since(sub, after, horizon)
         .into_iter()
         .map(|c| c.days.until);
     let end = sub.end.iter().map(|e| e.on);

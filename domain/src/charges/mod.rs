@@ -13,7 +13,7 @@ pub mod used;
 
 use crate::catalog::Timing;
 use crate::events;
-use crate::kernel::{Date, Days, Decider, Decimal, Exact, Id, Money, Rejection};
+use crate::kernel::{Date, Days, Decider, Decimal, Exact, Id, Money, Rejection, Roll};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -119,7 +119,7 @@ pub struct Order {
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Charges {
-    pub items: Vec<Item>,
+    pub items: Roll<Item>,
     pub pending: Vec<Pending>,
     /// What more is known of pending charges that an offer prices.
     pub orders: BTreeMap<Id, Order>,
@@ -261,7 +261,7 @@ impl Charges {
         self.items.iter().find(|i| match &i.what {
             What::Recurring {
                 charge: c, days: d, ..
-            } if c == charge => self
+            } if c == charge && !d.overlap(days).is_empty() => self
                 .held(&i.invoice, i.line, *d)
                 .iter()
                 .any(|h| !h.overlap(days).is_empty()),
@@ -437,12 +437,12 @@ fn release(state: &Charges, invoice: Id) -> Result<Vec<Event>, Rejection> {
             continue;
         };
         let back = |i: &Item| i.invoice == *of && i.line == *line;
-        let Some(at) = next.items.iter().position(back) else {
+        if !next.items.iter().any(back) {
             continue;
-        };
+        }
         // Looked for beside the line itself, which holds them again.
         let mut others = next.clone();
-        others.items.remove(at);
+        others.items.retain(|i| !back(i));
         if let Some(later) = others.holder(charge, *days) {
             return Err(Rejection::new(
                 "DAYS_BILLED_AGAIN",

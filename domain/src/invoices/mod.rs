@@ -5,9 +5,11 @@
 //! - A document below zero is a credit note; what it gives back becomes account credit (policy 28).
 //! - The credit notes of an invoice never exceed it, and notes for everything equal it exactly, tax included (policy 22).
 //! - A void document keeps its number.
+//! - A draft that is held keeps its lines: nothing else bills them while it waits to be released or rejected.
 //! - Finalising records the buyer as it is then, sealed under the key of legal documents: the contact may go before that.
 
 pub mod compose;
+mod hold;
 mod old;
 pub mod product_lines;
 pub mod series;
@@ -19,6 +21,7 @@ use crate::kernel::{Currency, Date, Decider, Exact, Id, Money, Personal, Rejecti
 use crate::taxes::Answer;
 use serde::{Deserialize, Serialize};
 
+pub use hold::{GRACE, Held, Hold, KEPT, Reason, Rejected, Released};
 pub use product_lines::product_lines;
 pub use series::Series;
 
@@ -149,6 +152,8 @@ pub enum Stage {
     Draft,
     Finalised,
     Void,
+    /// A draft that was refused after it was looked at: its charges are due again.
+    Rejected,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -162,6 +167,8 @@ pub struct Invoice {
     pub buyer: Option<Personal<Buyer>>,
     /// Credit notes so far: (note, line of this invoice, net taken off, tax taken off), positive.
     pub credited: Vec<Credited>,
+    /// Of a draft that waits: why, and until when.
+    pub hold: Option<Hold>,
 }
 
 /// A part of a line given back by a credit note.
@@ -207,6 +214,9 @@ events! {
         Finalised = "finalised" 3 from { 1: old::FinalisedV1, 2: old::FinalisedV2 },
         Voided = "voided" 1,
         CreditNoted = "credit-noted" 1,
+        Held = "held" 1,
+        Released = "released" 1,
+        Rejected = "rejected" 1,
     }
 }
 
@@ -225,6 +235,16 @@ pub enum Command {
     },
     Credit {
         parts: Vec<Credited>,
+    },
+    /// A draft waits and keeps its lines.
+    Hold(Hold),
+    /// It waits no longer; it is finalised in the same commit.
+    Release {
+        note: String,
+    },
+    /// It becomes no invoice.
+    Reject {
+        reason: String,
     },
 }
 
@@ -260,6 +280,9 @@ impl Decider for Invoice {
 
     fn decide(state: &Invoice, command: Command) -> Result<Vec<Event>, Rejection> {
         match (command, &state.stage) {
+            (command @ (Command::Hold(_) | Command::Release { .. } | Command::Reject { .. }), _) => {
+                hold::decide(state, command)
+            }
             (Command::Draft(document), Stage::Draft) if *document == state.document => Ok(vec![]),
             (Command::Draft(document), Stage::Absent | Stage::Draft) => {
                 check_sums(&document)?;
@@ -292,6 +315,9 @@ impl Decider for Invoice {
                     .into(),
                 ])
             }
+            (Command::Draft(_) | Command::Finalise { .. }, Stage::Rejected) => {
+                Err(hold::no_longer())
+            }
             (Command::Draft(_) | Command::Finalise { .. }, _) => Err(Rejection::new(
                 "INVOICE_FINAL",
                 format!("document {} is finalised and never changes", state.number),
@@ -308,6 +334,7 @@ impl Decider for Invoice {
                     state.number
                 ),
             )),
+            (Command::Void { .. }, Stage::Rejected) => Err(hold::no_longer()),
             (Command::Void { .. }, Stage::Void) => Err(Rejection::new(
                 "INVOICE_VOID",
                 format!("document {} is already void", state.number),
@@ -332,13 +359,23 @@ impl Decider for Invoice {
             }
             Event::Finalised(e) => {
                 state.stage = Stage::Finalised;
+                state.hold = None;
                 state.document = e.document.clone();
                 state.number.clone_from(&e.number);
                 state.issued = Some(e.issued);
                 state.due = Some(e.due);
                 state.buyer.clone_from(&e.buyer);
             }
-            Event::Voided(_) => state.stage = Stage::Void,
+            Event::Voided(_) => {
+                state.stage = Stage::Void;
+                state.hold = None;
+            }
+            Event::Held(e) => state.hold = Some(e.hold.clone()),
+            Event::Released(_) => state.hold = None,
+            Event::Rejected(_) => {
+                state.stage = Stage::Rejected;
+                state.hold = None;
+            }
             Event::CreditNoted(e) => state.credited.extend(e.parts.iter().cloned()),
         }
     }

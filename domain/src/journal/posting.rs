@@ -66,7 +66,11 @@ fn document(
                 reversed.collect(),
             )
         }
-        invoices::Event::Drafted(_) | invoices::Event::CreditNoted(_) => Ok(None),
+        invoices::Event::Drafted(_)
+        | invoices::Event::CreditNoted(_)
+        | invoices::Event::Held(_)
+        | invoices::Event::Released(_)
+        | invoices::Event::Rejected(_) => Ok(None),
     }
 }
 

@@ -11,6 +11,7 @@ pub mod key;
 pub mod money;
 pub mod personal;
 pub mod recorded;
+pub mod roll;
 pub mod text;
 pub mod time;
 
@@ -21,6 +22,7 @@ pub use exact::Exact;
 pub use money::{Currency, Money, Rounding};
 pub use personal::{Personal, Purpose};
 pub use recorded::{Meta, Recorded};
+pub use roll::Roll;
 pub use text::Text;
 pub use time::{Instant, Zone};
 

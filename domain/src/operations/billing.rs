@@ -1,4 +1,4 @@
-//! Bill runs and drafts: gathers what is due of everything an account pays for, and turns it into a document.
+//! Drafts and documents: gathers what is due of everything an account pays for, and turns it into a document.
 
 use super::{account_terms, entity_terms, taxes};
 use crate::accounts::AccountTerms;
@@ -8,132 +8,12 @@ use crate::command::Outcome;
 use crate::entities::EntityTerms;
 use crate::invoices::{self, Document, Invoice, Line, Series, Stage, compose, series};
 use crate::kernel::{Date, Id, Money, Rejection, calendar::add_days, check_id, event};
-use crate::processes::agenda::Timer;
-use crate::runs::{self, BillRun};
 use crate::session::Session;
 use crate::subscriptions::Subscription;
 use crate::taxes::Answer;
 use crate::usage::Metered;
 use chrono::Datelike;
 use std::collections::{BTreeMap, BTreeSet};
-
-pub(super) fn start_run(
-    session: &mut Session<'_>,
-    run: &str,
-    as_of: Option<Date>,
-    accounts: Vec<Id>,
-    draft: bool,
-) -> Result<Outcome, Rejection> {
-    check_id("bill run", run)?;
-    let mut payers = Vec::new();
-    let mut last_day = as_of;
-    let named = if accounts.is_empty() {
-        last_day = last_day.or_else(|| session.agenda().last_today(session.now()));
-        waiting(session, last_day)?.into_iter().collect()
-    } else {
-        accounts
-    };
-    for account in named {
-        let terms = account_terms(session, &account)?;
-        let payer = terms.payer(&account).to_string();
-        let day = as_of.unwrap_or_else(|| session.today(&terms.zone));
-        last_day = last_day.max(Some(day));
-        if !payers.contains(&payer) && compose_document(session, &payer, day)?.is_some() {
-            payers.push(payer);
-        }
-    }
-    let left = payers.len() as u64;
-    let as_of = last_day.unwrap_or_else(|| session.today(&crate::kernel::Zone::default()));
-    session.decide::<BillRun>(
-        run,
-        runs::Command::Start {
-            as_of,
-            accounts: payers,
-            draft,
-        },
-    )?;
-    Ok(Outcome {
-        left: left + 1,
-        ..Outcome::of("bill-run", run)
-    })
-}
-
-/// Accounts for which the agenda has something to bill by a day, with everybody on the same invoice, in order: nobody
-/// else is looked at.
-fn waiting(session: &Session<'_>, day: Option<Date>) -> Result<BTreeSet<Id>, Rejection> {
-    let mut accounts = BTreeSet::new();
-    for (_, timer) in day.iter().flat_map(|day| session.agenda().through(*day)) {
-        let Timer::Bill { account } = timer else {
-            continue;
-        };
-        let terms = account_terms(session, account)?;
-        let payer = terms.payer(account).to_string();
-        accounts.extend(
-            session
-                .index()
-                .paid_by
-                .get(&payer)
-                .into_iter()
-                .flatten()
-                .cloned(),
-        );
-        accounts.insert(payer);
-    }
-    Ok(accounts)
-}
-
-pub(super) fn step_run(session: &mut Session<'_>, run: &str) -> Result<Outcome, Rejection> {
-    let state = session.get::<BillRun>(run)?;
-    let (waiting, drafts) = (state.pending.len() as u64, state.draft);
-    let (Some(as_of), false) = (state.as_of, state.completed) else {
-        return Ok(Outcome::of("bill-run", run));
-    };
-    let Some(account) = state.pending.first().cloned() else {
-        session.decide::<BillRun>(run, runs::Command::Complete)?;
-        return Ok(Outcome::of("bill-run", run));
-    };
-    let invoice = format!("{run}.{account}");
-    let mut outcome = Outcome {
-        left: waiting,
-        ..Outcome::of("bill-run", run)
-    };
-    let billed = session.attempt(|s| bill(s, &invoice, &account, as_of, drafts, run));
-    let step = match billed {
-        Ok(billed) => {
-            let invoice = billed.then_some(invoice);
-            outcome
-                .touched
-                .extend(invoice.iter().map(|i| ("invoice".to_string(), i.clone())));
-            runs::Command::Billed { account, invoice }
-        }
-        Err(rejection) => runs::Command::Refused { account, rejection },
-    };
-    session.decide::<BillRun>(run, step)?;
-    Ok(outcome)
-}
-
-/// Bills one payer; false when nothing is due.
-fn bill(
-    session: &mut Session<'_>,
-    invoice: &str,
-    account: &str,
-    as_of: Date,
-    draft: bool,
-    run: &str,
-) -> Result<bool, Rejection> {
-    // Late fees and suspensions of days that have come are billed, whenever the clock is asked.
-    super::dunning::dun(session, account)?;
-    let Some(mut document) = compose_document(session, account, as_of)? else {
-        return Ok(false);
-    };
-    document.run = Some(run.to_string());
-    if draft {
-        session.decide::<Invoice>(invoice, invoices::Command::Draft(Box::new(document)))?;
-    } else {
-        finalise(session, invoice, document)?;
-    }
-    Ok(true)
-}
 
 pub(super) fn draft(
     session: &mut Session<'_>,
@@ -143,13 +23,15 @@ pub(super) fn draft(
 ) -> Result<Outcome, Rejection> {
     check_id("invoice", invoice)?;
     super::dunning::dun(session, account)?;
+    let held = session.find::<Invoice>(invoice).map(|e| &e.state);
+    if held.is_some_and(|i| i.hold.is_some()) {
+        super::invoicing::again(session, invoice)?;
+        return Ok(Outcome::of("invoice", invoice));
+    }
     let terms = account_terms(session, account)?;
     let as_of = as_of.unwrap_or_else(|| session.today(&terms.zone));
     let Some(document) = compose_document(session, account, as_of)? else {
-        return Err(Rejection::new(
-            "NOTHING_DUE",
-            format!("nothing is due for account {account} on {as_of}"),
-        ));
+        return Err(nothing_due(account, as_of));
     };
     session.decide::<Invoice>(invoice, invoices::Command::Draft(Box::new(document)))?;
     Ok(Outcome::of("invoice", invoice))
@@ -167,6 +49,20 @@ pub(super) fn finalise_draft(
             format!("document {invoice} is not a draft"),
         ));
     }
+    match &state.hold {
+        Some(hold) if hold.is_grace() => return super::invoicing::ripen(session, invoice),
+        Some(hold) => {
+            let why = hold.reasons.iter().map(|r| r.text.as_str());
+            return Err(Rejection::new(
+                "INVOICE_HELD",
+                format!(
+                    "document {invoice} is held and has to be released: {}",
+                    why.collect::<Vec<_>>().join("; ")
+                ),
+            ));
+        }
+        None => {}
+    }
     let (account, as_of, run) = (
         state.document.account.clone(),
         state.document.as_of,
@@ -174,14 +70,18 @@ pub(super) fn finalise_draft(
     );
     super::dunning::dun(session, &account)?;
     let Some(mut document) = compose_document(session, &account, as_of)? else {
-        return Err(Rejection::new(
-            "NOTHING_DUE",
-            format!("nothing is due any more for account {account} on {as_of}"),
-        ));
+        return Err(nothing_due(&account, as_of));
     };
     document.run = run;
     finalise(session, invoice, document)?;
     Ok(Outcome::of("invoice", invoice))
+}
+
+pub(super) fn nothing_due(account: &str, as_of: Date) -> Rejection {
+    Rejection::new(
+        "NOTHING_DUE",
+        format!("nothing is due for account {account} on {as_of}"),
+    )
 }
 
 /// What the account's next document would be; nothing is staged.
@@ -200,16 +100,50 @@ pub(super) fn finalise(
     invoice: &str,
     document: Document,
 ) -> Result<(), Rejection> {
+    claim(session, invoice, &document)?;
+    freeze(session, invoice, document)
+}
+
+/// Remembers the lines of a document in the charge streams, and what it takes of discounts: nothing else bills them.
+pub(super) fn claim(
+    session: &mut Session<'_>,
+    invoice: &str,
+    document: &Document,
+) -> Result<(), Rejection> {
+    for (owner, items) in billed_items(invoice, document) {
+        session.decide::<Charges>(&owner, charges::Command::Bill { items })?;
+    }
+    super::discounts::take(session, invoice, document)
+}
+
+/// Forgets them again: what it billed is due.
+pub(super) fn unclaim(
+    session: &mut Session<'_>,
+    invoice: &str,
+    account: &str,
+    lines: &[Line],
+) -> Result<(), Rejection> {
+    super::discounts::give_back(session, invoice, account, lines)?;
+    let owners: BTreeSet<Id> = lines.iter().map(owner_of).collect();
+    for owner in owners {
+        let invoice = invoice.to_string();
+        session.decide::<Charges>(&owner, charges::Command::Release { invoice })?;
+    }
+    Ok(())
+}
+
+/// Numbers a document whose lines are remembered.
+pub(super) fn freeze(
+    session: &mut Session<'_>,
+    invoice: &str,
+    document: Document,
+) -> Result<(), Rejection> {
     let entity = entity_terms(session, &document.entity)?;
     let account = account_terms(session, &document.account)?;
     let issued = session.today(&entity.zone);
     let (number, issued) = number(session, invoice, &entity, &document, issued)?;
     let days = account.payment_days.unwrap_or(entity.payment_days);
     let due = add_days(issued, i64::from(days));
-    for (owner, items) in billed_items(invoice, &document) {
-        session.decide::<Charges>(&owner, charges::Command::Bill { items })?;
-    }
-    super::discounts::take(session, invoice, &document)?;
     session.decide::<Invoice>(
         invoice,
         invoices::Command::Finalise {
@@ -300,7 +234,7 @@ fn committed_lines(
         .collect())
 }
 
-fn line_of(account: &str, subscription: Option<&Id>, tax: Answer, gross: bool, due: Due) -> Line {
+pub(super) fn line_of(account: &str, subscription: Option<&Id>, tax: Answer, gross: bool, due: Due) -> Line {
     Line {
         no: 0,
         account: account.to_string(),
@@ -319,7 +253,7 @@ fn line_of(account: &str, subscription: Option<&Id>, tax: Answer, gross: bool, d
 }
 
 /// Whether the price of a line includes tax: as its offer says, and for days given back as the line that billed them.
-fn tax_included(session: &Session<'_>, subscription: &str, what: &What) -> bool {
+pub(super) fn tax_included(session: &Session<'_>, subscription: &str, what: &What) -> bool {
     if let What::Credit { invoice, line, .. } = what {
         let origin = session.find::<Invoice>(invoice).map(|e| &e.state);
         return origin
@@ -341,7 +275,7 @@ fn tax_included(session: &Session<'_>, subscription: &str, what: &What) -> bool 
 }
 
 /// Everything due for an account and those it pays for, as a document; none when nothing is due.
-fn compose_document(
+pub(super) fn compose_document(
     session: &Session<'_>,
     payer: &str,
     as_of: Date,
@@ -355,7 +289,8 @@ pub(super) fn expected(session: &Session<'_>, payer: &str) -> Result<Option<Docu
     document_of(session, payer, today, true)
 }
 
-fn document_of(
+/// The same; `running` with what was used so far of periods that have not ended.
+pub(super) fn document_of(
     session: &Session<'_>,
     payer: &str,
     as_of: Date,
@@ -399,6 +334,23 @@ fn document_of(
     compose::complete(document).map(Some)
 }
 
+/// Up to which day nothing of a subscription can be due; not known where this very command changed something of it.
+fn settled(session: &Session<'_>, subscription: &str) -> Date {
+    let version = |now: bool| {
+        let sub = match now {
+            true => session.find::<Subscription>(subscription),
+            false => session.before::<Subscription>(subscription),
+        };
+        let charges = match now {
+            true => session.find::<Charges>(subscription),
+            false => session.before::<Charges>(subscription),
+        };
+        (sub.map(|e| e.version), charges.map(|e| e.version))
+    };
+    let known = session.agenda().settled(subscription);
+    known.filter(|_| version(true) == version(false)).unwrap_or(Date::MIN)
+}
+
 fn due_lines(
     session: &Session<'_>,
     account: &str,
@@ -430,7 +382,7 @@ fn due_lines(
                 .map(|e| &e.state)
         };
         lines.extend(
-            due::of_subscription(sub, charges, metered, basis)?
+            due::of_subscription(sub, charges, metered, basis, settled(session, subscription))?
                 .into_iter()
                 .map(|d| line(Some(subscription), d)),
         );

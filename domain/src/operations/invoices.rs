@@ -1,13 +1,12 @@
 //! Voiding and crediting finalised documents.
 
-use super::billing::{number, owner_of};
+use super::billing::{number, owner_of, unclaim};
 use super::{account_terms, entity_terms};
 use crate::charges::{self, Charges};
 use crate::command::Outcome;
 use crate::invoices::{Command, Credited, Invoice, Line, Stage, compose};
-use crate::kernel::{Id, Money, Rejection, check_id};
+use crate::kernel::{Money, Rejection, check_id};
 use crate::session::Session;
-use std::collections::BTreeSet;
 
 /// Keeps the number, releases the charges to the next run; the receivable is closed by the reaction to it (policy 23).
 pub(super) fn void(
@@ -18,16 +17,7 @@ pub(super) fn void(
     let lines = session.get::<Invoice>(invoice)?.document.lines.clone();
     session.decide::<Invoice>(invoice, Command::Void { reason })?;
     let account = session.get::<Invoice>(invoice)?.document.account.clone();
-    super::discounts::give_back(session, invoice, &account, &lines)?;
-    let owners: BTreeSet<Id> = lines.iter().map(owner_of).collect();
-    for owner in owners {
-        session.decide::<Charges>(
-            &owner,
-            charges::Command::Release {
-                invoice: invoice.to_string(),
-            },
-        )?;
-    }
+    unclaim(session, invoice, &account, &lines)?;
     Ok(Outcome::of("invoice", invoice))
 }
 

@@ -14,12 +14,14 @@ pub(crate) mod dunning;
 pub(crate) mod fields;
 pub mod forget;
 mod invoices;
+pub(crate) mod invoicing;
 mod messages;
 mod methods;
 pub(crate) mod migration;
 mod payments;
 mod receivables;
 mod reservations;
+mod runs;
 mod selling;
 mod subscriptions;
 pub(crate) mod taxes;
@@ -190,14 +192,30 @@ fn handle(session: &mut Session<'_>, command: Command) -> Result<Outcome, Reject
             as_of,
             accounts,
             draft,
-        } => billing::start_run(session, &run, as_of, accounts, draft),
-        Command::StepBillRun { run } => billing::step_run(session, &run),
+        } => runs::start(session, &run, as_of, accounts, draft),
+        Command::StepBillRun { run } => runs::step(session, &run),
         Command::DraftInvoice {
             invoice,
             account,
             as_of,
         } => billing::draft(session, &invoice, &account, as_of),
         Command::FinaliseInvoice { invoice } => billing::finalise_draft(session, &invoice),
+        Command::CancelBillRun { run, reason } => runs::cancel(session, &run, reason),
+        Command::RetryBillRun { run, accounts } => runs::retry(session, &run, accounts),
+        Command::SetInvoicing { place, terms } => invoicing::set(session, &place, terms),
+        Command::GroupSubscription {
+            subscription,
+            group,
+        } => invoicing::group(session, subscription, group),
+        Command::InvoiceNow {
+            invoice,
+            account,
+            usage,
+        } => invoicing::now(session, &invoice, &account, usage),
+        Command::HoldInvoice { invoice, reason } => invoicing::hold_by_hand(session, &invoice, reason),
+        Command::ReleaseInvoice { invoice, note } => invoicing::release(session, &invoice, note),
+        Command::RejectInvoice { invoice, reason } => invoicing::reject(session, &invoice, reason),
+        Command::BillThreshold { subscription } => invoicing::bill_threshold(session, &subscription),
         Command::VoidInvoice { invoice, reason } => invoices::void(session, &invoice, reason),
         Command::CreditInvoice {
             note,

@@ -9,12 +9,18 @@
 //! - `Collect`: the day of the next attempt, or of an invoice that is collected on its due date.
 //! - `Move`: the day from which an older version of an offer is kept no longer.
 //! - `Cards`: the day a card is to be told of.
+//! - `Grace`: the day a draft is finalised.
+//! - `Progress`: usage reached a threshold.
+//!
+//! Beside them it keeps up to which day a subscription is settled: its periods that end on or before this day were billed as
+//! the contract has them. Every fact about an earlier day lowers it, so billing looks at what can be due and not at history.
 
 use crate::charges::{self, Charges, due};
 use crate::command::Command;
 use crate::index::Index;
-use crate::kernel::{Date, Id, Instant, Zone, calendar::add_days};
+use crate::kernel::{Date, Days, Id, Instant, Zone, calendar::add_days};
 use crate::operations::catalog::MAIN;
+use crate::operations::invoicing as billing;
 use crate::operations::migration::kept_until;
 use crate::world::{Event, Tables, Tenant};
 use crate::{
@@ -40,6 +46,10 @@ pub enum Timer {
     Cards { account: Id },
     /// A subscription gets a newer version of its offer.
     Move { account: Id, subscription: Id },
+    /// A draft is finalised.
+    Grace { account: Id, invoice: Id },
+    /// Usage of a subscription reached a threshold.
+    Progress { account: Id, subscription: Id },
 }
 
 impl Timer {
@@ -51,7 +61,9 @@ impl Timer {
             | Timer::Plan { account }
             | Timer::Collect { account }
             | Timer::Cards { account }
-            | Timer::Move { account, .. } => account,
+            | Timer::Move { account, .. }
+            | Timer::Grace { account, .. }
+            | Timer::Progress { account, .. } => account,
         }
     }
 }
@@ -67,6 +79,9 @@ pub struct Agenda {
     #[serde(skip)]
     bills: HashMap<Id, Date>,
     zone_of: BTreeMap<Id, Zone>,
+    settled: BTreeMap<Id, Date>,
+    /// No subscription is settled beyond this day.
+    settled_most: Option<Date>,
     /// How many accounts have a zone.
     #[serde(skip)]
     zones: BTreeMap<Zone, usize>,
@@ -77,10 +92,18 @@ pub struct Agenda {
 struct Stored {
     days: BTreeMap<Timer, Date>,
     zone_of: BTreeMap<Id, Zone>,
+    settled: BTreeMap<Id, Date>,
+    settled_most: Option<Date>,
 }
 
 impl From<Stored> for Agenda {
-    fn from(Stored { days, zone_of }: Stored) -> Agenda {
+    fn from(stored: Stored) -> Agenda {
+        let Stored {
+            days,
+            zone_of,
+            settled,
+            settled_most,
+        } = stored;
         let mut zones = BTreeMap::new();
         for zone in zone_of.values() {
             *zones.entry(zone.clone()).or_default() += 1;
@@ -94,6 +117,8 @@ impl From<Stored> for Agenda {
             by_day: days.iter().map(|(t, day)| (*day, t.clone())).collect(),
             days,
             zone_of,
+            settled,
+            settled_most,
             zones,
         }
     }
@@ -110,6 +135,11 @@ impl Agenda {
         self.days.get(timer).copied()
     }
 
+    /// Periods of a subscription that end on or before this day are billed and nothing changed them since.
+    pub fn settled(&self, subscription: &str) -> Option<Date> {
+        self.settled.get(subscription).copied()
+    }
+
     /// The latest business date that any account has at an instant.
     pub fn last_today(&self, now: Instant) -> Option<Date> {
         self.zones.keys().map(|zone| zone.date(now)).max()
@@ -121,6 +151,7 @@ impl Agenda {
             Event::Account(accounts::Event::Opened(e)) => self.account(tables, id, &e.terms.zone),
             Event::Account(accounts::Event::Changed(e)) => self.account(tables, id, &e.terms.zone),
             Event::Subscription(e) => {
+                self.unsettle(id, affected_from(e));
                 if let Some(sub) = tables.subscriptions.get(id) {
                     self.bill_by(&sub.state.account, affected_from(e));
                     self.moves(tables, id);
@@ -144,12 +175,32 @@ impl Agenda {
                 self.owner_bill_by(tables, id, e.pending.on);
             }
             Event::Charge(charges::Event::Added(e)) => self.owner_bill_by(tables, id, e.pending.on),
-            Event::Charge(charges::Event::Released(_)) => self.owner_bill_by(tables, id, Date::MIN),
+            Event::Charge(charges::Event::Released(_)) => {
+                self.unsettle(id, Date::MIN);
+                self.owner_bill_by(tables, id, Date::MIN);
+            }
             Event::Usage(usage::Event::Rated(e)) => self.used(tables, id, &e.meter),
             Event::Usage(usage::Event::Corrected(e)) => self.used(tables, id, &e.meter),
             Event::Invoice(invoices::Event::Finalised(e)) if e.document.corrects.is_none() => {
+                self.grace(tables, id);
+                self.settle(&e.document);
                 self.billed(tables, index, &e.document.account, e.document.as_of);
             }
+            // What a held draft bills is not due any more, as with a finalised one.
+            Event::Invoice(invoices::Event::Held(_)) => {
+                self.grace(tables, id);
+                if let Some(held) = tables.invoices.get(id) {
+                    let document = &held.state.document;
+                    self.settle(document);
+                    self.billed(tables, index, &document.account, document.as_of);
+                }
+            }
+            Event::Invoice(
+                invoices::Event::Released(_)
+                | invoices::Event::Rejected(_)
+                | invoices::Event::Voided(_),
+            ) => self.grace(tables, id),
+            Event::Progress(_) => self.progress(tables, id, None),
             // Something may be due on the day a period ends, or has to be taken back.
             Event::Commitment(e) => {
                 let state = tables.commitments.get(id).map(|c| &c.state);
@@ -245,9 +296,72 @@ impl Agenda {
         }
     }
 
+    /// Everything of its subscriptions up to the document's day is billed, unless it is ahead of its time.
+    fn settle(&mut self, document: &invoices::Document) {
+        let ahead = |line: &invoices::Line| match &line.what {
+            charges::What::Usage { days, .. } => days.until > document.as_of,
+            _ => false,
+        };
+        let owners = document
+            .lines
+            .iter()
+            .filter(|l| !ahead(l))
+            .filter_map(|l| l.subscription.as_ref());
+        for id in owners.collect::<BTreeSet<_>>() {
+            let day = self.settled.entry(id.clone()).or_insert(document.as_of);
+            *day = document.as_of.max(*day);
+            self.settled_most = self.settled_most.max(Some(document.as_of));
+        }
+    }
+
+    /// Something of a day changed: what ends after it may not be billed as it should be.
+    fn unsettle(&mut self, subscription: &str, from: Date) {
+        if let Some(day) = self.settled.get_mut(subscription) {
+            *day = from.min(*day);
+        }
+    }
+
+    /// When a draft is finalised without being asked.
+    fn grace(&mut self, tables: &Tables, id: &str) {
+        let Some(invoice) = tables.invoices.get(id).map(|e| &e.state) else {
+            return;
+        };
+        let timer = Timer::Grace {
+            account: invoice.document.account.clone(),
+            invoice: id.to_string(),
+        };
+        let until = invoice.hold.as_ref().and_then(|hold| hold.until);
+        if until.is_some() || self.days.contains_key(&timer) {
+            self.set(timer, until);
+        }
+    }
+
+    /// Whether usage reached a threshold, on a day of the period it was in; none: it was dealt with.
+    fn progress(&mut self, tables: &Tables, id: &str, on: Option<Days>) {
+        let Some(sub) = tables.subscriptions.get(id).map(|e| &e.state) else {
+            return;
+        };
+        let reached = on.filter(|period| {
+            let settled = self.settled(id).unwrap_or(Date::MIN);
+            billing::threshold(tables, id, sub, settled, period.from).is_some()
+        });
+        let timer = Timer::Progress {
+            account: sub.account.clone(),
+            subscription: id.to_string(),
+        };
+        if reached.is_some() || self.days.contains_key(&timer) {
+            self.set(timer, reached.map(|period| period.from));
+        }
+    }
+
     /// Usage is due when its period has ended, be it long ago; what wallets paid is not.
     fn used(&mut self, tables: &Tables, meter_id: &str, meter: &usage::Meter) {
         let subscription = meter_id.split('/').next().unwrap_or(meter_id);
+        if let Some(period) = meter.period
+            && self.settled_most.is_some_and(|most| period.until <= most)
+        {
+            self.unsettle(subscription, period.from);
+        }
         let prepaid = meter.amount.is_zero() && !meter.burnt.is_zero();
         if let (Some(sub), Some(period), false) = (
             tables.subscriptions.get(subscription),
@@ -261,6 +375,10 @@ impl Agenda {
                 false => period.until,
             };
             self.bill_by(&sub.state.account, day);
+            let progressive = sub.state.terms.last().is_some_and(|t| t.offer.progressive.is_some());
+            if progressive {
+                self.progress(tables, subscription, Some(period));
+            }
         }
     }
 
@@ -412,6 +530,8 @@ pub fn tick_commands(tenant: &Tenant, now: Instant) -> Vec<(String, Command)> {
             Timer::Collect { account } => Some(collect_command(tenant, on, account)),
             Timer::Cards { account } => Some(cards_command(tenant, on, account)),
             Timer::Move { subscription, .. } => Some(move_command(tenant, on, subscription)),
+            Timer::Grace { invoice, .. } => Some(grace_command(tenant, on, invoice)),
+            Timer::Progress { subscription, .. } => progress_command(tenant, on, subscription),
             Timer::Bill { .. } => None,
         })
         .chain(expired(tenant, now))
@@ -462,6 +582,28 @@ fn move_command(tenant: &Tenant, on: Date, subscription: Id) -> (String, Command
         format!("move:{subscription}:{on}:{version}"),
         Command::MoveSubscription { subscription },
     )
+}
+
+fn grace_command(tenant: &Tenant, on: Date, invoice: Id) -> (String, Command) {
+    let version = tenant.tables.invoices.get(&invoice).map_or(0, |e| e.version);
+    (
+        format!("grace:{invoice}:{on}:{version}"),
+        Command::FinaliseInvoice { invoice },
+    )
+}
+
+/// The amount is part of the id: more usage asks again.
+fn progress_command(tenant: &Tenant, on: Date, subscription: Id) -> Option<(String, Command)> {
+    let tables = &tenant.tables;
+    let sub = &tables.subscriptions.get(&subscription)?.state;
+    let settled = tenant.agenda.settled(&subscription).unwrap_or(Date::MIN);
+    let used = billing::used(tables, &subscription, sub, settled, on);
+    let used = used.ok()?.to_decimal(12);
+    let version = tables.progresses.get(&subscription).map_or(0, |e| e.version);
+    Some((
+        format!("progress:{subscription}:{version}:{used}"),
+        Command::BillThreshold { subscription },
+    ))
 }
 
 fn collect_command(tenant: &Tenant, on: Date, account: Id) -> (String, Command) {

@@ -1,24 +1,47 @@
 //! A bill run: which accounts it covers, which are done, and with what result.
 //!
-//! Each account is its own commit, so a run survives a crash between any two accounts and goes on; running it again,
-//! or another one over the same day, finds nothing left to bill.
+//! - Each account is its own commit, so a run survives a crash between any two accounts and goes on; running it again,
+//!   or another one over the same day, finds nothing left to bill.
+//! - An account that is refused is named with the reason and can be tried again alone.
+//! - A run that is cancelled bills nobody else, and its drafts become no invoices; what it finalised stays.
+
+mod old;
 
 use crate::events;
-use crate::kernel::{Date, Decider, Id, Rejection};
+use crate::kernel::{Date, Decider, Id, Money, Rejection, Roll};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct BillRun {
     pub as_of: Option<Date>,
-    /// Accounts not yet done, in order.
-    pub pending: Vec<Id>,
-    /// (account, invoice): what was billed.
-    pub billed: Vec<(Id, Id)>,
+    /// Everybody it was started for, and after them those that were tried again, in order.
+    pub accounts: Roll<Id>,
+    /// How many of them are done.
+    pub done: usize,
+    /// (account, invoice): what was made.
+    pub billed: Roll<(Id, Id)>,
     /// (account, code, sentence): accounts whose billing was refused.
-    pub failed: Vec<(Id, String, String)>,
+    pub failed: Roll<(Id, String, String)>,
+    /// (account, total): accounts with less than their minimum, and how much.
+    pub carried: Roll<(Id, Money)>,
     pub completed: bool,
     /// Drafts only: nothing is numbered.
     pub draft: bool,
+    /// Why it was cancelled.
+    pub cancelled: Option<String>,
+}
+
+impl BillRun {
+    /// The account to be billed next.
+    pub fn next(&self) -> Option<&Id> {
+        self.accounts.get(self.done)
+    }
+
+    /// How many accounts wait to be billed.
+    pub fn waiting(&self) -> usize {
+        self.accounts.len().saturating_sub(self.done)
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -31,8 +54,8 @@ pub struct Started {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AccountBilled {
     pub account: Id,
-    /// None where nothing was due.
-    pub invoice: Option<Id>,
+    /// None where nothing was due; several where its documents are split.
+    pub invoices: Vec<Id>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -42,19 +65,42 @@ pub struct AccountRefused {
     pub reason: String,
 }
 
+/// Less is due than the smallest document of the account: it waits for more.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AccountCarried {
+    pub account: Id,
+    pub total: Money,
+    pub minimum: Money,
+}
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Completed {
     pub invoices: u64,
     pub refused: u64,
 }
 
+/// Nobody else is billed by this run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Cancelled {
+    pub reason: String,
+}
+
+/// Accounts that were refused wait again.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Retried {
+    pub accounts: Vec<Id>,
+}
+
 events! {
     /// What happens to a bill run.
     pub enum Event in "bill-run" {
         Started = "started" 1,
-        AccountBilled = "account-billed" 1,
+        AccountBilled = "account-billed" 2 from { 1: old::AccountBilledV1 },
         AccountRefused = "account-refused" 1,
         Completed = "completed" 1,
+        AccountCarried = "account-carried" 1,
+        Cancelled = "cancelled" 1,
+        Retried = "retried" 1,
     }
 }
 
@@ -67,13 +113,25 @@ pub enum Command {
     },
     Billed {
         account: Id,
-        invoice: Option<Id>,
+        invoices: Vec<Id>,
+    },
+    Carried {
+        account: Id,
+        total: Money,
+        minimum: Money,
     },
     Refused {
         account: Id,
         rejection: Rejection,
     },
     Complete,
+    Cancel {
+        reason: String,
+    },
+    /// Empty: every account that was refused.
+    Retry {
+        accounts: Vec<Id>,
+    },
 }
 
 impl Decider for BillRun {
@@ -103,21 +161,40 @@ impl Decider for BillRun {
                 .into(),
             ]);
         }
-        if state.as_of.is_none() || state.completed {
+        match command {
+            Command::Retry { accounts } => return retry(state, accounts),
+            Command::Cancel { reason } => return cancel(state, reason),
+            _ => {}
+        }
+        if state.as_of.is_none() || state.completed || state.cancelled.is_some() {
             return Err(Rejection::new("RUN_NOT_OPEN", "this bill run is not open"));
         }
         match command {
-            Command::Billed { account, .. } | Command::Refused { account, .. }
-                if !state.pending.contains(&account) =>
+            Command::Billed { account, .. }
+            | Command::Refused { account, .. }
+            | Command::Carried { account, .. }
+                if state.next() != Some(&account) =>
             {
                 Err(Rejection::new(
                     "RUN_ACCOUNT_DONE",
-                    format!("account {account} is not waiting in this bill run"),
+                    format!("account {account} is not the next one of this bill run"),
                 ))
             }
-            Command::Billed { account, invoice } => {
-                Ok(vec![AccountBilled { account, invoice }.into()])
+            Command::Billed { account, invoices } => {
+                Ok(vec![AccountBilled { account, invoices }.into()])
             }
+            Command::Carried {
+                account,
+                total,
+                minimum,
+            } => Ok(vec![
+                AccountCarried {
+                    account,
+                    total,
+                    minimum,
+                }
+                .into(),
+            ]),
             Command::Refused { account, rejection } => Ok(vec![
                 AccountRefused {
                     account,
@@ -126,11 +203,11 @@ impl Decider for BillRun {
                 }
                 .into(),
             ]),
-            Command::Complete if !state.pending.is_empty() => Err(Rejection::new(
+            Command::Complete if state.waiting() > 0 => Err(Rejection::new(
                 "RUN_NOT_DONE",
                 format!(
                     "{} accounts are still waiting in this bill run",
-                    state.pending.len()
+                    state.waiting()
                 ),
             )),
             Command::Complete => Ok(vec![
@@ -140,7 +217,7 @@ impl Decider for BillRun {
                 }
                 .into(),
             ]),
-            Command::Start { .. } => Ok(vec![]),
+            Command::Start { .. } | Command::Cancel { .. } | Command::Retry { .. } => Ok(vec![]),
         }
     }
 
@@ -148,22 +225,73 @@ impl Decider for BillRun {
         match event {
             Event::Started(e) => {
                 state.as_of = Some(e.as_of);
-                state.pending.clone_from(&e.accounts);
+                state.accounts = e.accounts.iter().cloned().collect();
                 state.draft = e.draft;
             }
             Event::AccountBilled(e) => {
-                state.pending.retain(|a| *a != e.account);
-                if let Some(invoice) = &e.invoice {
-                    state.billed.push((e.account.clone(), invoice.clone()));
-                }
+                state.done += 1;
+                let made = e.invoices.iter().map(|i| (e.account.clone(), i.clone()));
+                state.billed.extend(made);
+            }
+            Event::AccountCarried(e) => {
+                state.done += 1;
+                state.carried.push((e.account.clone(), e.total));
             }
             Event::AccountRefused(e) => {
-                state.pending.retain(|a| *a != e.account);
+                state.done += 1;
                 state
                     .failed
                     .push((e.account.clone(), e.code.clone(), e.reason.clone()));
             }
             Event::Completed(_) => state.completed = true,
+            Event::Cancelled(e) => state.cancelled = Some(e.reason.clone()),
+            Event::Retried(e) => {
+                let again: BTreeSet<&Id> = e.accounts.iter().collect();
+                state.failed.retain(|(account, _, _)| !again.contains(account));
+                state.accounts.extend(e.accounts.iter().cloned());
+                state.completed = false;
+            }
         }
     }
+}
+
+fn retry(state: &BillRun, accounts: Vec<Id>) -> Result<Vec<Event>, Rejection> {
+    if state.as_of.is_none() || state.cancelled.is_some() {
+        return Err(Rejection::new(
+            "RUN_NOT_OPEN",
+            "this bill run was cancelled, or never started",
+        ));
+    }
+    let refused: BTreeSet<&Id> = state.failed.iter().map(|(account, _, _)| account).collect();
+    if let Some(other) = accounts.iter().find(|a| !refused.contains(a)) {
+        return Err(Rejection::new(
+            "RUN_ACCOUNT_DONE",
+            format!("account {other} is no exception of this bill run"),
+        ));
+    }
+    let chosen: BTreeSet<Id> = match accounts.is_empty() {
+        true => refused.into_iter().cloned().collect(),
+        false => accounts.into_iter().collect(),
+    };
+    if chosen.is_empty() {
+        return Err(Rejection::new(
+            "NOTHING_TO_RETRY",
+            "no account was refused in this bill run",
+        ));
+    }
+    let accounts = chosen.into_iter().collect();
+    Ok(vec![Retried { accounts }.into()])
+}
+
+fn cancel(state: &BillRun, reason: String) -> Result<Vec<Event>, Rejection> {
+    if state.as_of.is_none() {
+        return Err(Rejection::new(
+            "RUN_NOT_OPEN",
+            "this bill run was never started",
+        ));
+    }
+    Ok(match state.cancelled {
+        Some(_) => vec![],
+        None => vec![Cancelled { reason }.into()],
+    })
 }

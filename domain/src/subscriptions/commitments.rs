@@ -20,6 +20,11 @@ pub struct Committed<'a> {
 
 /// Committed periods that begin on or before `through`.
 pub fn committed(sub: &Subscription, through: Date) -> Vec<Committed<'_>> {
+    committed_since(sub, Date::MIN, through)
+}
+
+/// The same for periods that end after a day: nothing before it is walked through.
+pub fn committed_since(sub: &Subscription, since: Date, through: Date) -> Vec<Committed<'_>> {
     let mut out = Vec::new();
     let pauses = sub.pause_days();
     for (i, term) in sub.terms.iter().enumerate() {
@@ -34,6 +39,9 @@ pub fn committed(sub: &Subscription, through: Date) -> Vec<Committed<'_>> {
             let grid = schedule::commitment_grid(sub, i, commitment, begin);
             for piece in window.without_all(&pauses) {
                 let mut from = piece.from;
+                if from < since {
+                    from = from.max(grid.period(since).from);
+                }
                 while from <= through && from < piece.until {
                     let period = grid.period(from);
                     let days = Days::new(from, period.until.min(piece.until));
@@ -65,7 +73,7 @@ pub fn rated<'m>(
     let mut sum = Exact::ZERO;
     // Periods that are charged whole are so once for each price, however often they are cut.
     let mut whole = Vec::new();
-    for segment in schedule::segments(sub, days.until, days.until) {
+    for segment in schedule::segments_since(sub, days.from, days.until, days.until) {
         let part = segment.days.overlap(days);
         if !counts(segment.term, &segment.charge.code) {
             continue;
@@ -98,7 +106,7 @@ pub fn rated<'m>(
         };
         sum = sum.plus(share)?;
     }
-    for period in schedule::usage_periods(sub, days.until) {
+    for period in schedule::usage_periods_since(sub, days.from, days.until) {
         let ends_here = days.from < period.days.until && period.days.until <= days.until;
         if !ends_here || !counts(period.term, &period.charge.code) {
             continue;

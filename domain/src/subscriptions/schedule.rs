@@ -56,6 +56,16 @@ pub struct UsagePeriod<'a> {
 /// Recurring segments that begin on or before `through`, in order of term, charge and date. `today`: an end after it is not
 /// known yet to charges that do not anticipate it.
 pub fn segments(sub: &Subscription, through: Date, today: Date) -> Vec<Segment<'_>> {
+    segments_since(sub, Date::MIN, through, today)
+}
+
+/// The same for periods that end after a day: nothing before it is walked through.
+pub fn segments_since(
+    sub: &Subscription,
+    since: Date,
+    through: Date,
+    today: Date,
+) -> Vec<Segment<'_>> {
     let mut out = Vec::new();
     let pauses = sub.pause_days();
     for (i, term) in sub.terms.iter().enumerate() {
@@ -75,6 +85,9 @@ pub fn segments(sub: &Subscription, through: Date, today: Date) -> Vec<Segment<'
             };
             for piece in pieces {
                 let mut from = piece.from;
+                if from < since {
+                    from = from.max(grid.period(since).from);
+                }
                 while from <= through && from < piece.until {
                     let period = grid.period(from);
                     let until = period.until.min(piece.until);
@@ -210,6 +223,15 @@ pub fn running(sub: &Subscription) -> Vec<Running<'_>> {
 
 /// Usage periods that begin on or before `through`.
 pub fn usage_periods(sub: &Subscription, through: Date) -> Vec<UsagePeriod<'_>> {
+    usage_periods_since(sub, Date::MIN, through)
+}
+
+/// The same for periods that end after a day: nothing before it is walked through.
+pub fn usage_periods_since(
+    sub: &Subscription,
+    since: Date,
+    through: Date,
+) -> Vec<UsagePeriod<'_>> {
     let mut out = Vec::new();
     for (i, term) in sub.terms.iter().enumerate() {
         for charge in &term.offer.usage {
@@ -218,6 +240,9 @@ pub fn usage_periods(sub: &Subscription, through: Date) -> Vec<UsagePeriod<'_>> 
                 continue;
             }
             let mut from = window.from;
+            if from < since {
+                from = from.max(usage_period(sub, i, charge, since).0.from);
+            }
             while from <= through && from < window.until {
                 let (days, whole) = usage_period(sub, i, charge, from);
                 if days.until <= from {

@@ -1,0 +1,190 @@
+//! How the documents of an account are made: what is looked at before they go out, when, how small and how many.
+//!
+//! A legal entity says it for all its accounts, an account for itself; what an account says replaces what its entity says.
+//!
+//! - Review rules are expressions over the document. They are read in order: one that accepts ends the reading; rejecting
+//!   weighs more than holding. One that cannot be read for a document holds it.
+//! - A grace period and kept drafts hold a document without its being wrong.
+//! - A total above zero and below the minimum is carried forward until there is more, or nothing runs any more.
+//! - Documents are split by subscription, by the group a subscription was put into, or by the account that used it.
+
+pub mod progress;
+pub mod review;
+
+use crate::events;
+use crate::kernel::{Decider, Decimal, Id, Rejection};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+pub use progress::Progress;
+pub use review::{Rule, Verdict};
+
+/// Longest grace period, in days.
+pub const GRACE_MAX: u32 = 60;
+/// Most review rules of one entity or account.
+pub const RULES_MAX: usize = 50;
+/// Longest name of an invoice group, in bytes.
+pub const GROUP_MAX: usize = 60;
+
+/// What goes onto a document of its own.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Split {
+    /// One document for everything.
+    #[default]
+    Whole,
+    /// One per subscription; what belongs to none is one more.
+    Subscription,
+    /// One per invoice group (an order, a payment method, a cost centre); what is in none is one more.
+    Group,
+    /// One per account that used it.
+    Account,
+}
+
+/// How documents are made.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Terms {
+    /// In the account's currency; a smaller total above zero waits for more.
+    pub minimum: Option<Decimal>,
+    /// Days for which a document of a bill run stays a draft.
+    pub grace_days: u32,
+    /// Documents stay drafts until somebody releases them.
+    pub keep_drafts: bool,
+    pub split: Split,
+    pub rules: Vec<Rule>,
+}
+
+/// See the module. Stream id: [`of_entity`] or [`of_account`].
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Invoicing {
+    /// None: as the legal entity says, or one finalised document for everything.
+    pub terms: Option<Terms>,
+    /// Invoice groups by subscription.
+    pub groups: BTreeMap<Id, String>,
+}
+
+/// Stream of what a legal entity says.
+pub fn of_entity(entity: &str) -> Id {
+    format!("entity/{entity}")
+}
+
+/// Stream of what is said for one account.
+pub fn of_account(account: &str) -> Id {
+    format!("account/{account}")
+}
+
+/// How documents are made from now on; none: no longer said here.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TermsSet {
+    pub terms: Option<Terms>,
+}
+
+/// A subscription's lines go onto the documents of a group; none: of no group.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Grouped {
+    pub subscription: Id,
+    pub group: Option<String>,
+}
+
+events! {
+    /// What happens to the way in which documents are made.
+    pub enum Event in "invoicing" {
+        TermsSet = "terms-set" 1,
+        Grouped = "grouped" 1,
+    }
+}
+
+#[derive(Clone, Debug)]
+pub enum Command {
+    Set(Option<Terms>),
+    Group {
+        subscription: Id,
+        group: Option<String>,
+    },
+}
+
+impl Decider for Invoicing {
+    type State = Invoicing;
+    type Command = Command;
+    type Event = Event;
+
+    fn decide(state: &Invoicing, command: Command) -> Result<Vec<Event>, Rejection> {
+        match command {
+            Command::Set(terms) if terms == state.terms => Ok(vec![]),
+            Command::Set(terms) => {
+                if let Some(terms) = &terms {
+                    check(terms)?;
+                }
+                Ok(vec![TermsSet { terms }.into()])
+            }
+            Command::Group {
+                subscription,
+                group,
+            } if state.groups.get(&subscription) == group.as_ref() => Ok(vec![]),
+            Command::Group {
+                subscription,
+                group,
+            } => {
+                if let Some(name) = &group
+                    && (name.trim().is_empty() || name.len() > GROUP_MAX)
+                {
+                    return Err(Rejection::new(
+                        "INVOICE_GROUP_INVALID",
+                        format!(
+                            "an invoice group is named by 1 to {GROUP_MAX} bytes, {} were given",
+                            name.len()
+                        ),
+                    ));
+                }
+                Ok(vec![
+                    Grouped {
+                        subscription,
+                        group,
+                    }
+                    .into(),
+                ])
+            }
+        }
+    }
+
+    fn evolve(state: &mut Invoicing, event: &Event) {
+        match event {
+            Event::TermsSet(e) => state.terms.clone_from(&e.terms),
+            Event::Grouped(e) => {
+                match &e.group {
+                    Some(group) => state.groups.insert(e.subscription.clone(), group.clone()),
+                    None => state.groups.remove(&e.subscription),
+                };
+            }
+        }
+    }
+}
+
+fn check(terms: &Terms) -> Result<(), Rejection> {
+    let refused = |why: String| Err(Rejection::new("INVOICING_INVALID", why));
+    if terms.grace_days > GRACE_MAX {
+        return refused(format!(
+            "a grace period of {} days is more than {GRACE_MAX}",
+            terms.grace_days
+        ));
+    }
+    if let Some(minimum) = terms.minimum.filter(|m| m.is_negative()) {
+        return refused(format!("a minimum of {minimum} is below zero"));
+    }
+    if terms.rules.len() > RULES_MAX {
+        return refused(format!(
+            "{} review rules are more than {RULES_MAX}",
+            terms.rules.len()
+        ));
+    }
+    let mut codes = BTreeSet::new();
+    for rule in &terms.rules {
+        if !codes.insert(rule.code.as_str()) {
+            return refused(format!("there are two review rules {:?}", rule.code));
+        }
+        review::check(rule)?;
+    }
+    Ok(())
+}

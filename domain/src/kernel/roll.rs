@@ -1,0 +1,176 @@
+//! A list that grows at its end and costs little to copy: what a stream remembers of a long history.
+//!
+//! A decision is taken on a copy of the state it changes, so a plain list makes every decision cost as much as the whole
+//! history. Here a copy shares all blocks with its origin, and a push copies at most the last one.
+
+use serde::de::{SeqAccess, Visitor};
+use serde::ser::SerializeSeq;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+/// Entries of one block: large enough that a copy has few blocks to share, small enough that a push copies little.
+const BLOCK: usize = 32;
+
+/// See the module.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Roll<T> {
+    /// Every block but the last is full; none is empty.
+    blocks: Vec<Arc<Vec<T>>>,
+}
+
+impl<T> Default for Roll<T> {
+    fn default() -> Self {
+        Roll { blocks: Vec::new() }
+    }
+}
+
+impl<T> Roll<T> {
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &T> + Clone {
+        self.blocks.iter().flat_map(|block| block.iter())
+    }
+
+    pub fn len(&self) -> usize {
+        let full = self.blocks.len().saturating_sub(1) * BLOCK;
+        self.blocks.last().map_or(0, |last| full + last.len())
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.blocks.is_empty()
+    }
+
+    pub fn first(&self) -> Option<&T> {
+        self.get(0)
+    }
+
+    pub fn last(&self) -> Option<&T> {
+        self.blocks.last().and_then(|block| block.last())
+    }
+
+    /// The entry at a place, counted from 0.
+    pub fn get(&self, at: usize) -> Option<&T> {
+        self.blocks.get(at / BLOCK)?.get(at % BLOCK)
+    }
+}
+
+impl<T: Clone> Roll<T> {
+    pub fn push(&mut self, entry: T) {
+        match self.blocks.last_mut() {
+            Some(last) if last.len() < BLOCK => Arc::make_mut(last).push(entry),
+            _ => {
+                let mut block = Vec::with_capacity(BLOCK);
+                block.push(entry);
+                self.blocks.push(Arc::new(block));
+            }
+        }
+    }
+
+    /// Keeps what `keep` says; the whole list is made anew if anything goes.
+    pub fn retain(&mut self, keep: impl Fn(&T) -> bool) {
+        if self.iter().all(&keep) {
+            return;
+        }
+        *self = self.iter().filter(|entry| keep(entry)).cloned().collect();
+    }
+}
+
+impl<T: Clone> Extend<T> for Roll<T> {
+    fn extend<I: IntoIterator<Item = T>>(&mut self, entries: I) {
+        for entry in entries {
+            self.push(entry);
+        }
+    }
+}
+
+impl<T: Clone> FromIterator<T> for Roll<T> {
+    fn from_iter<I: IntoIterator<Item = T>>(entries: I) -> Self {
+        let mut roll = Roll::default();
+        roll.extend(entries);
+        roll
+    }
+}
+
+impl<T: Clone> From<Vec<T>> for Roll<T> {
+    fn from(entries: Vec<T>) -> Self {
+        entries.into_iter().collect()
+    }
+}
+
+impl<'a, T> IntoIterator for &'a Roll<T> {
+    type Item = &'a T;
+    type IntoIter = Box<dyn Iterator<Item = &'a T> + 'a>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        Box::new(self.iter())
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for Roll<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+impl<T: Serialize> Serialize for Roll<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut list = serializer.serialize_seq(Some(self.len()))?;
+        for entry in self.iter() {
+            list.serialize_element(entry)?;
+        }
+        list.end()
+    }
+}
+
+impl<'de, T: Deserialize<'de> + Clone> Deserialize<'de> for Roll<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct List<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de> + Clone> Visitor<'de> for List<T> {
+            type Value = Roll<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Roll<T>, A::Error> {
+                let mut roll = Roll::default();
+                while let Some(entry) = list.next_element()? {
+                    roll.push(entry);
+                }
+                Ok(roll)
+            }
+        }
+        deserializer.deserialize_seq(List(PhantomData))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Roll;
+
+    #[test]
+    fn a_roll_is_the_list_that_was_pushed_and_a_copy_keeps_what_it_had() {
+        for n in [0, 1, 31, 32, 33, 64, 100] {
+            let mut roll: Roll<usize> = (0..n).collect();
+            let copy = roll.clone();
+            roll.push(n);
+            let whole: Vec<usize> = (0..=n).collect();
+            assert_eq!(roll.iter().copied().collect::<Vec<_>>(), whole);
+            assert_eq!(copy.iter().copied().collect::<Vec<_>>(), whole[..n]);
+            assert_eq!((roll.len(), copy.len()), (n + 1, n));
+            assert_eq!((roll.get(n), roll.last()), (Some(&n), Some(&n)));
+            assert_eq!(copy.is_empty(), n == 0);
+        }
+    }
+
+    #[test]
+    fn what_is_not_kept_leaves_no_hole() {
+        let mut roll: Roll<usize> = (0..100).collect();
+        roll.retain(|n| n % 3 == 0);
+        roll.push(1);
+        let kept: Vec<usize> = (0..100).step_by(3).chain([1]).collect();
+        assert_eq!(roll.iter().copied().collect::<Vec<_>>(), kept);
+        let same: Roll<usize> = kept.into();
+        assert_eq!(roll, same);
+    }
+}

@@ -1,0 +1,206 @@
+//! Bill runs: who may have something due, one payer after the other, and what became of each.
+
+use super::billing::compose_document;
+use super::{account_terms, invoicing};
+use crate::command::Outcome;
+use crate::invoices::{self, Invoice, Stage};
+use crate::kernel::{Date, Id, Money, Rejection, check_id};
+use crate::processes::agenda::Timer;
+use crate::runs::{BillRun, Command};
+use crate::session::Session;
+use std::collections::BTreeSet;
+
+/// Most drafts that one command of a cancelled run rejects.
+const REJECTED_AT_ONCE: usize = 200;
+
+/// Nobody's document is computed here: an account with nothing due is found out when its turn comes.
+pub(super) fn start(
+    session: &mut Session<'_>,
+    run: &str,
+    as_of: Option<Date>,
+    accounts: Vec<Id>,
+    draft: bool,
+) -> Result<Outcome, Rejection> {
+    check_id("bill run", run)?;
+    let mut last_day = as_of;
+    let payers: Vec<Id> = if accounts.is_empty() {
+        last_day = last_day.or_else(|| session.agenda().last_today(session.now()));
+        waiting(session, as_of, last_day)?.into_iter().collect()
+    } else {
+        let mut payers = Vec::new();
+        for account in accounts {
+            let terms = account_terms(session, &account)?;
+            let payer = terms.payer(&account).to_string();
+            last_day = last_day.max(Some(as_of.unwrap_or_else(|| session.today(&terms.zone))));
+            if !payers.contains(&payer) {
+                payers.push(payer);
+            }
+        }
+        payers
+    };
+    let left = payers.len() as u64;
+    let as_of = last_day.unwrap_or_else(|| session.today(&crate::kernel::Zone::default()));
+    let start = Command::Start {
+        as_of,
+        accounts: payers,
+        draft,
+    };
+    session.decide::<BillRun>(run, start)?;
+    Ok(Outcome {
+        left: left + 1,
+        ..Outcome::of("bill-run", run)
+    })
+}
+
+/// Payers of accounts for which the agenda has something to bill by a day, in order: nobody else is looked at.
+fn waiting(
+    session: &Session<'_>,
+    as_of: Option<Date>,
+    day: Option<Date>,
+) -> Result<BTreeSet<Id>, Rejection> {
+    let mut payers = BTreeSet::new();
+    for (on, timer) in day.iter().flat_map(|day| session.agenda().through(*day)) {
+        let Timer::Bill { account } = timer else {
+            continue;
+        };
+        let terms = account_terms(session, account)?;
+        // Without a day of its own the run is as of today, which is another day where the zone is.
+        if as_of.is_some() || *on <= session.today(&terms.zone) {
+            payers.insert(terms.payer(account).to_string());
+        }
+    }
+    Ok(payers)
+}
+
+pub(super) fn step(session: &mut Session<'_>, run: &str) -> Result<Outcome, Rejection> {
+    let state = session.get::<BillRun>(run)?;
+    let (waiting, drafts) = (state.waiting() as u64, state.draft);
+    let open = !state.completed && state.cancelled.is_none();
+    let (Some(as_of), true) = (state.as_of, open) else {
+        return Ok(Outcome::of("bill-run", run));
+    };
+    let Some(account) = state.next().cloned() else {
+        session.decide::<BillRun>(run, Command::Complete)?;
+        return Ok(Outcome::of("bill-run", run));
+    };
+    let mut outcome = Outcome {
+        left: waiting,
+        ..Outcome::of("bill-run", run)
+    };
+    let billed = session.attempt(|s| bill(s, run, &account, as_of, drafts));
+    let step = match billed {
+        Ok(Made::Documents(invoices)) => {
+            let touched = invoices.iter().map(|i| ("invoice".to_string(), i.clone()));
+            outcome.touched.extend(touched);
+            Command::Billed { account, invoices }
+        }
+        Ok(Made::Carried { total, minimum }) => Command::Carried {
+            account,
+            total,
+            minimum,
+        },
+        Err(rejection) => Command::Refused { account, rejection },
+    };
+    session.decide::<BillRun>(run, step)?;
+    Ok(outcome)
+}
+
+/// What became of a payer.
+enum Made {
+    /// Empty: nothing was due.
+    Documents(Vec<Id>),
+    Carried {
+        total: Money,
+        minimum: Money,
+    },
+}
+
+fn bill(
+    session: &mut Session<'_>,
+    run: &str,
+    account: &str,
+    as_of: Date,
+    draft: bool,
+) -> Result<Made, Rejection> {
+    // Late fees and suspensions of days that have come are billed, whenever the clock is asked.
+    super::dunning::dun(session, account)?;
+    let Some(mut document) = compose_document(session, account, as_of)? else {
+        return Ok(Made::Documents(vec![]));
+    };
+    document.run = Some(run.to_string());
+    let terms = invoicing::terms_of(session, account, &document.entity);
+    if let (false, Some(minimum)) = (draft, invoicing::carries(session, &document, &terms)?) {
+        return Ok(Made::Carried {
+            total: document.total,
+            minimum,
+        });
+    }
+    let mut made = Vec::new();
+    for part in invoicing::split(session, document, terms.split)? {
+        let invoice = unused(session, run, account, made.len());
+        if draft {
+            session.decide::<Invoice>(&invoice, invoices::Command::Draft(Box::new(part)))?;
+        } else {
+            invoicing::conclude(session, &invoice, part, &terms)?;
+        }
+        made.push(invoice);
+    }
+    Ok(Made::Documents(made))
+}
+
+/// `<run>.<account>`, and `<run>.<account>.2` and so on for more; one that was used by an earlier try is left out.
+fn unused(session: &Session<'_>, run: &str, account: &str, made: usize) -> Id {
+    let mut n = made + 1;
+    loop {
+        let id = match n {
+            1 => format!("{run}.{account}"),
+            n => format!("{run}.{account}.{n}"),
+        };
+        if session.find::<Invoice>(&id).is_none() {
+            return id;
+        }
+        n += 1;
+    }
+}
+
+/// Bills nobody else, and rejects what is still a draft; documents that are final stay.
+pub(super) fn cancel(
+    session: &mut Session<'_>,
+    run: &str,
+    reason: String,
+) -> Result<Outcome, Rejection> {
+    session.decide::<BillRun>(
+        run,
+        Command::Cancel {
+            reason: reason.clone(),
+        },
+    )?;
+    let is_draft = |id: &&Id| {
+        let found = session.find::<Invoice>(id);
+        found.is_some_and(|e| e.state.stage == Stage::Draft)
+    };
+    let billed = &session.get::<BillRun>(run)?.billed;
+    let drafts = billed.iter().map(|(_, invoice)| invoice).filter(is_draft);
+    let drafts: Vec<Id> = drafts.cloned().collect();
+    for invoice in drafts.iter().take(REJECTED_AT_ONCE) {
+        invoicing::reject(session, invoice, reason.clone())?;
+    }
+    Ok(Outcome {
+        left: drafts.len().saturating_sub(REJECTED_AT_ONCE) as u64,
+        ..Outcome::of("bill-run", run)
+    })
+}
+
+/// Accounts that were refused wait again; the run goes on with them alone.
+pub(super) fn retry(
+    session: &mut Session<'_>,
+    run: &str,
+    accounts: Vec<Id>,
+) -> Result<Outcome, Rejection> {
+    session.decide::<BillRun>(run, Command::Retry { accounts })?;
+    let waiting = session.get::<BillRun>(run)?.waiting() as u64;
+    Ok(Outcome {
+        left: waiting + 1,
+        ..Outcome::of("bill-run", run)
+    })
+}
