@@ -39,6 +39,12 @@ pub struct Arguments {
     /// Drafts only: nothing is numbered.
     #[arg(long)]
     draft: bool,
+    /// Bills only the accounts that the run named by --run was refused for.
+    #[arg(long, requires = "run", conflicts_with_all = ["draft", "dry_run", "accounts"])]
+    retry: bool,
+    /// Cancels the run named by --run: nobody else is billed and its drafts become no invoices.
+    #[arg(long, value_name = "REASON", requires = "run", conflicts_with_all = ["draft", "dry_run", "accounts", "retry"])]
+    cancel: Option<String>,
     /// Says which accounts would be billed, and writes nothing.
     #[arg(long, conflicts_with = "draft")]
     dry_run: bool,
@@ -75,6 +81,18 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         .unwrap_or_else(|| format!("cli:{}", day.replace(['T', '+'], ":")));
     if arguments.dry_run {
         return dry_run(&office, &arguments, id);
+    }
+    if let Some(reason) = &arguments.cancel {
+        return cancel(&office, &arguments.tenant, &id, reason);
+    }
+    if arguments.retry {
+        let command = Command::RetryBillRun {
+            run: id.clone(),
+            accounts: vec![],
+        };
+        let request = Request::new(&arguments.tenant, "cli", now, command);
+        let asked = office.ledger.execute(request);
+        asked.map_err(|refused| Failure::refused(refused.message()))?;
     }
     let ask = BillRunRequest {
         tenant: arguments.tenant.clone(),
@@ -124,16 +142,17 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
             .collect();
         println!(
             "{:#}",
-            json!({ "run": id, "invoices": rows, "refused": refused })
+            json!({ "run": id, "invoices": rows, "refused": refused, "carried": report.run.carried.len() })
         );
     } else {
         for (_, account, number, total) in &billed {
             println!("{number:<24} {account:<24} {total:>16}");
         }
         println!(
-            "{} documents, {} accounts refused (run {id})",
+            "{} documents, {} accounts refused, {} carried forward (run {id})",
             billed.len(),
-            report.run.failed.len()
+            report.run.failed.len(),
+            report.run.carried.len()
         );
     }
     for (account, code, why) in report.run.failed.iter().take(SHOWN) {
@@ -147,6 +166,23 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         Ok(())
     } else {
         Err(Failure::refused("some accounts could not be billed"))
+    }
+}
+
+/// Ends a run; what it finalised stays.
+fn cancel(office: &Office, tenant: &str, run: &str, reason: &str) -> Result<(), Failure> {
+    loop {
+        let command = Command::CancelBillRun {
+            run: run.to_owned(),
+            reason: reason.to_owned(),
+        };
+        let request = Request::new(tenant, "cli", office.clock.now(), command);
+        let done = office.ledger.execute(request);
+        let done = done.map_err(|refused| Failure::refused(refused.message()))?;
+        if done.outcome.left == 0 {
+            println!("run {run} is cancelled");
+            return Ok(());
+        }
     }
 }
 
@@ -176,10 +212,12 @@ fn dry_run(office: &Office, arguments: &Arguments, run: String) -> Result<(), Fa
             as_of,
         };
         let request = Request::new(&arguments.tenant, "cli", office.clock.now(), draft);
-        let tried = office
-            .ledger
-            .dry_run(request)
-            .map_err(|refused| Failure::refused(refused.message()))?;
+        let tried = match office.ledger.dry_run(request) {
+            Ok(tried) => tried,
+            // It was on the agenda and has nothing due after all.
+            Err(refused) if refused.code() == "NOTHING_DUE" => continue,
+            Err(refused) => return Err(Failure::refused(refused.message())),
+        };
         rows.extend(
             tried
                 .events

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use async_graphql::connection::Connection;
-use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
+use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject, Subscription};
+use futures_util::Stream;
+use indelible_domain::command::Command;
+use indelible_domain::kernel;
 use indelible_domain::runs as domain;
 use indelible_domain::world::Entry;
 
@@ -13,7 +16,7 @@ use super::desk::{self, Receipt};
 use super::ids;
 use super::invoices::Invoice;
 use super::page::{self, Cursor};
-use super::scalars::Date;
+use super::scalars::{Date, Money};
 use crate::auth::Scope;
 
 /// One bill run. Each account is a commit of its own, so a run goes on after a crash where it stood.
@@ -59,7 +62,26 @@ impl BillRun {
 
     /// Accounts that wait to be billed.
     async fn waiting(&self) -> usize {
-        self.state.state.pending.len()
+        self.state.state.waiting()
+    }
+
+    /// Accounts that are done.
+    async fn done(&self) -> usize {
+        self.state.state.done
+    }
+
+    /// Why it was cancelled; none: it was not.
+    async fn cancelled(&self) -> Option<&str> {
+        self.state.state.cancelled.as_deref()
+    }
+
+    /// Accounts with less than their smallest document: they wait for more.
+    async fn carried(&self) -> Vec<CarriedForward> {
+        let row = |(account, total): &(String, kernel::Money)| CarriedForward {
+            key: account.clone(),
+            total: Money(*total),
+        };
+        self.state.state.carried.iter().map(row).collect()
     }
 
     /// Documents it made.
@@ -100,6 +122,23 @@ pub struct BillingRefusal {
 
 #[async_graphql::ComplexObject]
 impl BillingRefusal {
+    async fn account(&self, ctx: &Context<'_>) -> Result<Account> {
+        Account::named(ctx, &self.key).await
+    }
+}
+
+/// An account with less than its smallest document.
+#[derive(SimpleObject)]
+#[graphql(complex)]
+pub struct CarriedForward {
+    #[graphql(skip)]
+    key: String,
+    /// What is due, tax included.
+    total: Money,
+}
+
+#[async_graphql::ComplexObject]
+impl CarriedForward {
     async fn account(&self, ctx: &Context<'_>) -> Result<Account> {
         Account::named(ctx, &self.key).await
     }
@@ -205,21 +244,148 @@ impl BillRunMutations {
             });
         }
         let receipt = desk::run(ctx, Scope::Operate, &idempotency_key, ask).await?;
-        let done = BillRun::find(ctx, &run)?;
-        let state = done.as_ref().map(|run| Arc::clone(&run.state));
-        let billed = state.iter().flat_map(|run| &run.state.billed);
-        let invoices = billed
-            .filter_map(|(_, invoice)| Invoice::now(ctx, invoice).ok()?)
-            .collect();
-        let failed = state.iter().flat_map(|run| run.state.failed.clone());
-        let refused = failed
-            .map(|(key, code, reason)| BillingRefusal { key, code, reason })
-            .collect();
-        Ok(BillRunPayload {
-            run: done,
-            invoices,
-            refused,
-            receipt,
-        })
+        told(ctx, &run, receipt)
+    }
+
+    /// Bills the accounts that a run was refused for again, or some of them, and nobody else.
+    async fn retry_bill_run(
+        &self,
+        ctx: &Context<'_>,
+        idempotency_key: String,
+        id: ID,
+        #[graphql(default)] accounts: Vec<ID>,
+    ) -> Result<BillRunPayload> {
+        let run = ids::key("bill-run", &id);
+        let named = accounts.iter().map(|account| ids::key("account", account));
+        let command = Command::RetryBillRun {
+            run: run.clone(),
+            accounts: named.collect(),
+        };
+        desk::hand_in(ctx, Scope::Operate, &idempotency_key, command).await?;
+        let receipt = desk::go_on(ctx, Scope::Operate, run.clone()).await?;
+        told(ctx, &run, receipt)
+    }
+
+    /// Ends a run before it is through: nobody else is billed, its drafts become no invoices, and what it finalised stays.
+    async fn cancel_bill_run(
+        &self,
+        ctx: &Context<'_>,
+        idempotency_key: String,
+        id: ID,
+        reason: String,
+    ) -> Result<BillRunPayload> {
+        let run = ids::key("bill-run", &id);
+        let command = || Command::CancelBillRun {
+            run: run.clone(),
+            reason: reason.clone(),
+        };
+        let mut receipt = desk::hand_in(ctx, Scope::Operate, &idempotency_key, command()).await?;
+        let mut more = 1;
+        while receipt.outcome().left > 0 {
+            let key = format!("{idempotency_key}:{more}");
+            receipt = desk::hand_in(ctx, Scope::Operate, &key, command()).await?;
+            more += 1;
+        }
+        told(ctx, &run, receipt)
+    }
+}
+
+/// A run as it is now.
+fn told(ctx: &Context<'_>, run: &str, receipt: Receipt) -> Result<BillRunPayload> {
+    let done = BillRun::find(ctx, run)?;
+    let state = done.as_ref().map(|run| Arc::clone(&run.state));
+    let billed = state.iter().flat_map(|run| &run.state.billed);
+    let invoices = billed
+        .filter_map(|(_, invoice)| Invoice::now(ctx, invoice).ok()?)
+        .collect();
+    let failed = state.iter().flat_map(|run| run.state.failed.clone());
+    let refused = failed
+        .map(|(key, code, reason)| BillingRefusal { key, code, reason })
+        .collect();
+    Ok(BillRunPayload {
+        run: done,
+        invoices,
+        refused,
+        receipt,
+    })
+}
+
+/// How far a bill run is.
+#[derive(SimpleObject, Clone, PartialEq)]
+pub struct BillRunProgress {
+    done: usize,
+    waiting: usize,
+    documents: usize,
+    refused: usize,
+    completed: bool,
+    cancelled: bool,
+}
+
+impl BillRunProgress {
+    fn of(run: &domain::BillRun) -> BillRunProgress {
+        BillRunProgress {
+            done: run.done,
+            waiting: run.waiting(),
+            documents: run.billed.len(),
+            refused: run.failed.len(),
+            completed: run.completed,
+            cancelled: run.cancelled.is_some(),
+        }
+    }
+}
+
+#[derive(Default)]
+pub struct BillRunSubscriptions;
+
+#[Subscription]
+impl BillRunSubscriptions {
+    /// How far a run is, now and whenever it has come further, until it is through or cancelled. A run that is not there yet
+    /// is waited for.
+    async fn bill_run_progress(
+        &self,
+        ctx: &Context<'_>,
+        id: ID,
+    ) -> Result<impl Stream<Item = BillRunProgress> + use<>> {
+        let watch = Watch {
+            books: Books::of(ctx)?,
+            run: ids::key("bill-run", &id),
+            last: None,
+        };
+        Ok(futures_util::stream::unfold(
+            watch,
+            |mut watch| async move {
+                let progress = watch.next().await?;
+                Some((progress, watch))
+            },
+        ))
+    }
+}
+
+/// Somebody who watches a run.
+struct Watch {
+    books: Books,
+    run: String,
+    last: Option<BillRunProgress>,
+}
+
+impl Watch {
+    /// What is new; none once the last word was said or the log is closed.
+    async fn next(&mut self) -> Option<BillRunProgress> {
+        let ended = |p: &BillRunProgress| p.completed || p.cancelled;
+        if self.last.as_ref().is_some_and(ended) {
+            return None;
+        }
+        let mut head = self.books.office().head.clone();
+        loop {
+            // Taken before reading: what is written while we read is seen in the next round.
+            let at = *head.borrow_and_update();
+            let state = self.books.find::<domain::BillRun>(&self.run);
+            let now = state.map(|run| BillRunProgress::of(&run.state));
+            if now.is_some() && now != self.last {
+                self.last.clone_from(&now);
+                return now;
+            }
+            head.wait_for(|head| *head > at).await.ok()?;
+        }
     }
 }

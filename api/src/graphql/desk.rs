@@ -308,6 +308,31 @@ pub async fn run(ctx: &Context<'_>, scope: Scope, key: &str, ask: RunAsk) -> Res
         correlation: correlation(ctx),
         now: books.now(),
     };
+    finish(&books, ask, replayed).await
+}
+
+/// Goes on with a bill run that was started before.
+pub async fn go_on(ctx: &Context<'_>, scope: Scope, run: String) -> Result<Receipt> {
+    let books = Books::of(ctx)?;
+    require(&books, scope)?;
+    let known = books.find::<BillRun>(&run);
+    let ask = BillRunRequest {
+        tenant: books.tenant().to_owned(),
+        run,
+        as_of: None,
+        accounts: vec![],
+        draft: known.as_ref().is_some_and(|run| run.state.draft),
+        command_id: None,
+        input_hash: [0; 32],
+        actor: books.caller().actor.clone(),
+        correlation: correlation(ctx),
+        now: books.now(),
+    };
+    finish(&books, ask, false).await
+}
+
+async fn finish(books: &Books, ask: BillRunRequest, replayed: bool) -> Result<Receipt> {
+    let run = ask.run.clone();
     let done = books
         .blocking(move |office| Ok(office.ledger.run_bill(&ask, &mut |_, _| {})))
         .await?;

@@ -17,6 +17,7 @@ use super::books::{AsOf, Books, Cut};
 use super::charges::LineKind;
 use super::desk::{self, Receipt};
 use super::forget::Buyer;
+use super::invoicing::InvoiceHold;
 use super::page::{self, Cursor};
 use super::payments::Applied;
 use super::scalars::{Date, Decimal, Money};
@@ -119,7 +120,13 @@ impl Invoice {
             domain::Stage::Absent | domain::Stage::Draft => DocumentStage::Draft,
             domain::Stage::Finalised => DocumentStage::Finalised,
             domain::Stage::Void => DocumentStage::Void,
+            domain::Stage::Rejected => DocumentStage::Rejected,
         }
+    }
+
+    /// Of a draft that waits and keeps its lines: why, and until when.
+    async fn hold(&self) -> Option<InvoiceHold> {
+        self.state.state.hold.as_ref().map(InvoiceHold::of)
     }
 
     /// Given when it is finalised, without gaps in its series; none for a draft.
@@ -369,6 +376,8 @@ pub enum DocumentStage {
     Finalised,
     /// Keeps its number; its charges go to the next run.
     Void,
+    /// A draft that became no invoice; its charges go to the next run.
+    Rejected,
 }
 
 /// One line of a document.
@@ -510,7 +519,7 @@ pub struct InvoicePayload {
     receipt: Receipt,
 }
 
-async fn done(
+pub async fn done(
     ctx: &Context<'_>,
     idempotency_key: &str,
     key: &str,

@@ -29,6 +29,7 @@ mod errors;
 mod forget;
 mod ids;
 mod invoices;
+mod invoicing;
 pub(crate) mod log;
 mod messages;
 mod methods;
@@ -64,6 +65,7 @@ pub struct Query(
     contracts::ContractQueries,
     custom_fields::CustomFieldQueries,
     invoices::InvoiceQueries,
+    invoicing::InvoicingQueries,
     messages::MessageQueries,
     methods::MethodQueries,
     dunning::DunningQueries,
@@ -100,6 +102,7 @@ pub struct Mutation(
     forget::PersonalDataMutations,
     periods::PeriodMutations,
     invoices::InvoiceMutations,
+    invoicing::InvoicingMutations,
     messages::MessageMutations,
     methods::MethodMutations,
     payments::PaymentMutations,
@@ -111,7 +114,7 @@ pub struct Mutation(
 
 /// The root of GraphQL subscriptions; the type `Subscription` is what a customer has.
 #[derive(MergedSubscription, Default)]
-pub struct Feed(log::LogSubscriptions);
+pub struct Feed(log::LogSubscriptions, bill_runs::BillRunSubscriptions);
 
 fn builder() -> async_graphql::SchemaBuilder<Query, Mutation, Feed> {
     Built::build(Query::default(), Mutation::default(), Feed::default())

@@ -250,11 +250,30 @@ pub enum Kind {
     Finalise {
         account: String,
     },
+    /// Everything due, and with `usage` what was used of running periods, invoiced at once.
+    InvoiceNow {
+        account: String,
+        usage: bool,
+    },
+    /// What a person says of a draft.
+    Reviewed {
+        account: String,
+        invoice: usize,
+        verdict: Reviewed,
+    },
     Refused {
         code: String,
         step: Box<Kind>,
     },
     Expect(Expect),
+}
+
+/// What a person says of a draft.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reviewed {
+    Hold,
+    Release,
+    Reject,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -454,6 +473,7 @@ pub enum InvoiceState {
     Void,
     WrittenOff,
     Credited,
+    Rejected,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -147,6 +147,7 @@ fn invoice_state(words: &mut Words) -> Result<InvoiceState, Mistake> {
         "void" => InvoiceState::Void,
         "written-off" => InvoiceState::WrittenOff,
         "credited" => InvoiceState::Credited,
+        "rejected" => InvoiceState::Rejected,
         other => return Err(words.misfit(what, other)),
     })
 }

@@ -6,6 +6,7 @@
 
 pub mod ast;
 mod expect;
+mod invoicing;
 pub mod parse;
 mod prepaid;
 mod reductions;

@@ -4,7 +4,8 @@ use chrono::NaiveDate;
 use indelible_domain::messages::Channel;
 use rust_decimal::Decimal;
 
-use super::ast::{Account, Change, Effective, Kind, Subscribe, Unused, Usage};
+use super::ast::{Account, Change, Effective, Kind, Reviewed, Subscribe, Unused, Usage};
+use super::invoicing;
 use super::parse::Mistake;
 use super::prepaid;
 use super::reductions;
@@ -115,6 +116,12 @@ pub(super) fn step(words: &mut Words) -> Result<Kind, Mistake> {
         "finalise" => Kind::Finalise {
             account: words.name("an account")?,
         },
+        "invoicing" => invoicing::invoicing(words)?,
+        "group" => invoicing::group(words)?,
+        "invoice-now" => invoicing::now(words)?,
+        "hold" => invoicing::reviewed(words, Reviewed::Hold)?,
+        "release" => invoicing::reviewed(words, Reviewed::Release)?,
+        "reject" => invoicing::reviewed(words, Reviewed::Reject)?,
         "refused" => refused(words)?,
         _ => return Err(words.mistake("is not a step of a scenario")),
     };

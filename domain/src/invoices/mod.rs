@@ -280,9 +280,10 @@ impl Decider for Invoice {
 
     fn decide(state: &Invoice, command: Command) -> Result<Vec<Event>, Rejection> {
         match (command, &state.stage) {
-            (command @ (Command::Hold(_) | Command::Release { .. } | Command::Reject { .. }), _) => {
-                hold::decide(state, command)
-            }
+            (
+                command @ (Command::Hold(_) | Command::Release { .. } | Command::Reject { .. }),
+                _,
+            ) => hold::decide(state, command),
             (Command::Draft(document), Stage::Draft) if *document == state.document => Ok(vec![]),
             (Command::Draft(document), Stage::Absent | Stage::Draft) => {
                 check_sums(&document)?;

@@ -27,9 +27,7 @@ pub const RULES_MAX: usize = 50;
 pub const GROUP_MAX: usize = 60;
 
 /// What goes onto a document of its own.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Split {
     /// One document for everything.

@@ -7,9 +7,7 @@ use crate::kernel::{Exact, Id, Money, Rejection, check_id};
 use serde::{Deserialize, Serialize};
 
 /// What a rule that holds says about a document.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// No later rule is read.

@@ -106,6 +106,22 @@ impl<'a, T> IntoIterator for &'a Roll<T> {
     }
 }
 
+impl<T: Clone> IntoIterator for Roll<T> {
+    type Item = T;
+    type IntoIter = std::vec::IntoIter<T>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        let entries: Vec<T> = self.iter().cloned().collect();
+        entries.into_iter()
+    }
+}
+
+impl<T: PartialEq, const N: usize> PartialEq<[T; N]> for Roll<T> {
+    fn eq(&self, other: &[T; N]) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
 impl<T: fmt::Debug> fmt::Debug for Roll<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.iter()).finish()

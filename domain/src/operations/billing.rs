@@ -93,6 +93,15 @@ pub fn preview(
     compose_document(session, account, as_of)
 }
 
+/// The same with what was used so far of periods that still run.
+pub fn outlook(
+    session: &Session<'_>,
+    account: &str,
+    as_of: Date,
+) -> Result<Option<Document>, Rejection> {
+    document_of(session, account, as_of, true)
+}
+
 /// Numbers, freezes and books a document: series, document and billed charges in one commit, so that a number without
 /// a document, or a charge billed twice, cannot exist (policy 23, 24).
 pub(super) fn finalise(
@@ -234,7 +243,13 @@ fn committed_lines(
         .collect())
 }
 
-pub(super) fn line_of(account: &str, subscription: Option<&Id>, tax: Answer, gross: bool, due: Due) -> Line {
+pub(super) fn line_of(
+    account: &str,
+    subscription: Option<&Id>,
+    tax: Answer,
+    gross: bool,
+    due: Due,
+) -> Line {
     Line {
         no: 0,
         account: account.to_string(),
@@ -348,7 +363,9 @@ fn settled(session: &Session<'_>, subscription: &str) -> Date {
         (sub.map(|e| e.version), charges.map(|e| e.version))
     };
     let known = session.agenda().settled(subscription);
-    known.filter(|_| version(true) == version(false)).unwrap_or(Date::MIN)
+    known
+        .filter(|_| version(true) == version(false))
+        .unwrap_or(Date::MIN)
 }
 
 fn due_lines(

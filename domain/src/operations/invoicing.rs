@@ -438,7 +438,9 @@ pub(crate) fn used(
 /// Usage that was billed and usage that is due.
 fn sum(charges: &Charges, due: impl Iterator<Item = Money>, basis: Basis) -> Exact {
     let usage = charges.items.iter();
-    let billed = usage.filter(|i| matches!(i.what, What::Usage { .. })).map(|i| i.net);
+    let billed = usage
+        .filter(|i| matches!(i.what, What::Usage { .. }))
+        .map(|i| i.net);
     Money::sum(basis.currency, billed.chain(due)).exact()
 }
 
@@ -517,7 +519,9 @@ pub(super) fn bill_threshold(session: &mut Session<'_>, id: &str) -> Result<Outc
         let number = format!("{id}.progress-{}", known.times + 1);
         let terms = at_once(session, &payer, &document.entity);
         conclude(session, &number, document, &terms)?;
-        outcome.touched.push(("invoice".to_string(), number.clone()));
+        outcome
+            .touched
+            .push(("invoice".to_string(), number.clone()));
         invoice = Some(number);
     }
     let reached = progress::Reached {

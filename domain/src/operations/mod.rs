@@ -28,7 +28,7 @@ pub(crate) mod taxes;
 pub(crate) mod usage;
 pub(crate) mod wallets;
 
-pub use billing::preview;
+pub use billing::{outlook, preview};
 pub use catalog::{
     Review as CatalogReview, Reviewed as CatalogDifference, review as review_catalog,
 };
@@ -212,10 +212,14 @@ fn handle(session: &mut Session<'_>, command: Command) -> Result<Outcome, Reject
             account,
             usage,
         } => invoicing::now(session, &invoice, &account, usage),
-        Command::HoldInvoice { invoice, reason } => invoicing::hold_by_hand(session, &invoice, reason),
+        Command::HoldInvoice { invoice, reason } => {
+            invoicing::hold_by_hand(session, &invoice, reason)
+        }
         Command::ReleaseInvoice { invoice, note } => invoicing::release(session, &invoice, note),
         Command::RejectInvoice { invoice, reason } => invoicing::reject(session, &invoice, reason),
-        Command::BillThreshold { subscription } => invoicing::bill_threshold(session, &subscription),
+        Command::BillThreshold { subscription } => {
+            invoicing::bill_threshold(session, &subscription)
+        }
         Command::VoidInvoice { invoice, reason } => invoices::void(session, &invoice, reason),
         Command::CreditInvoice {
             note,

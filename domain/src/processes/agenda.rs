@@ -375,7 +375,11 @@ impl Agenda {
                 false => period.until,
             };
             self.bill_by(&sub.state.account, day);
-            let progressive = sub.state.terms.last().is_some_and(|t| t.offer.progressive.is_some());
+            let progressive = sub
+                .state
+                .terms
+                .last()
+                .is_some_and(|t| t.offer.progressive.is_some());
             if progressive {
                 self.progress(tables, subscription, Some(period));
             }
@@ -585,7 +589,11 @@ fn move_command(tenant: &Tenant, on: Date, subscription: Id) -> (String, Command
 }
 
 fn grace_command(tenant: &Tenant, on: Date, invoice: Id) -> (String, Command) {
-    let version = tenant.tables.invoices.get(&invoice).map_or(0, |e| e.version);
+    let version = tenant
+        .tables
+        .invoices
+        .get(&invoice)
+        .map_or(0, |e| e.version);
     (
         format!("grace:{invoice}:{on}:{version}"),
         Command::FinaliseInvoice { invoice },
@@ -599,7 +607,10 @@ fn progress_command(tenant: &Tenant, on: Date, subscription: Id) -> Option<(Stri
     let settled = tenant.agenda.settled(&subscription).unwrap_or(Date::MIN);
     let used = billing::used(tables, &subscription, sub, settled, on);
     let used = used.ok()?.to_decimal(12);
-    let version = tables.progresses.get(&subscription).map_or(0, |e| e.version);
+    let version = tables
+        .progresses
+        .get(&subscription)
+        .map_or(0, |e| e.version);
     Some((
         format!("progress:{subscription}:{version}:{used}"),
         Command::BillThreshold { subscription },

@@ -247,7 +247,9 @@ impl Decider for BillRun {
             Event::Cancelled(e) => state.cancelled = Some(e.reason.clone()),
             Event::Retried(e) => {
                 let again: BTreeSet<&Id> = e.accounts.iter().collect();
-                state.failed.retain(|(account, _, _)| !again.contains(account));
+                state
+                    .failed
+                    .retain(|(account, _, _)| !again.contains(account));
                 state.accounts.extend(e.accounts.iter().cloned());
                 state.completed = false;
             }

@@ -227,11 +227,7 @@ pub fn usage_periods(sub: &Subscription, through: Date) -> Vec<UsagePeriod<'_>> 
 }
 
 /// The same for periods that end after a day: nothing before it is walked through.
-pub fn usage_periods_since(
-    sub: &Subscription,
-    since: Date,
-    through: Date,
-) -> Vec<UsagePeriod<'_>> {
+pub fn usage_periods_since(sub: &Subscription, since: Date, through: Date) -> Vec<UsagePeriod<'_>> {
     let mut out = Vec::new();
     for (i, term) in sub.terms.iter().enumerate() {
         for charge in &term.offer.usage {

@@ -20,6 +20,10 @@ pub struct Run {
     pub invoices: u64,
     pub refused: u64,
     pub completed: bool,
+    /// Accounts with less than their smallest document: they wait for more.
+    pub carried: u64,
+    /// Why it was cancelled; none: it was not.
+    pub cancelled: Option<String>,
     /// Totals of its finalised documents, one per currency; credit notes count below zero.
     pub totals: Vec<Money>,
 }
@@ -41,7 +45,7 @@ fn key(run: &str) -> String {
 
 impl Projection for Runs {
     const NAME: &'static str = "billing/runs";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const KINDS: &'static [&'static str] = &["bill-run", "invoice"];
 
     fn fold(rows: &mut Rows<'_>, recorded: &Recorded<Event>) -> Result<(), ViewError> {
@@ -57,6 +61,8 @@ impl Projection for Runs {
                     invoices: 0,
                     refused: 0,
                     completed: false,
+                    carried: 0,
+                    cancelled: None,
                     totals: vec![],
                 };
                 rows.put(&key(&recorded.id), &run)?;
@@ -65,7 +71,7 @@ impl Projection for Runs {
             Event::Run(runs::Event::AccountBilled(e)) => {
                 rows.change(&key(&recorded.id), |run: &mut Run| {
                     run.done += 1;
-                    run.invoices += u64::from(e.invoice.is_some());
+                    run.invoices += e.invoices.len() as u64;
                 })
             }
             Event::Run(runs::Event::AccountRefused(e)) => {
@@ -78,6 +84,28 @@ impl Projection for Runs {
                 rows.change(&key(&recorded.id), |run: &mut Run| {
                     run.done += 1;
                     run.refused += 1;
+                })
+            }
+            Event::Run(runs::Event::AccountCarried(_)) => {
+                rows.change(&key(&recorded.id), |run: &mut Run| {
+                    run.done += 1;
+                    run.carried += 1;
+                })
+            }
+            Event::Run(runs::Event::Cancelled(e)) => {
+                rows.change(&key(&recorded.id), |run: &mut Run| {
+                    run.cancelled = Some(e.reason.clone());
+                })
+            }
+            Event::Run(runs::Event::Retried(e)) => {
+                for account in &e.accounts {
+                    rows.remove(&format!("f/{}/{account}", recorded.id))?;
+                }
+                let again = e.accounts.len() as u64;
+                rows.change(&key(&recorded.id), |run: &mut Run| {
+                    run.done = run.done.saturating_sub(again);
+                    run.refused = run.refused.saturating_sub(again);
+                    run.completed = false;
                 })
             }
             Event::Run(runs::Event::Completed(_)) => {

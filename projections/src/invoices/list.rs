@@ -13,6 +13,8 @@ pub enum Stage {
     Draft,
     Finalised,
     Void,
+    /// A draft that became no invoice.
+    Rejected,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,6 +96,11 @@ impl Projection for Invoices {
                 row.stage = Stage::Void;
                 rows.put(&key(&recorded.id), &row)
             }
+            Fact::Rejected(_) => rows.change(&key(&recorded.id), |row: &mut Invoice| {
+                row.stage = Stage::Rejected;
+            }),
+            // It is a draft before and after.
+            Fact::Held(_) | Fact::Released(_) => Ok(()),
             Fact::CreditNoted(e) => rows.change(&key(&recorded.id), |row: &mut Invoice| {
                 for part in &e.parts {
                     row.credited = row.credited.plus(part.net).plus(part.tax);

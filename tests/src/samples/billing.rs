@@ -4,15 +4,17 @@ use super::{currency, date, days, decimal, money, ratio, sealed};
 use indelible_domain::Event;
 use indelible_domain::catalog::Timing;
 use indelible_domain::charges::{self, Item, Pending, What};
+use indelible_domain::expressions::Expression;
 use indelible_domain::invoices::{
-    self, Credited, Document, Kind, Line, Reduction, TaxGroup, series,
+    self, Credited, Document, Hold, Kind, Line, Reason, Reduction, TaxGroup, series,
 };
+use indelible_domain::invoicing::{Grouped, Rule, Split, Terms, TermsSet, Verdict, progress};
 use indelible_domain::kernel::Rounding;
 use indelible_domain::runs;
 use indelible_domain::taxes::{Answer, TaxPart};
 
 pub(super) fn events() -> Vec<Event> {
-    [charges(), documents(), runs()].concat()
+    [charges(), documents(), holds(), invoicing(), runs()].concat()
 }
 
 fn charges() -> Vec<Event> {
@@ -244,6 +246,73 @@ fn credit_note() -> Document {
     }
 }
 
+fn holds() -> Vec<Event> {
+    vec![
+        Event::Invoice(
+            invoices::Held {
+                hold: Hold {
+                    reasons: vec![Reason {
+                        rule: "large".to_string(),
+                        text: "more than 1000".to_string(),
+                    }],
+                    until: Some(date("2026-02-04")),
+                },
+            }
+            .into(),
+        ),
+        Event::Invoice(
+            invoices::Released {
+                note: "asked the customer".to_string(),
+            }
+            .into(),
+        ),
+        Event::Invoice(
+            invoices::Rejected {
+                reason: "wrong price list".to_string(),
+            }
+            .into(),
+        ),
+    ]
+}
+
+fn invoicing() -> Vec<Event> {
+    vec![
+        Event::Invoicing(
+            TermsSet {
+                terms: Some(Terms {
+                    minimum: Some(decimal("5.00")),
+                    grace_days: 3,
+                    keep_drafts: true,
+                    split: Split::Group,
+                    rules: vec![Rule {
+                        code: "large".to_string(),
+                        when: Expression::new("total > 1000"),
+                        verdict: Verdict::Reject,
+                        text: "more than 1000".to_string(),
+                    }],
+                }),
+            }
+            .into(),
+        ),
+        Event::Invoicing(
+            Grouped {
+                subscription: "mobile-1".to_string(),
+                group: Some("order-7".to_string()),
+            }
+            .into(),
+        ),
+        Event::Progress(
+            progress::Reached {
+                threshold: decimal("200"),
+                usage: ratio(60_001, 100),
+                invoice: Some("mobile-1.progress-1".to_string()),
+                on: date("2026-01-17"),
+            }
+            .into(),
+        ),
+    ]
+}
+
 fn runs() -> Vec<Event> {
     vec![
         Event::Run(
@@ -257,7 +326,27 @@ fn runs() -> Vec<Event> {
         Event::Run(
             runs::AccountBilled {
                 account: "alice".to_string(),
-                invoice: Some("run-2.alice".to_string()),
+                invoices: vec!["run-2.alice".to_string(), "run-2.alice.2".to_string()],
+            }
+            .into(),
+        ),
+        Event::Run(
+            runs::AccountCarried {
+                account: "carol".to_string(),
+                total: money("1.20 EUR"),
+                minimum: money("5.00 EUR"),
+            }
+            .into(),
+        ),
+        Event::Run(
+            runs::Retried {
+                accounts: vec!["bob".to_string()],
+            }
+            .into(),
+        ),
+        Event::Run(
+            runs::Cancelled {
+                reason: "wrong price list".to_string(),
             }
             .into(),
         ),

@@ -7,6 +7,7 @@ use indelible_domain::accounts::AccountTerms;
 use indelible_domain::audit::audit;
 use indelible_domain::invoices::{Invoice, Kind, Stage};
 use indelible_domain::kernel::{Currency, Date, Exact, Instant, Money, Rejection};
+use indelible_domain::processes::agenda::tick_commands;
 use indelible_domain::receivables::Receivables;
 use indelible_domain::subscriptions::Subscription;
 use indelible_domain::wallets::{Terms, Wallet};
@@ -91,6 +92,18 @@ impl Books {
             Err(error) => faults.push(error.to_string()),
         }
         faults
+    }
+
+    /// What time asks of documents: drafts whose grace period is over, thresholds that usage reached.
+    pub(super) fn billing_due(&self, now: Instant) -> Vec<Command> {
+        let all = self.read(|tenant| tick_commands(tenant, now));
+        let ours = |command: &Command| {
+            matches!(
+                command,
+                Command::FinaliseInvoice { .. } | Command::BillThreshold { .. }
+            )
+        };
+        all.into_iter().map(|(_, c)| c).filter(ours).collect()
     }
 
     fn read<T>(&self, f: impl FnOnce(&Tenant) -> T) -> T {
@@ -187,6 +200,7 @@ impl Books {
         match invoice.stage {
             Stage::Absent | Stage::Draft => return Ok(InvoiceState::Draft),
             Stage::Void => return Ok(InvoiceState::Void),
+            Stage::Rejected => return Ok(InvoiceState::Rejected),
             Stage::Finalised => {}
         }
         let receivables = self.receivables(&invoice.document.account)?;

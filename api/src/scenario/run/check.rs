@@ -273,6 +273,7 @@ fn state_name(state: InvoiceState) -> &'static str {
         InvoiceState::Void => "void",
         InvoiceState::WrittenOff => "written-off",
         InvoiceState::Credited => "credited",
+        InvoiceState::Rejected => "rejected",
     }
 }
 

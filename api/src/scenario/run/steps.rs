@@ -239,6 +239,30 @@ impl Story {
             Kind::Finalise { account } => Command::FinaliseInvoice {
                 invoice: self.draft(account)?,
             },
+            Kind::InvoiceNow { account, usage } => Command::InvoiceNow {
+                invoice: self.id("now"),
+                account: account.clone(),
+                usage: *usage,
+            },
+            Kind::Reviewed {
+                account,
+                invoice,
+                verdict,
+            } => {
+                let invoice = self.document(account, *invoice)?;
+                let why = "scenario".to_owned();
+                match verdict {
+                    ast::Reviewed::Hold => Command::HoldInvoice {
+                        invoice,
+                        reason: why,
+                    },
+                    ast::Reviewed::Release => Command::ReleaseInvoice { invoice, note: why },
+                    ast::Reviewed::Reject => Command::RejectInvoice {
+                        invoice,
+                        reason: why,
+                    },
+                }
+            }
             Kind::On(_) | Kind::Refused { .. } | Kind::Expect(_) => return Ok(()),
         };
         self.execute(command).map(drop)

@@ -123,6 +123,16 @@ impl Story {
                 )
             })?;
         }
+        for command in self.books.billing_due(self.now()) {
+            self.execute(command).map_err(|why| {
+                format!(
+                    "a document that time asked for on {} was refused with {}: {}",
+                    self.clock.date(),
+                    why.code,
+                    why.message
+                )
+            })?;
+        }
         for account in self.books.dunnable(&self.accounts) {
             let dun = Command::DunAccount {
                 account: account.clone(),

@@ -180,7 +180,11 @@ fn document(
             let void = zone.date(recorded.meta.recorded_at);
             add(rows, &format!("v/{}/{void}", counted.day), counted.total)
         }
-        Document::Drafted(_) | Document::CreditNoted(_) => Ok(()),
+        Document::Drafted(_)
+        | Document::CreditNoted(_)
+        | Document::Held(_)
+        | Document::Released(_)
+        | Document::Rejected(_) => Ok(()),
     }
 }
 

@@ -1,0 +1,94 @@
+//! Words about how documents are made: terms, invoice groups, documents at once, and what a person says of a draft.
+
+use indelible_domain::command::{Command, InvoicingPlace};
+use indelible_domain::expressions::Expression;
+use indelible_domain::invoicing::{Rule, Split, Terms, Verdict};
+use indelible_domain::kernel::Decimal;
+
+use super::ast::{Kind, Reviewed};
+use super::parse::Mistake;
+use super::words::Words;
+
+/// `invoicing A|entity E [minimum N] [grace N] [keep] [split subscription|group|account]
+/// [accept|hold|reject CODE EXPRESSION TEXT …]`
+pub(super) fn invoicing(words: &mut Words) -> Result<Kind, Mistake> {
+    let place = if words.skip("entity") {
+        InvoicingPlace::Entity(words.name("an entity after `entity`")?)
+    } else {
+        InvoicingPlace::Account(words.name("an account")?)
+    };
+    let mut terms = Terms::default();
+    while let Some(word) = words.take() {
+        match word.as_str() {
+            "minimum" => {
+                terms.minimum = Some(Decimal::new(words.decimal("an amount after `minimum`")?));
+            }
+            "grace" => terms.grace_days = words.whole("a number of days after `grace`")?,
+            "keep" => terms.keep_drafts = true,
+            "split" => {
+                let what = "`subscription`, `group` or `account` after `split`";
+                terms.split = match words.need(what)?.as_str() {
+                    "subscription" => Split::Subscription,
+                    "group" => Split::Group,
+                    "account" => Split::Account,
+                    other => return Err(words.misfit(what, other)),
+                };
+            }
+            "accept" => terms.rules.push(rule(words, Verdict::Accept)?),
+            "hold" => terms.rules.push(rule(words, Verdict::Hold)?),
+            "reject" => terms.rules.push(rule(words, Verdict::Reject)?),
+            other => return Err(words.unknown(other)),
+        }
+    }
+    Ok(Kind::Ordered(Box::new(Command::SetInvoicing {
+        place,
+        terms: Some(Box::new(terms)),
+    })))
+}
+
+/// `CODE EXPRESSION TEXT`
+fn rule(words: &mut Words, verdict: Verdict) -> Result<Rule, Mistake> {
+    Ok(Rule {
+        code: words.name("a code for the rule")?,
+        when: Expression::new(words.need("an expression in quotes")?),
+        verdict,
+        text: words.need("a text in quotes")?,
+    })
+}
+
+/// `group S NAME|none`
+pub(super) fn group(words: &mut Words) -> Result<Kind, Mistake> {
+    let subscription = words.name("a subscription")?;
+    let group = match words
+        .need("the name of an invoice group, or `none`")?
+        .as_str()
+    {
+        "none" => None,
+        name => Some(name.to_owned()),
+    };
+    Ok(Kind::Ordered(Box::new(Command::GroupSubscription {
+        subscription,
+        group,
+    })))
+}
+
+/// `invoice-now A [usage]`
+pub(super) fn now(words: &mut Words) -> Result<Kind, Mistake> {
+    Ok(Kind::InvoiceNow {
+        account: words.name("an account")?,
+        usage: words.skip("usage"),
+    })
+}
+
+/// `hold|release|reject A invoice N`
+pub(super) fn reviewed(words: &mut Words, verdict: Reviewed) -> Result<Kind, Mistake> {
+    let account = words.name("an account")?;
+    if !words.skip("invoice") {
+        return Err(words.mistake("needs `invoice N` after the account"));
+    }
+    Ok(Kind::Reviewed {
+        account,
+        invoice: words.ordinal("the number of an invoice")?,
+        verdict,
+    })
+}
