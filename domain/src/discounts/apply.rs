@@ -25,7 +25,7 @@ pub struct Place {
 }
 
 impl Scope {
-    fn covers(&self, place: &Place) -> bool {
+    pub(super) fn covers(&self, place: &Place) -> bool {
         let within = |list: &[String], value: &String| list.is_empty() || list.contains(value);
         within(&self.offers, &place.offer)
             && within(&self.charges, &place.charge)

@@ -7,6 +7,7 @@
 //!   ones left, never below zero, and what does not fit is not consumed (policy 19).
 
 pub mod apply;
+pub mod recurring;
 pub mod redemptions;
 mod terms;
 

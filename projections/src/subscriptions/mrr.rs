@@ -1,11 +1,15 @@
 //! Monthly recurring revenue: its level on any day, and what moved it (policy 33).
 //!
-//! - A subscription's monthly amount changes on known days: start, end of trial, change, pause, end. Those days are
-//!   folded, also future ones, so that no clock is needed to see them pass.
+//! - A subscription's monthly amount changes on known days: start, end of trial, change, pause, end, and where a discount
+//!   begins or ends. Those days are folded, also future ones, so that no clock is needed to see them pass.
+//! - Amounts are after discounts that recur: those for a time, for some documents or for ever. A discount belongs to
+//!   who pays now; what is taken off once is left out, as one-off charges are.
 //! - Movements are per account and day: new, expansion, contraction, churn, reactivation.
 //! - opening + movements = closing, exactly, for every range of days.
 
+mod discounts;
 mod fold;
+mod holdings;
 
 use indelible_domain::Rejection;
 use indelible_domain::kernel::calendar::LAST_DATE;

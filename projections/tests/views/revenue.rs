@@ -2,13 +2,17 @@
 
 use std::sync::Arc;
 
+use indelible_domain::Command;
+use indelible_domain::accounts::AccountTerms;
+use indelible_domain::command::RedeemDiscount;
+use indelible_domain::discounts::{ChargeKind, DiscountTerms, Lasts, Off, Scope};
 use indelible_domain::kernel::Exact;
 use indelible_projections::Views;
 use indelible_projections::subscriptions::churn;
 use indelible_projections::subscriptions::mrr::{self, Kind, Stretch};
 
 use crate::figures::{euro, exact, half_a_year};
-use crate::script::{Business, TENANT, day};
+use crate::script::{Business, TENANT, day, eur};
 
 /// 149.95 a year.
 fn yearly() -> Exact {
@@ -150,4 +154,147 @@ fn churn_counts_accounts_and_revenue_lost_against_the_opening() {
             share(yearly().minus(exact(10, 1)).expect("fits"))
         );
     });
+}
+
+/// 20 % off recurring charges for three months, and 6 EUR off every document for ever.
+fn discounted() -> Business {
+    let business = Business::new();
+    business.open();
+    business.account("alice", "2026-01-01");
+    business.start("alice", "seats", "3", "2026-01-01");
+    let terms = |name: &str, off, lasts| DiscountTerms {
+        name: name.into(),
+        off,
+        scope: Scope {
+            kinds: vec![ChargeKind::Recurring],
+            ..Scope::default()
+        },
+        lasts,
+        redeem_from: None,
+        redeem_until: None,
+        limit: None,
+        limit_per_account: None,
+        sequence: 0,
+        exclusive: false,
+    };
+    let share = Off::Percent("0.2".parse().expect("a number"));
+    let span = "3 months".parse().expect("a span");
+    for (code, off, lasts) in [
+        ("FIFTH", share, Lasts::For(span)),
+        ("ONCE", share, Lasts::Once),
+        ("TWICE", share, Lasts::Times(2)),
+        ("SIX", Off::Fixed(eur("6.00")), Lasts::Forever),
+    ] {
+        let terms = terms(code, off, lasts);
+        let (discount, terms) = (code.into(), Box::new(terms));
+        business.on("2026-01-01", Command::DefineDiscount { discount, terms });
+    }
+    business
+}
+
+fn redeem(business: &Business, code: &str, date: &str) {
+    let redemption = RedeemDiscount {
+        account: "alice".into(),
+        discount: code.into(),
+        redemption: format!("r.{code}"),
+        subscription: None,
+        from: None,
+    };
+    business.on(date, Command::RedeemDiscount(Box::new(redemption)));
+}
+
+#[test]
+fn mrr_is_after_discounts_that_recur_and_their_beginning_and_end_are_movements() {
+    let business = discounted();
+    redeem(&business, "FIFTH", "2026-02-01");
+    redeem(&business, "ONCE", "2026-02-01");
+    business.quantity("alice.seats", "5", "2026-03-01");
+    let end = Command::EndRedemption {
+        account: "alice".into(),
+        redemption: "r.SIX".into(),
+        on: Some(day("2026-06-01")),
+    };
+    redeem(&business, "SIX", "2026-04-01");
+    business.on("2026-04-01", end);
+    let views = Views::in_memory(Arc::clone(business.ledger.store())).expect("opens");
+    let s = views.of(TENANT);
+    let moves = mrr::movements_between(&s, euro(), day("2026-01-01"), day("2027-01-01"));
+    let moves: Vec<_> = moves
+        .expect("readable")
+        .into_iter()
+        .map(|m| (m.on.to_string(), m.kind, m.after.to_string()))
+        .collect();
+    let moved = |on: &str, kind, after: &str| (on.to_string(), kind, after.to_string());
+    assert_eq!(
+        moves,
+        [
+            moved("2026-01-01", Kind::New, "30"),
+            moved("2026-02-01", Kind::Contraction, "24"),
+            // 50 less a fifth, then less 6 too; from May on less 6 alone.
+            moved("2026-03-01", Kind::Expansion, "40"),
+            moved("2026-04-01", Kind::Contraction, "34"),
+            moved("2026-05-01", Kind::Expansion, "44"),
+            moved("2026-06-01", Kind::Expansion, "50"),
+        ]
+    );
+    let months = mrr::by_month(&s, euro(), day("2026-01-01"), day("2026-06-01")).expect("figures");
+    for month in &months {
+        let net = month.moves.net().expect("fits");
+        assert_eq!(month.closing, month.opening.plus(net).expect("fits"));
+    }
+    assert_eq!(months[4].arr().expect("fits"), exact(528, 1));
+    let churn = churn::by_month(&s, euro(), day("2026-02-01"), day("2026-02-01")).expect("a month");
+    assert_eq!(churn[0].gross_revenue, Some(exact(6, 30)));
+}
+
+#[test]
+fn a_discount_for_so_many_documents_holds_as_far_as_the_last_of_them_goes() {
+    let business = discounted();
+    redeem(&business, "TWICE", "2026-01-01");
+    business.bill("2026-01-01");
+    business.bill("2026-02-01");
+    business.bill("2026-03-01");
+    let views = Views::in_memory(Arc::clone(business.ledger.store())).expect("opens");
+    let s = views.of(TENANT);
+    let on = |date| mrr::on(&s, euro(), day(date)).expect("a figure");
+    assert_eq!(on("2026-02-28"), exact(24, 1));
+    assert_eq!(on("2026-03-01"), exact(30, 1));
+}
+
+#[test]
+fn discounts_of_who_pays_lower_what_those_have_that_it_pays_for() {
+    let business = discounted();
+    redeem(&business, "SIX", "2026-01-01");
+    business.account("bob", "2026-01-01");
+    business.start("bob", "seats", "1", "2026-01-01");
+    let ledger = business.ledger.store();
+    let level = || {
+        let views = Views::in_memory(Arc::clone(ledger)).expect("opens");
+        mrr::on(&views.of(TENANT), euro(), day("2026-03-01")).expect("a figure")
+    };
+    // 30 less 6, and 10.
+    assert_eq!(level(), exact(34, 1));
+    let terms = AccountTerms {
+        entity: "acme".into(),
+        currency: euro(),
+        payer: Some("alice".into()),
+        ..AccountTerms::default()
+    };
+    let account = "bob".into();
+    business.on("2026-01-02", Command::ChangeAccount { account, terms });
+    // One document of 40 less 6.
+    assert_eq!(level(), exact(34, 1));
+    let views = Views::in_memory(Arc::clone(ledger)).expect("opens");
+    let moves = mrr::movements_between(
+        &views.of(TENANT),
+        euro(),
+        day("2026-01-01"),
+        day("2026-02-01"),
+    );
+    let moves = moves.expect("readable");
+    let after: Vec<_> = moves
+        .iter()
+        .map(|m| (m.account.as_str(), m.after))
+        .collect();
+    assert_eq!(after, [("alice", exact(51, 2)), ("bob", exact(17, 2))]);
 }

@@ -10,62 +10,124 @@ use indelible_domain::subscriptions::{self, Subscription, Term};
 use indelible_domain::{Event, Recorded, Rejection, rating};
 use serde::{Deserialize, Serialize};
 
-use super::{Kind, Movement, Moves};
+use super::{Kind, Movement, Moves, discounts, holdings};
 use crate::{Projection, Rows, ViewError};
 
-/// Rows: `s/subscription` its recurring terms and what of them is counted; `k/account` the changes of its level by
-/// day; `m/currency/day/account` a [`Movement`]; `d/currency/day` the [`Moves`] of all accounts; `x/subscription` the
+/// Rows: `s/subscription` its recurring terms and what of them is counted; `o/account` what it has and who pays
+/// ([`Holding`]); `k/account` the changes of its level by day; `m/currency/day/account` a [`Movement`]; `d/currency/day` the [`Moves`] of all accounts; `x/subscription` the
 /// id of one whose amount is too large or too fine for the sums.
 pub struct Mrr;
 
 /// The changes of an amount by day; days on which nothing changes are not kept, so that equal levels have equal rows.
-type Changes = BTreeMap<Date, Exact>;
+pub(super) type Changes = BTreeMap<Date, Exact>;
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-struct Counted {
-    terms: Subscription,
+pub(super) struct Counted {
+    pub(super) terms: Subscription,
     /// What of it is in the account's level.
     changes: Changes,
 }
 
 impl Projection for Mrr {
     const NAME: &'static str = "subscriptions/mrr";
-    const VERSION: u32 = 3;
-    const KINDS: &'static [&'static str] = &["subscription"];
+    const VERSION: u32 = 4;
+    const KINDS: &'static [&'static str] = &["subscription", "redemption", "account", "invoice"];
 
     fn fold(rows: &mut Rows<'_>, recorded: &Recorded<Event>) -> Result<(), ViewError> {
-        let Event::Subscription(fact) = &recorded.event else {
-            return Ok(());
-        };
-        let key = format!("s/{}", recorded.id);
-        let mut row: Counted = rows.get(&key)?.unwrap_or_default();
-        Subscription::evolve(&mut row.terms, &recurring_only(fact));
-        let account = row.terms.account.clone();
-        let currency = currency(&row.terms);
-        let apart = format!("x/{}", recorded.id);
-        let wanted = changes(&row.terms);
-        let plan = match wanted {
-            Ok(new) => shift(rows, &account, currency, &row.changes, &new)?.map(|plan| (plan, new)),
-            Err(rejection) => Err(rejection),
-        };
-        match plan {
-            Ok((plan, new)) => {
-                plan.write(rows, &account, currency)?;
-                row.changes = new;
-                rows.remove(&apart)?;
-            }
-            // One contract with an amount that no sum can hold must not stop the figures of all others.
-            Err(_) => {
-                let none = Changes::new();
-                if let Ok(plan) = shift(rows, &account, currency, &row.changes, &none)? {
-                    plan.write(rows, &account, currency)?;
+        let id = &recorded.id;
+        match &recorded.event {
+            Event::Subscription(fact) => {
+                let key = subscription_key(id);
+                let mut row: Counted = rows.get(&key)?.unwrap_or_default();
+                let before = row.terms.account.clone();
+                Subscription::evolve(&mut row.terms, &recurring_only(fact));
+                let account = row.terms.account.clone();
+                if before != account {
+                    // What it was in the level of who had it before.
+                    let none = Changes::new();
+                    if let Ok(plan) =
+                        shift(rows, &before, currency(&row.terms), &row.changes, &none)?
+                    {
+                        plan.write(rows, &before, currency(&row.terms))?;
+                    }
                     row.changes = none;
+                    holdings::moves(rows, id, &before, &account)?;
                 }
-                rows.put(&apart, &recorded.id)?;
+                rows.put(&key, &row)?;
+                let payer = holdings::payer(rows, &account)?;
+                match holdings::discounts(rows, &payer)?.is_empty() {
+                    true => {
+                        let changes = changes(&row.terms);
+                        count(rows, id, changes)
+                    }
+                    false => discounted(rows, &payer),
+                }
             }
+            Event::Redemption(fact) => {
+                holdings::redeemed(rows, id, fact)?;
+                discounted(rows, id)
+            }
+            Event::Account(fact) => match holdings::pays(rows, id, fact)? {
+                Some(payers) => payers.iter().try_for_each(|payer| discounted(rows, payer)),
+                None => Ok(()),
+            },
+            Event::Invoice(fact) => match holdings::covered(rows, fact)? {
+                Some(payer) => discounted(rows, &payer),
+                None => Ok(()),
+            },
+            _ => Ok(()),
         }
-        rows.put(&key, &row)
     }
+}
+
+/// Counts everything that an account pays for anew, less what its discounts take off.
+fn discounted(rows: &mut Rows<'_>, payer: &Id) -> Result<(), ViewError> {
+    let held = holdings::held(rows, payer)?;
+    let discounts = holdings::discounts(rows, payer)?;
+    for (id, changes) in discounts::changes(&held, &discounts) {
+        count(rows, &id, changes)?;
+    }
+    Ok(())
+}
+
+/// Puts a subscription's changes into the level of its account, instead of those that were there.
+fn count(
+    rows: &mut Rows<'_>,
+    id: &Id,
+    wanted: Result<Changes, Rejection>,
+) -> Result<(), ViewError> {
+    let key = subscription_key(id);
+    let Some(mut row) = rows.get::<Counted>(&key)? else {
+        return Ok(());
+    };
+    let account = row.terms.account.clone();
+    let currency = currency(&row.terms);
+    let apart = format!("x/{id}");
+    let plan = match wanted {
+        Ok(new) => shift(rows, &account, currency, &row.changes, &new)?.map(|plan| (plan, new)),
+        Err(rejection) => Err(rejection),
+    };
+    match plan {
+        Ok((plan, new)) => {
+            plan.write(rows, &account, currency)?;
+            row.changes = new;
+            rows.remove(&apart)?;
+        }
+        // One contract with an amount that no sum can hold must not stop the figures of all others.
+        Err(_) => {
+            let none = Changes::new();
+            if let Ok(plan) = shift(rows, &account, currency, &row.changes, &none)? {
+                plan.write(rows, &account, currency)?;
+                row.changes = none;
+            }
+            rows.put(&apart, id)?;
+        }
+    }
+    rows.put(&key, &row)
+}
+
+pub(super) fn subscription_key(id: &str) -> String {
+    format!("s/{id}")
 }
 
 fn currency(sub: &Subscription) -> Currency {
@@ -94,7 +156,7 @@ fn recurring_only(fact: &subscriptions::Event) -> subscriptions::Event {
     fact
 }
 
-/// By how much a subscription's monthly amount changes on which day.
+/// By how much a subscription's monthly amount changes on which day, before discounts.
 fn changes(sub: &Subscription) -> Result<Changes, Rejection> {
     let mut changes = Changes::new();
     for running in schedule::running(sub) {
@@ -107,7 +169,7 @@ fn changes(sub: &Subscription) -> Result<Changes, Rejection> {
     Ok(changes)
 }
 
-fn add(changes: &mut Changes, on: Date, by: Exact) -> Result<(), Rejection> {
+pub(super) fn add(changes: &mut Changes, on: Date, by: Exact) -> Result<(), Rejection> {
     let sum = changes.get(&on).copied().unwrap_or_default().plus(by)?;
     if sum.is_zero() {
         changes.remove(&on);
@@ -118,7 +180,7 @@ fn add(changes: &mut Changes, on: Date, by: Exact) -> Result<(), Rejection> {
 }
 
 /// A charge's amount per month: its price divided by the months of its period, without tax.
-fn monthly(running: &Running<'_>) -> Result<Exact, Rejection> {
+pub(super) fn monthly(running: &Running<'_>) -> Result<Exact, Rejection> {
     let full = rating::price::amount(
         &running.charge.price,
         running.charge.units(running.term.quantity),
