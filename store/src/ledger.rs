@@ -148,7 +148,11 @@ impl Ledger {
             let session = Session::new(live.world.tenant(&request.tenant), request.now);
             let decided = decide(session, &past, request);
             (
-                decided.map(|(outcome, _, events)| DryRun { outcome, events }),
+                decided.map(|(outcome, aggregates, events)| DryRun {
+                    outcome,
+                    events,
+                    aggregates,
+                }),
                 live.position,
             )
         };

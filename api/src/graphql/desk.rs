@@ -15,7 +15,7 @@ use indelible_domain::operations;
 use indelible_domain::past::Memory;
 use indelible_domain::runs::BillRun;
 use indelible_domain::session::{Session, Staged};
-use indelible_domain::world::{Entry, Noun, Tenant};
+use indelible_domain::world::{Entry, Noun, Tables, Tenant};
 
 use indelible_store::{BillRunRequest, Refused, Request, TenantPast};
 
@@ -182,7 +182,8 @@ impl From<DomainCounts> for UsageCounts {
 
 /// What a dry run came to.
 pub struct Tried {
-    tenant: Tenant,
+    /// With at least the aggregates that it made or changed.
+    made: Tables,
     pub receipt: Receipt,
 }
 
@@ -197,7 +198,7 @@ impl Tried {
             .filter(|staged| staged.kind == N::KIND)
             .map(|staged| &staged.id)
             .collect();
-        let entry = |key: &String| N::table(&self.tenant.tables).get(key).cloned();
+        let entry = |key: &String| N::table(&self.made).get(key).cloned();
         touched
             .into_iter()
             .filter_map(|key| Some((key.clone(), entry(key)?)))
@@ -368,7 +369,22 @@ pub struct RunAsk {
 
 /// Decides one command and drops what it decided.
 pub async fn attempt(ctx: &Context<'_>, scope: Scope, command: Command) -> Result<Tried> {
-    attempt_with(ctx, scope, move |attempt| attempt.decide(command)).await
+    let books = Books::of(ctx)?;
+    require(&books, scope)?;
+    let request = Request::new(books.tenant(), &books.caller().actor, books.now(), command);
+    let tried = books
+        .blocking(move |office| Ok(office.ledger.dry_run(request)))
+        .await?;
+    let tried = tried.map_err(refused)?;
+    Ok(Tried {
+        made: tried.aggregates,
+        receipt: Receipt {
+            tenant: books.tenant().to_owned(),
+            replayed: false,
+            outcome: tried.outcome,
+            wrote: Wrote::Nothing(tried.events),
+        },
+    })
 }
 
 /// Decides a whole bill run and drops it.
@@ -466,7 +482,10 @@ async fn attempt_with(
         outcome,
         wrote,
     };
-    Ok(Tried { tenant, receipt })
+    Ok(Tried {
+        made: tenant.tables,
+        receipt,
+    })
 }
 
 /// One name for everything a request writes, the same as in the server's log line. Over a websocket each operation

@@ -4,6 +4,7 @@ use std::any::Any;
 use std::sync::{Condvar, Mutex, PoisonError};
 
 use indelible_domain::kernel::Instant;
+use indelible_domain::world::Tables;
 use indelible_domain::{Command, Outcome, Rejection, Staged};
 use serde::{Deserialize, Serialize};
 
@@ -91,6 +92,8 @@ pub struct DryRun {
     pub outcome: Outcome,
     /// In the order of the commit that was not made.
     pub events: Vec<Staged>,
+    /// What they would have made of the aggregates concerned; no other is in it.
+    pub aggregates: Tables,
 }
 
 /// Why a command was not done.
