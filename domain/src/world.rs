@@ -186,6 +186,7 @@ nouns! {
     Custom in customs: fields::Held, kind "custom", event crate::fields::Event;
     BankFile in bank_files: bank::BankFile, kind "bank-file", event crate::bank::file::Event;
     Contract in contracts: contracts::Contract, kind "contract", event crate::contracts::Event;
+    Counter in counters: counters::Counter, kind "counter", event crate::counters::Event;
 }
 
 /// One tenant: its aggregates, the indexes over them, and what is to be done for them.

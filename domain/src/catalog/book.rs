@@ -67,6 +67,11 @@ impl Catalog {
         self.offers.get(code).and_then(|v| v.last())
     }
 
+    /// The newest version of each offer, by code.
+    pub fn current(&self) -> impl Iterator<Item = &Sold> {
+        self.offers.values().filter_map(|versions| versions.last())
+    }
+
     /// The product line that an offer is reported and dunned under; empty for none.
     pub fn product_line(&self, offer: &str) -> &str {
         self.product_lines.get(offer).map_or("", String::as_str)

@@ -47,6 +47,7 @@ pub fn problems(known: &Catalog, file: &File, found: Vec<String>) -> Vec<String>
         check_offer(offer, &mut problems);
     }
     super::check_structure::file(known, file, &mut problems);
+    super::check_counters::pools(known, file, &mut problems);
     problems.found.extend(found);
     problems.found
 }
@@ -115,11 +116,16 @@ fn check_offer(offer: &Offer, problems: &mut Problems) {
         "currency XXX stands for no currency".to_string()
     });
     problems.span("trial", offer.trial);
-    let nothing = offer.one_off.is_empty() && offer.recurring.is_empty() && offer.usage.is_empty();
+    let nothing = offer.one_off.is_empty()
+        && offer.recurring.is_empty()
+        && offer.usage.is_empty()
+        && offer.counter.is_empty()
+        && offer.feature.is_empty();
     problems.when(nothing, || {
         "it charges nothing: no one_off, recurring or usage".to_string()
     });
     check_measure::units(offer, problems);
+    super::check_counters::offer(offer, problems);
     let mut codes = BTreeSet::new();
     let all = offer
         .one_off

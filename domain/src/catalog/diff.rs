@@ -4,7 +4,9 @@
 //! differs between the facts of two versions is the difference; so a field that is added to the catalog later is told
 //! too, by its name, before anybody has found better words for it.
 
-use super::{Catalog, File, Offer, Price, PriceList, Tier};
+use super::{
+    Beyond, Catalog, CounterRule, File, Offer, Owner, Price, PriceList, Reset, Tier,
+};
 use crate::kernel::Date;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -146,7 +148,15 @@ fn compare(of: &str, before: Facts, after: Facts, from: Option<Date>, out: &mut 
 }
 
 /// Lists of an offer whose members have a code, or name an offer.
-const PARTS: [&str; 5] = ["one_off", "recurring", "usage", "commitments", "option"];
+const PARTS: [&str; 7] = [
+    "one_off",
+    "recurring",
+    "usage",
+    "commitments",
+    "option",
+    "counter",
+    "feature",
+];
 
 fn facts(offer: &Offer) -> Facts {
     let mut out = Facts::new();
@@ -176,6 +186,13 @@ fn facts(offer: &Offer) -> Facts {
                     member.remove("price");
                     member.remove("allowance");
                     facts.extend(charge);
+                }
+                if list == "counter" {
+                    let rule = offer.counter.iter().find(|c| c.code == code);
+                    for said in ["size", "unit", "thresholds", "rollover", "beyond", "price"] {
+                        member.remove(said);
+                    }
+                    facts.extend(rule.map(|rule| counted(offer, rule)).into_iter().flatten());
                 }
                 flatten("", &Value::Object(member), facts);
             }
@@ -232,6 +249,51 @@ fn priced(offer: &Offer, list: &str, code: &str) -> Option<BTreeMap<String, Stri
         }
         _ => None,
     }
+}
+
+/// Facts about a counter.
+fn counted(offer: &Offer, rule: &CounterRule) -> BTreeMap<String, String> {
+    let currency = offer.currency.code();
+    let unit = rule.unit.as_deref().unwrap_or(currency);
+    let per = match rule.reset {
+        Reset::BillingPeriod => "billing period",
+        Reset::Day => "day",
+        Reset::Week => "week",
+        Reset::Month => "month",
+        Reset::Quarter => "quarter",
+        Reset::Year => "year",
+        Reset::Never => "contract",
+    };
+    let brought = match rule.owner {
+        Owner::Subscription => String::new(),
+        owner => format!(" into the pool of the {owner}"),
+    };
+    let mut facts = BTreeMap::new();
+    let size = format!("{} {unit} per {per}{brought}", rule.size);
+    facts.insert("allowance".to_string(), size);
+    if let Some(price) = rule.price {
+        let price = format!("{price} {currency} per {unit}");
+        facts.insert("price of what it covers".to_string(), price);
+    }
+    if let Some(rollover) = &rule.rollover {
+        let most = match rollover.max {
+            Some(max) => format!("at most {max} {unit}"),
+            None => "everything".to_string(),
+        };
+        let periods = rollover.periods;
+        facts.insert(
+            "what is left rolls over".to_string(),
+            format!("{most}, through {periods} periods"),
+        );
+    }
+    if !rule.thresholds.is_empty() {
+        let levels: Vec<String> = rule.thresholds.iter().map(ToString::to_string).collect();
+        facts.insert("a notice at".to_string(), levels.join(", "));
+    }
+    if rule.beyond == Beyond::Refuse {
+        facts.insert("beyond it".to_string(), "usage is refused".to_string());
+    }
+    facts
 }
 
 fn of_price(

@@ -8,8 +8,10 @@
 
 mod book;
 mod check;
+mod check_counters;
 mod check_measure;
 mod check_structure;
+mod counters;
 mod defaults;
 pub mod diff;
 mod lists;
@@ -34,6 +36,9 @@ pub use book::{
 };
 pub use check::problems as problems_of;
 pub use check_structure::price_terms;
+pub use counters::{
+    Beyond, COUNTERS_MAX, CounterRule, Feature, Owner, ROLLOVER_MAX, Reset, Rollover, Threshold,
+};
 pub use lists::{Market, PriceList, PriceTerm};
 pub use matrix::{Cells, Column, ColumnKind, Matrix, MatrixLine};
 pub use measure::{By, PriceFrom, Round, RoundMode, RoundPer, UnitOf, conversion};
@@ -105,6 +110,12 @@ pub struct Offer {
     /// The contract that a subscription was sold under; written by selling, not part of the text format.
     #[serde(default, skip_serializing_if = "is_default")]
     pub contract: Option<Id>,
+    /// What may be used before prices are asked.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub counter: Vec<CounterRule>,
+    /// What it allows beside what is charged.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub feature: Vec<Feature>,
 }
 
 /// Amounts of usage over the life of a subscription, before discounts and tax, at which what was used is invoiced at once.

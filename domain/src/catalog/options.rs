@@ -149,6 +149,7 @@ impl Offer {
                 bounds.charges = bounds.charges.iter().map(|c| code(c)).collect();
                 bounds
             }));
+        offer.brings(option, sold, &of);
         offer.chosen.push(Chosen {
             option: option.to_string(),
             offer: sold.code.clone(),
@@ -165,6 +166,8 @@ impl Offer {
         self.one_off.retain(|c| other(&c.of));
         self.recurring.retain(|c| other(&c.of));
         self.usage.retain(|c| other(&c.of));
+        self.counter.retain(|c| other(&c.of));
+        self.feature.retain(|f| other(&f.of));
         let prefix = format!("{option}.");
         self.commitments.retain(|c| !c.code.starts_with(&prefix));
         self.chosen.retain(|c| c.option != option);

@@ -184,6 +184,14 @@ impl<'a> Prices<'a> {
                 let currency = self.market.currency.code();
                 format!("commitment {c} of {code} has no amount in {currency}")
             }));
+            let money = offer
+                .counter
+                .iter()
+                .filter(|c| c.unit.is_none() || c.price.is_some());
+            missing.extend(money.map(|c| {
+                let currency = self.market.currency.code();
+                format!("counter {} of {code} has no amount in {currency}", c.code)
+            }));
         }
         offer.currency = self.market.currency;
         match missing.is_empty() {

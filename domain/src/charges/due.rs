@@ -579,6 +579,10 @@ pub fn usage<'a>(
                 "; the minimum of {least} a period was not reached by {rated}"
             ));
         }
+        let draws = metered(&charge.code, days.from).and_then(|m| m.draws.as_ref());
+        if let Some(draws) = draws {
+            explain.push_str(&counted(draws, &charge.unit)?);
+        }
         if let Some(burnt) = meter.map(|m| m.burnt).filter(|b| !b.is_zero()) {
             explain.push_str(&format!("; wallets paid {} of it", burnt.to_decimal(12)));
         }
@@ -610,6 +614,17 @@ pub fn usage<'a>(
         });
     }
     Ok(out)
+}
+
+/// What counters covered of a period, in words.
+fn counted(draws: &crate::usage::Draws, unit: &str) -> Result<String, Rejection> {
+    let (units, money) = draws.by_counter()?;
+    let told = |parts: crate::usage::draws::ByCounter, of: &str| {
+        let all = parts.into_iter().filter(|(_, part)| !part.is_zero());
+        all.map(|(counter, part)| format!("; counter {counter} covered {}{of}", part.to_decimal(12)))
+            .collect::<String>()
+    };
+    Ok(told(units, &format!(" {unit} beside")) + &told(money, " of the amount"))
 }
 
 /// The first day on which something will be due, for the agenda; none when nothing is left to bill.

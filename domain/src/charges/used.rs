@@ -31,7 +31,10 @@ pub fn total<'m>(
         let all = rating::Period::new(charge, over, carried);
         let worth = all.worth(here.and_then(|m| m.memory.as_deref()))?;
         let worth = rating::price::bounded(charge, price, worth.amount)?;
-        worth.minus(meter.map_or(Exact::ZERO, |m| m.burnt))?
+        let draws = here.and_then(|m| m.draws.as_ref());
+        worth
+            .minus(meter.map_or(Exact::ZERO, |m| m.burnt))?
+            .minus(draws.map_or(Exact::ZERO, |d| d.covered))?
     } else {
         let base = rating::price::model(charge, price, Exact::ZERO)?;
         base.plus(meter.map_or(Exact::ZERO, |m| m.amount))?

@@ -9,6 +9,7 @@ mod charges;
 mod collections;
 mod commitments;
 mod contracts;
+pub(crate) mod counters;
 mod discounts;
 pub(crate) mod dunning;
 pub(crate) mod fields;

@@ -48,6 +48,8 @@ pub struct Tally<'a> {
     pub meter: Meter,
     /// Of a charge that remembers its records.
     groups: Option<Box<Groups<'a>>>,
+    /// What counters of money paid, less what counted units cost: no part of the meter, but of what the period is worth.
+    covered: Exact,
 }
 
 impl<'a> Tally<'a> {
@@ -94,12 +96,66 @@ impl<'a> Tally<'a> {
             base: Exact::ZERO,
             meter,
             groups,
+            covered: Exact::ZERO,
         };
         // A wallet has no bill for an unused period: its first record pays the first tier's flat fee.
         if charge.pay != Pay::Wallet && tally.groups.is_none() {
             tally.base = tally.total(Exact::ZERO)?;
         }
         Ok(tally)
+    }
+
+    /// With what counters covered before.
+    #[must_use]
+    pub fn beside(self, covered: Exact) -> Tally<'a> {
+        Tally { covered, ..self }
+    }
+
+    /// What counters cover, as [`Tally::beside`] takes it.
+    pub fn covered(&self) -> Exact {
+        self.covered
+    }
+
+    /// As before what counters covered last, which was refused; the meter is brought back beside.
+    pub fn uncover(&mut self, covered: Exact) {
+        self.covered = covered;
+    }
+
+    /// Moves the units beyond counters, and the number of records: the answer is the difference this makes.
+    pub fn shift(
+        &mut self,
+        records: i64,
+        units: Exact,
+        rate: Option<Decimal>,
+    ) -> Result<Exact, Rejection> {
+        let mut next = self.meter.clone();
+        next.records = next.records.saturating_add_signed(records);
+        next.units = next.units.plus(units)?;
+        let difference = match (self.price, rate) {
+            (Price::Matrix(_), Some(rate)) => units.times(rate.into())?,
+            (
+                Price::Matrix(_) | Price::Dynamic(_) | Price::Expression(_) | Price::Percentage(_),
+                _,
+            ) => return Err(super::measured::unremembered(self.charge)),
+            _ if next.records == 0 && next.units.is_zero() => self.base.minus(self.worth()?)?,
+            // A wallet pays the first tier's flat fee once something is beyond the counters.
+            _ if self.charge.pay == Pay::Wallet && next.units.is_zero() => {
+                Exact::ZERO.minus(self.worth()?)?
+            }
+            _ => self.total(next.units)?.minus(self.worth()?)?,
+        };
+        self.book(&mut next, difference)?;
+        self.meter = next;
+        Ok(difference)
+    }
+
+    /// Takes what counters pay off what is to be paid; below zero: back.
+    pub fn cover(&mut self, amount: Exact) -> Result<(), Rejection> {
+        let covered = self.covered.plus(amount)?;
+        let mut next = self.meter.clone();
+        self.book(&mut next, amount.negated())?;
+        (self.meter, self.covered) = (next, covered);
+        Ok(())
     }
 
     /// What the period's total costs.
@@ -223,10 +279,14 @@ impl<'a> Tally<'a> {
                     period: self.meter.period,
                     ..Meter::default()
                 },
+                covered: Exact::ZERO,
                 ..self.clone()
             };
             for used in others {
                 again.add(used)?;
+            }
+            if !self.covered.is_zero() {
+                again.cover(self.covered)?;
             }
             if self.charge.pay == Pay::WalletThenInvoice {
                 again.meter.burnt = self.meter.burnt;
@@ -298,7 +358,11 @@ impl<'a> Tally<'a> {
 
     /// What the period costs so far.
     fn worth(&self) -> Result<Exact, Rejection> {
-        self.base.plus(self.meter.amount)?.plus(self.meter.burnt)
+        let paid = self.base.plus(self.meter.amount)?.plus(self.meter.burnt)?;
+        match self.covered.is_zero() {
+            true => Ok(paid),
+            false => paid.plus(self.covered),
+        }
     }
 
     fn book(&self, meter: &mut Meter, charge: Exact) -> Result<(), Rejection> {

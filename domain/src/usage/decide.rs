@@ -1,4 +1,4 @@
-use super::{Basis, Corrected, Correction, Event, Meter, Metered, Rated, RatedRecord, Remembered};
+use super::{Basis, Drawn, Corrected, Correction, Event, Meter, Metered, Rated, RatedRecord, Remembered};
 use crate::kernel::{Decider, Rejection, Text};
 
 /// Stored bytes of one event at most, roughly: far below what one payload may have.
@@ -16,6 +16,8 @@ pub enum Command {
         meter: Meter,
         /// Where the charge depends on each of its records.
         remembered: Option<Remembered>,
+        /// Where records drew on counters.
+        drawn: Option<Drawn>,
     },
 }
 
@@ -33,6 +35,7 @@ impl Decider for Metered {
             corrections,
             meter,
             remembered,
+            drawn,
         } = command;
         let left = corrections.iter().filter(|c| c.now.is_none()).count() as u64;
         let expected = state.meter.records + records.len() as u64;
@@ -72,6 +75,7 @@ impl Decider for Metered {
             );
         }
         events.extend(remembered.into_iter().flat_map(cut).map(Event::from));
+        events.extend(drawn.into_iter().flat_map(Drawn::cut).map(Event::from));
         Ok(events)
     }
 

@@ -1,6 +1,6 @@
 //! What a meter remembers of its records: totals, and what wallets paid. The records themselves are in the log.
 
-use super::{Event, Memory, Meter, Part, Payer, RatedRecord};
+use super::{Draws, Event, Memory, Meter, Part, Payer, RatedRecord};
 use crate::kernel::{Decimal, Exact};
 use crate::mediation::Key;
 use crate::rating::tally::Use;
@@ -40,7 +40,7 @@ impl Event {
                 let last = e.corrections.iter().rev().find(|c| c.key == *key)?;
                 last.now.as_ref()
             }
-            Event::Remembered(_) => None,
+            Event::Remembered(_) | Event::Drawn(_) => None,
         }
     }
 }
@@ -77,7 +77,7 @@ impl Records {
                     *kept = c.now.as_ref().map(Kept::of);
                 }
             }),
-            Event::Remembered(_) => {}
+            Event::Remembered(_) | Event::Drawn(_) => {}
         }
     }
 }
@@ -89,6 +89,8 @@ pub struct Metered {
     pub paid: Vec<Part>,
     /// The records, where the charge depends on each of them.
     pub memory: Option<Box<Memory>>,
+    /// What its records drew on counters.
+    pub draws: Option<Box<Draws>>,
 }
 
 impl Metered {
@@ -106,6 +108,7 @@ impl Metered {
                 self.meter = e.meter.clone();
             }
             Event::Remembered(e) => self.memory.get_or_insert_default().apply(e),
+            Event::Drawn(e) => self.draws.get_or_insert_default().apply(e),
         }
     }
 

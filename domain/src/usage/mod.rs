@@ -6,6 +6,7 @@
 //! - A record is never edited: its correction says what it was and what it is now (policy 18).
 
 mod decide;
+pub mod draws;
 mod kept;
 mod memory;
 mod old;
@@ -20,6 +21,7 @@ use std::collections::BTreeMap;
 
 pub use decide::Command;
 pub(crate) use decide::chunks;
+pub use draws::{Drawing, Drawn, Draws, Lot, Way};
 pub use kept::{Kept, Metered, Records, book};
 pub use memory::{Gone, Group, Memory, Moved, Remembered, Slot, Worth};
 
@@ -152,6 +154,7 @@ events! {
         Rated = "rated" 2 from { 1: old::RatedV1 },
         Corrected = "corrected" 1,
         Remembered = "remembered" 1,
+        Drawn = "drawn" 1,
     }
 }
 

@@ -4,10 +4,12 @@
 
 mod reserve;
 
+use super::lots::Lots;
 use super::working::{By, Offers, Rules, Working};
 use crate::accounts::Account;
 use crate::catalog::{Pay, Usage};
 use crate::command::UsageCounts;
+use crate::counters::{self, Counter};
 use crate::kernel::key::ByKey;
 use crate::kernel::{Date, Exact, Id, Rejection, Text, Zone, calendar::parse_date};
 use crate::mediation::{
@@ -19,7 +21,7 @@ use crate::rating::{self, CarriedIn, Place};
 use crate::reservations::Living;
 use crate::session::Session;
 use crate::subscriptions::Subscription;
-use crate::usage::{self, Metered};
+use crate::usage::{self, Metered, Way};
 use crate::wallets::{self, Purse, Wallet};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -63,6 +65,8 @@ pub(in crate::operations) struct Desk<'s, 'w> {
     released: Vec<Key>,
     /// What is reserved on meters that were looked at.
     living: BTreeMap<Id, Vec<Living>>,
+    /// Counters that records draw on.
+    lots: Lots<'s, 'w>,
     /// Records are of a reservation: what others reserved never stands in their way.
     pub reporting: bool,
 }
@@ -71,6 +75,7 @@ pub(in crate::operations) struct Desk<'s, 'w> {
 #[derive(Default)]
 pub(in crate::operations) struct Plan {
     meters: Vec<(Id, usage::Command)>,
+    counters: Vec<(Id, counters::Command)>,
     wallets: Vec<(Id, wallets::Command)>,
     batches: Vec<(Id, mediation::Command)>,
 }
@@ -80,6 +85,9 @@ impl Plan {
         self.meters
             .into_iter()
             .try_for_each(|(id, c)| session.decide_owned::<Metered>(id, c).map(|_| ()))?;
+        self.counters
+            .into_iter()
+            .try_for_each(|(id, c)| session.decide_owned::<Counter>(id, c).map(|_| ()))?;
         self.wallets
             .into_iter()
             .try_for_each(|(id, c)| session.decide::<Wallet>(&id, c).map(|_| ()))?;
@@ -107,6 +115,7 @@ impl<'s, 'w> Desk<'s, 'w> {
             superseded: BTreeMap::new(),
             released: Vec::new(),
             living: BTreeMap::new(),
+            lots: Lots::new(session),
             reporting: false,
         }
     }
@@ -288,6 +297,20 @@ impl<'s, 'w> Desk<'s, 'w> {
         record: &mut UsageRecord,
         earlier: Option<&str>,
     ) -> Result<usize, Rejection> {
+        let mark = self.lots.mark();
+        let rated = self.rate_one(record, earlier);
+        match rated {
+            Ok(_) => self.lots.settle(),
+            Err(_) => self.lots.restore(mark),
+        }
+        rated
+    }
+
+    fn rate_one(
+        &mut self,
+        record: &mut UsageRecord,
+        earlier: Option<&str>,
+    ) -> Result<usize, Rejection> {
         let (id, sub, zone) = self.subscription(record)?;
         let place = rating::place(self.session, (id, sub), zone, record)?;
         let meter = self.open(id, place)?;
@@ -297,16 +320,17 @@ impl<'s, 'w> Desk<'s, 'w> {
             self.tax(account, meter, place.charge, place.on)?;
         }
         self.watch(account);
+        let way = self.lots.way((id, sub), &place, record)?;
         if !self.reporting && !self.session.index().reserved.is_empty() {
             let id = self.meters.get(meter).map(|w| w.id().to_string());
             if let Some(id) = id
                 && self.moves_others(&id)
             {
                 self.purse(account);
-                return self.rate_beside(record, place, account, earlier, meter);
+                return self.rate_beside(record, place, (account, way.as_ref()), earlier, meter);
             }
         }
-        self.count(record, place, account, earlier, meter)?;
+        self.count(record, place, (account, way.as_ref()), earlier, meter)?;
         Ok(meter)
     }
 
@@ -328,7 +352,7 @@ impl<'s, 'w> Desk<'s, 'w> {
         &mut self,
         record: &mut UsageRecord,
         place: Place<'s>,
-        account: &'s str,
+        (account, way): (&'s str, Option<&Way>),
         earlier: Option<&str>,
         meter: usize,
     ) -> Result<usize, Rejection> {
@@ -338,13 +362,13 @@ impl<'s, 'w> Desk<'s, 'w> {
         let (purses, whole) = (self.purses.clone(), record.clone());
         // Where a correction leaves another meter, more than this one has to go back.
         if earlier.is_some_and(|earlier| earlier != id) {
-            self.count(record, place, account, earlier, meter)?;
+            self.count(record, place, (account, way), earlier, meter)?;
             self.price_anew(&id, false)?;
             return Ok(meter);
         }
         let mark = self.meters.get_mut(meter).map(|w| w.mark(whole.key));
         let counted = self
-            .count(record, place, account, earlier, meter)
+            .count(record, place, (account, way), earlier, meter)
             .and_then(|()| self.price_anew(&id, true));
         match (counted, mark) {
             (Err(refused), Some(mark)) => {
@@ -362,13 +386,13 @@ impl<'s, 'w> Desk<'s, 'w> {
         &mut self,
         record: &mut UsageRecord,
         place: Place<'s>,
-        account: &'s str,
+        (account, way): (&'s str, Option<&Way>),
         earlier: Option<&str>,
         meter: usize,
     ) -> Result<(), Rejection> {
         let own = self.meters.get(meter).map(Working::id);
         match earlier.filter(|earlier| own != Some(*earlier)) {
-            Some(other) => self.relocate(record, place, account, other, meter),
+            Some(other) => self.relocate(record, place, (account, way), other, meter),
             None => {
                 let mut none = Purse::default();
                 // What an invoice pays needs no purse.
@@ -377,9 +401,9 @@ impl<'s, 'w> Desk<'s, 'w> {
                     return Err(closed("of this record"));
                 };
                 if earlier.is_some() {
-                    working.correct(record, place, purse)
+                    working.correct(record, place, purse, (&mut self.lots, way))
                 } else {
-                    working.add(record, place, purse)
+                    working.add(record, place, purse, (&mut self.lots, way))
                 }
             }
         }
@@ -390,7 +414,7 @@ impl<'s, 'w> Desk<'s, 'w> {
         &mut self,
         record: &mut UsageRecord,
         place: Place<'s>,
-        account: &'s str,
+        (account, way): (&'s str, Option<&Way>),
         from: &str,
         to: usize,
     ) -> Result<(), Rejection> {
@@ -407,7 +431,7 @@ impl<'s, 'w> Desk<'s, 'w> {
                 return Err(closed(from));
             };
             let mark = working.mark(record.key);
-            working.remove(record.key, purse)?;
+            working.remove(record.key, purse, &mut self.lots)?;
             mark
         };
         self.tax(account, to, place.charge, place.on)?;
@@ -415,7 +439,9 @@ impl<'s, 'w> Desk<'s, 'w> {
         else {
             return Err(closed("of this record"));
         };
-        working.add(record, place, purse).inspect_err(|_| {
+        let counters = (&mut self.lots, way);
+        let added = working.add(record, place, purse, counters);
+        added.inspect_err(|_| {
             self.purses = purses;
             if let Some(working) = self.meters.get_mut(left) {
                 working.restore(mark);
@@ -663,6 +689,7 @@ impl<'s, 'w> Desk<'s, 'w> {
             rules: self.rules,
         };
         let mut offers = Offers::default();
+        plan.counters = self.lots.finish(&self.batch, &self.source);
         plan.meters.reserve(self.meters.len());
         for working in self.meters {
             plan.meters.extend(working.finish(&by, &mut offers)?);

@@ -1,6 +1,7 @@
 //! Usage: takes in batches, and rates what waited once its subscription starts.
 
 mod desk;
+mod lots;
 mod working;
 
 use crate::command::{Outcome, UsageCounts};

@@ -1,19 +1,22 @@
 //! One meter while a batch is rated on it: nothing is decided until the whole batch is.
 
+mod drawing;
+
 use crate::ENGINE;
 use crate::catalog::{Pay, Usage};
+use super::lots::Lots;
 use crate::kernel::{Date, Exact, Id, Rejection, Text, time::tzdb_version};
 use crate::mediation::{Key, UsageRecord};
 use crate::past::{Past, gone};
 use crate::rating::tally::Use;
 use crate::rating::{CarriedIn, Over, Place, Tally, measured};
 use crate::usage::{
-    Basis, Command, Correction, Kept, Meter, Metered, Part, Payer, RatedRecord, Records, Reversed,
+    Basis, Command, Correction, Drawing, Drawn, Draws, Kept, Meter, Metered, Part, Payer, RatedRecord, Records, Reversed, Way,
     book,
 };
 use crate::wallets::{Purse, Target};
 use crate::world::Event;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 /// Which rules rate: named once for all results.
 pub(super) struct Rules {
@@ -66,6 +69,10 @@ pub(super) struct Working<'s> {
     known: Option<Records>,
     /// What the batch's corrections made of records.
     changed: HashMap<Key, Option<Kept>>,
+    /// What records drew on counters, with what the batch drew.
+    draws: Option<Box<Draws>>,
+    drawings: Vec<Drawing>,
+    moved_ways: BTreeSet<Way>,
 }
 
 /// A point to return to when what follows is refused.
@@ -76,6 +83,8 @@ pub(super) struct Mark<'s> {
     corrections: usize,
     changed: Option<Option<Kept>>,
     key: Key,
+    draws: Option<Box<Draws>>,
+    drawings: usize,
 }
 
 impl<'s> Working<'s> {
@@ -93,9 +102,11 @@ impl<'s> Working<'s> {
             whole: place.whole,
         };
         let memory = before.and_then(|b| b.memory.as_deref());
+        let draws = before.and_then(|b| b.draws.clone());
+        let covered = draws.as_ref().map_or(Exact::ZERO, |d| d.covered);
         Ok(Working {
             place,
-            tally: Tally::over(place.charge, meter, over, memory, carried)?,
+            tally: Tally::over(place.charge, meter, over, memory, carried)?.beside(covered),
             past,
             id,
             paid: before.map(|b| b.paid.clone()).unwrap_or_default(),
@@ -103,6 +114,9 @@ impl<'s> Working<'s> {
             corrections: Vec::new(),
             known: None,
             changed: HashMap::new(),
+            draws,
+            drawings: Vec::new(),
+            moved_ways: BTreeSet::new(),
         })
     }
 
@@ -112,10 +126,14 @@ impl<'s> Working<'s> {
         record: &mut UsageRecord,
         place: Place<'s>,
         purse: &mut Purse,
+        (lots, way): (&mut Lots<'_, '_>, Option<&Way>),
     ) -> Result<(), Rejection> {
         if self.changed.contains_key(&record.key) {
             let message = "a correction moves this record back to a charge that the same batch took it from: send it in a batch of its own";
             return Err(Rejection::new("CORRECTED_TWICE", message));
+        }
+        if let Some(way) = way {
+            return self.add_drawing(record, place, purse, lots, way);
         }
         let used = measured(&place, record)?;
         let (meter, units) = (self.tally.meter.clone(), used.units);
@@ -142,7 +160,12 @@ impl<'s> Working<'s> {
         record: &mut UsageRecord,
         place: Place<'s>,
         purse: &mut Purse,
+        (lots, way): (&mut Lots<'_, '_>, Option<&Way>),
     ) -> Result<(), Rejection> {
+        if way.is_some() || self.draws() {
+            let none = Way::default();
+            return self.correct_drawing(record, place, purse, lots, way.unwrap_or(&none));
+        }
         let was = self.current(record.key)?;
         let now = measured(&place, record)?;
         let (units, carried) = (now.units, now.carried);
@@ -192,7 +215,15 @@ impl<'s> Working<'s> {
     }
 
     /// Takes a record away that its correction moves to another charge.
-    pub fn remove(&mut self, key: Key, purse: &mut Purse) -> Result<(), Rejection> {
+    pub fn remove(
+        &mut self,
+        key: Key,
+        purse: &mut Purse,
+        lots: &mut Lots<'_, '_>,
+    ) -> Result<(), Rejection> {
+        if self.draws() {
+            return self.remove_drawing(key, purse, lots);
+        }
         let was = self.current(key)?;
         let mark = self.mark(key);
         self.changed.insert(key, None);
@@ -237,6 +268,11 @@ impl<'s> Working<'s> {
         self.place.charge
     }
 
+    /// Its records may draw on counters.
+    pub fn counts(&self) -> bool {
+        self.place.term.offer.has_counters()
+    }
+
     /// What is to be paid here, as wallets see it.
     pub fn target(&self) -> Target<'s> {
         self.place.target()
@@ -260,6 +296,8 @@ impl<'s> Working<'s> {
             corrections: self.corrections.len(),
             changed: self.changed.get(&key).cloned(),
             key,
+            draws: self.draws.clone(),
+            drawings: self.drawings.len(),
         }
     }
 
@@ -268,6 +306,8 @@ impl<'s> Working<'s> {
         self.paid = mark.paid;
         self.records.truncate(mark.records);
         self.corrections.truncate(mark.corrections);
+        self.draws = mark.draws;
+        self.drawings.truncate(mark.drawings);
         match mark.changed {
             Some(changed) => self.changed.insert(mark.key, changed),
             None => self.changed.remove(&mark.key),
@@ -370,7 +410,16 @@ impl<'s> Working<'s> {
             offer: offers.name(&offer.code),
             version: offer.version,
         };
+        let covered = self.tally.covered();
         let (meter, remembered) = self.tally.finish_all()?;
+        let (ways, moved) = (self.draws.map(|d| d.ways), self.moved_ways);
+        let ways = ways.into_iter().flatten().filter(|(way, _)| moved.contains(way));
+        let drawn = (!self.drawings.is_empty()).then(|| Drawn {
+            batch: by.batch.clone(),
+            records: self.drawings,
+            ways: ways.collect(),
+            covered,
+        });
         let command = Command::Record {
             batch: by.batch.clone(),
             source: by.source.clone(),
@@ -379,6 +428,7 @@ impl<'s> Working<'s> {
             corrections: self.corrections,
             meter,
             remembered,
+            drawn,
         };
         Ok(Some((self.id, command)))
     }

@@ -7,10 +7,11 @@
 use super::{Desk, Received, UsageRecord, closed};
 use crate::catalog::{Pay, Price};
 use crate::kernel::{Date, Decimal, Exact, Id, Instant, Rejection};
-use crate::rating;
+use crate::rating::{self, Place};
 use crate::rating::quote::{depends_on_earlier, quote};
 use crate::rating::tally::Use;
 use crate::reservations::{Living, Quota, Units, hold_id};
+use crate::subscriptions::Subscription;
 use crate::usage;
 use crate::wallets::Target;
 
@@ -45,6 +46,7 @@ impl<'s> Desk<'s, '_> {
         let (id, sub, zone) = self.subscription(record)?;
         let place = rating::place(self.session, (id, sub), zone, record)?;
         let open = self.open(id, place)?;
+        let mut free = self.free((id, sub), &place, record)?;
         let meter = usage::id(id, &place.charge.code, place.days.from);
         let account = sub.account.as_str();
         self.purse(account);
@@ -54,18 +56,23 @@ impl<'s> Desk<'s, '_> {
         let (Some(working), Some(purse)) = (self.meters.get(open), self.purses.get(account)) else {
             return Err(closed(&meter));
         };
-        let used = rating::measured(&place, record)?;
+        let mut used = rating::measured(&place, record)?;
+        let units = used.units;
         let mut position = working.meter().clone();
         let target = place.target();
         let available = purse.available(place.on, &target)?;
         let cost = match place.charge.pay {
             Pay::Invoice => Exact::ZERO,
             Pay::Wallet | Pay::WalletThenInvoice => {
-                if depends_on_earlier(place.charge) {
+                if depends_on_earlier(place.charge) || !free.is_zero() {
                     for living in self.living.get(&meter).into_iter().flatten() {
-                        position = quote(place.charge, &position, reserved(living))?.after;
+                        let reserved = beyond(reserved(living), &mut free)?;
+                        if depends_on_earlier(place.charge) {
+                            position = quote(place.charge, &position, reserved)?.after;
+                        }
                     }
                 }
+                used = beyond(used, &mut free)?;
                 let most = quote(place.charge, &position, used.clone())?.most;
                 // What wallets lack is for the invoice.
                 match place.charge.pay {
@@ -80,7 +87,7 @@ impl<'s> Desk<'s, '_> {
             target,
             meter,
             on: place.on,
-            units: used.units,
+            units,
             cost,
         })
     }
@@ -254,8 +261,27 @@ impl<'s> Desk<'s, '_> {
         self.know_living(meter);
         let positional = self
             .working(meter)
-            .is_none_or(|w| w.charge().pay == Pay::Wallet && depends_on_earlier(w.charge()));
+            .is_none_or(|w| {
+                // What counters cover of it is not known before it is used: those holds stay as they are.
+                w.charge().pay == Pay::Wallet && depends_on_earlier(w.charge()) && !w.counts()
+            });
         positional && self.living.get(meter).is_some_and(|l| !l.is_empty())
+    }
+
+    /// Units that counters have for a record that has not happened yet.
+    fn free(
+        &mut self,
+        drawing: (&str, &Subscription),
+        place: &Place<'_>,
+        record: &UsageRecord,
+    ) -> Result<Exact, Rejection> {
+        let mark = self.lots.mark();
+        let left = match self.lots.way(drawing, place, record)? {
+            Some(way) => self.lots.all_left(&way.units),
+            None => Ok(Exact::ZERO),
+        };
+        self.lots.restore(mark);
+        left
     }
 
     fn know_living(&mut self, meter: &str) {
@@ -265,6 +291,16 @@ impl<'s> Desk<'s, '_> {
             self.living.insert(meter.to_string(), living.collect());
         }
     }
+}
+
+/// What is left of some use once counters covered what they have.
+fn beyond(used: Use, free: &mut Exact) -> Result<Use, Rejection> {
+    let covered = used.units.min(*free).max(Exact::ZERO);
+    *free = free.minus(covered)?;
+    Ok(Use {
+        units: used.units.minus(covered)?,
+        ..used
+    })
 }
 
 fn reserved(living: &Living) -> Use {
