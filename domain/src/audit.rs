@@ -22,6 +22,7 @@ pub fn audit(tenant: &Tenant) -> Vec<String> {
     every_line_is_remembered(tenant, &mut broken);
     crate::receivables::audit::audit(tenant, &mut broken);
     crate::wallets::audit::audit(tenant, &mut broken);
+    crate::counters::audit::audit(tenant, &mut broken);
     broken
 }
 

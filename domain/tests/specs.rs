@@ -8,6 +8,8 @@ mod any_bytes;
 mod any_cash;
 #[path = "specs/any_collecting.rs"]
 mod any_collecting;
+#[path = "specs/any_counters.rs"]
+mod any_counters;
 #[path = "specs/any_expression.rs"]
 mod any_expression;
 #[path = "specs/bank.rs"]
@@ -28,6 +30,8 @@ mod catalogs;
 mod collecting;
 #[path = "specs/corrections.rs"]
 mod corrections;
+#[path = "specs/counters.rs"]
+mod counters;
 #[path = "specs/discounts.rs"]
 mod discounts;
 #[path = "specs/dunning.rs"]
@@ -38,6 +42,8 @@ mod dunning_acts;
 mod dunning_histories;
 #[path = "specs/dunning_rules.rs"]
 mod dunning_rules;
+#[path = "specs/entitlements.rs"]
+mod entitlements;
 #[path = "specs/expressions.rs"]
 mod expressions;
 #[path = "specs/fields.rs"]

@@ -17,13 +17,16 @@ pub(super) fn offer(offer: &Offer, problems: &mut Problems) {
     });
     let mut codes = BTreeSet::new();
     for rule in &offer.counter {
-        problems.within(format!("offer {}, counter {}", offer.code, rule.code), |p| {
-            p.code(&rule.code);
-            p.when(!codes.insert(&rule.code), || {
-                "there is another counter with this code".to_string()
-            });
-            counter(offer, rule, p);
-        });
+        problems.within(
+            format!("offer {}, counter {}", offer.code, rule.code),
+            |p| {
+                p.code(&rule.code);
+                p.when(!codes.insert(&rule.code), || {
+                    "there is another counter with this code".to_string()
+                });
+                counter(offer, rule, p);
+            },
+        );
     }
     let mut codes = BTreeSet::new();
     for feature in &offer.feature {
@@ -125,7 +128,10 @@ fn says_one_thing(feature: &Feature, problems: &mut Problems) {
 /// A pool is one counter, whoever brings something to it.
 pub(super) fn pools(known: &Catalog, file: &File, problems: &mut Problems) {
     for (n, offer) in file.offer.iter().enumerate() {
-        let shared = offer.counter.iter().filter(|r| r.owner != Owner::Subscription);
+        let shared = offer
+            .counter
+            .iter()
+            .filter(|r| r.owner != Owner::Subscription);
         for rule in shared {
             let new = file.offer.iter().skip(n + 1);
             let named = |code: &str| file.offer.iter().any(|o| o.code == code);
@@ -137,24 +143,27 @@ pub(super) fn pools(known: &Catalog, file: &File, problems: &mut Problems) {
                     .iter()
                     .find(|r| r.code == rule.code && r.owner == rule.owner);
                 let Some(twin) = twin else { continue };
-                problems.within(format!("offer {}, counter {}", offer.code, rule.code), |p| {
-                    let differs = [
-                        (twin.unit != rule.unit, "unit"),
-                        (twin.reset != rule.reset, "reset"),
-                        (twin.rollover != rule.rollover, "rollover"),
-                        (twin.fixed != rule.fixed, "fixed"),
-                        (
-                            rule.unit.is_none() && other.currency != offer.currency,
-                            "currency",
-                        ),
-                    ];
-                    for (_, what) in differs.into_iter().filter(|(differs, _)| *differs) {
-                        p.add(format!(
-                            "offer {} has the same pool with another {what}",
-                            other.code
-                        ));
-                    }
-                });
+                problems.within(
+                    format!("offer {}, counter {}", offer.code, rule.code),
+                    |p| {
+                        let differs = [
+                            (twin.unit != rule.unit, "unit"),
+                            (twin.reset != rule.reset, "reset"),
+                            (twin.rollover != rule.rollover, "rollover"),
+                            (twin.fixed != rule.fixed, "fixed"),
+                            (
+                                rule.unit.is_none() && other.currency != offer.currency,
+                                "currency",
+                            ),
+                        ];
+                        for (_, what) in differs.into_iter().filter(|(differs, _)| *differs) {
+                            p.add(format!(
+                                "offer {} has the same pool with another {what}",
+                                other.code
+                            ));
+                        }
+                    },
+                );
             }
         }
     }

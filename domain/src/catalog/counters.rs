@@ -272,9 +272,7 @@ impl Usage {
                     | Price::Expression(_)
             )
         });
-        total
-            && matches!(self.aggregate, Aggregate::Sum | Aggregate::Count)
-            && !self.remembers()
+        total && matches!(self.aggregate, Aggregate::Sum | Aggregate::Count) && !self.remembers()
     }
 
     /// What it costs is known when a record is rated, so a counter can pay for it.
@@ -291,8 +289,11 @@ impl Offer {
 
     /// Counters that a charge may draw on, in the order in which they are drawn.
     pub fn counters_of<'a>(&'a self, charge: &'a Usage) -> Vec<&'a CounterRule> {
-        let mut rules: Vec<&CounterRule> =
-            self.counter.iter().filter(|rule| rule.fits(charge)).collect();
+        let mut rules: Vec<&CounterRule> = self
+            .counter
+            .iter()
+            .filter(|rule| rule.fits(charge))
+            .collect();
         rules.sort_by_key(|rule| rule.priority.unwrap_or(u32::MAX));
         rules
     }

@@ -4,9 +4,7 @@
 //! differs between the facts of two versions is the difference; so a field that is added to the catalog later is told
 //! too, by its name, before anybody has found better words for it.
 
-use super::{
-    Beyond, Catalog, CounterRule, File, Offer, Owner, Price, PriceList, Reset, Tier,
-};
+use super::{Beyond, Catalog, CounterRule, File, Offer, Owner, Price, PriceList, Reset, Tier};
 use crate::kernel::Date;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

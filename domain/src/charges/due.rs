@@ -621,8 +621,10 @@ fn counted(draws: &crate::usage::Draws, unit: &str) -> Result<String, Rejection>
     let (units, money) = draws.by_counter()?;
     let told = |parts: crate::usage::draws::ByCounter, of: &str| {
         let all = parts.into_iter().filter(|(_, part)| !part.is_zero());
-        all.map(|(counter, part)| format!("; counter {counter} covered {}{of}", part.to_decimal(12)))
-            .collect::<String>()
+        all.map(|(counter, part)| {
+            format!("; counter {counter} covered {}{of}", part.to_decimal(12))
+        })
+        .collect::<String>()
     };
     Ok(told(units, &format!(" {unit} beside")) + &told(money, " of the amount"))
 }

@@ -1,4 +1,6 @@
-use super::{Counter, Crossed, Drawn, Event, Granted, Resized, Rolled, Share, Taken, reached, size};
+use super::{
+    Counter, Crossed, Drawn, Event, Granted, Resized, Rolled, Share, Taken, reached, size,
+};
 use crate::kernel::{Date, Decider, Exact, Rejection, Text};
 use crate::usage::chunks;
 use std::sync::Arc;
@@ -8,7 +10,10 @@ use std::sync::Arc;
 pub enum Command {
     Grant(Box<Granted>),
     /// What these subscriptions bring from now on.
-    Bring { brought: Vec<Share>, on: Date },
+    Bring {
+        brought: Vec<Share>,
+        on: Date,
+    },
     Draw {
         batch: Text,
         source: Text,

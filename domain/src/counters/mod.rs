@@ -7,6 +7,7 @@
 //! - A pool is as large as what its members bring. Who leaves takes along what was not used.
 //! - A threshold is told each time that use reaches it, once.
 
+pub(crate) mod audit;
 mod decide;
 mod share;
 
@@ -90,7 +91,9 @@ pub(crate) fn reached(
 ) -> Result<Vec<(Threshold, Exact)>, Rejection> {
     let mut out = Vec::new();
     for threshold in &rule.thresholds {
-        let before = threshold.of(size_before)?.is_some_and(|at| used_before >= at);
+        let before = threshold
+            .of(size_before)?
+            .is_some_and(|at| used_before >= at);
         match threshold.of(size)? {
             Some(at) if used >= at && !before => out.push((*threshold, at)),
             _ => {}

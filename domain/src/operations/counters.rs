@@ -70,7 +70,13 @@ fn news(
             let had = state.brought.get(id).copied().unwrap_or_default();
             if amount != had {
                 let subscription = id.to_string();
-                out.push((counter, Share { subscription, amount }));
+                out.push((
+                    counter,
+                    Share {
+                        subscription,
+                        amount,
+                    },
+                ));
             }
         }
     }

@@ -12,6 +12,7 @@ mod contracts;
 pub(crate) mod counters;
 mod discounts;
 pub(crate) mod dunning;
+pub mod entitlements;
 pub(crate) mod fields;
 pub mod forget;
 mod invoices;

@@ -1,4 +1,6 @@
-use super::{Basis, Drawn, Corrected, Correction, Event, Meter, Metered, Rated, RatedRecord, Remembered};
+use super::{
+    Basis, Corrected, Correction, Drawn, Event, Meter, Metered, Rated, RatedRecord, Remembered,
+};
 use crate::kernel::{Decider, Rejection, Text};
 
 /// Stored bytes of one event at most, roughly: far below what one payload may have.

@@ -41,7 +41,9 @@ pub struct Sum {
 
 impl Sum {
     pub(crate) fn covered(&self) -> Result<Exact, Rejection> {
-        self.parts.iter().try_fold(Exact::ZERO, |sum, part| sum.plus(*part))
+        self.parts
+            .iter()
+            .try_fold(Exact::ZERO, |sum, part| sum.plus(*part))
     }
 }
 
@@ -184,6 +186,9 @@ pub fn found<'e>(
         super::Event::Drawn(drawn) => Some(drawn),
         _ => None,
     });
-    let last = drawn.flat_map(|d| &d.records).filter(|r| r.key == *key).last()?;
+    let last = drawn
+        .flat_map(|d| &d.records)
+        .filter(|r| r.key == *key)
+        .last()?;
     last.way.clone().map(|way| (way, last.covered))
 }

@@ -2,6 +2,7 @@
 //!
 //! Works on copies of the meters and wallets it touches and stages nothing; the plan it ends with does.
 
+mod entitled;
 mod reserve;
 
 use super::lots::Lots;

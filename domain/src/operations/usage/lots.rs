@@ -9,7 +9,8 @@ use crate::catalog::{Beyond, CounterRule, Owner, Text as Stored};
 use crate::counters::{
     self, Brings, Command, Counter, Crossed, Granted, Rolled, Share, Taken, Terms, reached,
 };
-use crate::kernel::{Date, Days, Exact, Id, Rejection, Text, time::tzdb_version};
+use crate::entitlements::Left;
+use crate::kernel::{Date, Days, Exact, Id, Rejection, Span, Text, time::tzdb_version};
 use crate::mediation::UsageRecord;
 use crate::operations::account_terms;
 use crate::rating::Place;
@@ -171,7 +172,10 @@ impl<'s, 'w> Lots<'s, 'w> {
         let payer;
         let (of, terms) = match rule.owner {
             Owner::Subscription => (id, None),
-            Owner::Account => (sub.account.as_str(), Some(account_terms(session, &sub.account)?)),
+            Owner::Account => (
+                sub.account.as_str(),
+                Some(account_terms(session, &sub.account)?),
+            ),
             Owner::Customer => {
                 let own = account_terms(session, &sub.account)?;
                 payer = own.payer(&sub.account).to_string();
@@ -308,7 +312,44 @@ impl<'s, 'w> Lots<'s, 'w> {
         Ok(())
     }
 
-    fn rule(&self, lot: &Lot) -> Option<&CounterRule> {
+    /// A lot as it is told to people; none if it is not open.
+    pub fn told(&mut self, lot: &Lot) -> Result<Option<Left>, Rejection> {
+        let left = self.left(lot)?;
+        let at = self.at(lot)?;
+        let open = self.open.get(at);
+        let Some((state, terms)) = open.and_then(|o| Some((&o.state, o.state.terms.as_ref()?)))
+        else {
+            return Ok(None);
+        };
+        let rule = &terms.rule;
+        let resets = match rule.reset.every() {
+            None => None,
+            Some(every) if lot.later => {
+                let lives = rule.rollover.as_ref().map_or(0, |r| r.periods);
+                let more = Span {
+                    months: every.months.saturating_mul(lives),
+                    days: every.days.saturating_mul(lives),
+                };
+                Some(more.after(terms.days.until))
+            }
+            Some(_) => Some(terms.days.until),
+        };
+        Ok(Some(Left {
+            counter: Some(rule.code.clone()),
+            name: rule.shown().to_string(),
+            owner: terms.owner,
+            of: terms.of.clone(),
+            unit: rule.unit.clone(),
+            currency: terms.currency,
+            size: state.size,
+            used: state.used,
+            left,
+            carried: lot.later,
+            resets,
+        }))
+    }
+
+    pub fn rule(&self, lot: &Lot) -> Option<&CounterRule> {
         let at = (*self.places.get(&lot.counter)?)?;
         self.open.get(at)?.state.rule()
     }

@@ -2,17 +2,17 @@
 
 mod drawing;
 
+use super::lots::Lots;
 use crate::ENGINE;
 use crate::catalog::{Pay, Usage};
-use super::lots::Lots;
 use crate::kernel::{Date, Exact, Id, Rejection, Text, time::tzdb_version};
 use crate::mediation::{Key, UsageRecord};
 use crate::past::{Past, gone};
 use crate::rating::tally::Use;
 use crate::rating::{CarriedIn, Over, Place, Tally, measured};
 use crate::usage::{
-    Basis, Command, Correction, Drawing, Drawn, Draws, Kept, Meter, Metered, Part, Payer, RatedRecord, Records, Reversed, Way,
-    book,
+    Basis, Command, Correction, Drawing, Drawn, Draws, Kept, Meter, Metered, Part, Payer,
+    RatedRecord, Records, Reversed, Way, book,
 };
 use crate::wallets::{Purse, Target};
 use crate::world::Event;
@@ -413,7 +413,10 @@ impl<'s> Working<'s> {
         let covered = self.tally.covered();
         let (meter, remembered) = self.tally.finish_all()?;
         let (ways, moved) = (self.draws.map(|d| d.ways), self.moved_ways);
-        let ways = ways.into_iter().flatten().filter(|(way, _)| moved.contains(way));
+        let ways = ways
+            .into_iter()
+            .flatten()
+            .filter(|(way, _)| moved.contains(way));
         let drawn = (!self.drawings.is_empty()).then(|| Drawn {
             batch: by.batch.clone(),
             records: self.drawings,

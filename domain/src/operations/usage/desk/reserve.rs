@@ -7,9 +7,9 @@
 use super::{Desk, Received, UsageRecord, closed};
 use crate::catalog::{Pay, Price};
 use crate::kernel::{Date, Decimal, Exact, Id, Instant, Rejection};
-use crate::rating::{self, Place};
 use crate::rating::quote::{depends_on_earlier, quote};
 use crate::rating::tally::Use;
+use crate::rating::{self, Place};
 use crate::reservations::{Living, Quota, Units, hold_id};
 use crate::subscriptions::Subscription;
 use crate::usage;
@@ -259,12 +259,10 @@ impl<'s> Desk<'s, '_> {
             return false;
         }
         self.know_living(meter);
-        let positional = self
-            .working(meter)
-            .is_none_or(|w| {
-                // What counters cover of it is not known before it is used: those holds stay as they are.
-                w.charge().pay == Pay::Wallet && depends_on_earlier(w.charge()) && !w.counts()
-            });
+        let positional = self.working(meter).is_none_or(|w| {
+            // What counters cover of it is not known before it is used: those holds stay as they are.
+            w.charge().pay == Pay::Wallet && depends_on_earlier(w.charge()) && !w.counts()
+        });
         positional && self.living.get(meter).is_some_and(|l| !l.is_empty())
     }
 
