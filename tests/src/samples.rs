@@ -7,6 +7,7 @@ mod bank;
 mod billing;
 mod cash;
 mod collecting;
+mod counters;
 mod custom;
 mod discounts;
 mod drafts;
@@ -30,6 +31,7 @@ pub fn all() -> Vec<Event> {
         custom::events(),
         subscriptions::events(),
         usage::events(),
+        counters::events(),
         reservations::events(),
         wallets::events(),
         discounts::events(),

@@ -146,6 +146,8 @@ pub enum OfferPart {
     Usage,
     Commitment,
     Option,
+    Counter,
+    Feature,
 }
 
 impl OfferPart {
@@ -156,6 +158,8 @@ impl OfferPart {
             OfferPart::Usage => "usage",
             OfferPart::Commitment => "commitments",
             OfferPart::Option => "option",
+            OfferPart::Counter => "counter",
+            OfferPart::Feature => "feature",
         }
     }
 

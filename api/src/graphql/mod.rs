@@ -25,6 +25,7 @@ mod custom_fields;
 mod desk;
 mod discounts;
 mod dunning;
+mod entitlements;
 mod errors;
 mod forget;
 mod ids;
@@ -61,6 +62,7 @@ pub struct Query(
     catalog::CatalogQueries,
     catalog_drafts::CatalogDraftQueries,
     discounts::DiscountQueries,
+    entitlements::EntitlementQueries,
     collections::CollectionQueries,
     contracts::ContractQueries,
     custom_fields::CustomFieldQueries,

@@ -410,6 +410,21 @@ pub enum Expect {
         what: Stock,
         amount: Decimal,
     },
+    /// What is left of a counter today.
+    Counter {
+        subscription: String,
+        counter: String,
+        left: Decimal,
+    },
+    /// Whether so much may be used, and how much of it is free.
+    Entitled {
+        subscription: String,
+        class: String,
+        quantity: Decimal,
+        free: Option<Decimal>,
+        /// Absent where it may.
+        refused: Option<String>,
+    },
     /// `level` is absent for `clear`.
     Dunning {
         account: String,

@@ -41,6 +41,8 @@ pub(super) fn expect(words: &mut Words, lines: &mut Lines<'_>) -> Result<Kind, M
             },
             amount: words.decimal("an amount")?,
         },
+        "counter" => super::allowances::counter(words)?,
+        "entitled" => super::allowances::entitled(words)?,
         "dunning" => {
             let account = words.name("an account")?;
             let level = words.name("a level or `clear`")?;

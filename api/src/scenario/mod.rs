@@ -4,6 +4,7 @@
 //! through the same commands as the API, on an in-memory log with a movable clock. The format is described in
 //! `docs/scenarios.md`; [`ast`] is that page as types, [`parse`] reads it.
 
+mod allowances;
 pub mod ast;
 mod expect;
 mod invoicing;

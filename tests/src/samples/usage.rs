@@ -7,9 +7,10 @@ use indelible_domain::mediation::batch::{
     Unreadable,
 };
 use indelible_domain::mediation::{Key, UsageRecord};
+use indelible_domain::usage::draws::{Sum, Sums};
 use indelible_domain::usage::{
-    self, Basis, Corrected, Correction, Gone, Meter, Moved, Part, Payer, Rated, RatedRecord,
-    Remembered, Reversed, Slot, Worth,
+    self, Basis, Corrected, Correction, Drawing, Drawn, Gone, Lot, Meter, Moved, Part, Payer,
+    Rated, RatedRecord, Remembered, Reversed, Slot, Way, Worth,
 };
 use indelible_domain::{Event, Rejection};
 
@@ -100,8 +101,59 @@ fn usage() -> Vec<Event> {
             )],
         }
         .into(),
+        Drawn {
+            batch: batch().into(),
+            records: vec![
+                Drawing {
+                    key: key(1),
+                    way: Some(way()),
+                    moved: vec![(lot(false).counter, ratio(61, 60))],
+                    covered: ratio(3, 2),
+                },
+                Drawing {
+                    key: key(2),
+                    way: None,
+                    moved: vec![(lot(true).counter, ratio(-1, 1))],
+                    covered: ratio(0, 1),
+                },
+            ],
+            ways: vec![(
+                way(),
+                Sums {
+                    units: Sum {
+                        used: ratio(203, 2),
+                        parts: vec![ratio(10, 1), ratio(61, 60)],
+                    },
+                    money: Sum {
+                        used: ratio(81, 20),
+                        parts: vec![ratio(3, 2)],
+                    },
+                },
+            )],
+            covered: ratio(3, 2),
+        }
+        .into(),
     ];
     events.into_iter().map(Event::Usage).collect()
+}
+
+fn lot(later: bool) -> Lot {
+    let from = if later { "2026-09-01" } else { "2026-10-01" };
+    Lot {
+        counter: format!("account:alice/minutes/{from}"),
+        later,
+    }
+}
+
+fn way() -> Way {
+    Way {
+        units: vec![lot(true), lot(false)],
+        money: vec![Lot {
+            counter: "subscription:alice-mobile/credit/2026-10-01".to_string(),
+            later: false,
+        }],
+        rate: Some(decimal("0.05")),
+    }
 }
 
 fn slot() -> Slot {

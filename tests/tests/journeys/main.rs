@@ -1,5 +1,6 @@
 //! Whole journeys over HTTP, against one server per test, with a clock that only the test moves.
 
+mod allowances;
 mod backup;
 mod bank;
 mod billing;

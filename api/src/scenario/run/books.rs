@@ -106,7 +106,7 @@ impl Books {
         all.into_iter().map(|(_, c)| c).filter(ours).collect()
     }
 
-    fn read<T>(&self, f: impl FnOnce(&Tenant) -> T) -> T {
+    pub(super) fn read<T>(&self, f: impl FnOnce(&Tenant) -> T) -> T {
         self.ledger.read(TENANT, f)
     }
 

@@ -7,6 +7,7 @@ use indelible_domain::kernel::{Currency, Decimal, Exact, Money, Rejection};
 use indelible_domain::subscriptions::Stage;
 
 use super::super::ast::{self, Counter, Expect, InvoiceState, SubscriptionState};
+use super::allowances;
 use super::draw::{Row, compare};
 use super::story::Story;
 
@@ -63,13 +64,41 @@ fn rows(story: &mut Story, expect: &Expect) -> Result<Vec<Row>, Rejection> {
             amount,
         } => {
             let held = story.books.wallet(wallet, *what, story.now())?;
-            let same = held == Exact::from(Decimal::new(*amount));
-            let held = if same {
-                amount.to_string()
-            } else {
-                held.to_decimal(12)
+            Ok(vec![exact_row(format!("wallet {wallet}"), *amount, held)])
+        }
+        Expect::Counter {
+            subscription,
+            counter,
+            left,
+        } => {
+            let now = story.now();
+            let held = allowances::left(&story.books, now, subscription, counter)?;
+            let what = format!("left of counter {counter} of {subscription}");
+            Ok(vec![exact_row(what, *left, held)])
+        }
+        Expect::Entitled {
+            subscription,
+            class,
+            quantity,
+            free,
+            refused,
+        } => {
+            let (now, quantity) = (story.now(), Decimal::new(*quantity));
+            let asked = (subscription.as_str(), class.as_str());
+            let answer = allowances::entitled(&story.books, now, asked, quantity)?;
+            let what = format!("{quantity} of {class} for {subscription}");
+            let code = |refused: Option<&String>| match refused {
+                Some(code) => format!("refused {code}"),
+                None => "allowed".to_owned(),
             };
-            Ok(vec![Row::new(format!("wallet {wallet}"), amount, held)])
+            let why = answer.refused.map(|r| r.code);
+            let mut rows = vec![Row::new(
+                what.clone(),
+                code(refused.as_ref()),
+                code(why.as_ref()),
+            )];
+            rows.extend(free.map(|free| exact_row(format!("{what}, free"), free, answer.covered)));
+            Ok(rows)
         }
         Expect::Dunning { account, level } => {
             let actual = story.books.dunning_level(account)?;
@@ -110,6 +139,15 @@ fn rows(story: &mut Story, expect: &Expect) -> Result<Vec<Row>, Rejection> {
             on,
         } => mrr_rows(story, currency, *amount, *on),
     }
+}
+
+/// Equal as numbers, however many decimals are written.
+fn exact_row(what: String, expected: rust_decimal::Decimal, held: Exact) -> Row {
+    let held = match held == Exact::from(Decimal::new(expected)) {
+        true => expected.to_string(),
+        false => held.to_decimal(12),
+    };
+    Row::new(what, expected, held)
 }
 
 fn invoice_rows(story: &mut Story, expect: &ast::Invoice) -> Result<Vec<Row>, Rejection> {

@@ -3,6 +3,7 @@
 //! The first step that is refused against the file's word ends the run: what follows would only repeat the same mistake.
 //! Expectations are all looked at, so that one report shows everything that differs.
 
+mod allowances;
 mod books;
 mod check;
 mod draw;
