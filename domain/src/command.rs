@@ -20,7 +20,7 @@ use crate::methods::{MandateTerm, Means};
 use crate::payments;
 use crate::receivables::{Instalment, RestOn, Source};
 use crate::reservations::{self, Answer};
-use crate::subscriptions::Unused;
+use crate::subscriptions::{Plan, TenureTerms, Unused};
 use crate::taxes::{Exemption, Rate};
 use crate::wallets;
 use serde::{Deserialize, Serialize};
@@ -193,6 +193,54 @@ pub enum Command {
         subscription: Id,
         effective: Effective,
         unused: Unused,
+    },
+
+    /// Ends a subscription with all that its end asks for.
+    EndSubscription(Box<EndSubscription>),
+    /// Takes a subscription back before it begins.
+    CancelSubscription {
+        subscription: Id,
+        reason: String,
+    },
+    /// Takes an end back, planned or past; the days between it and `on` stay uncharged. `on` none: today, or the end if that
+    /// lies ahead.
+    ReactivateSubscription {
+        subscription: Id,
+        on: Option<Date>,
+    },
+    /// Takes back what lies ahead: a change, an end, a transfer, a pause, the end of a pause.
+    UndoPlan {
+        subscription: Id,
+        plan: Plan,
+    },
+    /// Hands out what was sold to be activated later; `on` none: today.
+    ActivateSubscription {
+        subscription: Id,
+        on: Option<Date>,
+    },
+    /// Another account goes on with a subscription, under a new id.
+    TransferSubscription(Box<TransferSubscription>),
+    /// Moves the billing day of a running subscription; the days between the periods are a prorated one of their own.
+    MoveBillingDay {
+        subscription: Id,
+        day: u32,
+        effective: Effective,
+    },
+    /// Moves the billing day of an account, and of its subscriptions that have the same.
+    MoveAccountBillingDay {
+        account: Id,
+        day: u32,
+        effective: Effective,
+    },
+    /// Agrees how long a subscription runs at least; `from` none: today.
+    AgreeTenure {
+        subscription: Id,
+        from: Option<Date>,
+        terms: TenureTerms,
+    },
+    /// Tells and does what a tenure asks for; a late or repeated call does the same.
+    TendTenure {
+        subscription: Id,
     },
 
     IngestUsage(Box<Intake>),
@@ -770,6 +818,66 @@ pub struct StartWithOptions {
     pub start: StartSubscription,
     pub options: Vec<Choice>,
     pub contract: Option<Id>,
+    pub beginning: Beginning,
+}
+
+/// How a subscription begins that does not simply run and is charged from its first day.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Beginning {
+    /// It runs, and nothing recurring is charged before this day; none: as the offer's trial says.
+    pub billed_from: Option<Date>,
+    /// It is sold now and begins when it is activated.
+    pub awaits_activation: bool,
+    /// None: the offer's.
+    pub tenure: Option<TenureTerms>,
+}
+
+/// The end of a subscription; what becomes of everything is said here.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EndSubscription {
+    pub subscription: Id,
+    pub reason: String,
+    pub when: EndWhen,
+    pub unused: Unused,
+    pub rest: Rest,
+    /// One-off charges of a termination are asked for.
+    pub fees: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum EndWhen {
+    Effective(Effective),
+    /// The first day that the notice allows, if it is given today.
+    Notice,
+    /// The end of the tenure, its renewals so far included; today if there is none.
+    EndOfTenure,
+}
+
+/// What becomes of the rest of an agreed tenure.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Rest {
+    /// An end before the end of the tenure is refused.
+    #[default]
+    Refuse,
+    /// It is not charged.
+    Waive,
+    /// Recurring charges go on up to the end of the tenure.
+    Charge,
+    /// The same, all on the day of the end.
+    ChargeAtOnce,
+    /// Recurring charges go on up to this day, tenure or not.
+    ChargeUntil(Date),
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TransferSubscription {
+    pub subscription: Id,
+    /// Id of the subscription that goes on with it.
+    pub to: Id,
+    pub account: Id,
+    pub effective: Effective,
+    /// What the account that gives it away gets back of what it was billed beyond the day.
+    pub unused: Unused,
 }
 
 /// A change of what one has, options too: an option that one has gets another quantity.
@@ -788,6 +896,7 @@ impl From<StartSubscription> for StartWithOptions {
             start,
             options: vec![],
             contract: None,
+            beginning: Beginning::default(),
         }
     }
 }

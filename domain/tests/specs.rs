@@ -12,6 +12,8 @@ mod any_collecting;
 mod any_counters;
 #[path = "specs/any_expression.rs"]
 mod any_expression;
+#[path = "specs/any_life.rs"]
+mod any_life;
 #[path = "specs/bank.rs"]
 mod bank;
 #[path = "specs/bank_files.rs"]
@@ -54,6 +56,8 @@ mod forgetting;
 mod ingest;
 #[path = "specs/journal.rs"]
 mod journal;
+#[path = "specs/life.rs"]
+mod life;
 #[path = "specs/mandates.rs"]
 mod mandates;
 #[path = "specs/matching.rs"]

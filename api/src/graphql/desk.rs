@@ -8,13 +8,16 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_graphql::{Context, ID, Object, Result, SimpleObject};
+use indelible_domain::accounts::Account;
 use indelible_domain::command::{Command, Outcome, UsageCounts as DomainCounts};
 use indelible_domain::invoices::Invoice;
-use indelible_domain::kernel::{Date, Instant, Rejection};
-use indelible_domain::operations;
+use indelible_domain::kernel::calendar::add_days;
+use indelible_domain::kernel::{Date, Decider, Instant, Rejection};
+use indelible_domain::operations::{self, Coming};
 use indelible_domain::past::Memory;
 use indelible_domain::runs::BillRun;
 use indelible_domain::session::{Session, Staged};
+use indelible_domain::subscriptions::Subscription;
 use indelible_domain::world::{Entry, Noun, Tables, Tenant};
 
 use indelible_store::{BillRunRequest, Refused, Request, TenantPast};
@@ -185,6 +188,13 @@ pub struct Tried {
     /// With at least the aggregates that it made or changed.
     made: Tables,
     pub receipt: Receipt,
+}
+
+/// A subscription that a dry run left, and what becomes due of it.
+pub struct TriedSubscription {
+    pub key: String,
+    pub state: Arc<Entry<<Subscription as Decider>::State>>,
+    pub coming: Vec<Coming>,
 }
 
 impl Tried {
@@ -395,7 +405,7 @@ pub async fn try_run(ctx: &Context<'_>, scope: Scope, ask: RunAsk) -> Result<Tri
         accounts,
         draft,
     } = ask;
-    attempt_with(ctx, scope, move |attempt| {
+    let (tried, ()) = attempt_with(ctx, scope, move |attempt| {
         attempt.decide(Command::StartBillRun {
             run: run.clone(),
             as_of,
@@ -412,7 +422,31 @@ pub async fn try_run(ctx: &Context<'_>, scope: Scope, ask: RunAsk) -> Result<Tri
         }
         Ok(())
     })
-    .await
+    .await?;
+    Ok(tried)
+}
+
+/// Decides one command about a subscription, looks at what becomes due of it up to a day, and drops it all.
+pub async fn attempt_subscription(
+    ctx: &Context<'_>,
+    scope: Scope,
+    command: Command,
+    key: &str,
+    days_ahead: i64,
+) -> Result<(Receipt, Option<TriedSubscription>)> {
+    let id = key.to_owned();
+    let (tried, coming) = attempt_with(ctx, scope, move |attempt| {
+        attempt.decide(command)?;
+        attempt.coming(&id, days_ahead)
+    })
+    .await?;
+    let entry = Subscription::table(&tried.made).get(key).cloned();
+    let left = entry.map(|state| TriedSubscription {
+        key: key.to_owned(),
+        state,
+        coming,
+    });
+    Ok((tried.receipt, left))
 }
 
 /// Commands decided one after the other on a copy of the tenant.
@@ -449,11 +483,26 @@ impl Attempt {
     }
 }
 
-async fn attempt_with(
+impl Attempt {
+    /// What becomes due of a subscription as it was left.
+    fn coming(&self, key: &str, days_ahead: i64) -> std::result::Result<Vec<Coming>, Rejection> {
+        let past = self.tried.over(&self.past);
+        let sub = Subscription::table(&self.tenant.tables).get(key);
+        let account = sub.map(|sub| sub.state.account.clone()).unwrap_or_default();
+        let account = Account::table(&self.tenant.tables).get(&account);
+        let zone = account
+            .map(|a| a.state.terms.zone.clone())
+            .unwrap_or_default();
+        let through = add_days(zone.date(self.now), days_ahead);
+        operations::coming(&self.tenant, &past, self.now, key, through)
+    }
+}
+
+async fn attempt_with<T: Send + 'static>(
     ctx: &Context<'_>,
     scope: Scope,
-    decide: impl FnOnce(&mut Attempt) -> std::result::Result<(), Rejection> + Send + 'static,
-) -> Result<Tried> {
+    decide: impl FnOnce(&mut Attempt) -> std::result::Result<T, Rejection> + Send + 'static,
+) -> Result<(Tried, T)> {
     let books = Books::of(ctx)?;
     require(&books, scope)?;
     // A copy shares its contents with the live state, and nobody waits while we decide on it.
@@ -467,14 +516,15 @@ async fn attempt_with(
         staged: Vec::new(),
     };
     let decided = books
-        .blocking(move |_| Ok(decide(&mut attempt).map(|()| attempt)))
+        .blocking(move |_| Ok(decide(&mut attempt).map(|answer| (attempt, answer))))
         .await?;
+    let (attempt, answer) = decided.map_err(errors::rejected)?;
     let Attempt {
         tenant,
         outcome,
         staged,
         ..
-    } = decided.map_err(errors::rejected)?;
+    } = attempt;
     let wrote = Wrote::Nothing(staged);
     let receipt = Receipt {
         tenant: books.tenant().to_owned(),
@@ -482,10 +532,8 @@ async fn attempt_with(
         outcome,
         wrote,
     };
-    Ok(Tried {
-        made: tenant.tables,
-        receipt,
-    })
+    let made = tenant.tables;
+    Ok((Tried { made, receipt }, answer))
 }
 
 /// One name for everything a request writes, the same as in the server's log line. Over a websocket each operation

@@ -31,6 +31,7 @@ mod forget;
 mod ids;
 mod invoices;
 mod invoicing;
+mod life;
 pub(crate) mod log;
 mod messages;
 mod methods;
@@ -109,6 +110,7 @@ pub struct Mutation(
     methods::MethodMutations,
     payments::PaymentMutations,
     reservations::ReservationMutations,
+    life::LifeMutations,
     subscriptions::SubscriptionMutations,
     usage::UsageMutations,
     wallets::WalletMutations,

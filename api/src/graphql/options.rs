@@ -103,6 +103,7 @@ impl OptionMutations {
         ctx: &Context<'_>,
         idempotency_key: String,
         input: AddOptionInput,
+        #[graphql(default)] dry_run: bool,
     ) -> Result<SubscriptionPayload> {
         let key = ids::key("subscription", &input.subscription);
         let effective = input.effective.into_domain()?;
@@ -111,7 +112,7 @@ impl OptionMutations {
             ..change(key.clone(), effective, input.unused)
         };
         let command = Command::ChangeWithOptions(Box::new(change));
-        done(ctx, &idempotency_key, &key, command).await
+        done(ctx, &idempotency_key, &key, command, dry_run).await
     }
 
     /// Takes an option away.
@@ -120,6 +121,7 @@ impl OptionMutations {
         ctx: &Context<'_>,
         idempotency_key: String,
         input: RemoveOptionInput,
+        #[graphql(default)] dry_run: bool,
     ) -> Result<SubscriptionPayload> {
         let key = ids::key("subscription", &input.subscription);
         let effective = input.effective.into_domain()?;
@@ -128,7 +130,7 @@ impl OptionMutations {
             ..change(key.clone(), effective, input.unused)
         };
         let command = Command::ChangeWithOptions(Box::new(change));
-        done(ctx, &idempotency_key, &key, command).await
+        done(ctx, &idempotency_key, &key, command, dry_run).await
     }
 
     /// Gives a subscription the version of its offer that is sold on the day of the change.
@@ -139,6 +141,7 @@ impl OptionMutations {
         id: ID,
         #[graphql(default)] effective: EffectiveInput,
         #[graphql(default_with = "Unused::CreditProrata")] unused: Unused,
+        #[graphql(default)] dry_run: bool,
     ) -> Result<SubscriptionPayload> {
         let key = ids::key("subscription", &id);
         let command = Command::MigrateSubscription {
@@ -146,7 +149,7 @@ impl OptionMutations {
             effective: effective.into_domain()?,
             unused: unused.into(),
         };
-        done(ctx, &idempotency_key, &key, command).await
+        done(ctx, &idempotency_key, &key, command, dry_run).await
     }
 
     /// The same for everybody who has a version of an offer, or any older one. Scope admin.
@@ -184,6 +187,7 @@ impl OptionMutations {
         ctx: &Context<'_>,
         idempotency_key: String,
         input: OrderChargeInput,
+        #[graphql(default)] dry_run: bool,
     ) -> Result<SubscriptionPayload> {
         let key = ids::key("subscription", &input.subscription);
         let command = Command::OrderOneOff(Box::new(command::OrderOneOff {
@@ -194,6 +198,6 @@ impl OptionMutations {
             amount: input.amount.map(|amount| amount.0),
             on: input.on.map(|date| date.0),
         }));
-        done(ctx, &idempotency_key, &key, command).await
+        done(ctx, &idempotency_key, &key, command, dry_run).await
     }
 }

@@ -16,6 +16,7 @@ use super::books::{AsOf, Books, Cut};
 use super::catalog::Offer;
 use super::custom_fields::{self, CustomFieldValue};
 use super::desk::{self, Receipt};
+use super::life::{self, ComingInvoice, SubscriptionEnding, Tenure, TenureInput};
 use super::options::{OptionChoiceInput, choices};
 use super::page::{self, Cursor};
 use super::scalars::{Date, Decimal};
@@ -152,6 +153,32 @@ impl Subscription {
         self.state().pauses.iter().map(pause).collect()
     }
 
+    /// Why, and with what it ends; none while no end is set.
+    async fn ending(&self) -> Option<SubscriptionEnding> {
+        self.state().end.as_ref().map(SubscriptionEnding::of)
+    }
+
+    /// How long it is agreed to run for at least.
+    async fn tenure(&self) -> Option<Tenure> {
+        self.state().tenure.as_ref().map(Tenure::of)
+    }
+
+    /// The first day of its own, where it goes on with a subscription of another account.
+    async fn taken_over_on(&self) -> Option<Date> {
+        self.state().since.map(Date)
+    }
+
+    /// It is sold and waits to be activated.
+    async fn awaits_activation(&self) -> bool {
+        self.state().awaits
+    }
+
+    /// What becomes due of it up to and including a day, 400 days ahead if none is given, as far as facts are known: computed
+    /// by billing it day after day without writing anything.
+    async fn coming(&self, ctx: &Context<'_>, through: Option<Date>) -> Result<Vec<ComingInvoice>> {
+        life::coming(ctx, &self.key, through)
+    }
+
     /// Number of changes of the subscription up to this view of it.
     async fn version(&self) -> u64 {
         self.state.version
@@ -197,11 +224,13 @@ pub struct Pause {
 #[derive(Clone, Copy, Enum, PartialEq, Eq)]
 #[graphql(name = "SubscriptionStage", remote = "domain::Stage")]
 pub enum Stage {
-    /// Starts on a later day.
+    /// Begins on a later day, or when it is activated.
     Pending,
     Active,
     Paused,
     Terminated,
+    /// It was taken back before it began.
+    Cancelled,
 }
 
 /// What happens to the part of a billed period that a change leaves unused.
@@ -290,6 +319,13 @@ pub struct StartSubscriptionInput {
     options: Vec<OptionChoiceInput>,
     /// A contract of the account, or of who pays for it, that is asked first for prices.
     contract: Option<ID>,
+    /// It runs from its first day, and nothing recurring is charged before this one; none: as the offer's trial says.
+    billed_from: Option<Date>,
+    /// It is sold now, and begins when it is activated.
+    #[graphql(default)]
+    awaits_activation: bool,
+    /// How long it is agreed to run for at least; none: as the offer says.
+    tenure: Option<TenureInput>,
 }
 
 #[derive(InputObject)]
@@ -315,19 +351,32 @@ pub struct ChangeSubscriptionInput {
     unused: Unused,
 }
 
-#[derive(InputObject)]
-pub struct TerminateSubscriptionInput {
-    id: ID,
-    #[graphql(default)]
-    effective: EffectiveInput,
-    #[graphql(default_with = "Unused::CreditProrata")]
-    unused: Unused,
-}
-
-#[derive(SimpleObject)]
 pub struct SubscriptionPayload {
     subscription: Option<Subscription>,
     receipt: Receipt,
+    /// What a dry run looked ahead to; none: nothing was tried.
+    coming: Option<Vec<ComingInvoice>>,
+}
+
+#[Object]
+impl SubscriptionPayload {
+    /// As it is now; for a dry run as it would be.
+    async fn subscription(&self) -> Option<&Subscription> {
+        self.subscription.as_ref()
+    }
+
+    async fn receipt(&self) -> &Receipt {
+        &self.receipt
+    }
+
+    /// What becomes due of it in the coming 400 days, with all that is charged and credited; for a dry run what would.
+    async fn coming(&self, ctx: &Context<'_>) -> Result<Vec<ComingInvoice>> {
+        match (&self.coming, &self.subscription) {
+            (Some(coming), _) => Ok(coming.clone()),
+            (None, Some(subscription)) => life::coming(ctx, &subscription.key, None),
+            (None, None) => Ok(vec![]),
+        }
+    }
 }
 
 pub(super) async fn done(
@@ -335,11 +384,35 @@ pub(super) async fn done(
     idempotency_key: &str,
     key: &str,
     command: Command,
+    dry_run: bool,
 ) -> Result<SubscriptionPayload> {
+    if dry_run {
+        let days = life::DAYS_AHEAD;
+        let (receipt, tried) =
+            desk::attempt_subscription(ctx, Scope::Operate, command, key, days).await?;
+        let (subscription, coming) = match tried {
+            None => (None, vec![]),
+            Some(tried) => {
+                let coming = tried.coming.iter().map(ComingInvoice::of).collect();
+                let subscription = Subscription {
+                    key: tried.key,
+                    state: tried.state,
+                    cut: Cut::now(),
+                };
+                (Some(subscription), coming)
+            }
+        };
+        return Ok(SubscriptionPayload {
+            subscription,
+            receipt,
+            coming: Some(coming),
+        });
+    }
     let receipt = desk::hand_in(ctx, Scope::Operate, idempotency_key, command).await?;
     Ok(SubscriptionPayload {
         subscription: Subscription::find(ctx, key, None).await?,
         receipt,
+        coming: None,
     })
 }
 
@@ -393,6 +466,7 @@ impl SubscriptionMutations {
         ctx: &Context<'_>,
         idempotency_key: String,
         input: StartSubscriptionInput,
+        #[graphql(default)] dry_run: bool,
     ) -> Result<SubscriptionPayload> {
         let books = Books::of(ctx)?;
         let key = ids::key("subscription", &input.id);
@@ -415,8 +489,13 @@ impl SubscriptionMutations {
             start,
             options: choices(input.options),
             contract: input.contract.map(|id| ids::key("contract", &id)),
+            beginning: command::Beginning {
+                billed_from: input.billed_from.map(|date| date.0),
+                awaits_activation: input.awaits_activation,
+                tenure: input.tenure.map(TenureInput::into_domain).transpose()?,
+            },
         }));
-        done(ctx, &idempotency_key, &key, command).await
+        done(ctx, &idempotency_key, &key, command, dry_run).await
     }
 
     /// Changes offer, quantity, price or billing day. A change on a date bills that date to what follows.
@@ -425,6 +504,7 @@ impl SubscriptionMutations {
         ctx: &Context<'_>,
         idempotency_key: String,
         input: ChangeSubscriptionInput,
+        #[graphql(default)] dry_run: bool,
     ) -> Result<SubscriptionPayload> {
         let key = ids::key("subscription", &input.id);
         let change = command::ChangeSubscription {
@@ -442,7 +522,7 @@ impl SubscriptionMutations {
             remove: input.remove_options,
             contract: input.contract.map(|id| ids::key("contract", &id)),
         }));
-        done(ctx, &idempotency_key, &key, command).await
+        done(ctx, &idempotency_key, &key, command, dry_run).await
     }
 
     /// Pauses for one reason; paused while any reason holds. `from` none: today.
@@ -453,6 +533,7 @@ impl SubscriptionMutations {
         id: ID,
         #[graphql(default_with = "\"customer\".to_owned()")] reason: String,
         from: Option<Date>,
+        #[graphql(default)] dry_run: bool,
     ) -> Result<SubscriptionPayload> {
         let subscription = ids::key("subscription", &id);
         let from = from.map(|date| date.0);
@@ -461,7 +542,7 @@ impl SubscriptionMutations {
             reason,
             from,
         };
-        done(ctx, &idempotency_key, &subscription, command).await
+        done(ctx, &idempotency_key, &subscription, command, dry_run).await
     }
 
     /// Ends one reason for pausing. `on` is the first day charged again; none: today.
@@ -472,6 +553,7 @@ impl SubscriptionMutations {
         id: ID,
         #[graphql(default_with = "\"customer\".to_owned()")] reason: String,
         on: Option<Date>,
+        #[graphql(default)] dry_run: bool,
     ) -> Result<SubscriptionPayload> {
         let subscription = ids::key("subscription", &id);
         let on = on.map(|date| date.0);
@@ -480,22 +562,6 @@ impl SubscriptionMutations {
             reason,
             on,
         };
-        done(ctx, &idempotency_key, &subscription, command).await
-    }
-
-    /// Ends the contract. The date is exclusive: terminated `ON` 18 December bills up to and including the 17th.
-    async fn terminate_subscription(
-        &self,
-        ctx: &Context<'_>,
-        idempotency_key: String,
-        input: TerminateSubscriptionInput,
-    ) -> Result<SubscriptionPayload> {
-        let subscription = ids::key("subscription", &input.id);
-        let command = Command::TerminateSubscription {
-            subscription: subscription.clone(),
-            effective: input.effective.into_domain()?,
-            unused: input.unused.into(),
-        };
-        done(ctx, &idempotency_key, &subscription, command).await
+        done(ctx, &idempotency_key, &subscription, command, dry_run).await
     }
 }

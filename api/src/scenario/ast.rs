@@ -156,6 +156,8 @@ pub enum Kind {
         effective: Effective,
         unused: Unused,
     },
+    /// Something of a subscription's life that needs nothing of the story to be asked.
+    Life(Box<indelible_domain::Command>),
     Usage(Usage),
     Charge {
         account: String,
@@ -309,6 +311,8 @@ pub struct Subscribe {
     /// What usage records name the subscription by.
     pub access: Vec<String>,
     pub no_trial: bool,
+    pub billed_from: Option<NaiveDate>,
+    pub awaits_activation: bool,
     /// (option, quantity).
     pub options: Vec<(String, Decimal)>,
     pub contract: Option<String>,
@@ -497,6 +501,7 @@ pub enum SubscriptionState {
     Active,
     Paused,
     Terminated,
+    Cancelled,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -155,12 +155,13 @@ fn invoice_state(words: &mut Words) -> Result<InvoiceState, Mistake> {
 }
 
 fn subscription_state(words: &mut Words) -> Result<SubscriptionState, Mistake> {
-    let what = "pending, active, paused or terminated";
+    let what = "pending, active, paused, terminated or cancelled";
     Ok(match words.need(what)?.as_str() {
         "pending" => SubscriptionState::Pending,
         "active" => SubscriptionState::Active,
         "paused" => SubscriptionState::Paused,
         "terminated" => SubscriptionState::Terminated,
+        "cancelled" => SubscriptionState::Cancelled,
         other => return Err(words.misfit(what, other)),
     })
 }

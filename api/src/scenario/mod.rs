@@ -8,6 +8,7 @@ mod allowances;
 pub mod ast;
 mod expect;
 mod invoicing;
+mod life;
 pub mod parse;
 mod prepaid;
 mod reductions;

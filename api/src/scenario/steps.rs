@@ -6,6 +6,7 @@ use rust_decimal::Decimal;
 
 use super::ast::{Account, Change, Effective, Kind, Reviewed, Subscribe, Unused, Usage};
 use super::invoicing;
+use super::life;
 use super::parse::Mistake;
 use super::prepaid;
 use super::reductions;
@@ -42,6 +43,8 @@ pub(super) fn step(words: &mut Words) -> Result<Kind, Mistake> {
             }
         }
         "terminate" => terminate(words)?,
+        "move-billing-day" | "activate" | "cancel" | "reactivate" | "undo" | "transfer"
+        | "tenure" => Kind::Life(Box::new(life::step(words)?)),
         "usage" => usage(words)?,
         "charge" => charge(words)?,
         "wallet" => prepaid::wallet(words)?,
@@ -196,6 +199,10 @@ fn subscribe(words: &mut Words) -> Result<Kind, Mistake> {
                 subscribe.contract = Some(words.name("a contract after `contract`")?);
             }
             "trial" if words.skip("none") => subscribe.no_trial = true,
+            "billed-from" => {
+                subscribe.billed_from = Some(words.date("a day after `billed-from`")?);
+            }
+            "awaits-activation" => subscribe.awaits_activation = true,
             "trial" => return Err(words.mistake("knows only `trial none`")),
             other => return Err(words.unknown(other)),
         }
@@ -383,7 +390,7 @@ pub(super) fn effective(words: &mut Words, word: &str) -> Result<Effective, Mist
     }
 }
 
-fn unused(words: &mut Words) -> Result<Unused, Mistake> {
+pub(super) fn unused(words: &mut Words) -> Result<Unused, Mistake> {
     let what = "prorata, full or none after `unused`";
     match words.need(what)?.as_str() {
         "prorata" => Ok(Unused::Prorata),
@@ -399,7 +406,7 @@ fn channel(words: &mut Words) -> Result<Channel, Mistake> {
     Channel::named(&word).ok_or_else(|| words.misfit(what, &word))
 }
 
-fn billing_day(words: &mut Words) -> Result<u32, Mistake> {
+pub(super) fn billing_day(words: &mut Words) -> Result<u32, Mistake> {
     let what = "a day of the month, 1 to 31, after `billing-day`";
     match words.whole::<u32>(what)? {
         day @ 1..=31 => Ok(day),

@@ -116,6 +116,17 @@ fn check_offer(offer: &Offer, problems: &mut Problems) {
         "currency XXX stands for no currency".to_string()
     });
     problems.span("trial", offer.trial);
+    let day = offer.billing_day;
+    problems.when(day.is_some_and(|day| !(1..=31).contains(&day)), || {
+        format!(
+            "billing day {} is not between 1 and 31",
+            day.unwrap_or_default()
+        )
+    });
+    if let Some(tenure) = &offer.tenure {
+        problems.span("tenure", Some(tenure.lasts));
+        problems.span("renewal", tenure.renews);
+    }
     let nothing = offer.one_off.is_empty()
         && offer.recurring.is_empty()
         && offer.usage.is_empty()

@@ -27,6 +27,7 @@ mod text;
 
 use crate::expressions::Expression;
 use crate::kernel::{Currency, Date, Decimal, Id, Span};
+use crate::subscriptions::TenureTerms;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -62,6 +63,12 @@ pub struct Offer {
     /// Recurring charges begin on the day after the trial (policy 12).
     #[serde(default, skip_serializing_if = "is_default")]
     pub trial: Option<Span>,
+    /// Day of the month that its `billing_day` charges lie on, whatever the account's is; none: the account's.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub billing_day: Option<u32>,
+    /// How long it is sold for, and what follows.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub tenure: Option<TenureTerms>,
     #[serde(default, skip_serializing_if = "is_default")]
     pub one_off: Vec<OneOff>,
     #[serde(default, skip_serializing_if = "is_default")]

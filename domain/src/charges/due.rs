@@ -8,7 +8,7 @@ use crate::catalog::{Moment, OneOff, Part, Pay, PriceSource, Prorate, Timing};
 use crate::kernel::{Currency, Date, Days, Decimal, Exact, Money, Rejection, Rounding};
 use crate::rating;
 use crate::subscriptions::schedule::{self, Segment};
-use crate::subscriptions::{Subscription, Unused, commitments};
+use crate::subscriptions::{EndKind, Ending, Subscription, Unused, commitments};
 use crate::usage::Metered;
 use serde::{Deserialize, Serialize};
 
@@ -72,14 +72,11 @@ pub fn of_subscription<'a>(
         .filter_map(|i| i.what.days())
         .map(|d| d.until)
         .max();
-    let segments = schedule::segments_since(
-        sub,
-        settled,
-        billed_until.map_or(basis.as_of, |u| u.max(basis.as_of)),
-        basis.as_of,
-    );
+    let rest = at_once(sub, basis.as_of).map(|e| e.charged_until);
+    let through = billed_until.max(rest).unwrap_or(basis.as_of);
+    let segments = schedule::segments_since(sub, settled, through.max(basis.as_of), basis.as_of);
     due.extend(credits(sub, charges, &segments, basis, settled)?);
-    for segment in segments.iter().filter(|s| reached(s, basis.as_of)) {
+    for segment in segments.iter().filter(|s| reached(sub, s, basis.as_of)) {
         let more = recurring(segment, &segments, (charges, &due), basis)?;
         due.extend(more);
     }
@@ -129,11 +126,20 @@ pub fn added(charges: &Charges, as_of: Date) -> Vec<Due> {
 }
 
 /// In advance a period is due when its first day is reached, in arrears at its end (policy 11).
-fn reached(segment: &Segment<'_>, as_of: Date) -> bool {
+fn reached(sub: &Subscription, segment: &Segment<'_>, as_of: Date) -> bool {
+    if at_once(sub, as_of).is_some_and(|e| segment.days.until > e.on) {
+        return true;
+    }
     match segment.charge.timing {
         Timing::Advance => segment.days.from <= as_of,
         Timing::Arrears => segment.days.until <= as_of,
     }
+}
+
+/// The end that asks for the rest of what was agreed at once, if its day has come.
+fn at_once(sub: &Subscription, as_of: Date) -> Option<&Ending> {
+    let end = sub.end.as_ref();
+    end.filter(|e| e.at_once && e.charged_until > e.on && e.on <= as_of)
 }
 
 fn one_offs(sub: &Subscription, charges: &Charges, basis: Basis) -> Result<Vec<Due>, Rejection> {
@@ -178,6 +184,11 @@ fn one_offs(sub: &Subscription, charges: &Charges, basis: Basis) -> Result<Vec<D
 /// when it comes and when it goes.
 fn moments(sub: &Subscription) -> Vec<(&OneOff, Date)> {
     let mut out = Vec::new();
+    let cancelled = |e: &Ending| e.kind == EndKind::Cancelled;
+    if sub.end.as_ref().is_some_and(cancelled) {
+        return out;
+    }
+    let end = sub.end.as_ref().filter(|e| e.fees).map(|e| e.on);
     for (i, term) in sub.terms.iter().enumerate() {
         let before = i.checked_sub(1).and_then(|i| sub.terms.get(i));
         let after = sub.terms.get(i + 1);
@@ -193,12 +204,14 @@ fn moments(sub: &Subscription) -> Vec<(&OneOff, Date)> {
                 }
                 Moment::Termination if after.filter(has).is_none() => {
                     let gone = after.map(|t| t.from).filter(|from| *from < sub.end_date());
-                    out.extend(gone.or(sub.end.as_ref().map(|e| e.on)).map(|on| (fee, on)));
+                    out.extend(gone.or(end).map(|on| (fee, on)));
                 }
                 _ => {}
             }
         }
     }
+    // What another account had before was asked for there.
+    out.retain(|(_, on)| *on >= sub.first_day());
     out
 }
 
@@ -362,6 +375,8 @@ fn credits(
     settled: Date,
 ) -> Result<Vec<Due>, Rejection> {
     let mut out: Vec<Due> = Vec::new();
+    // Once the end has come, everybody knows up to which day is charged.
+    let known = sub.end_date() <= basis.as_of;
     for item in charges.items.iter() {
         let What::Recurring {
             charge,
@@ -391,7 +406,7 @@ fn credits(
         for piece in held
             .iter()
             .flat_map(|h| h.without_all(&wanted))
-            .filter(|p| p.from <= basis.as_of)
+            .filter(|p| p.from <= basis.as_of || known)
         {
             let mode = unused_mode(sub, charge, piece.from);
             still_held -= piece.count();
@@ -671,7 +686,7 @@ pub fn next_date(sub: &Subscription, charges: &Charges, after: Date) -> Option<D
     let committed = commitments::committed_since(sub, after, horizon)
         .into_iter()
         .map(|c| c.days.until);
-    let end = sub.end.iter().map(|e| e.on);
+    let end = sub.end.iter().flat_map(|e| [e.on, e.charged_until]);
     let added = charges.pending.iter().map(|p| p.on);
     recurring
         .chain(usage)

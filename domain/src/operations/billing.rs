@@ -377,11 +377,6 @@ fn due_lines(
 ) -> Result<Vec<Line>, Rejection> {
     let none = Charges::default();
     let mut lines = Vec::new();
-    let line = |subscription: Option<&Id>, due: Due| {
-        let gross = subscription.is_some_and(|id| tax_included(session, id, &due.what));
-        let tax = taxes::answer(session, account, terms, entity, &due.tax_class, basis.as_of);
-        line_of(account, subscription, tax, gross, due)
-    };
     for subscription in session
         .index()
         .subscriptions_of
@@ -389,26 +384,45 @@ fn due_lines(
         .into_iter()
         .flatten()
     {
-        let sub = session.get::<Subscription>(subscription)?;
-        let charges = session
-            .find::<Charges>(subscription)
-            .map_or(&none, |e| &e.state);
-        let metered = |charge: &str, from: Date| -> Option<&Metered> {
-            session
-                .find::<Metered>(&crate::usage::id(subscription, charge, from))
-                .map(|e| &e.state)
-        };
-        lines.extend(
-            due::of_subscription(sub, charges, metered, basis, settled(session, subscription))?
-                .into_iter()
-                .map(|d| line(Some(subscription), d)),
-        );
+        lines.extend(subscription_lines(
+            session,
+            account,
+            (terms, entity),
+            subscription,
+            basis,
+        )?);
     }
     let own = session.find::<Charges>(account).map_or(&none, |e| &e.state);
-    lines.extend(
-        due::added(own, basis.as_of)
-            .into_iter()
-            .map(|d| line(None, d)),
-    );
+    lines.extend(due::added(own, basis.as_of).into_iter().map(|due| {
+        let tax = taxes::answer(session, account, terms, entity, &due.tax_class, basis.as_of);
+        line_of(account, None, tax, false, due)
+    }));
     Ok(lines)
+}
+
+/// What is due of one subscription, as lines.
+pub(super) fn subscription_lines(
+    session: &Session<'_>,
+    account: &str,
+    (terms, entity): (&AccountTerms, &EntityTerms),
+    subscription: &Id,
+    basis: Basis,
+) -> Result<Vec<Line>, Rejection> {
+    let none = Charges::default();
+    let sub = session.get::<Subscription>(subscription)?;
+    let charges = session
+        .find::<Charges>(subscription)
+        .map_or(&none, |e| &e.state);
+    let metered = |charge: &str, from: Date| -> Option<&Metered> {
+        session
+            .find::<Metered>(&crate::usage::id(subscription, charge, from))
+            .map(|e| &e.state)
+    };
+    let due = due::of_subscription(sub, charges, metered, basis, settled(session, subscription))?;
+    let line = |due: Due| {
+        let gross = tax_included(session, subscription, &due.what);
+        let tax = taxes::answer(session, account, terms, entity, &due.tax_class, basis.as_of);
+        line_of(account, Some(subscription), tax, gross, due)
+    };
+    Ok(due.into_iter().map(line).collect())
 }

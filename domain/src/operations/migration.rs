@@ -13,7 +13,7 @@ use crate::kernel::{
     calendar::{LAST_DATE, add_days},
 };
 use crate::session::Session;
-use crate::subscriptions::{Command, Subscription, Term, Unused, schedule};
+use crate::subscriptions::{Command, Subscription, Term, Unused, in_force, schedule};
 use std::collections::BTreeSet;
 
 /// Most subscriptions that one command moves; what is left is said in `Outcome::left`.
@@ -147,12 +147,7 @@ fn move_on(
 ) -> Result<(), Rejection> {
     let sub = session.get::<Subscription>(id)?.clone();
     let account = account_terms(session, &sub.account)?;
-    let Some((_, now)) = sub.term_on(from) else {
-        return Err(Rejection::new(
-            "SUBSCRIPTION_TERMINATED",
-            format!("subscription {id} does not run on {from}"),
-        ));
-    };
+    let now = in_force(&sub, from)?;
     let mut offer = Offer::clone(&now.offer);
     let target = session
         .find::<Catalog>(MAIN)
@@ -291,9 +286,7 @@ pub(super) fn lay(
     if now.iter().copied().eq(wanted.iter()) {
         return Ok(());
     }
-    for term in wanted {
-        session.decide::<Subscription>(id, Command::Change(Box::new(term)))?;
-    }
+    session.decide::<Subscription>(id, Command::Lay(wanted))?;
     Ok(())
 }
 

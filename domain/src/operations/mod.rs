@@ -14,9 +14,11 @@ mod discounts;
 pub(crate) mod dunning;
 pub mod entitlements;
 pub(crate) mod fields;
+mod forecast;
 pub mod forget;
 mod invoices;
 pub(crate) mod invoicing;
+mod life;
 mod messages;
 mod methods;
 pub(crate) mod migration;
@@ -35,6 +37,7 @@ pub use catalog::{
     Review as CatalogReview, Reviewed as CatalogDifference, review as review_catalog,
 };
 pub use dunning::{Preview as DunningPreview, preview as preview_dunning};
+pub use forecast::{COMING_MAX, Coming, coming};
 pub use wallets::expected_balance;
 
 use crate::accounts::{Account, AccountTerms};
@@ -157,6 +160,16 @@ fn handle(session: &mut Session<'_>, command: Command) -> Result<Outcome, Reject
             effective,
             unused,
         } => subscriptions::terminate(session, &subscription, effective, unused),
+        command @ (Command::EndSubscription(_)
+        | Command::CancelSubscription { .. }
+        | Command::ReactivateSubscription { .. }
+        | Command::UndoPlan { .. }
+        | Command::ActivateSubscription { .. }
+        | Command::TransferSubscription(_)
+        | Command::MoveBillingDay { .. }
+        | Command::MoveAccountBillingDay { .. }
+        | Command::AgreeTenure { .. }
+        | Command::TendTenure { .. }) => life::handle(session, command),
         Command::IngestUsage(intake) => usage::ingest(session, *intake),
         Command::AddCharge {
             account,

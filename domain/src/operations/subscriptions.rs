@@ -7,7 +7,7 @@ use crate::catalog::{Chosen, Offer, Sold, problems};
 use crate::command::{ChangeWithOptions, Effective, Outcome, StartWithOptions};
 use crate::kernel::{Date, Rejection, calendar::add_days, check_id};
 use crate::session::Session;
-use crate::subscriptions::{Command, Start, Subscription, Term, Unused, schedule};
+use crate::subscriptions::{Command, Start, Subscription, Term, Unused, in_force, schedule};
 use chrono::Datelike;
 
 pub(super) fn start(
@@ -18,6 +18,7 @@ pub(super) fn start(
         start: ask,
         options,
         contract,
+        beginning,
     } = with;
     check_id("subscription", &ask.subscription)?;
     let account = account_terms(session, &ask.account)?;
@@ -41,12 +42,17 @@ pub(super) fn start(
     if !ask.trial {
         offer.trial = None;
     }
+    if let Some(billed_from) = beginning.billed_from {
+        offer.trial = super::life::free_until(from, billed_from)?;
+    }
     super::fields::require(session, &ask.subscription, &ask.account, &offer, from)?;
     let first_charged = offer.trial.map_or(from, |t| t.after(from));
     let billing_day = ask
         .billing_day
+        .or(offer.billing_day)
         .or(account.billing_day)
         .unwrap_or(first_charged.day());
+    let tenure = beginning.tenure.or(offer.tenure);
     let term = Term {
         from,
         offer: Sold::new(offer),
@@ -60,6 +66,12 @@ pub(super) fn start(
         access: ask.access,
     };
     session.decide::<Subscription>(&ask.subscription, Command::Start(Box::new(start)))?;
+    if beginning.awaits_activation {
+        session.decide::<Subscription>(&ask.subscription, Command::Await)?;
+    }
+    if let Some(terms) = tenure {
+        session.decide::<Subscription>(&ask.subscription, Command::AgreeTenure { from, terms })?;
+    }
     lay(session, &ask.subscription, add_days(from, 1), None)?;
     Ok(Outcome::of("subscription", &ask.subscription))
 }
@@ -73,12 +85,7 @@ pub(super) fn change(
     let account = account_terms(session, &sub.account)?;
     super::dunning::not_held(session, account.payer(&sub.account))?;
     let from = effective(&sub, today, with.change.effective);
-    let Some((i, now)) = sub.term_on(from) else {
-        return Err(Rejection::new(
-            "SUBSCRIPTION_TERMINATED",
-            format!("subscription {id} does not run on {from}"),
-        ));
-    };
+    let now = in_force(&sub, from)?;
     let contract = with.contract.clone().or_else(|| now.offer.contract.clone());
     let sale = Sale {
         account: &sub.account,
@@ -99,7 +106,7 @@ pub(super) fn change(
             if with.contract.is_some() && offer.contract != contract {
                 offer.contract = contract.clone();
                 let sale = Sale {
-                    listed_on: sold_since(&sub, i),
+                    listed_on: sub.term_on(from).map_or(from, |(i, _)| sold_since(&sub, i)),
                     ..sale
                 };
                 offer =

@@ -8,6 +8,7 @@
 //! - `Dun`: the day the next dunning level is reached.
 //! - `Collect`: the day of the next attempt, or of an invoice that is collected on its due date.
 //! - `Move`: the day from which an older version of an offer is kept no longer.
+//! - `Tenure`: the day a tenure is told of, renews or is over.
 //! - `Cards`: the day a card is to be told of.
 //! - `Grace`: the day a draft is finalised.
 //! - `Progress`: usage reached a threshold.
@@ -50,6 +51,8 @@ pub enum Timer {
     Grace { account: Id, invoice: Id },
     /// Usage of a subscription reached a threshold.
     Progress { account: Id, subscription: Id },
+    /// The tenure of a subscription is told of, renews or is over.
+    Tenure { account: Id, subscription: Id },
 }
 
 impl Timer {
@@ -63,7 +66,8 @@ impl Timer {
             | Timer::Cards { account }
             | Timer::Move { account, .. }
             | Timer::Grace { account, .. }
-            | Timer::Progress { account, .. } => account,
+            | Timer::Progress { account, .. }
+            | Timer::Tenure { account, .. } => account,
         }
     }
 }
@@ -151,10 +155,16 @@ impl Agenda {
             Event::Account(accounts::Event::Opened(e)) => self.account(tables, id, &e.terms.zone),
             Event::Account(accounts::Event::Changed(e)) => self.account(tables, id, &e.terms.zone),
             Event::Subscription(e) => {
-                self.unsettle(id, affected_from(e));
+                let day = affected_from(e);
+                if let Some(day) = day {
+                    self.unsettle(id, day);
+                }
                 if let Some(sub) = tables.subscriptions.get(id) {
-                    self.bill_by(&sub.state.account, affected_from(e));
+                    if let Some(day) = day {
+                        self.bill_by(&sub.state.account, day);
+                    }
                     self.moves(tables, id);
+                    self.tenure(tables, id);
                 }
             }
             Event::Catalog(catalog::Event::OfferPublished(e))
@@ -429,6 +439,20 @@ impl Agenda {
         self.set(timer, day.filter(|day| *day < sub.end_date()));
     }
 
+    /// When a tenure is told of, renews or is over.
+    fn tenure(&mut self, tables: &Tables, id: &str) {
+        let Some(sub) = tables.subscriptions.get(id).map(|e| &e.state) else {
+            return;
+        };
+        let tenure = sub.tenure.as_ref().filter(|_| !sub.awaits);
+        let day = tenure.and_then(|t| t.next_day(sub.end.as_ref().map(|e| e.on)));
+        let timer = Timer::Tenure {
+            account: sub.account.clone(),
+            subscription: id.to_string(),
+        };
+        self.set(timer, day);
+    }
+
     fn plans(&mut self, tables: &Tables, account: &str) {
         let state = tables.receivables.get(account);
         let day = state.and_then(|e| e.state.next_break());
@@ -456,16 +480,26 @@ impl Agenda {
     }
 }
 
-/// The first day whose charges a fact can change.
-fn affected_from(event: &subscriptions::Event) -> Date {
-    match event {
+/// The first day whose charges a fact can change; none: it changes none.
+fn affected_from(event: &subscriptions::Event) -> Option<Date> {
+    Some(match event {
         subscriptions::Event::Started(e) => e.term.from,
         subscriptions::Event::Changed(e) => e.term.from,
         subscriptions::Event::Paused(e) => e.from,
         subscriptions::Event::Restricted(e) => e.from,
         subscriptions::Event::Resumed(e) => e.on,
         subscriptions::Event::Terminated(e) => e.end.on,
-    }
+        subscriptions::Event::Ended(e) => e.ending.on,
+        subscriptions::Event::Activated(e) => e.on,
+        subscriptions::Event::TakenOver(e) => e.since,
+        // The fact does not say what it takes back.
+        subscriptions::Event::Reactivated(_) | subscriptions::Event::Undone(_) => Date::MIN,
+        subscriptions::Event::ActivationAwaited(_)
+        | subscriptions::Event::TenureAgreed(_)
+        | subscriptions::Event::TenureEnding(_)
+        | subscriptions::Event::Renewed(_)
+        | subscriptions::Event::TenureOver(_) => return None,
+    })
 }
 
 fn next_bill(tables: &Tables, index: &Index, account: &str, after: Date) -> Option<Date> {
@@ -536,6 +570,7 @@ pub fn tick_commands(tenant: &Tenant, now: Instant) -> Vec<(String, Command)> {
             Timer::Move { subscription, .. } => Some(move_command(tenant, on, subscription)),
             Timer::Grace { invoice, .. } => Some(grace_command(tenant, on, invoice)),
             Timer::Progress { subscription, .. } => progress_command(tenant, on, subscription),
+            Timer::Tenure { subscription, .. } => Some(tenure_command(tenant, on, subscription)),
             Timer::Bill { .. } => None,
         })
         .chain(expired(tenant, now))
@@ -615,6 +650,15 @@ fn progress_command(tenant: &Tenant, on: Date, subscription: Id) -> Option<(Stri
         format!("progress:{subscription}:{version}:{used}"),
         Command::BillThreshold { subscription },
     ))
+}
+
+fn tenure_command(tenant: &Tenant, on: Date, subscription: Id) -> (String, Command) {
+    let sub = tenant.tables.subscriptions.get(&subscription);
+    let version = sub.map_or(0, |e| e.version);
+    (
+        format!("tenure:{subscription}:{on}:{version}"),
+        Command::TendTenure { subscription },
+    )
 }
 
 fn collect_command(tenant: &Tenant, on: Date, account: Id) -> (String, Command) {

@@ -1,6 +1,9 @@
+use super::ending::{self, Ending};
+use super::planned::{self, Plan};
+use super::tenure::{self, TenureTerms};
 use super::{
-    Changed, End, Event, Pause, Paused, Restricted, Resumed, Started, Subscription, Term,
-    Terminated, Unused, UsageRule,
+    Activated, ActivationAwaited, Changed, End, EndKind, Ended, Event, Paused, Restricted, Resumed,
+    Started, Subscription, TakenOver, Term, Terminated, Unused,
 };
 use crate::kernel::{Date, Decider, Id, Rejection};
 
@@ -14,8 +17,10 @@ pub struct Start {
 #[derive(Clone, Debug)]
 pub enum Command {
     Start(Box<Start>),
-    /// Begins a new term; the caller resolved `from` and the offer.
+    /// Begins a new term; the caller resolved `from` and the offer. What is planned for later goes on over it.
     Change(Box<Term>),
+    /// Exactly these terms follow from the first one's day on, whatever was there.
+    Lay(Vec<Term>),
     Pause {
         reason: String,
         from: Date,
@@ -29,6 +34,42 @@ pub enum Command {
         on: Date,
         unused: Unused,
     },
+    /// An end with all that it asks for.
+    End(Box<Ending>),
+    /// Takes it back before it begins.
+    Cancel {
+        today: Date,
+        reason: String,
+    },
+    /// Takes back an end; the days without it stay uncharged.
+    Reactivate {
+        on: Date,
+    },
+    /// Takes back what lies ahead.
+    Undo {
+        plan: Plan,
+        today: Date,
+    },
+    /// It is sold, and begins when it is handed out.
+    Await,
+    /// `billing_day` is that of the terms from now on.
+    Activate {
+        on: Date,
+        billing_day: u32,
+    },
+    /// What was another account's goes on here.
+    TakeOver {
+        subscription: Id,
+        since: Date,
+    },
+    AgreeTenure {
+        from: Date,
+        terms: TenureTerms,
+    },
+    /// Tells and does what the tenure asks for.
+    Tend {
+        today: Date,
+    },
 }
 
 impl Decider for Subscription {
@@ -40,53 +81,60 @@ impl Decider for Subscription {
         match command {
             Command::Start(start) => begin(state, *start),
             Command::Change(term) => change(state, *term),
+            Command::Lay(terms) => lay(state, terms),
             Command::Pause { reason, from } => pause(state, reason, from),
             Command::Restrict(ask) => {
                 unpaused(state, &ask.reason, ask.from)?;
                 Ok(vec![ask.into()])
             }
             Command::Resume { reason, on } => resume(state, reason, on),
-            Command::Terminate { on, unused } => terminate(state, on, unused),
+            Command::Terminate { on, unused } => {
+                let end = End { on, unused };
+                let asked = ending::may_end(state, &end.clone().into())?;
+                Ok(asked
+                    .then(|| Terminated { end }.into())
+                    .into_iter()
+                    .collect())
+            }
+            Command::End(ending) => {
+                let asked = ending::may_end(state, &ending)?;
+                let ended = asked.then(|| Ended { ending: *ending }.into());
+                Ok(ended.into_iter().collect())
+            }
+            Command::Cancel { today, reason } => {
+                let ended = ending::cancel(state, today, reason)?;
+                Ok(ended.map(Into::into).into_iter().collect())
+            }
+            Command::Reactivate { on } => {
+                started(state)?;
+                Ok(vec![ending::reactivate(state, on)?.into()])
+            }
+            Command::Undo { plan, today } => planned::undo(state, plan, today),
+            Command::Await => await_activation(state),
+            Command::Activate { on, billing_day } => activate(state, on, billing_day),
+            Command::TakeOver {
+                subscription,
+                since,
+            } => {
+                running(state, since)?;
+                Ok(vec![
+                    TakenOver {
+                        subscription,
+                        since,
+                    }
+                    .into(),
+                ])
+            }
+            Command::AgreeTenure { from, terms } => tenure::agree(state, from, terms),
+            Command::Tend { today } => {
+                started(state)?;
+                Ok(tenure::tend(state, today))
+            }
         }
     }
 
     fn evolve(state: &mut Subscription, event: &Event) {
-        match event {
-            Event::Started(e) => {
-                state.account = e.account.clone();
-                state.terms = vec![e.term.clone()];
-                state.access = e.access.clone();
-            }
-            Event::Changed(e) => {
-                state.terms.retain(|t| t.from < e.term.from);
-                state.terms.push(e.term.clone());
-            }
-            Event::Paused(e) => state.pauses.push(Pause {
-                reason: e.reason.clone(),
-                from: e.from,
-                until: None,
-                billing_stops: true,
-                usage: UsageRule::Refused,
-            }),
-            Event::Restricted(e) => state.pauses.push(Pause {
-                reason: e.reason.clone(),
-                from: e.from,
-                until: None,
-                billing_stops: e.billing_stops,
-                usage: e.usage.clone(),
-            }),
-            Event::Resumed(e) => {
-                for pause in state
-                    .pauses
-                    .iter_mut()
-                    .filter(|p| p.reason == e.reason && p.until.is_none())
-                {
-                    pause.until = Some(e.on.max(pause.from));
-                }
-                state.pauses.retain(|p| p.until != Some(p.from));
-            }
-            Event::Terminated(e) => state.end = Some(e.end.clone()),
-        }
+        super::evolve::evolve(state, event);
     }
 }
 
@@ -116,10 +164,54 @@ fn change(state: &Subscription, term: Term) -> Result<Vec<Event>, Rejection> {
     check_quantity(&term)?;
     let same = (&current.offer, current.quantity, current.billing_day)
         == (&term.offer, term.quantity, term.billing_day);
-    if same && state.terms.iter().all(|t| t.from <= term.from) {
+    if same {
         return Ok(vec![]);
     }
-    Ok(vec![Changed { term }.into()])
+    let current = current.clone();
+    let laid = planned::with_later(state, &current, term)?;
+    Ok(laid
+        .into_iter()
+        .map(|term| Changed { term }.into())
+        .collect())
+}
+
+fn lay(state: &Subscription, terms: Vec<Term>) -> Result<Vec<Event>, Rejection> {
+    let mut events = Vec::new();
+    for term in terms {
+        running(state, term.from)?;
+        check_quantity(&term)?;
+        events.push(Changed { term }.into());
+    }
+    Ok(events)
+}
+
+fn await_activation(state: &Subscription) -> Result<Vec<Event>, Rejection> {
+    started(state)?;
+    Ok(match state.awaits {
+        true => vec![],
+        false => vec![ActivationAwaited {}.into()],
+    })
+}
+
+fn activate(state: &Subscription, on: Date, billing_day: u32) -> Result<Vec<Event>, Rejection> {
+    started(state)?;
+    if let Some(end) = &state.end {
+        return Err(ending::ended(end, on));
+    }
+    if !state.awaits {
+        return Err(Rejection::new(
+            "SUBSCRIPTION_ACTIVE",
+            format!("the subscription is handed out already, asked to activate it on {on}"),
+        ));
+    }
+    check_day(billing_day)?;
+    let mut events = vec![Activated { on, billing_day }.into()];
+    let tenure = state
+        .tenure
+        .as_ref()
+        .map(|t| tenure::Tenure::new(on, t.terms));
+    events.extend(tenure.and_then(|t| t.planned_end()).map(Into::into));
+    Ok(events)
 }
 
 fn pause(state: &Subscription, reason: String, from: Date) -> Result<Vec<Event>, Rejection> {
@@ -147,6 +239,7 @@ fn unpaused(state: &Subscription, reason: &str, from: Date) -> Result<(), Reject
 }
 
 fn resume(state: &Subscription, reason: String, on: Date) -> Result<Vec<Event>, Rejection> {
+    started(state)?;
     if !state
         .pauses
         .iter()
@@ -160,43 +253,39 @@ fn resume(state: &Subscription, reason: String, on: Date) -> Result<Vec<Event>, 
     Ok(vec![Resumed { reason, on }.into()])
 }
 
-fn terminate(state: &Subscription, on: Date, unused: Unused) -> Result<Vec<Event>, Rejection> {
-    let Some(start) = state.start() else {
-        return Err(unknown());
-    };
-    if on < start {
-        return Err(Rejection::new(
-            "DATE_BEFORE_START",
-            format!("the subscription started on {start}, asked to end it from {on}"),
-        ));
-    }
-    match &state.end {
-        Some(end) if end.on == on && end.unused == unused => Ok(vec![]),
-        Some(end) if end.on < on => Err(Rejection::new(
-            "SUBSCRIPTION_TERMINATED",
-            format!(
-                "the subscription ends on {}, asked to end it later, on {on}",
-                end.on
-            ),
-        )),
-        _ => Ok(vec![
-            Terminated {
-                end: End { on, unused },
-            }
-            .into(),
-        ]),
-    }
-}
-
-fn unknown() -> Rejection {
+pub(super) fn unknown() -> Rejection {
     Rejection::new("SUBSCRIPTION_UNKNOWN", "this subscription never started")
 }
 
+fn started(state: &Subscription) -> Result<(), Rejection> {
+    match state.terms.is_empty() {
+        true => Err(unknown()),
+        false => Ok(()),
+    }
+}
+
+/// Refuses what a subscription cannot do before it is handed out.
+pub(super) fn handed_out(state: &Subscription) -> Result<(), Rejection> {
+    match (state.awaits, &state.end) {
+        (true, None) => Err(Rejection::new(
+            "SUBSCRIPTION_AWAITS_ACTIVATION",
+            "the subscription is sold and not handed out yet: activate or cancel it",
+        )),
+        _ => Ok(()),
+    }
+}
+
 /// The term in force on `date`, or why there is none.
-fn running(state: &Subscription, date: Date) -> Result<&Term, Rejection> {
+pub fn running(state: &Subscription, date: Date) -> Result<&Term, Rejection> {
     let Some(start) = state.start() else {
         return Err(unknown());
     };
+    handed_out(state)?;
+    let over = |e: &&Ending| e.on <= date || e.kind == EndKind::Cancelled;
+    if let Some(end) = state.end.as_ref().filter(over) {
+        return Err(ending::ended(end, date));
+    }
+    let start = state.since.unwrap_or(start);
     if date < start {
         return Err(Rejection::new(
             "DATE_BEFORE_START",
@@ -221,10 +310,14 @@ fn check_quantity(term: &Term) -> Result<(), Rejection> {
             format!("a quantity of {} is below zero", term.quantity),
         ));
     }
-    if !(1..=31).contains(&term.billing_day) {
+    check_day(term.billing_day)
+}
+
+fn check_day(billing_day: u32) -> Result<(), Rejection> {
+    if !(1..=31).contains(&billing_day) {
         return Err(Rejection::new(
             "BILLING_DAY_INVALID",
-            format!("billing day {} is not between 1 and 31", term.billing_day),
+            format!("billing day {billing_day} is not between 1 and 31"),
         ));
     }
     Ok(())

@@ -3,19 +3,27 @@
 //! - Its terms follow each other without gap from the start to the end; a date belongs to the later term (policy 5, 9).
 //! - Each term carries the offer as it was sold: a new catalog version changes nothing here.
 //! - It is paused while any reason for pausing holds.
+//! - What is planned stays planned when something changes before it, and can be taken back until its day ([`Plan`]).
 //! - The end date is exclusive: terminated from 18 December bills up to and including the 17th (policy 9).
 
 pub mod commitments;
 mod decide;
+pub mod ending;
+mod evolve;
 mod old;
+mod planned;
 pub mod schedule;
+pub mod tenure;
 
 use crate::catalog::Sold;
 use crate::events;
 use crate::kernel::{Date, Days, Decimal, Id, calendar::LAST_DATE};
 use serde::{Deserialize, Serialize};
 
-pub use decide::{Command, Start};
+pub use decide::{Command, Start, running as in_force};
+pub use ending::{End, EndKind, Ended, Ending, Reactivated};
+pub use planned::{Plan, Undone};
+pub use tenure::{AtEnd, Renewed, Tenure, TenureAgreed, TenureEnding, TenureOver, TenureTerms};
 
 /// What happens to the part of a billed period that a change leaves unused (policy 10).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,31 +82,33 @@ impl UsageRule {
     }
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct End {
-    /// The first day that is not charged.
-    pub on: Date,
-    pub unused: Unused,
-}
-
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Subscription {
     pub account: Id,
     /// Ascending by `from`, never empty once started.
     pub terms: Vec<Term>,
     pub pauses: Vec<Pause>,
-    pub end: Option<End>,
+    pub end: Option<Ending>,
     /// Keyed hashes of what finds this subscription in usage records: numbers, meters, resources.
     pub access: Vec<String>,
+    /// The first day that is this subscription's own, where it goes on with another account's: the days before it were
+    /// charged there, and periods are still counted from the first day of the first term.
+    pub since: Option<Date>,
+    /// It is sold and not handed out yet: nothing of it runs.
+    pub awaits: bool,
+    pub tenure: Option<Tenure>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Stage {
+    /// It begins on a later day, or when it is handed out.
     Pending,
     Active,
     Paused,
     Terminated,
+    /// It was taken back before it began.
+    Cancelled,
 }
 
 impl Subscription {
@@ -111,16 +121,42 @@ impl Subscription {
         self.end.as_ref().map_or(LAST_DATE, |e| e.on)
     }
 
+    /// The first day of which anything is this subscription's; far away while nobody knows when it begins.
+    pub fn first_day(&self) -> Date {
+        match self.awaits {
+            true => LAST_DATE,
+            false => self.since.or(self.start()).unwrap_or(LAST_DATE),
+        }
+    }
+
     /// The days of term `i`, cut by the next term and by the end.
     pub fn term_days(&self, i: usize) -> Days {
         let from = self.terms.get(i).map_or(LAST_DATE, |t| t.from);
         let until = self.terms.get(i + 1).map_or(LAST_DATE, |t| t.from);
-        Days::new(from, until.min(self.end_date()))
+        Days::new(from.max(self.first_day()), until.min(self.end_date()))
+    }
+
+    /// The days of term `i` that recurring charges are asked for: those of the term, and where the end says so those after
+    /// it that the term would have had.
+    pub fn charged_days(&self, i: usize) -> Days {
+        let days = self.term_days(i);
+        match &self.end {
+            Some(end) if days.until == end.on && !days.is_empty() => {
+                Days::new(days.from, end.charged_until.max(end.on))
+            }
+            _ => days,
+        }
+    }
+
+    /// The first day that recurring charges are not asked for.
+    pub fn charged_end(&self) -> Date {
+        let end = self.end.as_ref();
+        end.map_or(LAST_DATE, |e| e.charged_until.max(e.on))
     }
 
     /// The term in force on a day, if the subscription runs then.
     pub fn term_on(&self, date: Date) -> Option<(usize, &Term)> {
-        if date >= self.end_date() {
+        if date >= self.end_date() || date < self.first_day() {
             return None;
         }
         self.terms
@@ -144,8 +180,9 @@ impl Subscription {
     }
 
     pub fn stage(&self, today: Date) -> Stage {
-        match self.start() {
-            Some(start) if start > today => Stage::Pending,
+        match &self.end {
+            Some(end) if end.kind == EndKind::Cancelled => Stage::Cancelled,
+            _ if self.first_day() > today => Stage::Pending,
             _ if today >= self.end_date() => Stage::Terminated,
             _ if self.paused_on(today) => Stage::Paused,
             _ => Stage::Active,
@@ -193,6 +230,26 @@ pub struct Terminated {
     pub end: End,
 }
 
+/// It was sold, and begins when it is handed out.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ActivationAwaited {}
+
+/// It was handed out: the contract begins on this day.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Activated {
+    pub on: Date,
+    pub billing_day: u32,
+}
+
+/// It goes on with what another account had.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TakenOver {
+    /// What it goes on with.
+    pub subscription: Id,
+    /// First day charged here.
+    pub since: Date,
+}
+
 events! {
     /// What happens to a subscription.
     pub enum Event in "subscription" {
@@ -202,5 +259,15 @@ events! {
         Resumed = "resumed" 1,
         Terminated = "terminated" 1,
         Restricted = "restricted" 1,
+        Ended = "ended" 1,
+        Reactivated = "reactivated" 1,
+        Undone = "undone" 1,
+        ActivationAwaited = "activation-awaited" 1,
+        Activated = "activated" 1,
+        TakenOver = "taken-over" 1,
+        TenureAgreed = "tenure-agreed" 1,
+        TenureEnding = "tenure-ending" 1,
+        Renewed = "renewed" 1,
+        TenureOver = "tenure-over" 1,
     }
 }

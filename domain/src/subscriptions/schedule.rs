@@ -137,7 +137,7 @@ fn run(sub: &Subscription, i: usize, charge: &Recurring, today: Date) -> Days {
     while goes_on(sub, last, charge) {
         last += 1;
     }
-    let days = Days::new(sub.term_days(i).from, sub.term_days(last).until);
+    let days = Days::new(sub.charged_days(i).from, sub.charged_days(last).until);
     let unseen = !charge.anticipates_end && sub.end_date() > today;
     match sub.terms.get(last + 1) {
         None if unseen && !days.is_empty() => Days::new(days.from, LAST_DATE),
@@ -179,7 +179,7 @@ fn part(
         says.push(start);
     }
     if days.until < period.until && days.until == window.until {
-        let end = if days.until == sub.end_date() {
+        let end = if days.until == sub.charged_end() {
             charge.on_end
         } else {
             let changes = sub.terms.iter().any(|t| t.from == days.until);
@@ -294,7 +294,8 @@ fn usage_run(sub: &Subscription, i: usize, charge: &Usage) -> Days {
             || offer.usage.iter().any(|c| c.source.is_some())
     };
     let goes_on = |a: &Term, b: &Term| {
-        (a.offer.code.as_str(), a.offer.version) == (b.offer.code.as_str(), b.offer.version)
+        (a.offer.code.as_str(), a.offer.version, a.billing_day)
+            == (b.offer.code.as_str(), b.offer.version, b.billing_day)
             && (composed(a) || composed(b))
             && a.offer.usage.contains(charge)
             && b.offer.usage.contains(charge)
@@ -395,7 +396,8 @@ pub(super) fn commitment_grid(
     grid(sub, start, align, anchor, every, billing_day)
 }
 
-/// The first day of the run of terms up to `i` that have the same charge and billing day: a price change keeps the grid.
+/// The first day of the run of terms up to `i` that have the same charge: a change of its price keeps the grid, and one of
+/// the billing day the months that it lies on (policy 8).
 fn first_day(sub: &Subscription, i: usize, same: impl Fn(&Term) -> bool) -> Date {
     let Some(term) = sub.terms.get(i) else {
         return LAST_DATE;
@@ -403,7 +405,7 @@ fn first_day(sub: &Subscription, i: usize, same: impl Fn(&Term) -> bool) -> Date
     sub.terms[..i]
         .iter()
         .rev()
-        .take_while(|t| t.billing_day == term.billing_day && same(t))
+        .take_while(|t| same(t))
         .last()
         .unwrap_or(term)
         .from

@@ -108,7 +108,7 @@ impl Teller {
         let broken = indelible_domain::audit::audit(tenant);
         assert!(broken.is_empty(), "{broken:?}");
         let charges = tenant.tables.charges.get("s");
-        charges.map_or(vec![], |c| c.state.items.clone())
+        charges.map_or(vec![], |c| c.state.items.iter().cloned().collect())
     }
 }
 

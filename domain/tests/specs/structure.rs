@@ -115,6 +115,7 @@ fn choice(option: &str, quantity: i64) -> Choice {
 
 fn start(id: &str, offer: &str, options: &[Choice]) -> StartWithOptions {
     StartWithOptions {
+        beginning: Default::default(),
         start: StartSubscription {
             subscription: id.into(),
             account: "alice".into(),

@@ -1,7 +1,11 @@
 //! Subscriptions: what is sold to whom, from when until when.
 
+use indelible_domain::kernel::calendar::LAST_DATE;
 use indelible_domain::kernel::{Date, Decimal, Id};
-use indelible_domain::subscriptions::{Event as Fact, Pause, Stage, Term, UsageRule};
+use indelible_domain::subscriptions::ending::WAS_TERMINATED;
+use indelible_domain::subscriptions::{
+    EndKind, Event as Fact, Pause, Plan, Stage, Term, UsageRule,
+};
 use indelible_domain::{Event, Recorded};
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +30,12 @@ pub struct Subscription {
     pub pauses: Vec<Pause>,
     /// The first day that is not charged.
     pub end: Option<Date>,
+    /// It was taken back before it began.
+    pub cancelled: bool,
+    /// It is sold and not handed out yet.
+    pub awaits: bool,
+    /// The first day of its own, where it goes on with another account's.
+    pub since: Option<Date>,
 }
 
 impl Subscription {
@@ -43,11 +53,16 @@ impl Subscription {
     pub fn stage(&self, day: Date) -> Stage {
         let in_force = |p: &Pause| p.from <= day && p.until.is_none_or(|until| day < until);
         let paused = |p: &Pause| p.billing_stops && in_force(p);
-        match self.start() {
-            Some(start) if start > day => Stage::Pending,
-            _ if self.end.is_some_and(|end| end <= day) => Stage::Terminated,
-            _ if self.pauses.iter().any(paused) => Stage::Paused,
-            _ => Stage::Active,
+        let first = match self.awaits {
+            true => LAST_DATE,
+            false => self.since.or(self.start()).unwrap_or(LAST_DATE),
+        };
+        match () {
+            () if self.cancelled => Stage::Cancelled,
+            () if first > day => Stage::Pending,
+            () if self.end.is_some_and(|end| end <= day) => Stage::Terminated,
+            () if self.pauses.iter().any(paused) => Stage::Paused,
+            () => Stage::Active,
         }
     }
 }
@@ -71,7 +86,7 @@ fn sold(term: &Term) -> Sold {
 
 impl Projection for Subscriptions {
     const NAME: &'static str = "subscriptions/list";
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
     const KINDS: &'static [&'static str] = &["subscription"];
 
     fn fold(rows: &mut Rows<'_>, recorded: &Recorded<Event>) -> Result<(), ViewError> {
@@ -86,6 +101,9 @@ impl Projection for Subscriptions {
                 terms: vec![sold(&e.term)],
                 pauses: vec![],
                 end: None,
+                cancelled: false,
+                awaits: false,
+                since: None,
             };
             rows.put(&format!("a/{}/{id}", e.account), id)?;
             return rows.put(&key(id), &row);
@@ -96,13 +114,7 @@ impl Projection for Subscriptions {
                 row.terms.retain(|t| t.from < e.term.from);
                 row.terms.push(sold(&e.term));
             }
-            Fact::Paused(e) => row.pauses.push(Pause {
-                reason: e.reason.clone(),
-                from: e.from,
-                until: None,
-                billing_stops: true,
-                usage: UsageRule::Refused,
-            }),
+            Fact::Paused(e) => row.pauses.push(paused(&e.reason, e.from)),
             Fact::Restricted(e) => row.pauses.push(Pause {
                 reason: e.reason.clone(),
                 from: e.from,
@@ -118,7 +130,60 @@ impl Projection for Subscriptions {
                 row.pauses.retain(|p| p.until != Some(p.from));
             }
             Fact::Terminated(e) => row.end = Some(e.end.on),
+            Fact::Ended(e) => {
+                row.end = Some(e.ending.on);
+                row.cancelled = e.ending.kind == EndKind::Cancelled;
+            }
+            Fact::Reactivated(e) => {
+                let gap = row.end.take().filter(|end| *end < e.on);
+                row.pauses.extend(gap.map(|end| Pause {
+                    until: Some(e.on),
+                    ..paused(WAS_TERMINATED, end)
+                }));
+            }
+            Fact::Undone(e) => undo(row, &e.plan),
+            Fact::ActivationAwaited(_) => row.awaits = true,
+            Fact::Activated(e) => {
+                row.awaits = false;
+                row.terms.drain(..row.terms.len().saturating_sub(1));
+                for term in &mut row.terms {
+                    term.from = e.on;
+                }
+            }
+            Fact::TakenOver(e) => row.since = Some(e.since),
+            Fact::TenureAgreed(_)
+            | Fact::TenureEnding(_)
+            | Fact::Renewed(_)
+            | Fact::TenureOver(_) => {}
         })
+    }
+}
+
+fn paused(reason: &str, from: Date) -> Pause {
+    Pause {
+        reason: reason.to_string(),
+        from,
+        until: None,
+        billing_stops: true,
+        usage: UsageRule::Refused,
+    }
+}
+
+/// What was planned is planned no more.
+fn undo(row: &mut Subscription, plan: &Plan) {
+    match plan {
+        Plan::Change { from } => row.terms.retain(|t| t.from != *from),
+        Plan::End => row.end = None,
+        Plan::Pause { reason, from } => {
+            let planned = |p: &Pause| p.reason == *reason && p.from == *from;
+            row.pauses.retain(|p| !planned(p));
+        }
+        Plan::Resume { reason, on } => {
+            let planned = |p: &&mut Pause| p.reason == *reason && p.until == Some(*on);
+            for pause in row.pauses.iter_mut().filter(planned) {
+                pause.until = None;
+            }
+        }
     }
 }
 

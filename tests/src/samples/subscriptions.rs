@@ -3,7 +3,9 @@
 use super::{date, decimal, parties};
 use indelible_domain::Event;
 use indelible_domain::subscriptions::{
-    Changed, End, Paused, Restricted, Resumed, Started, Term, Terminated, Unused, UsageRule,
+    Activated, ActivationAwaited, AtEnd, Changed, End, EndKind, Ended, Ending, Paused, Plan,
+    Reactivated, Renewed, Restricted, Resumed, Started, TakenOver, TenureAgreed, TenureEnding,
+    TenureOver, TenureTerms, Term, Terminated, Undone, Unused, UsageRule,
 };
 
 pub(super) fn events() -> Vec<Event> {
@@ -54,6 +56,83 @@ pub(super) fn events() -> Vec<Event> {
                     on: date("2026-12-18"),
                     unused: Unused::None,
                 },
+            }
+            .into(),
+        ),
+        Event::Subscription(
+            Ended {
+                ending: Ending {
+                    charged_until: date("2027-01-15"),
+                    at_once: true,
+                    fees: false,
+                    reason: "moved away".to_string(),
+                    kind: EndKind::HandedOver {
+                        to: "bob-mobile".to_string(),
+                    },
+                    ..Ending::on(date("2026-06-01"), Unused::CreditFull)
+                },
+            }
+            .into(),
+        ),
+        Event::Subscription(
+            Reactivated {
+                on: date("2026-06-10"),
+            }
+            .into(),
+        ),
+        Event::Subscription(
+            Undone {
+                plan: Plan::Resume {
+                    reason: "holiday".to_string(),
+                    on: date("2026-07-08"),
+                },
+            }
+            .into(),
+        ),
+        Event::Subscription(ActivationAwaited {}.into()),
+        Event::Subscription(
+            Activated {
+                on: date("2026-02-03"),
+                billing_day: 31,
+            }
+            .into(),
+        ),
+        Event::Subscription(
+            TakenOver {
+                subscription: "alice-mobile".to_string(),
+                since: date("2026-06-01"),
+            }
+            .into(),
+        ),
+        Event::Subscription(
+            TenureAgreed {
+                from: date("2026-01-15"),
+                terms: TenureTerms {
+                    lasts: "24 months".parse().expect("a span"),
+                    renews: Some("1 month".parse().expect("a span")),
+                    notice: Some("30 days".parse().expect("a span")),
+                    at_end: AtEnd::Renew,
+                },
+            }
+            .into(),
+        ),
+        Event::Subscription(
+            TenureEnding {
+                until: date("2028-01-15"),
+            }
+            .into(),
+        ),
+        Event::Subscription(
+            Renewed {
+                renewals: 1,
+                from: date("2028-01-15"),
+                until: date("2028-02-15"),
+            }
+            .into(),
+        ),
+        Event::Subscription(
+            TenureOver {
+                on: date("2028-02-15"),
             }
             .into(),
         ),

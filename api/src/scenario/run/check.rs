@@ -120,6 +120,7 @@ fn rows(story: &mut Story, expect: &Expect) -> Result<Vec<Row>, Rejection> {
                 Stage::Active => SubscriptionState::Active,
                 Stage::Paused => SubscriptionState::Paused,
                 Stage::Terminated => SubscriptionState::Terminated,
+                Stage::Cancelled => SubscriptionState::Cancelled,
             };
             Ok(vec![Row::new(
                 format!("subscription {subscription}"),
@@ -321,6 +322,7 @@ fn stage_name(state: SubscriptionState) -> &'static str {
         SubscriptionState::Active => "active",
         SubscriptionState::Paused => "paused",
         SubscriptionState::Terminated => "terminated",
+        SubscriptionState::Cancelled => "cancelled",
     }
 }
 

@@ -44,6 +44,7 @@ impl Story {
             }
             Kind::Subscribe(subscribe) => structure::start(subscribe, start(subscribe)),
             Kind::Change(change) => structure::change(change, change_of(change)),
+            Kind::Life(command) => (**command).clone(),
             Kind::Migrate {
                 subscription,
                 effective,

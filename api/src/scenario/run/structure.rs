@@ -3,7 +3,7 @@
 use indelible_domain::Command;
 use indelible_domain::catalog::{Price, PriceTerm};
 use indelible_domain::command::{
-    ChangeSubscription, ChangeWithOptions, Choice, StartSubscription, StartWithOptions,
+    Beginning, ChangeSubscription, ChangeWithOptions, Choice, StartSubscription, StartWithOptions,
 };
 use indelible_domain::contracts::Agreement;
 use indelible_domain::kernel::Decimal;
@@ -20,6 +20,11 @@ pub(super) fn start(ask: &ast::Subscribe, start: StartSubscription) -> Command {
         start,
         options: ask.options.iter().map(choice).collect(),
         contract: ask.contract.clone(),
+        beginning: Beginning {
+            billed_from: ask.billed_from,
+            awaits_activation: ask.awaits_activation,
+            tenure: None,
+        },
     }))
 }
 
