@@ -39,6 +39,7 @@ pub mod receivables;
 pub mod reservations;
 pub mod runs;
 pub mod session;
+pub mod shares;
 pub mod subscriptions;
 mod table;
 pub mod taxes;

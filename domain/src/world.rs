@@ -167,6 +167,7 @@ nouns! {
     Invoice in invoices: invoices::Invoice, kind "invoice", event crate::invoices::Event;
     Invoicing in invoicings: invoicing::Invoicing, kind "invoicing", event crate::invoicing::Event;
     Progress in progresses: invoicing::Progress, kind "progress", event crate::invoicing::progress::Event;
+    Share in shares: shares::Shares, kind "share", event crate::shares::Event;
     Series in series: invoices::Series, kind "series", event crate::invoices::series::Event;
     Method in methods: methods::Methods, kind "method", event crate::methods::Event;
     Collection in collections: collections::Collection, kind "collection", event crate::collections::Event;

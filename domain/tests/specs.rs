@@ -78,6 +78,8 @@ mod purses;
 mod receivables;
 #[path = "specs/reservations.rs"]
 mod reservations;
+#[path = "specs/shares.rs"]
+mod shares;
 #[path = "specs/stored_state.rs"]
 mod stored_state;
 #[path = "specs/structure.rs"]

@@ -10,6 +10,7 @@ pub(crate) const ALL: &[Registered] = &[
     Registered::of::<accounts::balances::Balances>(),
     Registered::of::<billing::runs::Runs>(),
     Registered::of::<dunning::board::Board>(),
+    Registered::of::<finance::shares::Shares>(),
     Registered::of::<finance::trial_balance::TrialBalance>(),
     Registered::of::<invoices::list::Invoices>(),
     Registered::of::<payments::list::Payments>(),

@@ -17,6 +17,7 @@ mod matching;
 mod messages;
 mod parties;
 mod reservations;
+mod shares;
 mod subscriptions;
 mod usage;
 mod wallets;
@@ -35,6 +36,7 @@ pub fn all() -> Vec<Event> {
         reservations::events(),
         wallets::events(),
         discounts::events(),
+        shares::events(),
         drafts::events(),
         billing::events(),
         cash::events(),

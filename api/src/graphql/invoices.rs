@@ -9,6 +9,7 @@ use indelible_domain::command::Command;
 use indelible_domain::invoices as domain;
 use indelible_domain::kernel;
 use indelible_domain::receivables::Receivables;
+use indelible_domain::shares::Shares;
 use indelible_domain::world::Entry;
 
 use super::accounts::{Account, LegalEntity};
@@ -21,6 +22,7 @@ use super::invoicing::InvoiceHold;
 use super::page::{self, Cursor};
 use super::payments::Applied;
 use super::scalars::{Date, Decimal, Money};
+use super::shares::LineShare;
 use super::subscriptions::Subscription;
 use super::usage::Charge;
 use super::{errors, ids};
@@ -238,6 +240,15 @@ impl Invoice {
             exempt: Some(group.tax.exempt.clone()).filter(|reason| !reason.is_empty()),
         };
         self.document().taxes.iter().map(group).collect()
+    }
+
+    /// What others get of its lines, because the charges are shared with them.
+    async fn shares(&self, ctx: &Context<'_>) -> Result<Vec<LineShare>> {
+        let known = Books::of(ctx)?
+            .find_at::<Shares>(&self.key, &self.cut, self.zone(ctx)?)
+            .await?;
+        let parts = known.iter().flat_map(|known| known.state.parts());
+        Ok(parts.map(LineShare::of).collect())
     }
 
     /// Lines in the order shown.

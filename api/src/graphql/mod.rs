@@ -44,6 +44,7 @@ mod proofs;
 mod reports;
 mod reservations;
 mod scalars;
+mod shares;
 mod subscriptions;
 mod usage;
 mod wallet_terms;
@@ -81,6 +82,7 @@ pub struct Query(
     reports::UsageReportQueries,
     payments::PaymentQueries,
     reservations::ReservationQueries,
+    shares::ShareQueries,
     subscriptions::SubscriptionQueries,
     usage::UsageQueries,
     wallets::WalletQueries,

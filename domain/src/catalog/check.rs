@@ -228,6 +228,7 @@ fn commitment(offer: &Offer, committed: &Commitment, problems: &mut Problems) {
 fn one_off(charge: &OneOff, problems: &mut Problems) {
     problems.name(&charge.name);
     problems.price("amount", charge.amount);
+    super::shares::check(&charge.shares, true, problems);
 }
 
 fn recurring(charge: &Recurring, problems: &mut Problems) {
@@ -242,6 +243,7 @@ fn recurring(charge: &Recurring, problems: &mut Problems) {
             | Price::Expression(_)
     );
     check_measure::recurring(charge, problems);
+    super::shares::check(&charge.shares, true, problems);
     problems.when(by_record, || {
         "a recurring charge has no records to take a percentage or an amount of".to_string()
     });
@@ -260,6 +262,11 @@ fn usage(charge: &Usage, problems: &mut Problems) {
             format!("allowance {allowance} is below zero")
         });
     }
+    super::shares::check(&charge.shares, false, problems);
+    problems.when(
+        !charge.shares.is_empty() && charge.pay != Pay::Invoice,
+        || "shares are of what a document bills: a charge that wallets pay has none".to_string(),
+    );
     let by_record = check_measure::by_record(&charge.price);
     let priced = charge
         .all_prices()

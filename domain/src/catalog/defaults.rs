@@ -20,6 +20,7 @@ impl Default for OneOff {
             account: None,
             of: None,
             source: None,
+            shares: Default::default(),
         }
     }
 }
@@ -48,6 +49,7 @@ impl Default for Recurring {
             of: None,
             source: None,
             high_water: Default::default(),
+            shares: Default::default(),
         }
     }
 }
@@ -88,6 +90,7 @@ impl Default for Usage {
             minimum: Default::default(),
             maximum: Default::default(),
             prices: Default::default(),
+            shares: Default::default(),
         }
     }
 }

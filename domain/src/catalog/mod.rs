@@ -21,6 +21,7 @@ mod old;
 mod options;
 mod priced;
 mod scale;
+mod shares;
 mod sold;
 mod stored;
 mod text;
@@ -46,6 +47,7 @@ pub use measure::{By, PriceFrom, Round, RoundMode, RoundPer, UnitOf, conversion}
 pub(crate) use old::OfferV1;
 pub use options::{Chosen, OPTIONS_MAX, OfOption, OptionRule, completed, problems};
 pub use priced::{Framework, PriceRule, PriceSource, Prices};
+pub use shares::{Share, split};
 pub use sold::Sold;
 pub use stored::Text;
 pub use text::{File, parse, read};
@@ -179,6 +181,9 @@ pub struct OneOff {
     /// Why the price is what it is; written by selling.
     #[serde(default, skip_serializing_if = "is_default")]
     pub source: Option<PriceSource>,
+    /// With whom it is shared.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub shares: Vec<Share>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -246,6 +251,9 @@ pub struct Recurring {
     /// The highest quantity of a period is what was paid for: less gives nothing back, more costs what exceeds it.
     #[serde(default, skip_serializing_if = "is_default")]
     pub high_water: bool,
+    /// With whom it is shared.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub shares: Vec<Share>,
 }
 
 /// What a part of a period costs.
@@ -390,6 +398,9 @@ pub struct Usage {
     /// Prices that take the place of `price`, each from its day on.
     #[serde(default, skip_serializing_if = "is_default")]
     pub prices: Vec<PriceFrom>,
+    /// With whom it is shared.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub shares: Vec<Share>,
 }
 
 /// What records add up to in a period.

@@ -34,6 +34,8 @@ pub enum Ledger {
     ExchangeLoss,
     /// What banks take for their work.
     BankFees,
+    /// What others get of what was billed.
+    PartnerShares,
     /// Revenue of charges that name their own account, out of [`REVENUE_CODES`].
     Revenue(u16),
 }
@@ -43,7 +45,7 @@ pub const REVENUE_CODES: RangeInclusive<u16> = 40_000..=49_999;
 
 impl Ledger {
     /// The accounts that every ledger has.
-    pub const ALL: [Ledger; 20] = [
+    pub const ALL: [Ledger; 21] = [
         Ledger::Cash,
         Ledger::Receivable,
         Ledger::CustomerCredit,
@@ -64,6 +66,7 @@ impl Ledger {
         Ledger::PaymentDifference,
         Ledger::ExchangeLoss,
         Ledger::BankFees,
+        Ledger::PartnerShares,
     ];
 
     /// Never changed once shipped: entries are stored with it.
@@ -89,6 +92,7 @@ impl Ledger {
             Ledger::PaymentDifference => 5210,
             Ledger::ExchangeLoss => 5300,
             Ledger::BankFees => 5400,
+            Ledger::PartnerShares => 2300,
             Ledger::Revenue(code) => code,
         }
     }
@@ -115,6 +119,7 @@ impl Ledger {
             Ledger::PaymentDifference => "payment differences",
             Ledger::ExchangeLoss => "exchange loss",
             Ledger::BankFees => "bank fees",
+            Ledger::PartnerShares => "partner shares",
             Ledger::Revenue(_) => "revenue",
         }
     }

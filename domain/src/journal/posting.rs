@@ -9,6 +9,7 @@ use crate::kernel::{Date, Id, Money, Rejection};
 use crate::operations::{account_terms, entity_terms};
 use crate::receivables::{Event as Receivable, Reversal, Source, Why};
 use crate::session::{Session, Staged};
+use crate::shares::{self, Shares};
 use crate::subscriptions::Subscription;
 use crate::wallets::{self, Origin, Wallet};
 use crate::world::Event;
@@ -21,6 +22,7 @@ pub fn entry(session: &Session<'_>, fact: &Staged) -> Result<Option<(Id, Entry)>
         Event::Receivable(event) => receivable(session, fact, event),
         Event::Wallet(event) => wallet(session, fact, event),
         Event::Cash(event) => cash(fact, event),
+        Event::Share(event) => shares(session, fact, event),
         Event::BankEntry(bank::entry::Event::FeeTaken(fee)) => bank_fee(session, fact, fee),
         _ => Ok(None),
     }
@@ -86,20 +88,63 @@ fn made(
 }
 
 fn document_lines(session: &Session<'_>, document: &Document) -> Vec<Line> {
-    let mut earned: BTreeMap<Ledger, Vec<Money>> = BTreeMap::new();
+    let mut by_account: BTreeMap<Ledger, Vec<Money>> = BTreeMap::new();
     for line in &document.lines {
-        let own = own_account(session, line).map(Ledger::Revenue);
-        let account = own.unwrap_or_else(|| earned_as(&line.what));
-        earned.entry(account).or_default().push(line.net);
+        let account = earned(session, line);
+        by_account.entry(account).or_default().push(line.net);
     }
     let mut lines = vec![Line::debit(Ledger::Receivable, document.total)];
     lines.extend(
-        earned
+        by_account
             .into_iter()
             .map(|(account, nets)| Line::credit(account, Money::sum(document.currency, nets))),
     );
     lines.push(Line::credit(Ledger::TaxPayable, document.tax));
     lines
+}
+
+/// What parties get of a document is revenue no more: it is owed to them.
+fn shares(
+    session: &Session<'_>,
+    fact: &Staged,
+    event: &shares::Event,
+) -> Result<Option<(Id, Entry)>, Rejection> {
+    let (owed, on, text) = match event {
+        shares::Event::Owed(owed) => (owed.clone(), owed.on, "shares of"),
+        shares::Event::TakenBack(e) => {
+            let owed = session.get::<Shares>(&fact.id)?.owed.clone();
+            let Some(mut owed) = owed else {
+                return Ok(None);
+            };
+            for part in &mut owed.parts {
+                part.amount = part.amount.negated();
+            }
+            (owed, e.on, "shares taken back of")
+        }
+    };
+    let mut of: BTreeMap<Ledger, Vec<Money>> = BTreeMap::new();
+    for part in &owed.parts {
+        of.entry(part.of).or_default().push(part.amount);
+    }
+    let mut lines = Vec::new();
+    for (account, amounts) in of {
+        let Some(currency) = amounts.first().map(|m| m.currency) else {
+            continue;
+        };
+        let sum = Money::sum(currency, amounts);
+        lines.push(Line::debit(account, sum));
+        lines.push(Line::credit(Ledger::PartnerShares, sum));
+    }
+    let about = format!("invoice/{}", fact.id);
+    let text = format!("{text} {}", fact.id);
+    let entry = Entry::balanced(on, &owed.account, about, text, lines)?;
+    Ok(Some((owed.entity, entry)).filter(|(_, e)| !e.lines().is_empty()))
+}
+
+/// The revenue account of a line.
+pub(crate) fn earned(session: &Session<'_>, line: &invoices::Line) -> Ledger {
+    let own = own_account(session, line).map(Ledger::Revenue);
+    own.unwrap_or_else(|| earned_as(&line.what))
 }
 
 /// The revenue account that the line's charge names: in the term of its days, else in the latest one that has the charge.

@@ -145,11 +145,14 @@ pub(super) fn unclaim(
 pub(super) fn freeze(
     session: &mut Session<'_>,
     invoice: &str,
-    document: Document,
+    mut document: Document,
 ) -> Result<(), Rejection> {
     let entity = entity_terms(session, &document.entity)?;
     let account = account_terms(session, &document.account)?;
     let issued = session.today(&entity.zone);
+    let shared = super::shares::parts(session, &document)?;
+    super::shares::told(&mut document, &shared);
+    let of = (document.entity.clone(), document.account.clone());
     let (number, issued) = number(session, invoice, &entity, &document, issued)?;
     let days = account.payment_days.unwrap_or(entity.payment_days);
     let due = add_days(issued, i64::from(days));
@@ -163,7 +166,7 @@ pub(super) fn freeze(
             buyer: account.buyer,
         },
     )?;
-    Ok(())
+    super::shares::owe(session, invoice, of, issued, shared)
 }
 
 /// Takes the next number of the document's series.

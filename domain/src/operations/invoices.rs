@@ -18,6 +18,7 @@ pub(super) fn void(
     session.decide::<Invoice>(invoice, Command::Void { reason })?;
     let account = session.get::<Invoice>(invoice)?.document.account.clone();
     unclaim(session, invoice, &account, &lines)?;
+    super::shares::take_back(session, invoice)?;
     Ok(Outcome::of("invoice", invoice))
 }
 
@@ -74,6 +75,9 @@ pub(super) fn credit(
         None => account_terms(session, &document.account)?.buyer,
     };
     let issued = session.today(&entity.zone);
+    let shared = super::shares::parts(session, &document)?;
+    super::shares::told(&mut document, &shared);
+    let of = (document.entity.clone(), document.account.clone());
     let (number, issued) = number(session, note, &entity, &document, issued)?;
     session.decide::<Invoice>(
         note,
@@ -85,6 +89,7 @@ pub(super) fn credit(
             buyer,
         },
     )?;
+    super::shares::owe(session, note, of, issued, shared)?;
     Ok(Outcome::of("invoice", note))
 }
 

@@ -27,6 +27,7 @@ mod receivables;
 mod reservations;
 mod runs;
 mod selling;
+mod shares;
 mod subscriptions;
 pub(crate) mod taxes;
 pub(crate) mod usage;

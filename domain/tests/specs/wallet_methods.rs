@@ -8,7 +8,7 @@ use indelible_domain::kernel::{Decimal, Id};
 use indelible_domain::methods::{Card, Means, Month};
 use indelible_domain::payments::Answer;
 use indelible_domain::processes::agenda;
-use indelible_domain::wallets::{Funding, Terms, Wallet};
+use indelible_domain::wallets::{Funding, Terms, Unit, Wallet};
 
 fn card() -> Means {
     Means::Card(Card {
@@ -326,4 +326,67 @@ fn of_a_top_up_that_was_credited_in_parts_before_it_was_paid_only_the_rest_is_th
         (balance(&book).as_str(), book.owes()),
         ("6", sums("0.00", "0.00"))
     );
+}
+
+#[test]
+fn a_part_of_a_paid_top_up_that_is_credited_is_taken_out_of_the_wallet() {
+    let mut book = book("0");
+    give(&mut book, "top", "15.00", Funding::Invoice);
+    book.pay("15.00", Some("w.top"));
+    book.credit("w.top", Some("5.00"));
+    assert_eq!(
+        (balance(&book).as_str(), book.owes()),
+        ("10", sums("-5.00", "5.00")),
+        "P-I09"
+    );
+    // The source refuses a credit note of a top-up that is not paid; here less is asked for, and less will be there.
+    give(&mut book, "next", "15.00", Funding::Invoice);
+    book.credit("w.next", Some("5.00"));
+    assert_eq!(balance(&book), "10");
+    assert_eq!(book.open_of("w.next"), "5.00");
+}
+
+#[test]
+fn a_top_up_in_units_is_cut_to_whole_minor_units_and_one_of_nothing_is_refused() {
+    let worth = |currency: &str, rate: &str, units: &str| {
+        let mut book = Book::new();
+        book.open("bob", |terms| {
+            terms.currency = currency.parse().expect("a currency");
+        });
+        let open = Command::OpenWallet {
+            wallet: "w".into(),
+            account: "bob".into(),
+            priority: 0,
+        };
+        book.ask(open).expect("opens");
+        let unit = Unit {
+            name: "credit".into(),
+            rate: rate.parse().expect("a number"),
+        };
+        let terms = Terms {
+            unit: Some(unit),
+            ..Terms::default()
+        };
+        let change = Command::ChangeWallet {
+            wallet: "w".into(),
+            terms: Box::new(terms),
+        };
+        book.ask(change).expect("is agreed");
+        let grant = GrantWallet {
+            wallet: "w".into(),
+            grant: "g".into(),
+            units: units.parse().expect("a number"),
+            funding: Funding::Paid,
+            ..GrantWallet::default()
+        };
+        match book.ask(Command::GrantWallet(Box::new(grant))) {
+            Ok(_) => balance(&book),
+            Err(refused) => refused.code,
+        }
+    };
+    // P-M03.
+    assert_eq!(worth("JPY", "1", "4.39999"), "4");
+    assert_eq!(worth("EUR", "100", "4.3789"), "437.89");
+    assert_eq!(worth("KWD", "0.001", "1"), "0.001");
+    assert_eq!(worth("EUR", "0.01", "0.4"), "AMOUNT_NOT_POSITIVE");
 }

@@ -1,3 +1,4 @@
 //! Read models about the books.
 
+pub mod shares;
 pub mod trial_balance;

@@ -22,6 +22,7 @@ mod receivables;
 mod reports;
 mod reservations;
 mod selling;
+mod shares;
 mod shop;
 mod steering;
 mod stripe;
