@@ -54,6 +54,8 @@ mod fields;
 mod forgetting;
 #[path = "specs/ingest.rs"]
 mod ingest;
+#[path = "specs/invoicing.rs"]
+mod invoicing;
 #[path = "specs/journal.rs"]
 mod journal;
 #[path = "specs/life.rs"]

@@ -144,6 +144,12 @@ impl Agenda {
         self.settled.get(subscription).copied()
     }
 
+    /// Billing looks at the whole of every contract again: what it finds must be the same.
+    pub fn forget_settled(&mut self) {
+        self.settled.clear();
+        self.settled_most = None;
+    }
+
     /// The latest business date that any account has at an instant.
     pub fn last_today(&self, now: Instant) -> Option<Date> {
         self.zones.keys().map(|zone| zone.date(now)).max()
