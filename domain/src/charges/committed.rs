@@ -2,7 +2,7 @@
 
 use super::due::{Basis, Due};
 use super::{Charges, Item, What};
-use crate::kernel::{Date, Days, Decimal, Exact, Money, Rejection};
+use crate::kernel::{Date, Days, Decimal, Exact, Money, Rejection, calendar::add_days};
 use crate::subscriptions::commitments::{committed_since, rated};
 use crate::subscriptions::{Subscription, Term};
 use crate::usage::Metered;
@@ -31,9 +31,12 @@ pub fn of_subscription<'m>(
 ) -> Result<Vec<Due>, Rejection> {
     let mut out = Vec::new();
     let mut wanted = BTreeSet::new();
+    // A period that ends on the day itself may have been cut there by what changed on it.
+    let settled = add_days(settled, -1);
     for period in committed_since(sub, settled, basis.as_of) {
         let (terms, days) = (period.commitment, period.days);
-        if days.until <= settled {
+        // The whole period: what changes on a day cuts the days before it.
+        if period.period.until <= settled {
             continue;
         }
         wanted.insert((terms.code.as_str(), days.from));
@@ -177,7 +180,8 @@ fn no_longer(
         else {
             continue;
         };
-        if days.until <= settled {
+        // What begins after the day is not looked for, so nothing is known of it.
+        if days.until <= settled || days.from > basis.as_of {
             continue;
         }
         let capped = matches!(item.what, What::Cap { .. });

@@ -552,7 +552,8 @@ pub fn usage<'a>(
     let mut out = Vec::new();
     for period in schedule::usage_periods_since(sub, settled, basis.as_of) {
         let (charge, days) = (period.charge, period.days);
-        if days.until <= settled {
+        // The whole period: what changes on a day cuts the days before it.
+        if period.whole.until <= settled {
             continue;
         }
         let ended = days.until <= basis.as_of;

@@ -86,6 +86,9 @@ pub struct Agenda {
     settled: BTreeMap<Id, Date>,
     /// No subscription is settled beyond this day.
     settled_most: Option<Date>,
+    /// Documents whose lines were computed in the commit at hand; a draft that stands as it was is not among them.
+    #[serde(skip)]
+    fresh: BTreeSet<Id>,
     /// How many accounts have a zone.
     #[serde(skip)]
     zones: BTreeMap<Zone, usize>,
@@ -123,6 +126,7 @@ impl From<Stored> for Agenda {
             zone_of,
             settled,
             settled_most,
+            fresh: BTreeSet::new(),
             zones,
         }
     }
@@ -191,6 +195,10 @@ impl Agenda {
                 self.owner_bill_by(tables, id, e.pending.on);
             }
             Event::Charge(charges::Event::Added(e)) => self.owner_bill_by(tables, id, e.pending.on),
+            Event::Charge(charges::Event::Billed(e)) => {
+                self.fresh
+                    .extend(e.items.first().map(|i| i.invoice.clone()));
+            }
             Event::Charge(charges::Event::Released(_)) => {
                 self.unsettle(id, Date::MIN);
                 self.owner_bill_by(tables, id, Date::MIN);
@@ -199,15 +207,15 @@ impl Agenda {
             Event::Usage(usage::Event::Corrected(e)) => self.used(tables, id, &e.meter),
             Event::Invoice(invoices::Event::Finalised(e)) if e.document.corrects.is_none() => {
                 self.grace(tables, id);
-                self.settle(&e.document);
+                self.settle(id, &e.document);
                 self.billed(tables, index, &e.document.account, e.document.as_of);
             }
             // What a held draft bills is not due any more, as with a finalised one.
-            Event::Invoice(invoices::Event::Held(_)) => {
+            Event::Invoice(invoices::Event::Held(_) | invoices::Event::Drafted(_)) => {
                 self.grace(tables, id);
-                if let Some(held) = tables.invoices.get(id) {
+                if let Some(held) = tables.invoices.get(id).filter(|i| i.state.hold.is_some()) {
                     let document = &held.state.document;
-                    self.settle(document);
+                    self.settle(id, document);
                     self.billed(tables, index, &document.account, document.as_of);
                 }
             }
@@ -313,7 +321,10 @@ impl Agenda {
     }
 
     /// Everything of its subscriptions up to the document's day is billed, unless it is ahead of its time.
-    fn settle(&mut self, document: &invoices::Document) {
+    fn settle(&mut self, id: &str, document: &invoices::Document) {
+        if !self.fresh.remove(id) {
+            return;
+        }
         let ahead = |line: &invoices::Line| match &line.what {
             charges::What::Usage { days, .. } => days.until > document.as_of,
             _ => false,
