@@ -14,6 +14,7 @@ mod drafts;
 mod edge;
 mod forgetting;
 mod http;
+mod invoicing;
 mod log;
 mod messages;
 mod money;

@@ -1,0 +1,134 @@
+//! Documents that are reviewed, held, released, rejected, asked for at once and looked at ahead; runs that are watched, tried
+//! again and cancelled.
+
+use serde_json::{Value, json};
+
+use crate::http::Client;
+use crate::shop;
+
+async fn ask(client: &Client, mutation: &str) -> Value {
+    client
+        .data(&format!("mutation {{ {mutation} }}"), json!({}))
+        .await
+}
+
+async fn look(client: &Client, query: &str) -> Value {
+    client.data(&format!("{{ {query} }}"), json!({})).await
+}
+
+#[tokio::test]
+async fn a_document_is_held_by_a_rule_listed_with_its_reason_and_released() {
+    let shop = shop::open("2026-03-01T08:00:00Z").await;
+    let acme = &shop.acme;
+    shop::furnish(acme).await;
+    let set = r#"setInvoicing(idempotencyKey: "i1", entity: "main", terms: {
+        rules: [{ code: "large", when: "total > 20", verdict: HOLD, text: "more than 20" }] }) {
+            terms { graceDays keepDrafts split minimum rules { code when verdict text } } }"#;
+    let said = ask(acme, set).await;
+    assert_eq!(
+        said["setInvoicing"]["terms"],
+        json!({ "graceDays": 0, "keepDrafts": false, "split": "WHOLE", "minimum": null,
+            "rules": [{ "code": "large", "when": "total > 20", "verdict": "HOLD", "text": "more than 20" }] })
+    );
+    let preview = look(acme, r#"invoicePreview(account: "alice") { total stage }"#).await;
+    assert_eq!(
+        preview["invoicePreview"],
+        json!({ "total": "36.00 EUR", "stage": "DRAFT" })
+    );
+    shop::bill(acme, "r1").await;
+    let held = look(
+        acme,
+        "heldInvoices { nodes { key number total hold { until reasons { rule text } } } }",
+    )
+    .await;
+    assert_eq!(
+        held["heldInvoices"]["nodes"],
+        json!([{ "key": "r1.alice", "number": null, "total": "36.00 EUR",
+            "hold": { "until": null, "reasons": [{ "rule": "large", "text": "more than 20" }] } }])
+    );
+    let release = r#"releaseInvoice(idempotencyKey: "l1", id: "r1.alice", note: "seen") { invoice { stage number hold { until } } }"#;
+    let released = ask(acme, release).await;
+    assert_eq!(released["releaseInvoice"]["invoice"]["stage"], "FINALISED");
+    assert_eq!(released["releaseInvoice"]["invoice"]["hold"], Value::Null);
+    let held = look(acme, "heldInvoices { nodes { key } }").await;
+    assert_eq!(held["heldInvoices"]["nodes"], json!([]));
+    let none = ask(
+        acme,
+        r#"setInvoicing(idempotencyKey: "i2", entity: "main") { terms { graceDays } }"#,
+    )
+    .await;
+    assert_eq!(none["setInvoicing"]["terms"], Value::Null);
+    let said = look(acme, r#"invoicing(entity: "main") { graceDays }"#).await;
+    assert_eq!(said["invoicing"], Value::Null);
+}
+
+#[tokio::test]
+async fn a_document_is_asked_for_at_once_held_by_hand_and_rejected() {
+    let shop = shop::open("2026-03-01T08:00:00Z").await;
+    let acme = &shop.acme;
+    shop::furnish(acme).await;
+    let group = r#"groupSubscription(idempotencyKey: "g1", subscription: "s1", group: "order-7") { dryRun }"#;
+    assert_eq!(ask(acme, group).await["groupSubscription"]["dryRun"], false);
+    let draft =
+        r#"draftInvoice(idempotencyKey: "d1", id: "d1", account: "alice") { invoice { stage } }"#;
+    ask(acme, draft).await;
+    let hold = r#"holdInvoice(idempotencyKey: "h1", id: "d1", reason: "ask first") { invoice { hold { reasons { rule text } } } }"#;
+    let held = ask(acme, hold).await;
+    assert_eq!(
+        held["holdInvoice"]["invoice"]["hold"]["reasons"],
+        json!([{ "rule": "hand", "text": "ask first" }])
+    );
+    let reject =
+        r#"rejectInvoice(idempotencyKey: "j1", id: "d1", reason: "no") { invoice { stage } }"#;
+    assert_eq!(
+        ask(acme, reject).await["rejectInvoice"]["invoice"]["stage"],
+        "REJECTED"
+    );
+    let now = r#"invoiceNow(idempotencyKey: "n1", id: "n1", account: "alice", usage: true) { invoice { stage total } }"#;
+    assert_eq!(
+        ask(acme, now).await["invoiceNow"]["invoice"],
+        json!({ "stage": "FINALISED", "total": "36.00 EUR" })
+    );
+}
+
+#[tokio::test]
+async fn a_run_is_watched_its_exceptions_are_tried_again_and_another_one_is_cancelled() {
+    let shop = shop::open("2026-03-01T08:00:00Z").await;
+    let acme = &shop.acme;
+    shop::furnish(acme).await;
+    let refuse = r#"setInvoicing(idempotencyKey: "i1", account: "alice", terms: {
+        rules: [{ code: "none", when: "true", verdict: REJECT, text: "not yet" }] }) { terms { graceDays } }"#;
+    ask(acme, refuse).await;
+    shop::bill(acme, "r1").await;
+    let run = look(
+        acme,
+        r#"billRun(id: "r1") { completed done waiting cancelled carried { total } refused { code account { key } } }"#,
+    )
+    .await;
+    assert_eq!(
+        run["billRun"],
+        json!({ "completed": true, "done": 1, "waiting": 0, "cancelled": null, "carried": [],
+            "refused": [{ "code": "INVOICE_REJECTED", "account": { "key": "alice" } }] })
+    );
+    let grace = r#"setInvoicing(idempotencyKey: "i2", account: "alice", terms: { graceDays: 3 }) { terms { graceDays } }"#;
+    ask(acme, grace).await;
+    let retry = r#"retryBillRun(idempotencyKey: "t1", id: "r1") { refused { code } run { completed done } invoices { key stage hold { until } } }"#;
+    let retried = ask(acme, retry).await;
+    assert_eq!(
+        retried["retryBillRun"],
+        json!({ "refused": [], "run": { "completed": true, "done": 2 },
+            "invoices": [{ "key": "r1.alice", "stage": "DRAFT", "hold": { "until": "2026-03-04" } }] })
+    );
+    let mut progress = acme
+        .subscribe(r#"subscription { billRunProgress(id: "r1") { done waiting documents refused completed } }"#)
+        .await;
+    assert_eq!(
+        progress.next().await["billRunProgress"],
+        json!({ "done": 2, "waiting": 0, "documents": 1, "refused": 0, "completed": true })
+    );
+    let cancel = r#"cancelBillRun(idempotencyKey: "x1", id: "r1", reason: "wrong month") { run { cancelled } invoices { stage } }"#;
+    assert_eq!(
+        ask(acme, cancel).await["cancelBillRun"],
+        json!({ "run": { "cancelled": "wrong month" }, "invoices": [{ "stage": "REJECTED" }] })
+    );
+}
