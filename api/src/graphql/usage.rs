@@ -193,6 +193,8 @@ pub struct Charge {
     record: RatedRecord,
     unit: String,
     currency: kernel::Currency,
+    /// By stream of a counter's period: what it took, or below zero gave back.
+    drawn: Vec<(String, kernel::Exact)>,
 }
 
 impl Charge {
@@ -223,6 +225,7 @@ impl Charge {
                     record,
                     unit: unit.clone(),
                     currency,
+                    drawn: Vec::new(),
                 };
             match event.event {
                 Event::Usage(domain::Event::Rated(e)) => {
@@ -235,6 +238,14 @@ impl Charge {
                         charges.remove(&correction.key);
                         if let Some(record) = correction.now {
                             charges.insert(record.key, make(&e.batch, &e.source, &e.basis, record));
+                        }
+                    }
+                }
+                // It follows the facts of its records in their commit.
+                Event::Usage(domain::Event::Drawn(e)) => {
+                    for drawing in e.records {
+                        if let Some(charge) = charges.get_mut(&drawing.key) {
+                            charge.drawn = drawing.moved;
                         }
                     }
                 }
@@ -296,6 +307,15 @@ impl Charge {
         Record { charge: self }
     }
 
+    /// What it took from counters when it was rated last, or below zero gave back to them.
+    async fn draws(&self) -> Vec<UsageDraw> {
+        let draw = |(counter, amount): &(String, kernel::Exact)| UsageDraw {
+            counter: counter.clone(),
+            amount: amount.to_decimal(EXACT_PLACES),
+        };
+        self.drawn.iter().map(draw).collect()
+    }
+
     /// The arithmetic in words.
     async fn explain(&self) -> String {
         let RatedRecord {
@@ -327,8 +347,13 @@ impl Charge {
                 self.currency
             ),
         };
+        let mut drawn = String::new();
+        for (counter, part) in &self.drawn {
+            let part = part.to_decimal(EXACT_PLACES);
+            drawn.push_str(&format!("; counter {counter} covers {part}"));
+        }
         format!(
-            "a quantity of {quantity} is {} {}; after the records before it, it adds {} {} under offer {} version {}, {paid}",
+            "a quantity of {quantity} is {} {}{drawn}; after the records before it, it adds {} {} under offer {} version {}, {paid}",
             units.to_decimal(EXACT_PLACES),
             self.unit,
             amount.to_decimal(EXACT_PLACES),
@@ -337,6 +362,15 @@ impl Charge {
             self.basis.version,
         )
     }
+}
+
+/// What a record took from a period of a counter.
+#[derive(SimpleObject)]
+pub struct UsageDraw {
+    /// Stream of the counter's period.
+    counter: String,
+    /// In its unit or currency, exact, with at most 12 decimals; below zero: given back.
+    amount: String,
 }
 
 /// A usage record as it was accepted.
