@@ -19,6 +19,7 @@ use crate::messages;
 use crate::methods::{MandateTerm, Means};
 use crate::payments;
 use crate::receivables::{Instalment, RestOn, Source};
+use crate::reratings;
 use crate::reservations::{self, Answer};
 use crate::subscriptions::{Plan, TenureTerms, Unused};
 use crate::taxes::{Exemption, Rate};
@@ -244,6 +245,21 @@ pub enum Command {
     },
 
     IngestUsage(Box<Intake>),
+    /// Rates usage of the past again. Asked for again under the same id it goes on where it stood.
+    Rerate {
+        rerating: Id,
+        ask: Box<reratings::Ask>,
+        /// Past records that are rated with it.
+        add: Option<Box<Intake>>,
+    },
+    /// The next commit of a rerating or of its undoing.
+    StepRerating {
+        rerating: Id,
+    },
+    UndoRerating {
+        rerating: Id,
+        reason: String,
+    },
 
     /// A one-off charge for the account's next invoice; negative amounts give something back.
     AddCharge {

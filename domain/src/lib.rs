@@ -36,6 +36,7 @@ pub mod payments;
 pub mod processes;
 pub mod rating;
 pub mod receivables;
+pub mod reratings;
 pub mod reservations;
 pub mod runs;
 pub mod session;

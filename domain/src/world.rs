@@ -186,6 +186,7 @@ nouns! {
     Field in fields: fields::Definitions, kind "field", event crate::fields::DefinitionEvent;
     Custom in customs: fields::Held, kind "custom", event crate::fields::Event;
     BankFile in bank_files: bank::BankFile, kind "bank-file", event crate::bank::file::Event;
+    Rerating in reratings: reratings::Rerating, kind "rerating", event crate::reratings::Event;
     Contract in contracts: contracts::Contract, kind "contract", event crate::contracts::Event;
     Counter in counters: counters::Counter, kind "counter", event crate::counters::Event;
 }

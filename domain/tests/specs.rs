@@ -78,6 +78,10 @@ mod prices;
 mod purses;
 #[path = "specs/receivables.rs"]
 mod receivables;
+#[path = "specs/rerating.rs"]
+mod rerating;
+#[path = "specs/rerating_any.rs"]
+mod rerating_any;
 #[path = "specs/reservations.rs"]
 mod reservations;
 #[path = "specs/shares.rs"]

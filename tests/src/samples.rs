@@ -16,6 +16,7 @@ mod journal;
 mod matching;
 mod messages;
 mod parties;
+mod reratings;
 mod reservations;
 mod shares;
 mod subscriptions;
@@ -33,6 +34,7 @@ pub fn all() -> Vec<Event> {
         subscriptions::events(),
         usage::events(),
         counters::events(),
+        reratings::events(),
         reservations::events(),
         wallets::events(),
         discounts::events(),

@@ -81,6 +81,7 @@ pub fn of_subscription<'a>(
         due.extend(more);
     }
     due.extend(usage(sub, charges, &metered, basis, settled)?);
+    due.extend(used::no_longer(sub, charges, &metered, basis, settled));
     due.extend(committed::of_subscription(
         sub, charges, metered, basis, settled,
     )?);

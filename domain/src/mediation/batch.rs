@@ -110,6 +110,13 @@ pub struct Superseded {
     pub rejected: Vec<Key>,
 }
 
+/// Records of this batch that were superseded count again: what took their place was undone.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Restored {
+    pub by: Id,
+    pub rated: Vec<Key>,
+}
+
 events! {
     /// What happens to a batch.
     pub enum Event in "batch" {
@@ -117,6 +124,7 @@ events! {
         Continued = "continued" 1,
         Settled = "settled" 1,
         Superseded = "superseded" 1,
+        Restored = "restored" 1,
     }
 }
 
@@ -133,6 +141,11 @@ pub enum Command {
         rated: Vec<Key>,
         unrated: Vec<Key>,
     },
+    /// They are on meters again.
+    Restore {
+        by: Id,
+        rated: Vec<Key>,
+    },
 }
 
 impl Decider for Batch {
@@ -147,6 +160,8 @@ impl Decider for Batch {
                 Ok(vec![])
             }
             Command::Settle { rated, rejected } => Ok(vec![Settled { rated, rejected }.into()]),
+            Command::Restore { rated, .. } if rated.is_empty() => Ok(vec![]),
+            Command::Restore { by, rated } => Ok(vec![Restored { by, rated }.into()]),
             Command::Supersede { by, rated, unrated } => {
                 let waiting: BTreeSet<Key> = state.pending.iter().map(|h| h.record.key).collect();
                 let (pending, rejected) =
@@ -196,6 +211,10 @@ impl Decider for Batch {
                 counts.pending = counts.pending.saturating_sub(e.pending.len() as u64);
                 counts.rejected = counts.rejected.saturating_sub(e.rejected.len() as u64);
                 counts.superseded += (e.rated.len() + e.pending.len() + e.rejected.len()) as u64;
+            }
+            Event::Restored(e) => {
+                counts.rated += e.rated.len() as u64;
+                counts.superseded = counts.superseded.saturating_sub(e.rated.len() as u64);
             }
         }
     }

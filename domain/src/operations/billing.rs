@@ -328,12 +328,7 @@ pub(super) fn document_of(
         as_of,
         running,
     };
-    let mut lines = due_lines(session, payer, &terms, &entity, basis)?;
-    for child in session.index().paid_by.get(payer).into_iter().flatten() {
-        let child_terms = account_terms(session, child)?;
-        lines.extend(due_lines(session, child, &child_terms, &entity, basis)?);
-    }
-    lines.extend(committed_lines(session, payer, &terms, &entity, basis)?);
+    let mut lines = lines_of(session, payer, &terms, &entity, basis)?;
     super::discounts::lower(session, payer, &mut lines, entity.rounding)?;
     // A credit of nothing frees its days for what comes next; alone it is no document.
     let nothing = |l: &Line| l.net.is_zero() && matches!(l.what, What::Credit { .. });
@@ -369,6 +364,40 @@ fn settled(session: &Session<'_>, subscription: &str) -> Date {
     known
         .filter(|_| version(true) == version(false))
         .unwrap_or(Date::MIN)
+}
+
+/// Everything due for an account and those it pays for, before discounts.
+pub(super) fn all_lines(
+    session: &Session<'_>,
+    payer: &str,
+    as_of: Date,
+) -> Result<Vec<Line>, Rejection> {
+    let terms = account_terms(session, payer)?;
+    let entity = entity_terms(session, &terms.entity)?;
+    let basis = Basis {
+        currency: terms.currency,
+        rounding: entity.rounding,
+        as_of,
+        running: false,
+    };
+    lines_of(session, payer, &terms, &entity, basis)
+}
+
+fn lines_of(
+    session: &Session<'_>,
+    payer: &str,
+    terms: &AccountTerms,
+    entity: &EntityTerms,
+    basis: Basis,
+) -> Result<Vec<Line>, Rejection> {
+    let mut lines = due_lines(session, payer, terms, entity, basis)?;
+    for child in session.index().paid_by.get(payer).into_iter().flatten() {
+        let child_terms = account_terms(session, child)?;
+        lines.extend(due_lines(session, child, &child_terms, entity, basis)?);
+    }
+    lines.extend(committed_lines(session, payer, terms, entity, basis)?);
+    super::reratings::as_billed(session, &mut lines, false);
+    Ok(lines)
 }
 
 fn due_lines(

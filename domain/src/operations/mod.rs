@@ -24,10 +24,11 @@ mod methods;
 pub(crate) mod migration;
 mod payments;
 mod receivables;
+pub mod reratings;
 mod reservations;
 mod runs;
-mod selling;
 mod shares;
+pub(crate) mod selling;
 mod subscriptions;
 pub(crate) mod taxes;
 pub(crate) mod usage;
@@ -172,6 +173,11 @@ fn handle(session: &mut Session<'_>, command: Command) -> Result<Outcome, Reject
         | Command::AgreeTenure { .. }
         | Command::TendTenure { .. }) => life::handle(session, command),
         Command::IngestUsage(intake) => usage::ingest(session, *intake),
+        Command::Rerate { rerating, ask, add } => {
+            reratings::ask(session, &rerating, *ask, add.map(|intake| *intake))
+        }
+        Command::StepRerating { rerating } => reratings::step(session, &rerating),
+        Command::UndoRerating { rerating, reason } => reratings::undo(session, &rerating, reason),
         Command::AddCharge {
             account,
             charge,

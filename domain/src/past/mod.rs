@@ -74,6 +74,17 @@ pub fn learn<'e>(stream: &'e str, event: &'e Event, each: &mut impl FnMut(Learnt
                 });
             });
         }
+        Event::Usage(usage::Event::Recounted(e)) => {
+            let now = e.changes.iter().filter_map(|c| Some((c, c.now.as_ref()?)));
+            now.for_each(|(change, r)| {
+                each(Learnt {
+                    key: r.key,
+                    content: r.content,
+                    batch: &change.batch,
+                    counted: true,
+                });
+            });
+        }
         Event::Batch(mediation::Event::Received(e)) => listed(stream, &e.listed, each),
         Event::Batch(mediation::Event::Continued(e)) => listed(stream, &e.listed, each),
         _ => {}

@@ -25,7 +25,8 @@ use crate::operations::invoicing as billing;
 use crate::operations::migration::kept_until;
 use crate::world::{Event, Tables, Tenant};
 use crate::{
-    accounts, catalog, collections, commitments, dunning, entities, invoices, subscriptions, usage,
+    accounts, catalog, collections, commitments, dunning, entities, invoices, reratings,
+    subscriptions, usage,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -205,6 +206,7 @@ impl Agenda {
             }
             Event::Usage(usage::Event::Rated(e)) => self.used(tables, id, &e.meter),
             Event::Usage(usage::Event::Corrected(e)) => self.used(tables, id, &e.meter),
+            Event::Usage(usage::Event::Recounted(e)) => self.used(tables, id, &e.meter),
             Event::Invoice(invoices::Event::Finalised(e)) if e.document.corrects.is_none() => {
                 self.grace(tables, id);
                 self.settle(id, &e.document);
@@ -225,6 +227,18 @@ impl Agenda {
                 | invoices::Event::Voided(_),
             ) => self.grace(tables, id),
             Event::Progress(_) => self.progress(tables, id, None),
+            // A note settles what a rerating is about and nothing else: whatever is due besides is due still.
+            Event::Rerating(reratings::Event::Settled(e)) => {
+                let done = tables
+                    .reratings
+                    .get(id)
+                    .into_iter()
+                    .flat_map(|r| &r.state.done);
+                for done in done.filter(|d| d.payer == e.payer) {
+                    self.unsettle(&done.subscription, Date::MIN);
+                }
+                self.bill_by(&e.payer, Date::MIN);
+            }
             // Something may be due on the day a period ends, or has to be taken back.
             Event::Commitment(e) => {
                 let state = tables.commitments.get(id).map(|c| &c.state);

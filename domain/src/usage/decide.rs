@@ -1,5 +1,6 @@
 use super::{
-    Basis, Corrected, Correction, Drawn, Event, Meter, Metered, Rated, RatedRecord, Remembered,
+    Basis, Corrected, Correction, Drawn, Event, Meter, Metered, Rated, RatedRecord, Recounted,
+    Remembered,
 };
 use crate::kernel::{Decider, Rejection, Text};
 
@@ -21,6 +22,11 @@ pub enum Command {
         /// Where records drew on counters.
         drawn: Option<Drawn>,
     },
+    /// The meter was counted anew by a rerating; `counted` is the whole of it.
+    Recount {
+        counted: Box<Recounted>,
+        remembered: Option<Remembered>,
+    },
 }
 
 impl Decider for Metered {
@@ -29,6 +35,13 @@ impl Decider for Metered {
     type Event = Event;
 
     fn decide(state: &Metered, command: Command) -> Result<Vec<Event>, Rejection> {
+        let record = match command {
+            Command::Recount {
+                counted,
+                remembered,
+            } => return recount(state, *counted, remembered),
+            record => record,
+        };
         let Command::Record {
             batch,
             source,
@@ -38,7 +51,10 @@ impl Decider for Metered {
             meter,
             remembered,
             drawn,
-        } = command;
+        } = record
+        else {
+            return Ok(vec![]);
+        };
         let left = corrections.iter().filter(|c| c.now.is_none()).count() as u64;
         let expected = state.meter.records + records.len() as u64;
         if meter.records + left != expected {
@@ -84,6 +100,49 @@ impl Decider for Metered {
     fn evolve(state: &mut Metered, event: &Event) {
         state.apply(event);
     }
+}
+
+/// The meter as a rerating counted it, in as many events as it takes.
+fn recount(
+    state: &Metered,
+    counted: Recounted,
+    remembered: Option<Remembered>,
+) -> Result<Vec<Event>, Rejection> {
+    let came = counted.changes.iter().filter(|c| c.came()).count() as u64;
+    let left = counted.changes.iter().filter(|c| c.left()).count() as u64;
+    if counted.meter.records + left != state.meter.records + came {
+        return Err(Rejection::new(
+            "METER_MOVED",
+            format!(
+                "the meter has {} records, of which {left} leave and to which {came} come: {} were counted",
+                state.meter.records, counted.meter.records
+            ),
+        ));
+    }
+    let Recounted {
+        rerating,
+        basis,
+        changes,
+        mut parts,
+        meter,
+    } = counted;
+    let mut events: Vec<Event> = Vec::new();
+    for changes in chunks(changes, |c| 250 + c.now.as_ref().map_or(0, size)) {
+        let (rerating, basis) = (rerating.clone(), basis.clone());
+        events.push(
+            Recounted {
+                rerating,
+                basis,
+                changes,
+                // What wallets paid belongs to the whole, and is told once.
+                parts: std::mem::take(&mut parts),
+                meter: meter.clone(),
+            }
+            .into(),
+        );
+    }
+    events.extend(remembered.into_iter().flat_map(cut).map(Event::from));
+    Ok(events)
 }
 
 /// Splits what is remembered so that no part is larger than one event may be.

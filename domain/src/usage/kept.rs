@@ -1,6 +1,6 @@
 //! What a meter remembers of its records: totals, and what wallets paid. The records themselves are in the log.
 
-use super::{Draws, Event, Memory, Meter, Part, Payer, RatedRecord};
+use super::{Draws, Event, Memory, Meter, Part, Payer, RatedRecord, Voided};
 use crate::kernel::{Decimal, Exact};
 use crate::mediation::Key;
 use crate::rating::tally::Use;
@@ -40,6 +40,10 @@ impl Event {
                 let last = e.corrections.iter().rev().find(|c| c.key == *key)?;
                 last.now.as_ref()
             }
+            Event::Recounted(e) => {
+                let last = e.changes.iter().rev().find(|c| c.key == *key)?;
+                last.now.as_ref()
+            }
             Event::Remembered(_) | Event::Drawn(_) => None,
         }
     }
@@ -71,6 +75,18 @@ impl Records {
                 self.places.insert(record.key, self.kept.len());
                 self.kept.push(Some(Kept::of(record)));
             }),
+            Event::Recounted(e) => e.changes.iter().for_each(|c| {
+                let now = c.now.as_ref().map(Kept::of);
+                let place = self.places.get(&c.key).copied();
+                match place.and_then(|place| self.kept.get_mut(place)) {
+                    Some(kept) => *kept = now,
+                    None if now.is_some() => {
+                        self.places.insert(c.key, self.kept.len());
+                        self.kept.push(now);
+                    }
+                    None => {}
+                }
+            }),
             Event::Corrected(e) => e.corrections.iter().for_each(|c| {
                 let place = self.places.get(&c.key).copied();
                 if let Some(kept) = place.and_then(|place| self.kept.get_mut(place)) {
@@ -91,6 +107,8 @@ pub struct Metered {
     pub memory: Option<Box<Memory>>,
     /// What its records drew on counters.
     pub draws: Option<Box<Draws>>,
+    /// Records that a rerating took out: nothing corrects them, only undoing it brings them back.
+    pub voided: Option<Box<Voided>>,
 }
 
 impl Metered {
@@ -109,6 +127,11 @@ impl Metered {
             }
             Event::Remembered(e) => self.memory.get_or_insert_default().apply(e),
             Event::Drawn(e) => self.draws.get_or_insert_default().apply(e),
+            Event::Recounted(e) => {
+                e.parts.iter().for_each(|p| book(&mut self.paid, p));
+                Voided::apply(&mut self.voided, &e.changes);
+                self.meter = e.meter.clone();
+            }
         }
     }
 

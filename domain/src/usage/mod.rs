@@ -11,6 +11,7 @@ mod kept;
 mod memory;
 mod old;
 mod packed;
+mod recounted;
 
 use crate::events;
 use crate::kernel::{Date, Days, Decimal, Exact, Id, Instant, Personal, Text};
@@ -24,6 +25,7 @@ pub(crate) use decide::chunks;
 pub use draws::{Drawing, Drawn, Draws, Lot, Way};
 pub use kept::{Kept, Metered, Records, book};
 pub use memory::{Gone, Group, Memory, Moved, Remembered, Slot, Worth};
+pub use recounted::{Recount, Recounted, Standing, Voided, standing};
 
 /// Running totals of one usage charge in one period.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -155,6 +157,7 @@ events! {
         Corrected = "corrected" 1,
         Remembered = "remembered" 1,
         Drawn = "drawn" 1,
+        Recounted = "recounted" 1,
     }
 }
 

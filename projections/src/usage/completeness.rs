@@ -139,6 +139,15 @@ impl Projection for Completeness {
                     counts.superseded += rated + pending + rejected;
                 })
             }
+            // The lines of rated records are not listed; the reason counts them all the same.
+            Fact::Restored(e) => {
+                let rated = e.rated.len() as u64;
+                tally(rows, Fate::Superseded, "CORRECTED", rated, false)?;
+                recount(rows, batch, |counts| {
+                    counts.rated += rated;
+                    counts.superseded = counts.superseded.saturating_sub(rated);
+                })
+            }
         }
     }
 }

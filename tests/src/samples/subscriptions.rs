@@ -139,7 +139,7 @@ pub(super) fn events() -> Vec<Event> {
     ]
 }
 
-fn term(from: &str, unused: Unused) -> Term {
+pub(super) fn term(from: &str, unused: Unused) -> Term {
     Term {
         from: date(from),
         offer: parties::offer().into(),

@@ -3,14 +3,14 @@
 use super::{days, decimal, instant, ratio, sealed};
 use indelible_domain::command::UsageCounts;
 use indelible_domain::mediation::batch::{
-    self, Conflict, Continued, Held, Listed, Received, Refused, Replaced, Settled, Superseded,
-    Unreadable,
+    self, Conflict, Continued, Held, Listed, Received, Refused, Replaced, Restored, Settled,
+    Superseded, Unreadable,
 };
 use indelible_domain::mediation::{Key, UsageRecord};
 use indelible_domain::usage::draws::{Sum, Sums};
 use indelible_domain::usage::{
     self, Basis, Corrected, Correction, Drawing, Drawn, Gone, Lot, Meter, Moved, Part, Payer,
-    Rated, RatedRecord, Remembered, Reversed, Slot, Way, Worth,
+    Rated, RatedRecord, Recount, Recounted, Remembered, Reversed, Slot, Way, Worth,
 };
 use indelible_domain::{Event, Rejection};
 
@@ -75,6 +75,34 @@ fn usage() -> Vec<Event> {
                     returned: parts(),
                 },
             ],
+            meter: meter(),
+        }
+        .into(),
+        Recounted {
+            rerating: "rerate-7".into(),
+            basis: basis(),
+            changes: vec![
+                Recount {
+                    key: key(1),
+                    batch: batch().into(),
+                    source: "switch-1".into(),
+                    was: Some(Reversed {
+                        units: ratio(61, 60),
+                        amount: ratio(61, 1200),
+                    }),
+                    now: Some(rated(1, Payer::Invoice)),
+                    void: false,
+                },
+                Recount {
+                    key: key(2),
+                    batch: batch().into(),
+                    source: "switch-1".into(),
+                    was: None,
+                    now: None,
+                    void: true,
+                },
+            ],
+            parts: parts(),
             meter: meter(),
         }
         .into(),
@@ -219,6 +247,11 @@ fn batches() -> Vec<Event> {
             rated: vec![key(1)],
             pending: vec![key(2)],
             rejected: vec![key(4)],
+        }
+        .into(),
+        Restored {
+            by: "rerate-7".to_string(),
+            rated: vec![key(1)],
         }
         .into(),
     ];

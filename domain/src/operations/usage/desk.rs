@@ -749,7 +749,7 @@ fn key_of(line: &Received) -> Option<Key> {
 }
 
 /// The rate by which an account's usage of a class is taxed on a day.
-fn tax_rate(
+pub(super) fn tax_rate(
     session: &Session<'_>,
     account: &str,
     class: &str,

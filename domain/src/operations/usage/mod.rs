@@ -2,6 +2,7 @@
 
 mod desk;
 mod lots;
+pub(crate) mod recount;
 mod working;
 
 use crate::command::{Outcome, UsageCounts};

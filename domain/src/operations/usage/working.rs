@@ -12,7 +12,7 @@ use crate::rating::tally::Use;
 use crate::rating::{CarriedIn, Over, Place, Tally, measured};
 use crate::usage::{
     Basis, Command, Correction, Drawing, Drawn, Draws, Kept, Meter, Metered, Part, Payer,
-    RatedRecord, Records, Reversed, Way, book,
+    RatedRecord, Records, Reversed, Voided, Way, book,
 };
 use crate::wallets::{Purse, Target};
 use crate::world::Event;
@@ -58,6 +58,8 @@ impl Offers {
 pub(super) struct Working<'s> {
     place: Place<'s>,
     tally: Tally<'s>,
+    /// Records that a rerating took out.
+    voided: Option<&'s Voided>,
     /// Where earlier records are, and the meter they are on.
     past: &'s dyn Past,
     id: Id,
@@ -107,6 +109,7 @@ impl<'s> Working<'s> {
         Ok(Working {
             place,
             tally: Tally::over(place.charge, meter, over, memory, carried)?.beside(covered),
+            voided: before.and_then(|b| b.voided.as_deref()),
             past,
             id,
             paid: before.map(|b| b.paid.clone()).unwrap_or_default(),
@@ -316,6 +319,12 @@ impl<'s> Working<'s> {
 
     /// The record as it stands now.
     fn current(&self, key: Key) -> Result<Kept, Rejection> {
+        if self.voided.is_some_and(|voided| voided.has(&key)) {
+            return Err(Rejection::new(
+                "RECORD_VOID",
+                "a rerating took the record to be corrected out: undo it, or send the record under another key",
+            ));
+        }
         if let Some(changed) = self.changed.get(&key) {
             return changed.clone().ok_or_else(gone);
         }

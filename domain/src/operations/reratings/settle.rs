@@ -1,0 +1,241 @@
+//! Settles what a rerating made different of what was invoiced: a note of its own, and drafts computed again.
+
+use super::owed::same;
+use crate::charges::{Charges, What};
+use crate::invoices::{self, Document, Invoice, Line, Stage, compose};
+use crate::kernel::{Date, Days, Id, Rejection};
+use crate::operations::billing::{self, owner_of};
+use crate::operations::{account_terms, discounts, entity_terms, invoicing};
+use crate::reratings::{Rerating, Settle};
+use crate::session::Session;
+use std::collections::BTreeSet;
+
+/// What of a payer's lines a rerating settles.
+struct Scope<'a> {
+    days: Days,
+    subscriptions: BTreeSet<&'a Id>,
+    /// Subscriptions whose recurring charges have other prices now.
+    repriced: BTreeSet<&'a Id>,
+}
+
+/// Settles one payer; the answer is the document, if there is one.
+pub(super) fn settle(
+    session: &mut Session<'_>,
+    id: &str,
+    rerating: &Rerating,
+    payer: &str,
+    undo: bool,
+) -> Result<Option<Id>, Rejection> {
+    let Some(ask) = &rerating.ask else {
+        return Ok(None);
+    };
+    // A held draft has its charges already: it is computed again before anything counts them as invoiced.
+    redraft(session, payer, true)?;
+    let document = match ask.settle {
+        Settle::Note => note(session, rerating, payer, ask.days(), undo)?,
+        Settle::NextInvoice => None,
+    };
+    let mut made = None;
+    if let Some(mut document) = document {
+        for line in &mut document.lines {
+            let what = if undo { "undone" } else { ask.reason.as_str() };
+            line.explain.push_str(&format!(" (rerating {id}: {what})"));
+        }
+        let name = match undo {
+            true => format!("{id}.undo.{payer}"),
+            false => format!("{id}.{payer}"),
+        };
+        billing::finalise(session, &name, document)?;
+        made = Some(name);
+    }
+    redraft(session, payer, false)?;
+    Ok(made)
+}
+
+/// The differences to what was invoiced, as a document; none where there are none.
+fn note(
+    session: &Session<'_>,
+    rerating: &Rerating,
+    payer: &str,
+    days: Days,
+    undo: bool,
+) -> Result<Option<Document>, Rejection> {
+    let terms = account_terms(session, payer)?;
+    let entity = entity_terms(session, &terms.entity)?;
+    let as_of = session.today(&terms.zone);
+    let done = rerating.done.iter().filter(|d| d.payer == payer);
+    let scope = Scope {
+        days: widest(days, rerating, payer),
+        subscriptions: done.clone().map(|d| &d.subscription).collect(),
+        repriced: done
+            .filter(|d| d.terms.is_some())
+            .map(|d| &d.subscription)
+            .collect(),
+    };
+    let mut lines = billing::all_lines(session, payer, as_of)?;
+    lines.retain(|line| settles(session, &scope, line));
+    as_billed(session, &mut lines, true);
+    let mut taken_back = match undo {
+        true => reversals(session, rerating, payer, &mut lines),
+        false => vec![],
+    };
+    discounts::lower(session, payer, &mut lines, entity.rounding)?;
+    lines.append(&mut taken_back);
+    let nothing = |l: &Line| l.net.is_zero() && l.gross.is_none_or(|g| g.is_zero());
+    if lines.iter().all(nothing) {
+        return Ok(None);
+    }
+    let document = Document {
+        account: payer.to_string(),
+        entity: terms.entity,
+        currency: terms.currency,
+        rounding: entity.rounding,
+        as_of,
+        lines,
+        ..Document::default()
+    };
+    compose::complete(document).map(Some)
+}
+
+/// The scope's days, and those of every meter that was counted anew.
+fn widest(days: Days, rerating: &Rerating, payer: &str) -> Days {
+    let meters = rerating.done.iter().filter(|d| d.payer == payer);
+    let first = |meter: &Id| {
+        let day = meter.rsplit('/').next().unwrap_or_default();
+        crate::kernel::calendar::parse_date(day).ok()
+    };
+    let firsts = meters.flat_map(|d| &d.meters).filter_map(first);
+    let from: Option<Date> = firsts.min();
+    Days::new(from.map_or(days.from, |f| f.min(days.from)), days.until)
+}
+
+/// Whether a line corrects something that was billed before, within the scope.
+fn settles(session: &Session<'_>, scope: &Scope<'_>, line: &Line) -> bool {
+    let none = Charges::default();
+    let owner = owner_of(line);
+    let charges = session.find::<Charges>(&owner).map_or(&none, |e| &e.state);
+    let of = |set: &BTreeSet<&Id>| line.subscription.as_ref().is_some_and(|s| set.contains(s));
+    let meets = |what: &What| {
+        what.days()
+            .is_some_and(|d| !d.overlap(scope.days).is_empty())
+    };
+    // A price in the middle of a period cuts it: what was billed of it lies in the scope, if not each of its pieces.
+    let billed = || {
+        let mut items = charges.items.iter();
+        items.any(|i| corrects(&i.what, &line.what) && meets(&i.what))
+    };
+    match &line.what {
+        What::Usage { .. } => of(&scope.subscriptions) && billed(),
+        // What all subscriptions together commit to has no subscription.
+        What::TrueUp { .. } | What::Cap { .. } => {
+            billed() && (line.subscription.is_none() || of(&scope.subscriptions))
+        }
+        What::Recurring { .. } => of(&scope.repriced) && billed(),
+        What::Credit { .. } => meets(&line.what) && of(&scope.repriced),
+        _ => false,
+    }
+}
+
+/// Whether a line tells anew what a billed one told: of the same charge and period, or of usage on some of its days, where
+/// a price in the middle of a period cut it.
+fn corrects(billed: &What, line: &What) -> bool {
+    match (billed, line) {
+        (What::Usage { charge: a, days: x }, What::Usage { charge: b, days: y }) => {
+            a == b && !x.overlap(*y).is_empty()
+        }
+        _ => same(billed, line),
+    }
+}
+
+/// What corrects a line that was billed before is taxed as that line was, whatever holds today: the supply was then.
+/// `all`: recurring charges too.
+pub(in crate::operations) fn as_billed(session: &Session<'_>, lines: &mut [Line], all: bool) {
+    for line in lines {
+        let (owner, none) = (owner_of(line), Charges::default());
+        let charges = session.find::<Charges>(&owner).map_or(&none, |e| &e.state);
+        let found = match &line.what {
+            What::Usage { .. } | What::TrueUp { .. } | What::Cap { .. } => charges
+                .items
+                .iter()
+                .find(|i| corrects(&i.what, &line.what))
+                .map(|i| (&i.invoice, i.line)),
+            What::Recurring { .. } if all => charges
+                .items
+                .iter()
+                .find(|i| corrects(&i.what, &line.what))
+                .map(|i| (&i.invoice, i.line)),
+            What::Credit { invoice, line, .. } if all => Some((invoice, *line)),
+            _ => None,
+        };
+        let origin = found.and_then(|(invoice, no)| {
+            let invoice = session.find::<Invoice>(invoice)?;
+            invoice.state.line(no).map(|l| l.tax.clone())
+        });
+        if let Some(tax) = origin {
+            line.tax = tax;
+        }
+    }
+}
+
+/// Lines that take back exactly what a line of the rerating's own note asked for, with its tax and discounts; they are
+/// taken out of `lines`.
+fn reversals(
+    session: &Session<'_>,
+    rerating: &Rerating,
+    payer: &str,
+    lines: &mut Vec<Line>,
+) -> Vec<Line> {
+    let notes = rerating.documents.iter().filter(|(of, _)| of == payer);
+    let notes = notes.filter_map(|(_, id)| session.find::<Invoice>(id));
+    let mut asked: Vec<Line> = notes.flat_map(|n| n.state.document.lines.clone()).collect();
+    let mut out = Vec::new();
+    lines.retain(|line| {
+        let exact = |a: &Line| {
+            same(&a.what, &line.what)
+                && a.subscription == line.subscription
+                && a.before_discounts().negated() == line.before_discounts()
+                && !matches!(line.what, What::Recurring { .. })
+        };
+        let Some(at) = asked.iter().position(exact) else {
+            return true;
+        };
+        let was = asked.remove(at);
+        let reductions = was.reductions.iter().map(|r| invoices::Reduction {
+            // What a discount has left to give is not moved by taking back.
+            redemption: Id::new(),
+            text: r.text.clone(),
+            amount: r.amount.negated(),
+        });
+        out.push(Line {
+            net: was.net.negated(),
+            gross: was.gross.map(|g| g.negated()),
+            tax: was.tax.clone(),
+            reductions: reductions.collect(),
+            ..line.clone()
+        });
+        false
+    });
+    out
+}
+
+/// Computes the payer's drafts again, so that they show what is known now.
+fn redraft(session: &mut Session<'_>, payer: &str, held: bool) -> Result<(), Rejection> {
+    let ids = session.index().invoices_of.get(payer).into_iter().flatten();
+    let drafts = ids.filter_map(|id| {
+        let state = &session.find::<Invoice>(id)?.state;
+        let draft = state.stage == Stage::Draft && state.hold.is_some() == held;
+        draft.then(|| (id.clone(), state.document.as_of, state.document.run.clone()))
+    });
+    let drafts: Vec<(Id, Date, Option<Id>)> = drafts.collect();
+    for (id, as_of, run) in drafts {
+        if held {
+            invoicing::again(session, &id)?;
+            continue;
+        }
+        if let Some(mut document) = billing::compose_document(session, payer, as_of)? {
+            document.run = run;
+            session.decide::<Invoice>(&id, invoices::Command::Draft(Box::new(document)))?;
+        }
+    }
+    Ok(())
+}
