@@ -43,9 +43,8 @@ pub(super) fn put(
     let end = session.get::<Subscription>(id)?.end_date();
     // A term that was cut in two comes back from its own first day on.
     let first = same.min(wanted.len().saturating_sub(1));
-    for term in wanted.iter().skip(first).filter(|t| t.from < end) {
-        session.decide::<Subscription>(id, Command::Change(Box::new(term.clone())))?;
-    }
+    let terms = wanted.iter().skip(first).filter(|t| t.from < end).cloned();
+    session.decide::<Subscription>(id, Command::Lay(terms.collect()))?;
     Ok(())
 }
 
