@@ -4,7 +4,7 @@
 //! about goes on through it: more seats from today are more seats after the upgrade of next month too.
 
 use super::{Changed, EndKind, Event, Subscription, Term};
-use crate::catalog::{Commitment, Offer, OneOff, Recurring, Sold, Usage};
+use crate::catalog::{Commitment, Offer, OneOff, PriceRule, PriceSource, Recurring, Sold, Usage};
 use crate::kernel::{Date, Rejection};
 use serde::{Deserialize, Serialize};
 
@@ -56,6 +56,10 @@ fn offer(before: &Term, now: &Term, planned: &Term) -> Result<Sold, Rejection> {
         return Ok(planned.offer.clone());
     }
     if version(now) != version(before) {
+        // Nobody planned what only a contract's first or last day made; its prices are laid over the new offer too.
+        if repriced(&before.offer, &planned.offer) {
+            return Ok(now.offer.clone());
+        }
         return Err(Rejection::new(
             "PLAN_IN_THE_WAY",
             format!(
@@ -83,25 +87,57 @@ fn offer(before: &Term, now: &Term, planned: &Term) -> Result<Sold, Rejection> {
     }))
 }
 
+/// Whether two terms of one offer differ in nothing but prices that contracts make.
+fn repriced(before: &Offer, planned: &Offer) -> bool {
+    before.chosen == planned.chosen
+        && before.commitments == planned.commitments
+        && only_prices(&before.one_off, &planned.one_off)
+        && only_prices(&before.recurring, &planned.recurring)
+        && only_prices(&before.usage, &planned.usage)
+}
+
+fn only_prices<T: Coded>(before: &[T], planned: &[T]) -> bool {
+    // The rest of one version of an offer is the same; an override is somebody's plan.
+    let own = |t: &T| {
+        t.source()
+            .is_some_and(|source| source.rule == PriceRule::Override)
+    };
+    before.len() == planned.len()
+        && before
+            .iter()
+            .zip(planned)
+            .all(|(b, p)| b == p || (b.code() == p.code() && !own(b) && !own(p)))
+}
+
 /// Something of an offer that has a code.
 trait Coded: Clone + PartialEq {
     fn code(&self) -> &str;
+
+    /// Where its price comes from, if that is remembered.
+    fn source(&self) -> Option<&PriceSource> {
+        None
+    }
 }
 
 macro_rules! coded {
-    ($($of:ty, $field:ident;)+) => { $(
+    ($($of:ty, $field:ident $(, $source:ident)?;)+) => { $(
         impl Coded for $of {
             fn code(&self) -> &str {
                 &self.$field
             }
+            $(
+                fn source(&self) -> Option<&PriceSource> {
+                    self.$source.as_ref()
+                }
+            )?
         }
     )+ };
 }
 
 coded! {
-    OneOff, code;
-    Recurring, code;
-    Usage, code;
+    OneOff, code, source;
+    Recurring, code, source;
+    Usage, code, source;
     Commitment, code;
     crate::catalog::Chosen, option;
 }

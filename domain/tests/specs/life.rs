@@ -1,11 +1,12 @@
 //! The life of a subscription: what may be asked in which state, what is planned, and what ends it.
 
 use crate::book::{Book, d};
-use indelible_domain::catalog;
+use indelible_domain::catalog::{self, Price, PriceTerm};
 use indelible_domain::command::{
     Beginning, ChangeSubscription, Effective, EndSubscription, EndWhen, Rest, StartSubscription,
     StartWithOptions, TransferSubscription,
 };
+use indelible_domain::contracts::Agreement;
 use indelible_domain::kernel::Span;
 use indelible_domain::operations;
 use indelible_domain::past::Unknown;
@@ -434,6 +435,66 @@ fn a_change_today_goes_on_through_what_is_planned_and_a_plan_can_be_taken_back()
     assert_eq!(book.refused(undo(seats)), "NOT_PLANNED");
     book.on("2012-06-30").ask(undo(upgrade)).expect("is undone");
     assert_eq!(shown(&book), ["2012-05-01 basic × 1"]);
+}
+
+#[test]
+fn a_contract_that_begins_later_is_in_nobodys_way_and_a_planned_override_is() {
+    let mut book = shop();
+    book.ask(start("basic", "2012-05-01")).expect("starts");
+    let agreement = Agreement {
+        account: "alice".into(),
+        name: String::new(),
+        from: d("2012-07-01"),
+        until: None,
+        terms: vec![
+            PriceTerm {
+                offer: "plus".into(),
+                charge: Some("fee".into()),
+                price: Some(Price::Flat("20".parse().expect("a price"))),
+                ..PriceTerm::default()
+            },
+            PriceTerm {
+                offer: "basic".into(),
+                charge: Some("fee".into()),
+                price: Some(Price::Flat("10".parse().expect("a price"))),
+                ..PriceTerm::default()
+            },
+        ],
+    };
+    book.ask(Command::DefineContract {
+        contract: "frame".into(),
+        agreement: Box::new(agreement),
+    })
+    .expect("is agreed");
+    assert_eq!(state(&book).terms.len(), 2);
+    book.ask(change(Some("plus"), None, "2012-05-20"))
+        .expect("upgrades");
+    let last = state(&book).terms.last().cloned().expect("a term");
+    assert_eq!(
+        (last.offer.code.as_str(), last.from),
+        ("plus", d("2012-07-01"))
+    );
+    let Price::Flat(price) = &last.offer.recurring[0].price else {
+        panic!("the contract's price is flat");
+    };
+    assert_eq!(price.to_string(), "20");
+
+    let mut book = shop();
+    book.ask(start("basic", "2012-05-01")).expect("starts");
+    let dearer = Command::ChangeSubscription(Box::new(ChangeSubscription {
+        subscription: "s".into(),
+        offer: None,
+        quantity: None,
+        billing_day: None,
+        overrides: [("fee".to_string(), "40".parse().expect("a price"))].into(),
+        effective: Effective::On(d("2012-07-01")),
+        unused: Unused::CreditProrata,
+    }));
+    book.ask(dearer).expect("is planned");
+    assert_eq!(
+        book.refused(change(Some("plus"), None, "2012-05-20")),
+        "PLAN_IN_THE_WAY"
+    );
 }
 
 #[test]
