@@ -15,6 +15,7 @@ use indelible_domain::kernel::calendar::add_days;
 use indelible_domain::kernel::{Date, Decider, Instant, Rejection};
 use indelible_domain::operations::{self, Coming};
 use indelible_domain::past::Memory;
+use indelible_domain::reratings;
 use indelible_domain::runs::BillRun;
 use indelible_domain::session::{Session, Staged};
 use indelible_domain::subscriptions::Subscription;
@@ -31,6 +32,9 @@ use crate::request_id::RequestId;
 
 /// Longest idempotency key, in bytes: what the log takes, less room to spare.
 const KEY_BYTES: usize = 160;
+
+/// Most steps of a rerating that is only tried.
+const TRIED_STEPS_MAX: usize = 1_000;
 
 /// What a command did.
 #[derive(Clone, Debug)]
@@ -198,6 +202,14 @@ pub struct TriedSubscription {
 }
 
 impl Tried {
+    /// The facts that it would write.
+    pub fn staged(&self) -> &[Staged] {
+        match &self.receipt.wrote {
+            Wrote::Nothing(staged) => staged,
+            Wrote::Commits(_) | Wrote::Run { .. } => &[],
+        }
+    }
+
     /// Things of one kind that it made or changed.
     pub fn made<N: Noun>(&self) -> Vec<(String, Arc<Entry<N::State>>)> {
         let Wrote::Nothing(staged) = &self.receipt.wrote else {
@@ -419,6 +431,114 @@ pub async fn try_run(ctx: &Context<'_>, scope: Scope, ask: RunAsk) -> Result<Tri
         };
         while open(attempt) {
             attempt.decide(Command::StepBillRun { run: run.clone() })?;
+        }
+        Ok(())
+    })
+    .await?;
+    Ok(tried)
+}
+
+/// A rerating as a client asks for it.
+pub struct RerateAsk {
+    pub rerating: String,
+    pub ask: reratings::Ask,
+    /// Past records that are rated with it.
+    pub add: Option<Box<indelible_domain::mediation::Intake>>,
+}
+
+impl RerateAsk {
+    fn command(self) -> Command {
+        Command::Rerate {
+            rerating: self.rerating,
+            ask: Box::new(self.ask),
+            add: self.add,
+        }
+    }
+}
+
+/// Asks for a rerating, or for the rest of one that did not end, and takes step after step.
+pub async fn rerate(ctx: &Context<'_>, scope: Scope, key: &str, ask: RerateAsk) -> Result<Receipt> {
+    let rerating = ask.rerating.clone();
+    let first = hand_in(ctx, scope, key, ask.command()).await?;
+    steps(ctx, &rerating, first).await
+}
+
+/// Takes a rerating back, step after step.
+pub async fn undo_rerating(
+    ctx: &Context<'_>,
+    scope: Scope,
+    key: &str,
+    rerating: &str,
+    reason: String,
+) -> Result<Receipt> {
+    let command = Command::UndoRerating {
+        rerating: rerating.to_owned(),
+        reason,
+    };
+    let first = hand_in(ctx, scope, key, command).await?;
+    steps(ctx, rerating, first).await
+}
+
+/// The steps that are left of a rerating, each a commit of its own: what was done before a crash is known to the rerating.
+async fn steps(ctx: &Context<'_>, rerating: &str, first: Receipt) -> Result<Receipt> {
+    let books = Books::of(ctx)?;
+    let left = || {
+        let state = books.find::<reratings::Rerating>(rerating);
+        state.map_or(0, |r| r.state.left())
+    };
+    let Wrote::Commits(mut commits) = first.wrote else {
+        return Ok(first);
+    };
+    while left() > 0 {
+        let request = Request {
+            tenant: books.tenant().to_owned(),
+            // No command id: the rerating itself remembers what is done.
+            command_id: None,
+            input_hash: input_hash(ctx)?,
+            actor: books.caller().actor.clone(),
+            correlation: correlation(ctx),
+            causation: 0,
+            now: books.now(),
+            command: Command::StepRerating {
+                rerating: rerating.to_owned(),
+            },
+        };
+        let done = books
+            .blocking(move |office| Ok(office.ledger.execute(request)))
+            .await?;
+        let receipt = done.map_err(refused)?;
+        commits.push(Commit {
+            position: receipt.position,
+            events: receipt.events,
+        });
+    }
+    Ok(Receipt {
+        wrote: Wrote::Commits(commits),
+        ..first
+    })
+}
+
+/// Decides a whole rerating and drops it.
+pub async fn try_rerating(ctx: &Context<'_>, scope: Scope, ask: RerateAsk) -> Result<Tried> {
+    let rerating = ask.rerating.clone();
+    let (tried, ()) = attempt_with(ctx, scope, move |attempt| {
+        attempt.decide(ask.command())?;
+        let left = |attempt: &Attempt| {
+            let state = reratings::Rerating::table(&attempt.tenant.tables).get(&rerating);
+            state.map_or(0, |r| r.state.left())
+        };
+        let mut steps = 0;
+        while left(attempt) > 0 {
+            if steps == TRIED_STEPS_MAX {
+                return Err(Rejection::new(
+                    "RERATING_TOO_LARGE",
+                    format!("a dry run takes {TRIED_STEPS_MAX} steps at most: try fewer accounts at once"),
+                ));
+            }
+            attempt.decide(Command::StepRerating {
+                rerating: rerating.clone(),
+            })?;
+            steps += 1;
         }
         Ok(())
     })

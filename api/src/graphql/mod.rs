@@ -42,6 +42,7 @@ mod periods;
 mod position;
 mod proofs;
 mod reports;
+mod reratings;
 mod reservations;
 mod scalars;
 mod shares;
@@ -81,6 +82,7 @@ pub struct Query(
     reports::RevenueQueries,
     reports::UsageReportQueries,
     payments::PaymentQueries,
+    reratings::ReratingQueries,
     reservations::ReservationQueries,
     shares::ShareQueries,
     subscriptions::SubscriptionQueries,
@@ -111,6 +113,7 @@ pub struct Mutation(
     messages::MessageMutations,
     methods::MethodMutations,
     payments::PaymentMutations,
+    reratings::ReratingMutations,
     reservations::ReservationMutations,
     life::LifeMutations,
     subscriptions::SubscriptionMutations,

@@ -249,6 +249,15 @@ impl Charge {
                         }
                     }
                 }
+                Event::Usage(domain::Event::Recounted(e)) => {
+                    for change in e.changes {
+                        charges.remove(&change.key);
+                        if let Some(record) = change.now {
+                            let charge = make(&change.batch, &change.source, &e.basis, record);
+                            charges.insert(change.key, charge);
+                        }
+                    }
+                }
                 _ => {}
             }
         }
@@ -559,7 +568,7 @@ impl UsageMutations {
     }
 }
 
-fn intakes(books: &Books, input: IngestUsageInput) -> Result<Vec<Intake>> {
+pub(super) fn intakes(books: &Books, input: IngestUsageInput) -> Result<Vec<Intake>> {
     let batch = ids::key("batch", &input.batch);
     let (tenant, source, name) = (books.tenant(), input.source.as_str(), input.name.as_str());
     match (input.format, input.file) {

@@ -21,6 +21,7 @@ mod money;
 mod proofs;
 mod receivables;
 mod reports;
+mod rerating;
 mod reservations;
 mod selling;
 mod shares;
