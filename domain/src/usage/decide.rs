@@ -24,7 +24,7 @@ pub enum Command {
     },
     /// The meter was counted anew by a rerating; `counted` is the whole of it.
     Recount {
-        counted: Box<Recounted>,
+        counted: Recounted,
         remembered: Option<Remembered>,
     },
 }
@@ -39,7 +39,7 @@ impl Decider for Metered {
             Command::Recount {
                 counted,
                 remembered,
-            } => return recount(state, *counted, remembered),
+            } => return recount(state, counted, remembered),
             record => record,
         };
         let Command::Record {

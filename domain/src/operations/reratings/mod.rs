@@ -16,7 +16,7 @@ use crate::kernel::{Date, Id, Rejection, check_id};
 use crate::mediation::Intake;
 use crate::reratings::{Amend, Ask, Change, Command, Done, Failed, Rerated, Rerating, Stage};
 use crate::session::Session;
-use crate::subscriptions::{Subscription, Term};
+use crate::subscriptions::Subscription;
 use crate::usage::Standing;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -181,7 +181,7 @@ fn note_done(
     rerating: &str,
     subscription: &str,
     counted: Counted,
-    terms: Option<(Vec<Term>, Vec<Term>)>,
+    terms: Option<terms::Laid>,
 ) -> Result<(), Rejection> {
     let days = scope::whole(session, &counted.meters, rerating)?;
     let before = owed::before(session, subscription, days)?;

@@ -10,13 +10,16 @@ use crate::reratings::{Ask, Change};
 use crate::session::Session;
 use crate::subscriptions::{Command, Subscription, Term, Unused};
 
+/// Terms before and after.
+pub(super) type Laid = (Vec<Term>, Vec<Term>);
+
 /// Gives a subscription the terms that a rerating asks for; the answer is what they were and are, if they differ.
 pub(super) fn lay(
     session: &mut Session<'_>,
     id: &str,
     ask: &Ask,
     by: &str,
-) -> Result<Option<(Vec<Term>, Vec<Term>)>, Rejection> {
+) -> Result<Option<Laid>, Rejection> {
     if !ask.changes_terms() {
         return Ok(None);
     }

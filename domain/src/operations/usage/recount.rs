@@ -330,7 +330,7 @@ fn count(
         meter,
     };
     let command = usage::Command::Recount {
-        counted: Box::new(counted),
+        counted,
         remembered,
     };
     Ok(Some((command, purse)))
@@ -787,7 +787,7 @@ fn put_back(
         },
     };
     let command = usage::Command::Recount {
-        counted: Box::new(counted),
+        counted,
         remembered: remembered(current, fresh),
     };
     Ok(Some((command, used)))
