@@ -6,6 +6,7 @@
 pub mod accounts;
 pub mod audit;
 pub mod bank;
+mod berths;
 pub mod cash;
 pub mod catalog;
 pub mod charges;

@@ -3,8 +3,11 @@
 //! All of a command's events, with those of every process that reacts to them, become one atomic commit
 //! (docs/decisions/0003-one-command-one-commit.md). A dry run is a session that is dropped.
 
+use crate::berths::Spot;
 use crate::kernel::{Date, Id, Instant, Rejection, Zone};
 use crate::past::{Past, Unknown};
+use crate::table::Place;
+use crate::usage::{self, Metered};
 use crate::world::{Entry, Event, Noun, Tables, Tenant};
 use std::sync::Arc;
 
@@ -15,6 +18,16 @@ pub struct Staged {
     pub id: Id,
     pub version: u64,
     pub event: Event,
+    pub apart: Option<Apart>,
+}
+
+/// Where a fact of usage is folded by whoever takes the session's facts over: its meter is not among the staged states,
+/// because nothing in its command reads it again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Apart {
+    /// The meter's row, if there was one before.
+    pub(crate) row: Option<Place>,
+    pub(crate) spot: Spot,
 }
 
 pub struct Session<'w> {
@@ -23,6 +36,7 @@ pub struct Session<'w> {
     over: Tables,
     events: Vec<Staged>,
     now: Instant,
+    berths: bool,
 }
 
 impl<'w> Session<'w> {
@@ -35,6 +49,7 @@ impl<'w> Session<'w> {
             over: Tables::unordered(),
             events: Vec::new(),
             now,
+            berths: true,
         }
     }
 
@@ -42,6 +57,20 @@ impl<'w> Session<'w> {
     #[must_use]
     pub fn with(self, past: &'w dyn Past) -> Self {
         Session { past, ..self }
+    }
+
+    /// The same session, in which no record of usage goes the short way. It leads to the same.
+    #[must_use]
+    pub fn without_berths(self) -> Self {
+        Session {
+            berths: false,
+            ..self
+        }
+    }
+
+    /// Whether records of usage may go the short way: nothing was decided yet.
+    pub(crate) fn takes_berths(&self) -> bool {
+        self.berths && self.events.is_empty()
     }
 
     /// What the log knows of usage, up to before this command.
@@ -157,9 +186,27 @@ impl<'w> Session<'w> {
                 id: name.unwrap_or_default(),
                 version,
                 event: N::root(event),
+                apart: None,
             });
         }
         Ok(count)
+    }
+
+    /// Stages a fact of a meter that nothing in this command reads again: the meter's own state moves on when the facts are
+    /// taken over.
+    pub(crate) fn stage_apart(&mut self, id: Id, version: u64, event: usage::Event, apart: Apart) {
+        self.events.push(Staged {
+            kind: Metered::KIND,
+            id,
+            version,
+            event: Event::Usage(event),
+            apart: Some(apart),
+        });
+    }
+
+    /// The state below everything this command decides.
+    pub(crate) fn base(&self) -> &'w Tenant {
+        self.base
     }
 
     /// What was decided so far.

@@ -3,19 +3,34 @@
 //! A look-up is what nearly every command does several times, and an ordered tree of a million names costs twenty
 //! comparisons of text for it, each somewhere else in memory. The order is needed for lists and pages only, so it is kept
 //! beside, and touched only when an id comes or goes.
+//!
+//! Rows lie side by side and keep their place: who comes back to an aggregate again and again remembers the [`Place`] and
+//! needs no name.
+
+mod by_id;
+mod ordered;
 
 use crate::kernel::Id;
 use crate::world::Entry;
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
+use ordered::Ordered;
 use serde::de::{MapAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::borrow::Borrow;
-use std::collections::{BTreeSet, HashMap, btree_set};
+use std::collections::{BTreeSet, btree_set};
 use std::fmt;
+use std::hash::BuildHasher;
 use std::ops::{Bound, RangeBounds};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
-/// An id, shared by hash and order.
+pub use by_id::ById;
+
+/// Keyed at random once per process: who chooses ids cannot choose ones that meet, and nothing that is stored depends on it.
+static KEYED: LazyLock<RandomState> = LazyLock::new(RandomState::default);
+
+/// An id, shared by rows and order.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 struct Name(Arc<Id>);
 
@@ -25,19 +40,51 @@ impl Borrow<str> for Name {
     }
 }
 
+/// Where an aggregate lies in its table, as long as it is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place(u32);
+
+/// The place of a row, and enough of its id's hash to pass over nearly all others.
+#[derive(Clone, Copy)]
+struct Spot {
+    tag: u32,
+    place: u32,
+}
+
+impl Spot {
+    /// A hash of the tag alone, so that a table grows without looking at its rows.
+    fn hash(tag: u32) -> u64 {
+        u64::from(tag) << 32 | u64::from(tag)
+    }
+}
+
+fn tag(id: &str) -> u32 {
+    let hash = KEYED.hash_one(id);
+    u32::try_from(hash >> 32 ^ hash & u64::from(u32::MAX)).unwrap_or_default()
+}
+
+#[derive(Clone)]
+struct Row<S> {
+    name: Name,
+    entry: Arc<Entry<S>>,
+}
+
 /// Aggregates by id.
 #[derive(Clone)]
 pub struct Table<S> {
-    rows: HashMap<Name, Arc<Entry<S>>>,
+    spots: HashTable<Spot>,
+    /// None: free.
+    rows: Vec<Option<Row<S>>>,
+    free: Vec<u32>,
     /// Every id; none where the order is made when it is asked for.
-    order: Option<BTreeSet<Name>>,
+    order: Option<BTreeSet<Ordered>>,
 }
 
 impl<S> Default for Table<S> {
     fn default() -> Self {
         Table {
-            rows: HashMap::new(),
             order: Some(BTreeSet::new()),
+            ..Table::unordered()
         }
     }
 }
@@ -46,36 +93,68 @@ impl<S> Table<S> {
     /// An empty table that sorts its ids when it is asked for their order: for what one command stages.
     pub(crate) fn unordered() -> Self {
         Table {
-            rows: HashMap::new(),
+            spots: HashTable::new(),
+            rows: Vec::new(),
+            free: Vec::new(),
             order: None,
         }
     }
 
+    fn row(&self, place: u32) -> Option<&Row<S>> {
+        self.rows.get(place as usize)?.as_ref()
+    }
+
+    fn is_at(&self, spot: Spot, tag: u32, id: &str) -> bool {
+        spot.tag == tag && self.row(spot.place).is_some_and(|row| *row.name.0 == *id)
+    }
+
+    /// Where the aggregate with this id lies.
+    pub fn place(&self, id: &str) -> Option<Place> {
+        if self.spots.is_empty() {
+            return None;
+        }
+        let tag = tag(id);
+        let is_it = |spot: &Spot| self.is_at(*spot, tag, id);
+        let spot = self.spots.find(Spot::hash(tag), is_it)?;
+        Some(Place(spot.place))
+    }
+
+    /// The aggregate at a place.
+    pub fn at(&self, place: Place) -> Option<(&Id, &Arc<Entry<S>>)> {
+        let row = self.row(place.0)?;
+        Some((&*row.name.0, &row.entry))
+    }
+
+    /// The same, to be changed.
+    pub(crate) fn at_mut(&mut self, place: Place) -> Option<&mut Arc<Entry<S>>> {
+        let row = self.rows.get_mut(place.0 as usize)?.as_mut()?;
+        Some(&mut row.entry)
+    }
+
     pub fn get(&self, id: &str) -> Option<&Arc<Entry<S>>> {
-        self.rows.get(id)
+        self.at(self.place(id)?).map(|(_, entry)| entry)
     }
 
     /// The same, with the id as the table holds it.
     pub fn get_key_value(&self, id: &str) -> Option<(&Id, &Arc<Entry<S>>)> {
-        let (name, entry) = self.rows.get_key_value(id)?;
-        Some((&*name.0, entry))
+        self.at(self.place(id)?)
     }
 
     pub fn contains_key(&self, id: &str) -> bool {
-        self.rows.contains_key(id)
+        self.place(id).is_some()
     }
 
     pub fn len(&self) -> usize {
-        self.rows.len()
+        self.spots.len()
     }
 
     pub fn is_empty(&self) -> bool {
-        self.rows.is_empty()
+        self.spots.is_empty()
     }
 
     /// Puts an aggregate in place; the answer is what was there.
     pub fn insert(&mut self, id: Id, entry: Arc<Entry<S>>) -> Option<Arc<Entry<S>>> {
-        match self.rows.get_mut(id.as_str()) {
+        match self.place(&id).and_then(|place| self.at_mut(place)) {
             Some(row) => Some(std::mem::replace(row, entry)),
             None => {
                 self.add(Name(Arc::new(id)), entry);
@@ -84,28 +163,62 @@ impl<S> Table<S> {
         }
     }
 
-    fn add(&mut self, name: Name, entry: Arc<Entry<S>>) {
+    /// Adds an id that is not there.
+    fn add(&mut self, name: Name, entry: Arc<Entry<S>>) -> Place {
         if let Some(order) = &mut self.order {
-            order.insert(name.clone());
+            order.insert(Ordered::of(name.clone()));
         }
-        self.rows.insert(name, entry);
+        let tag = tag(&name.0);
+        let row = Some(Row { name, entry });
+        let place = match self.free.pop() {
+            Some(place) => {
+                if let Some(free) = self.rows.get_mut(place as usize) {
+                    *free = row;
+                }
+                place
+            }
+            None => {
+                let place = u32::try_from(self.rows.len());
+                self.rows.push(row);
+                place.expect("a table has fewer than 2^32 rows")
+            }
+        };
+        let rehash = |spot: &Spot| Spot::hash(spot.tag);
+        let spot = Spot { tag, place };
+        self.spots.insert_unique(Spot::hash(tag), spot, rehash);
+        Place(place)
     }
 
     /// Takes over every aggregate of another table.
     pub(crate) fn absorb(&mut self, newer: Table<S>) {
-        for (name, entry) in newer.rows {
-            match self.rows.get_mut(&name) {
+        for Row { name, entry } in newer.rows.into_iter().flatten() {
+            match self.place(&name.0).and_then(|place| self.at_mut(place)) {
                 Some(row) => *row = entry,
-                None => self.add(name, entry),
+                None => {
+                    self.add(name, entry);
+                }
             }
         }
     }
 
     pub fn remove(&mut self, id: &str) -> Option<Arc<Entry<S>>> {
+        if self.spots.is_empty() {
+            return None;
+        }
+        let tag = tag(id);
+        let rows = &self.rows;
+        let is_it = |spot: &Spot| {
+            let row = rows.get(spot.place as usize).and_then(Option::as_ref);
+            spot.tag == tag && row.is_some_and(|row| *row.name.0 == *id)
+        };
+        let found = self.spots.find_entry(Spot::hash(tag), is_it).ok()?;
+        let (spot, _) = found.remove();
         if let Some(order) = &mut self.order {
             order.remove(id);
         }
-        self.rows.remove(id)
+        self.free.push(spot.place);
+        let row = self.rows.get_mut(spot.place as usize)?.take()?;
+        Some(row.entry)
     }
 
     /// In the order of the ids.
@@ -137,26 +250,29 @@ impl<S> Table<S> {
             Some(order) => Names::Kept(order.range::<str, _>(within)),
             None => {
                 let within = |name: &&Name| RangeBounds::<str>::contains(&within, name.0.as_str());
-                let mut names: Vec<&Name> = self.rows.keys().filter(within).collect();
+                let rows = self.rows.iter().flatten();
+                let mut names: Vec<&Name> = rows.map(|row| &row.name).filter(within).collect();
                 names.sort_unstable();
                 Names::Sorted(names.into_iter())
             }
         };
-        Rows {
-            names,
-            rows: &self.rows,
-        }
+        Rows { names, table: self }
     }
 }
 
 impl<S: Default> Table<S> {
+    /// Where the aggregate with this id lies, made if there is none.
+    pub(crate) fn make(&mut self, id: &str) -> Place {
+        match self.place(id) {
+            Some(place) => place,
+            None => self.add(Name(Arc::new(id.to_string())), Arc::default()),
+        }
+    }
+
     /// The aggregate with this id, made if there is none.
     pub(crate) fn entry(&mut self, id: &str) -> &mut Arc<Entry<S>> {
-        if !self.rows.contains_key(id) {
-            self.add(Name(Arc::new(id.to_string())), Arc::default());
-        }
-        self.rows
-            .get_mut(id)
+        let place = self.make(id);
+        self.at_mut(place)
             .expect("the row is there or was just made")
     }
 }
@@ -164,18 +280,18 @@ impl<S: Default> Table<S> {
 /// Rows of a table in the order of their ids.
 pub struct Rows<'a, S> {
     names: Names<'a>,
-    rows: &'a HashMap<Name, Arc<Entry<S>>>,
+    table: &'a Table<S>,
 }
 
 enum Names<'a> {
-    Kept(btree_set::Range<'a, Name>),
+    Kept(btree_set::Range<'a, Ordered>),
     Sorted(std::vec::IntoIter<&'a Name>),
 }
 
 impl<'a, S> Rows<'a, S> {
     fn row(&self, name: Option<&'a Name>) -> Option<(&'a Id, &'a Arc<Entry<S>>)> {
         let name = name?;
-        Some((&*name.0, self.rows.get(name)?))
+        self.table.get_key_value(&name.0)
     }
 }
 
@@ -184,7 +300,7 @@ impl<'a, S> Iterator for Rows<'a, S> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let name = match &mut self.names {
-            Names::Kept(names) => names.next(),
+            Names::Kept(names) => names.next().map(|ordered| &ordered.name),
             Names::Sorted(names) => names.next(),
         };
         self.row(name)
@@ -194,7 +310,7 @@ impl<'a, S> Iterator for Rows<'a, S> {
 impl<S> DoubleEndedIterator for Rows<'_, S> {
     fn next_back(&mut self) -> Option<Self::Item> {
         let name = match &mut self.names {
-            Names::Kept(names) => names.next_back(),
+            Names::Kept(names) => names.next_back().map(|ordered| &ordered.name),
             Names::Sorted(names) => names.next_back(),
         };
         self.row(name)
@@ -241,7 +357,8 @@ impl<S> Extend<(Id, Arc<Entry<S>>)> for Table<S> {
 
 impl<S: PartialEq> PartialEq for Table<S> {
     fn eq(&self, other: &Self) -> bool {
-        self.rows == other.rows
+        let same = |row: &Row<S>| other.get(&row.name.0) == Some(&row.entry);
+        self.len() == other.len() && self.rows.iter().flatten().all(same)
     }
 }
 
@@ -280,44 +397,6 @@ impl<'de, S: Deserialize<'de>> Deserialize<'de> for Table<S> {
             }
         }
         deserializer.deserialize_map(Listed(std::marker::PhantomData))
-    }
-}
-
-/// Anything by id that is only ever looked up: found by hash, shown and stored in the order of the ids.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ById<V>(HashMap<Id, V>);
-
-impl<V> Default for ById<V> {
-    fn default() -> Self {
-        ById(HashMap::new())
-    }
-}
-
-impl<V> std::ops::Deref for ById<V> {
-    type Target = HashMap<Id, V>;
-
-    fn deref(&self) -> &HashMap<Id, V> {
-        &self.0
-    }
-}
-
-impl<V> std::ops::DerefMut for ById<V> {
-    fn deref_mut(&mut self) -> &mut HashMap<Id, V> {
-        &mut self.0
-    }
-}
-
-impl<V: Serialize> Serialize for ById<V> {
-    fn serialize<Z: Serializer>(&self, serializer: Z) -> Result<Z::Ok, Z::Error> {
-        let mut rows: Vec<(&Id, &V)> = self.0.iter().collect();
-        rows.sort_unstable_by_key(|(id, _)| *id);
-        serializer.collect_map(rows)
-    }
-}
-
-impl<'de, V: Deserialize<'de>> Deserialize<'de> for ById<V> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        HashMap::deserialize(deserializer).map(ById)
     }
 }
 

@@ -2,10 +2,13 @@
 //!
 //! A pure fold of the log. The runtime keeps one, advances it with every commit, and rebuilds it by replay.
 
+use crate::berths::Berths;
 use crate::index::Index;
 use crate::kernel::event::CodecError;
 use crate::kernel::{Decider, Id, Recorded};
 use crate::processes::agenda::Agenda;
+use crate::session::{Apart, Staged};
+use crate::usage::Metered;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -68,6 +71,15 @@ macro_rules! nouns {
                     other => out.extend_from_slice(&other.encode()?),
                 }
                 Ok(())
+            }
+
+            /// At least as many bytes as a fact of usage is stored with; none for any other.
+            pub fn size_bound(&self) -> Option<usize> {
+                match self {
+                    Event::Usage(crate::usage::Event::Rated(rated)) => Some(rated.size_bound()),
+                    Event::Batch(batch) => batch.encode().ok().map(|bytes| bytes.len()),
+                    _ => None,
+                }
             }
 
             /// Reads an event of any version ever shipped.
@@ -197,6 +209,8 @@ pub struct Tenant {
     pub tables: Tables,
     pub index: Index,
     pub agenda: Agenda,
+    #[serde(skip)]
+    pub(crate) berths: Berths,
 }
 
 /// Every tenant. Nothing is reachable without naming one.
@@ -240,6 +254,7 @@ impl World {
             None => self.tenants.entry(tenant.to_string()).or_default(),
         };
         tenant.tables.evolve(id, version, event);
+        tenant.expire(event);
         tenant.index.apply(id, event);
         tenant
             .agenda
@@ -260,9 +275,47 @@ impl Tenant {
     pub fn absorb(&mut self, staged: Tables, events: &[crate::session::Staged]) {
         self.tables.absorb(staged);
         for staged in events {
-            self.index.apply(&staged.id, &staged.event);
-            self.agenda
-                .apply(&self.tables, &self.index, &staged.id, &staged.event);
+            match staged.apart {
+                Some(apart) => self.count(apart, staged),
+                None => {
+                    self.expire(&staged.event);
+                    self.index.apply(&staged.id, &staged.event);
+                    self.agenda
+                        .apply(&self.tables, &self.index, &staged.id, &staged.event);
+                }
+            }
+        }
+    }
+
+    /// Folds a fact whose meter was not staged.
+    fn count(&mut self, Apart { row, spot }: Apart, staged: &Staged) {
+        let counted = self.berths.book().counted(spot);
+        let row = row.or_else(|| counted.as_ref().and_then(|c| c.row));
+        let row = row.unwrap_or_else(|| self.tables.usage.make(&staged.id));
+        if let (Some(entry), Event::Usage(event)) = (self.tables.usage.at_mut(row), &staged.event) {
+            let entry = Arc::make_mut(entry);
+            entry.version = staged.version;
+            Metered::evolve(&mut entry.state, event);
+        }
+        // Telling the agenda twice of a meter changes nothing, unless bills were put off or periods settled meanwhile.
+        let (id, event, put_off) = (&staged.id, &staged.event, self.agenda.put_off());
+        match counted {
+            Some(counted) => {
+                counted.row = Some(row);
+                let settled = self.agenda.has_settled(counted.days.until);
+                if counted.asked != put_off || settled {
+                    counted.asked = put_off;
+                    self.agenda.apply(&self.tables, &self.index, id, event);
+                }
+            }
+            None => self.agenda.apply(&self.tables, &self.index, id, event),
+        }
+    }
+
+    /// Ends what berths were read from, with every fact but those of usage.
+    fn expire(&mut self, event: &Event) {
+        if !matches!(event, Event::Usage(_) | Event::Batch(_)) {
+            self.berths.book().expire();
         }
     }
 }

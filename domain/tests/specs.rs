@@ -20,6 +20,8 @@ mod bank;
 mod bank_files;
 #[path = "specs/bank_reports.rs"]
 mod bank_reports;
+#[path = "specs/berths.rs"]
+mod berths;
 #[path = "specs/book.rs"]
 mod book;
 #[path = "specs/cash.rs"]

@@ -162,6 +162,7 @@ fn fact(batch: u64, keys: &[Key]) -> Vec<Staged> {
         id: format!("line-{batch}/voice/2027-01-01"),
         version: 1,
         event: Event::Usage(rated.into()),
+        apart: None,
     }]
 }
 

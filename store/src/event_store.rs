@@ -304,7 +304,11 @@ pub trait EventStore: Send + Sync {
 
     /// As [`submit`](EventStore::submit), of a commit whose events are these facts of its tenant; its own list of events is
     /// empty. The log and the answer are the same; a store may write the facts where they will lie, without a copy of each.
-    fn submit_staged(&self, commit: Commit, staged: &[Staged]) -> Result<Ticket, StoreError> {
+    fn submit_staged(
+        &self,
+        commit: Commit,
+        staged: Arc<Vec<Staged>>,
+    ) -> Result<Ticket, StoreError> {
         let tenant = commit.tenant.as_str();
         let events = staged.iter().map(|fact| codec::encode(tenant, fact));
         let events = events.collect::<Result<_, _>>()?;

@@ -72,6 +72,9 @@ enum Begun {
         ticket: Ticket,
         receipt: Box<Receipt>,
         flight: Option<(CommandKey, Arc<Flight>)>,
+        /// Held until the writer has done with them: whoever decided the facts puts them away, so that the writer and the
+        /// next decision do not touch the counts of the same texts.
+        _facts: Arc<Vec<Staged>>,
     },
     /// The same command id is queued by somebody else.
     Follows { flight: Arc<Flight>, same: bool },
@@ -241,11 +244,15 @@ impl Ledger {
             command,
             events: Vec::new(),
         };
-        let ticket = self.store.submit_staged(commit, &staged).inspect_err(|e| {
-            if matches!(e, StoreError::Poisoned { .. }) {
-                self.stop(e);
-            }
-        })?;
+        let staged = Arc::new(staged);
+        let ticket = self
+            .store
+            .submit_staged(commit, Arc::clone(&staged))
+            .inspect_err(|e| {
+                if matches!(e, StoreError::Poisoned { .. }) {
+                    self.stop(e);
+                }
+            })?;
         self.see(&tenant, live.position, &staged);
         live.world.absorb(&tenant, tables, &staged);
         live.position = receipt.position;
@@ -260,6 +267,7 @@ impl Ledger {
             ticket,
             receipt: Box::new(receipt),
             flight,
+            _facts: staged,
         })
     }
 
@@ -312,6 +320,7 @@ impl Ledger {
                 ticket,
                 receipt,
                 flight,
+                _facts,
             } => {
                 let answer = self.landed(ticket, *receipt);
                 if let Some((key, flight)) = flight {

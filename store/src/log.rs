@@ -21,7 +21,7 @@ use crate::queue::Queue;
 use crate::runs::Keeper;
 use crate::stall::{self, Watch};
 use crate::verify;
-use crate::writer::{self, Pending};
+use crate::writer::{self, Pending, Queued};
 use crate::{
     Commit, EachEvent, EventRef, EventStore, RawBlock, StoreError, StoreStats, StoredEvent,
     StoredReceipt, StreamKey, Ticket, Verified, Writing,
@@ -87,7 +87,7 @@ type Listener = Box<dyn Fn(u64) + Send + Sync>;
 /// What the writer and the readers share.
 pub(crate) struct Shared<M> {
     pub medium: M,
-    pub queue: Queue<Pending>,
+    pub queue: Queue<Queued>,
     pub index: Arc<Keeper<Index>>,
     /// The durable head; moves after the index.
     head: Mutex<u64>,
@@ -227,7 +227,7 @@ impl<M: Medium> Log<M> {
         Ok(())
     }
 
-    fn queue(&self, pending: Pending, ticket: Ticket) -> Result<Ticket, StoreError> {
+    fn queue(&self, pending: Queued, ticket: Ticket) -> Result<Ticket, StoreError> {
         match self.shared.queue.push(pending) {
             Ok(()) => Ok(ticket),
             Err(_) => Err(self.shared.poisoned().unwrap_or(StoreError::Poisoned {
@@ -282,16 +282,30 @@ impl<M: Medium> EventStore for Log<M> {
             return Err(poisoned);
         }
         let (answer, ticket) = Ticket::pair();
-        self.queue(Pending::encode(&commit, answer)?, ticket)
+        let pending = Pending::encode(&commit, answer)?;
+        self.queue(Queued::Encoded(pending), ticket)
     }
 
-    fn submit_staged(&self, commit: Commit, staged: &[Staged]) -> Result<Ticket, StoreError> {
-        check_staged(&commit, staged)?;
+    fn submit_staged(
+        &self,
+        commit: Commit,
+        staged: Arc<Vec<Staged>>,
+    ) -> Result<Ticket, StoreError> {
+        check_staged(&commit, &staged)?;
         if let Some(poisoned) = self.shared.poisoned() {
             return Err(poisoned);
         }
         let (answer, ticket) = Ticket::pair();
-        self.queue(Pending::encode_staged(&commit, staged, answer)?, ticket)
+        let queued = match writer::certain_bytes(&staged) {
+            Some(bytes) => Queued::Facts {
+                commit: Box::new(commit),
+                staged,
+                bytes,
+                answer,
+            },
+            None => Queued::Encoded(Pending::encode_staged(&commit, &staged, answer)?),
+        };
+        self.queue(queued, ticket)
     }
 
     fn head(&self) -> u64 {
@@ -545,7 +559,10 @@ fn name(what: &str, name: &str) -> Result<(), StoreError> {
 }
 
 fn id_length(what: &str, id: &str) -> Result<(), StoreError> {
-    at_most(&format!("{what} in bytes"), id.len(), MAX_ID_BYTES)
+    match id.len() > MAX_ID_BYTES {
+        true => at_most(&format!("{what} in bytes"), id.len(), MAX_ID_BYTES),
+        false => Ok(()),
+    }
 }
 
 fn at_most(what: &str, actual: usize, limit: usize) -> Result<(), StoreError> {

@@ -17,7 +17,7 @@ use std::time::Duration;
 use indelible_domain::Staged;
 
 use crate::block::{self, Encoder};
-use crate::event_store::Answer;
+use crate::event_store::{Answer, MAX_PAYLOAD_BYTES};
 use crate::index::key::{ByKey, Key};
 use crate::index::{Facts, Tip};
 use crate::log::{Medium, SealedBlock, Shared, check_payload};
@@ -31,6 +31,11 @@ const GROUP_BYTES: usize = 2 << 20;
 /// Streams whose version the writer remembers beside the index, 24 bytes each: a stream that was just written to is often
 /// written to again, and its last block may be on disk already.
 const RECENT_STREAMS: usize = 1 << 16;
+
+/// Facts from which on the writer encodes them.
+const MANY_FACTS: usize = 100;
+/// Bytes of payload that certainly fit a commit: half of what one may have.
+const CERTAIN_BYTES: usize = MAX_PAYLOAD_BYTES / 2 + MAX_PAYLOAD_BYTES / 4;
 
 /// Bytes of one event of usage, names included, roughly.
 const USUAL_EVENT: usize = 256;
@@ -57,6 +62,66 @@ pub(crate) struct Pending {
     block: Vec<u8>,
     body_crc: u32,
     answer: Answer,
+}
+
+/// What a submitter queues.
+pub(crate) enum Queued {
+    Encoded(Pending),
+    /// Facts that certainly fit, to be encoded by the writer: who decided them decides the next ones meanwhile.
+    Facts {
+        commit: Box<Commit>,
+        staged: Arc<Vec<Staged>>,
+        /// More than their payloads take.
+        bytes: usize,
+        answer: Answer,
+    },
+}
+
+impl Weighed for Queued {
+    fn bytes(&self) -> usize {
+        match self {
+            Queued::Encoded(pending) => pending.block.len(),
+            Queued::Facts { bytes, .. } => *bytes,
+        }
+    }
+}
+
+impl Queued {
+    fn answer(self) -> Answer {
+        match self {
+            Queued::Encoded(pending) => pending.answer,
+            Queued::Facts { answer, .. } => answer,
+        }
+    }
+
+    /// Encoded, or who is to be told why not.
+    fn encoded(self) -> Result<Pending, (Answer, StoreError)> {
+        match self {
+            Queued::Encoded(pending) => Ok(pending),
+            Queued::Facts {
+                commit,
+                staged,
+                answer,
+                ..
+            } => match encode_facts(&commit, &staged) {
+                Ok(block) => Ok(Pending::of(&commit, &staged, block, answer)),
+                Err(refusal) => Err((answer, refusal)),
+            },
+        }
+    }
+}
+
+/// More bytes than the payloads of these facts take, where it is worth it that the writer encodes them: they are many, and
+/// certainly fit a commit, so that nothing is left to be refused.
+pub(crate) fn certain_bytes(staged: &[Staged]) -> Option<usize> {
+    if staged.len() < MANY_FACTS {
+        return None;
+    }
+    let mut bytes = 0_usize;
+    for fact in staged {
+        bytes = bytes.saturating_add(fact.event.size_bound()?);
+    }
+    (bytes <= CERTAIN_BYTES).then_some(bytes)
 }
 
 impl Pending {
@@ -109,24 +174,16 @@ impl Pending {
         staged: &[Staged],
         answer: Answer,
     ) -> Result<Pending, StoreError> {
-        let mut encoder = Encoder::begin(commit, staged.len(), staged.len() * USUAL_EVENT);
-        for fact in staged {
-            let expected = fact.version.saturating_sub(1);
-            let names = (fact.kind, fact.id.as_str());
-            encoder.event(names, expected, fact.event.event_type(), |out| {
-                let written = fact.event.encode_into(out);
-                written.map_err(|e| StoreError::InvalidCommit {
-                    what: e.to_string(),
-                })
-            })?;
-        }
-        check_payload(encoder.payload)?;
-        let block = encoder.finish()?;
+        let block = encode_facts(commit, staged)?;
+        Ok(Pending::of(commit, staged, block, answer))
+    }
+
+    fn of(commit: &Commit, staged: &[Staged], block: Vec<u8>, answer: Answer) -> Pending {
         let streams = staged
             .iter()
             .map(|fact| (fact.kind, fact.id.as_str(), fact.version.saturating_sub(1)));
         let command = commit.command.as_ref();
-        Ok(Pending {
+        Pending {
             recorded_at: commit.recorded_at,
             causation: commit.causation,
             command: command.map(|c| Key::command(&commit.tenant, &c.command_id)),
@@ -135,8 +192,25 @@ impl Pending {
             body_crc: block::body_crc(&block),
             block,
             answer,
-        })
+        }
     }
+}
+
+/// The block of a commit whose events are these facts: each is written where it will lie.
+fn encode_facts(commit: &Commit, staged: &[Staged]) -> Result<Vec<u8>, StoreError> {
+    let mut encoder = Encoder::begin(commit, staged.len(), staged.len() * USUAL_EVENT);
+    for fact in staged {
+        let expected = fact.version.saturating_sub(1);
+        let names = (fact.kind, fact.id.as_str());
+        encoder.event(names, expected, fact.event.event_type(), |out| {
+            let written = fact.event.encode_into(out);
+            written.map_err(|e| StoreError::InvalidCommit {
+                what: e.to_string(),
+            })
+        })?;
+    }
+    check_payload(encoder.payload)?;
+    encoder.finish()
 }
 
 /// Where consecutive events of one stream lie; streams come as kind, id and the version before.
@@ -169,12 +243,6 @@ fn spans<'a>(tenant: &str, streams: impl Iterator<Item = (&'a str, &'a str, u64)
         last = Some((kind, id));
     }
     spans
-}
-
-impl Weighed for Pending {
-    fn bytes(&self) -> usize {
-        self.block.len()
-    }
 }
 
 pub(crate) fn start<M: Medium>(shared: Arc<Shared<M>>) -> io::Result<JoinHandle<()>> {
@@ -226,11 +294,11 @@ impl<M: Medium> Drop for CloseOnDrop<M> {
     }
 }
 
-fn commit<M: Medium>(plan: &mut Plan<'_, M>, group: Vec<Pending>) {
+fn commit<M: Medium>(plan: &mut Plan<'_, M>, group: Vec<Queued>) {
     let shared = plan.shared;
     if let Some(poisoned) = shared.poisoned() {
-        for pending in group {
-            pending.answer.send(Err(poisoned.clone()));
+        for queued in group {
+            queued.answer().send(Err(poisoned.clone()));
         }
         return;
     }
@@ -239,7 +307,14 @@ fn commit<M: Medium>(plan: &mut Plan<'_, M>, group: Vec<Pending>) {
     let mut blocks = Vec::with_capacity(group.len());
     let mut facts = Vec::with_capacity(group.len());
     let mut answers = Vec::with_capacity(group.len());
-    for pending in group {
+    for queued in group {
+        let pending = match queued.encoded() {
+            Ok(pending) => pending,
+            Err((answer, refusal)) => {
+                answers.push((answer, Err(refusal)));
+                continue;
+            }
+        };
         match plan.check(&pending) {
             Ok(()) => {
                 let (sealed, placed, answer) = plan.place(pending);

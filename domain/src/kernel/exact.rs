@@ -58,6 +58,20 @@ impl Exact {
                 format!("{num} divided by zero"),
             ));
         }
+        if den == 1 {
+            return Ok(Exact { num, den });
+        }
+        // Nearly every number fits in 64 bits, and division of 128 is many times slower.
+        if let (Ok(n), Ok(d)) = (i64::try_from(num), u64::try_from(den)) {
+            let g = gcd_small(n.unsigned_abs(), d);
+            let of = |part: u64| i128::from(part / g);
+            let num = if n < 0 {
+                -of(n.unsigned_abs())
+            } else {
+                of(n.unsigned_abs())
+            };
+            return Ok(Exact { num, den: of(d) });
+        }
         let g = i128::try_from(gcd(num.unsigned_abs(), den.unsigned_abs()))
             .map_err(|_| too_large())?
             .max(1);
@@ -98,9 +112,17 @@ impl Exact {
                 den => Exact::ratio(num, den),
             };
         }
-        let g = i128::try_from(gcd(self.den.unsigned_abs(), other.den.unsigned_abs()))
-            .map_err(|_| too_large())?;
-        let (left, right) = (other.den / g, self.den / g);
+        let (left, right) = match (u64::try_from(self.den), u64::try_from(other.den)) {
+            (Ok(own), Ok(others)) => {
+                let g = gcd_small(own, others);
+                (i128::from(others / g), i128::from(own / g))
+            }
+            _ => {
+                let g = gcd(self.den.unsigned_abs(), other.den.unsigned_abs());
+                let g = i128::try_from(g).map_err(|_| too_large())?;
+                (other.den / g, self.den / g)
+            }
+        };
         let num = self
             .num
             .checked_mul(left)
@@ -167,6 +189,9 @@ impl Exact {
         {
             return Some(Decimal::from(whole));
         }
+        if let Some(small) = self.shown_small() {
+            return Some(small);
+        }
         let quick = || {
             let scaled = self.num.checked_mul(10_i128.pow(PLACES))?;
             let (mut mantissa, rest) = (scaled / self.den, (scaled % self.den).abs());
@@ -179,6 +204,25 @@ impl Exact {
             Some(value) => Some(Decimal::new(value)),
             None => self.to_decimal(PLACES).parse().ok(),
         }
+    }
+
+    /// [`Exact::shown`] without a division of 128 bits, where numerator and denominator are small.
+    fn shown_small(self) -> Option<Decimal> {
+        const ONE: u64 = 10_u64.pow(12);
+        let den = u64::try_from(self.den).ok().filter(|d| *d < 1 << 23)?;
+        let num = u64::try_from(self.num.unsigned_abs()).ok()?;
+        // Below 2^23 × 10^12, which is below 2^63.
+        let scaled = num % den * ONE;
+        let (part, rest) = (scaled / den, scaled % den);
+        let part = part + u64::from(rest >= den - rest);
+        let mut mantissa = (num / den).checked_mul(ONE)?.checked_add(part)?;
+        let mut places = 12;
+        while places > 0 && mantissa.is_multiple_of(10) {
+            (mantissa, places) = (mantissa / 10, places - 1);
+        }
+        let mantissa = i64::try_from(mantissa).ok()?;
+        let signed = if self.num < 0 { -mantissa } else { mantissa };
+        Some(Decimal::new(rust_decimal::Decimal::new(signed, places)))
     }
 
     /// The value with `places` decimals, rounded half away from zero: for showing beside a line (policy 1: 12 places).

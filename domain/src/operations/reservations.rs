@@ -34,25 +34,27 @@ pub(super) fn control(session: &mut Session<'_>, request: Request) -> Result<Out
     }
     // The slash keeps it apart from every batch that somebody sends.
     let batch = format!("{SOURCE}/{id}/{}", request.number);
-    let mut desk = Desk::new(session, &batch, SOURCE);
-    desk.reporting = true;
-    let mut counter = Counter {
-        desk,
-        request: &request,
-        state: &state,
-        at: request.at.unwrap_or(session.now()),
-        until: ends(session.now(), request.validity()),
-        touched: BTreeSet::new(),
-    };
-    let (answer, who) = counter.serve()?;
-    let plan = match counter.desk.counts.received {
-        0 => counter.desk.plan()?,
-        _ => {
-            let digest = *blake3::hash(&request.digest()).as_bytes();
-            counter
-                .desk
-                .receive(SOURCE.to_string(), id.clone(), digest)?
-        }
+    let (answer, who, plan) = {
+        let mut desk = Desk::new(session, &batch, SOURCE);
+        desk.reporting = true;
+        let mut counter = Counter {
+            desk,
+            request: &request,
+            state: &state,
+            at: request.at.unwrap_or(session.now()),
+            until: ends(session.now(), request.validity()),
+            touched: BTreeSet::new(),
+        };
+        let (answer, who) = counter.serve()?;
+        let Counter { desk, .. } = counter;
+        let plan = match desk.counts.received {
+            0 => desk.plan()?,
+            _ => {
+                let digest = *blake3::hash(&request.digest()).as_bytes();
+                desk.receive(SOURCE.to_string(), id.clone(), digest)?
+            }
+        };
+        (answer, who, plan)
     };
     plan.stage(session)?;
     let (account, subscription) = who.unzip();

@@ -93,6 +93,18 @@ pub struct Agenda {
     /// How many accounts have a zone.
     #[serde(skip)]
     zones: BTreeMap<Zone, usize>,
+    #[serde(skip)]
+    put_off: PutOff,
+}
+
+/// How often a bill was moved to a later day or taken off: counted by whoever works with the agenda, no part of it.
+#[derive(Clone, Copy, Debug, Default)]
+struct PutOff(u64);
+
+impl PartialEq for PutOff {
+    fn eq(&self, _: &PutOff) -> bool {
+        true
+    }
 }
 
 /// What of an agenda is stored; the rest follows from it.
@@ -129,11 +141,22 @@ impl From<Stored> for Agenda {
             settled_most,
             fresh: BTreeSet::new(),
             zones,
+            put_off: PutOff::default(),
         }
     }
 }
 
 impl Agenda {
+    /// Whether periods that end on a day may be settled, so that usage in them unsettles them.
+    pub(crate) fn has_settled(&self, until: Date) -> bool {
+        self.settled_most.is_some_and(|most| until <= most)
+    }
+
+    /// How often a bill was put off; above zero.
+    pub(crate) fn put_off(&self) -> u64 {
+        self.put_off.0 + 1
+    }
+
     /// Timers up to and including a day, in order; no other timer is looked at.
     pub fn through(&self, day: Date) -> impl Iterator<Item = &(Date, Timer)> {
         self.by_day.iter().take_while(move |(on, _)| *on <= day)
@@ -289,6 +312,10 @@ impl Agenda {
             self.by_day.remove(&(before, timer.clone()));
         }
         if let Timer::Bill { account } = &timer {
+            let before = self.bills.get(account);
+            if before.is_some_and(|before| day.is_none_or(|day| day > *before)) {
+                self.put_off.0 += 1;
+            }
             match day {
                 Some(day) => self.bills.insert(account.clone(), day),
                 None => self.bills.remove(account),
@@ -399,7 +426,7 @@ impl Agenda {
     fn used(&mut self, tables: &Tables, meter_id: &str, meter: &usage::Meter) {
         let subscription = meter_id.split('/').next().unwrap_or(meter_id);
         if let Some(period) = meter.period
-            && self.settled_most.is_some_and(|most| period.until <= most)
+            && self.has_settled(period.until)
         {
             self.unsettle(subscription, period.from);
         }

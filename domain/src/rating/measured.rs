@@ -5,7 +5,7 @@ use super::names::{PricedNames, RecordNames};
 use super::tally::Use;
 use crate::catalog::{Aggregate, Cells, Price, RoundPer, Usage, conversion};
 use crate::expressions::Failure;
-use crate::kernel::{Date, Decimal, Exact, Rejection};
+use crate::kernel::{Date, Decimal, Exact, Rejection, Zone};
 use crate::mediation::{Key, UsageRecord};
 use crate::usage::{Moved, Slot};
 
@@ -53,6 +53,31 @@ pub fn measured(place: &Place<'_>, record: &UsageRecord) -> Result<Use, Rejectio
     Ok(used)
 }
 
+/// What a record brings to a charge that counts quantities as they are delivered and whose price reads nothing of the
+/// contract: as [`measured`], without a place. None where that cannot say it.
+pub fn measured_plainly(
+    charge: &Usage,
+    price: &Price,
+    zone: &Zone,
+    record: &UsageRecord,
+) -> Option<Use> {
+    let units = scaled(charge, record.quantity.into()).ok()?;
+    let mut used = Use::new(units, record.amount);
+    match price {
+        Price::Expression(_) => return None,
+        Price::Dynamic(_) if record.amount.is_none() => return None,
+        Price::Matrix(matrix) => {
+            let line = matrix.line(&Read { zone, record });
+            match matrix.price(line)? {
+                Price::PerUnit(unit) => used.unit_price = Some(*unit),
+                _ => return None,
+            }
+        }
+        _ => {}
+    }
+    Some(used)
+}
+
 /// Quantity × conversion ÷ per, at least so much, in whole steps.
 fn units(place: &Place<'_>, record: &UsageRecord) -> Result<Exact, Rejection> {
     let charge = place.charge;
@@ -75,6 +100,11 @@ fn units(place: &Place<'_>, record: &UsageRecord) -> Result<Exact, Rejection> {
         })?;
         units = units.times(factor)?;
     }
+    scaled(charge, units)
+}
+
+/// Units ÷ per, at least so much, in whole steps.
+fn scaled(charge: &Usage, mut units: Exact) -> Result<Exact, Rejection> {
     if let Some(per) = charge.per {
         units = super::price::divide(units, per)?;
     }
@@ -141,6 +171,26 @@ fn short(text: &str) -> Key {
     let bytes = key.iter_mut().zip(hash.as_bytes());
     bytes.for_each(|(to, from)| *to = *from);
     key
+}
+
+/// A record whose day is asked for only where a matrix looks at it.
+struct Read<'a> {
+    zone: &'a Zone,
+    record: &'a UsageRecord,
+}
+
+impl Cells for Read<'_> {
+    fn attribute(&self, name: &str) -> Option<&str> {
+        self.record.attributes.get(name).map(String::as_str)
+    }
+
+    fn day(&self) -> Date {
+        self.zone.date(self.record.at)
+    }
+
+    fn quantity(&self) -> Decimal {
+        self.record.quantity
+    }
 }
 
 struct Seen<'a> {

@@ -99,7 +99,15 @@ impl<'a> Tally<'a> {
             covered: Exact::ZERO,
         };
         // A wallet has no bill for an unused period: its first record pays the first tier's flat fee.
-        if charge.pay != Pay::Wallet && tally.groups.is_none() {
+        let by_use = matches!(
+            price,
+            Price::PerUnit(_)
+                | Price::Matrix(_)
+                | Price::Expression(_)
+                | Price::Dynamic(_)
+                | Price::Percentage(_)
+        );
+        if charge.pay != Pay::Wallet && tally.groups.is_none() && !by_use {
             tally.base = tally.total(Exact::ZERO)?;
         }
         Ok(tally)
@@ -381,15 +389,7 @@ impl<'a> Tally<'a> {
 
     /// The same, with what is to be remembered.
     pub fn finish_all(self) -> Result<(Meter, Option<Remembered>), Rejection> {
-        // Twelve decimals are for showing; tiers and prices see the exact units.
-        let quantity = match self.meter.units.shown() {
-            Some(shown) => shown,
-            None => self.meter.units.to_decimal(12).parse()?,
-        };
-        let meter = Meter {
-            quantity,
-            ..self.meter
-        };
+        let meter = self.meter.written_out()?;
         Ok((meter, self.groups.map(|groups| groups.finish())))
     }
 }

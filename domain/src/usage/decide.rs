@@ -66,19 +66,7 @@ impl Decider for Metered {
                 ),
             ));
         }
-        let mut events: Vec<Event> = Vec::new();
-        for records in chunks(records, size) {
-            events.push(
-                Rated {
-                    batch: batch.clone(),
-                    source: source.clone(),
-                    basis: basis.clone(),
-                    records,
-                    meter: meter.clone(),
-                }
-                .into(),
-            );
-        }
+        let mut events = rated(&batch, &source, &basis, records, &meter);
         for corrections in chunks(corrections, |c| 200 + c.now.as_ref().map_or(0, size)) {
             let (batch, source, basis) = (batch.clone(), source.clone(), basis.clone());
             events.push(
@@ -145,6 +133,31 @@ fn recount(
     Ok(events)
 }
 
+/// The facts that records were rated, of which none is larger than an event may be.
+pub(crate) fn rated(
+    batch: &Text,
+    source: &Text,
+    basis: &Basis,
+    records: Vec<RatedRecord>,
+    meter: &Meter,
+) -> Vec<Event> {
+    let fact = |records| {
+        let fact = Rated {
+            batch: batch.clone(),
+            source: source.clone(),
+            basis: basis.clone(),
+            records,
+            meter: meter.clone(),
+        };
+        fact.into()
+    };
+    // Nearly always all of it is one fact.
+    match records.iter().map(size).sum::<usize>() <= EVENT_BYTES && !records.is_empty() {
+        true => vec![fact(records)],
+        false => chunks(records, size).into_iter().map(fact).collect(),
+    }
+}
+
 /// Splits what is remembered so that no part is larger than one event may be.
 fn cut(remembered: Remembered) -> Vec<Remembered> {
     let Remembered { gone, moves, worth } = remembered;
@@ -191,6 +204,23 @@ pub(crate) fn chunks<T>(items: Vec<T>, size: impl Fn(&T) -> usize) -> Vec<Vec<T>
         room = room.saturating_sub(bytes);
     }
     out
+}
+
+impl Rated {
+    /// At least as many bytes as the fact is stored with.
+    pub(crate) fn size_bound(&self) -> usize {
+        let basis = &self.basis;
+        let names = [
+            &self.batch,
+            &self.source,
+            &basis.engine,
+            &basis.tzdb,
+            &basis.offer,
+        ];
+        let names: usize = names.iter().map(|name| name.len()).sum();
+        // Texts with their lengths, the version, and a meter of five numbers of at most 19 bytes twice.
+        names + 300 + self.records.iter().map(size).sum::<usize>()
+    }
 }
 
 fn size(record: &RatedRecord) -> usize {

@@ -14,14 +14,14 @@ mod packed;
 mod recounted;
 
 use crate::events;
-use crate::kernel::{Date, Days, Decimal, Exact, Id, Instant, Personal, Text};
+use crate::kernel::{Date, Days, Decimal, Exact, Id, Instant, Personal, Rejection, Text};
 use crate::mediation::Key;
 use chrono::Datelike;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 pub use decide::Command;
-pub(crate) use decide::chunks;
+pub(crate) use decide::{chunks, rated};
 pub use draws::{Drawing, Drawn, Draws, Lot, Way};
 pub use kept::{Kept, Metered, Records, book};
 pub use memory::{Gone, Group, Memory, Moved, Remembered, Slot, Worth};
@@ -42,6 +42,17 @@ pub struct Meter {
     pub units: Exact,
     /// Free money of a percentage that was used up.
     pub free: Exact,
+}
+
+impl Meter {
+    /// The meter with its quantity written out: twelve decimals are for showing; tiers and prices see the exact units.
+    pub(crate) fn written_out(self) -> Result<Meter, Rejection> {
+        let quantity = match self.units.shown() {
+            Some(shown) => shown,
+            None => self.units.to_decimal(12).parse()?,
+        };
+        Ok(Meter { quantity, ..self })
+    }
 }
 
 /// Which rules, sold by whom, made a result: enough to judge it years later.

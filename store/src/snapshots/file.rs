@@ -93,6 +93,7 @@ pub(crate) fn write(file: &mut File, moment: &Moment, world: &World) -> io::Resu
             tables,
             index,
             agenda,
+            ..
         } = world.tenant(name);
         for part in [Part::Tables, Part::Lookups] {
             let sum = match part {

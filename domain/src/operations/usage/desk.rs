@@ -6,8 +6,11 @@ mod entitled;
 mod reserve;
 
 use super::lots::Lots;
+use super::open::{Closed, Meters, Name};
+use super::quick::{Quick, Short};
 use super::working::{By, Offers, Rules, Working};
 use crate::accounts::Account;
+use crate::berths::Spot;
 use crate::catalog::{Pay, Usage};
 use crate::command::UsageCounts;
 use crate::counters::{self, Counter};
@@ -45,7 +48,7 @@ struct Standing {
 }
 
 pub(in crate::operations) struct Desk<'s, 'w> {
-    session: &'s Session<'w>,
+    pub(super) session: &'s Session<'w>,
     batch: Text,
     source: Text,
     rules: Rules,
@@ -54,9 +57,12 @@ pub(in crate::operations) struct Desk<'s, 'w> {
     pub counts: UsageCounts,
     listed: Listed,
     /// In the order in which they were reached.
-    meters: Vec<Working<'s>>,
-    /// Places in `meters`: subscription, charge, first day.
-    places: HashMap<(&'s str, &'s str, Date), usize>,
+    pub(super) meters: Meters<'s>,
+    /// Places in `meters`, of all that the long way has to know of.
+    pub(super) places: HashMap<Name<'s>, usize>,
+    /// How many of `meters` are in `places`, as far as they are of the short way.
+    named: usize,
+    pub(super) short: Option<Short<'s>>,
     purses: BTreeMap<&'s str, Purse>,
     /// Accounts whose usage was rated and whose wallets may have to be told.
     watched: BTreeSet<&'s str>,
@@ -72,20 +78,39 @@ pub(in crate::operations) struct Desk<'s, 'w> {
     pub reporting: bool,
 }
 
+/// What is to happen to one meter.
+enum Step {
+    Long(Id, Box<usage::Command>),
+    /// By its place among the quick ones.
+    Short(usize),
+}
+
 /// Decisions to stage, in order.
 #[derive(Default)]
 pub(in crate::operations) struct Plan {
-    meters: Vec<(Id, usage::Command)>,
+    meters: Vec<Step>,
+    quick: Vec<Option<Quick>>,
+    by: Option<By>,
     counters: Vec<(Id, counters::Command)>,
     wallets: Vec<(Id, wallets::Command)>,
     batches: Vec<(Id, mediation::Command)>,
 }
 
 impl Plan {
-    pub fn stage(self, session: &mut Session<'_>) -> Result<(), Rejection> {
-        self.meters
-            .into_iter()
-            .try_for_each(|(id, c)| session.decide_owned::<Metered>(id, c).map(|_| ()))?;
+    pub fn stage(mut self, session: &mut Session<'_>) -> Result<(), Rejection> {
+        for step in self.meters {
+            match (step, &self.by) {
+                (Step::Short(place), Some(by)) => {
+                    let quick = self.quick.get_mut(place).and_then(Option::take);
+                    let told = quick.filter(|quick| !quick.records.is_empty());
+                    told.map_or(Ok(()), |quick| quick.stage(session, by))?;
+                }
+                (Step::Long(id, command), _) => {
+                    session.decide_owned::<Metered>(id, *command)?;
+                }
+                (Step::Short(_), None) => {}
+            }
+        }
         self.counters
             .into_iter()
             .try_for_each(|(id, c)| session.decide_owned::<Counter>(id, c).map(|_| ()))?;
@@ -108,8 +133,10 @@ impl<'s, 'w> Desk<'s, 'w> {
             newcomer: None,
             counts: UsageCounts::default(),
             listed: Listed::default(),
-            meters: Vec::new(),
+            meters: Meters::default(),
             places: HashMap::new(),
+            named: 0,
+            short: None,
             purses: BTreeMap::new(),
             watched: BTreeSet::new(),
             here: HashMap::default(),
@@ -121,17 +148,30 @@ impl<'s, 'w> Desk<'s, 'w> {
         }
     }
 
+    /// Records go the short way where they can (`quick`): for a command that does nothing else with meters.
+    #[must_use]
+    pub fn with_berths(self) -> Self {
+        Desk {
+            short: Short::open(self.session),
+            ..self
+        }
+    }
+
     /// Judges lines in their order; what holds their keys is asked for once.
     pub fn take_all(&mut self, lines: Vec<Received>) -> Result<(), Rejection> {
         let keys: Vec<Key> = lines.iter().filter_map(key_of).collect();
         let mut sightings = self.session.past().sightings(&keys)?.into_iter();
         self.here.reserve(keys.len());
-        for line in lines {
+        let session = self.session;
+        let short = self.short.as_mut();
+        let spots = short.map_or_else(Vec::new, |short| short.spots(session, &lines));
+        self.meters.reserve(spots.len());
+        for (n, line) in lines.into_iter().enumerate() {
             let sighting = match key_of(&line) {
                 Some(_) => sightings.next().flatten(),
                 None => None,
             };
-            self.judge(line, sighting)?;
+            self.judge(line, sighting, spots.get(n).copied().flatten())?;
         }
         Ok(())
     }
@@ -141,7 +181,12 @@ impl<'s, 'w> Desk<'s, 'w> {
         self.take_all(vec![line])
     }
 
-    fn judge(&mut self, line: Received, sighting: Option<Sighting>) -> Result<(), Rejection> {
+    fn judge(
+        &mut self,
+        line: Received,
+        sighting: Option<Sighting>,
+        spot: Option<Spot>,
+    ) -> Result<(), Rejection> {
         self.counts.received += 1;
         let record = match line {
             Received::Unreadable { line, code, reason } => {
@@ -159,7 +204,7 @@ impl<'s, 'w> Desk<'s, 'w> {
             .map(|here| here.content)
             .or(sighting.map(|earlier| earlier.content));
         match content {
-            None => self.accept(record, None),
+            None => self.accept(record, None, spot),
             Some(known) if known == record.content => {
                 self.counts.duplicates += 1;
                 self.listed.duplicates.push(record.line);
@@ -170,7 +215,7 @@ impl<'s, 'w> Desk<'s, 'w> {
                     (None, Some(earlier)) => Some(self.earlier(&key, earlier)?),
                     (None, None) => None,
                 };
-                self.accept(record, known);
+                self.accept(record, known, None);
             }
             Some(_) => {
                 let batch = match here {
@@ -187,12 +232,21 @@ impl<'s, 'w> Desk<'s, 'w> {
 
     /// A line of this batch as the record that a later one corrects.
     fn standing(&self, here: Here) -> Standing {
-        let meter = here.meter.and_then(|place| self.meters.get(place));
+        let meter = here.meter.and_then(|number| self.id_of(number));
         Standing {
             batch: self.batch.to_string(),
             line: Some(here.line),
-            meter: meter.map(|working| working.id().to_string()),
+            meter,
         }
+    }
+
+    /// Stream of an open meter.
+    fn id_of(&self, number: usize) -> Option<Id> {
+        if let Some(quick) = self.meters.quick(number) {
+            let (sub, charge, from) = self.short.as_ref()?.name(self.session, quick)?;
+            return Some(usage::id(sub, charge, from));
+        }
+        Some(self.meters.get(number)?.id().to_string())
     }
 
     /// The record of an earlier batch that holds a key.
@@ -209,13 +263,16 @@ impl<'s, 'w> Desk<'s, 'w> {
         })
     }
 
-    fn accept(&mut self, mut record: UsageRecord, earlier: Option<Standing>) {
+    fn accept(&mut self, mut record: UsageRecord, earlier: Option<Standing>, spot: Option<Spot>) {
         self.counts.accepted += 1;
         let (key, content, line) = (record.key, record.content, record.line);
-        let rated = self.rate(
-            &mut record,
-            earlier.as_ref().and_then(|e| e.meter.as_deref()),
-        );
+        let rated = match self.count_shortly(&mut record, spot) {
+            Some(meter) => Ok(meter),
+            None => self.rate(
+                &mut record,
+                earlier.as_ref().and_then(|e| e.meter.as_deref()),
+            ),
+        };
         let stands = |meter| Here {
             content,
             line,
@@ -494,17 +551,40 @@ impl<'s, 'w> Desk<'s, 'w> {
     /// Opens the meter of a subscription at a place; the answer is where it is among the open ones.
     fn open(&mut self, sub: &'s str, place: Place<'s>) -> Result<usize, Rejection> {
         let name = (sub, place.charge.code.as_str(), place.days.from);
-        if let Some(open) = self.places.get(&name) {
-            return Ok(*open);
+        self.name_quick();
+        let open = self.places.get(&name).copied();
+        if let Some(open) = open
+            && self.meters.quick(open).is_none()
+        {
+            return Ok(open);
         }
         let id = usage::id(sub, &place.charge.code, place.days.from);
         let before = self.session.find::<Metered>(&id).map(|e| &e.state);
         let carried = self.carried(sub, place)?;
-        let working = Working::new(id, place, before, carried, self.session.past())?;
+        let mut working = Working::new(id, place, before, carried, self.session.past())?;
+        if let Some(open) = open {
+            self.meters.lengthen(open, |quick| {
+                working.resume(quick.meter, quick.records);
+                working
+            });
+            return Ok(open);
+        }
         let open = self.meters.len();
         self.meters.push(working);
         self.places.insert(name, open);
         Ok(open)
+    }
+
+    /// Lays the way to the meters of the short way by their names.
+    fn name_quick(&mut self) {
+        let Some(short) = &self.short else { return };
+        for number in self.named..self.meters.len() {
+            let quick = self.meters.quick(number);
+            if let Some(name) = quick.and_then(|quick| short.name(self.session, quick)) {
+                self.places.insert(name, number);
+            }
+        }
+        self.named = self.meters.len();
     }
 
     /// What was there when the period of a meter began.
@@ -692,9 +772,19 @@ impl<'s, 'w> Desk<'s, 'w> {
         let mut offers = Offers::default();
         plan.counters = self.lots.finish(&self.batch, &self.source);
         plan.meters.reserve(self.meters.len());
-        for working in self.meters {
-            plan.meters.extend(working.finish(&by, &mut offers)?);
+        let (all, quick) = self.meters.close();
+        for closed in all {
+            match closed {
+                Closed::Full(working) => {
+                    let told = working.finish(&by, &mut offers)?;
+                    let step = |(id, command)| Step::Long(id, Box::new(command));
+                    plan.meters.extend(told.map(step));
+                }
+                Closed::Quick(place) => plan.meters.push(Step::Short(place)),
+            }
         }
+        plan.quick = quick;
+        plan.by = Some(by);
         for (account, purse) in self.purses {
             let changes = purse.changes();
             let burnt = purse.finish();

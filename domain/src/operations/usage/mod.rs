@@ -2,6 +2,8 @@
 
 mod desk;
 mod lots;
+mod open;
+mod quick;
 pub(crate) mod recount;
 mod working;
 
@@ -39,7 +41,7 @@ pub(super) fn ingest(session: &mut Session<'_>, intake: Intake) -> Result<Outcom
         name,
         lines,
     } = intake;
-    let mut desk = Desk::new(session, &batch, &source);
+    let mut desk = Desk::new(session, &batch, &source).with_berths();
     desk.take_all(lines)?;
     let counts = desk.counts;
     let accounts = desk.accounts();

@@ -20,8 +20,8 @@ use std::collections::{BTreeSet, HashMap};
 
 /// Which rules rate: named once for all results.
 pub(super) struct Rules {
-    engine: Text,
-    tzdb: Text,
+    pub engine: Text,
+    pub tzdb: Text,
 }
 
 impl Default for Rules {
@@ -121,6 +121,12 @@ impl<'s> Working<'s> {
             drawings: Vec::new(),
             moved_ways: BTreeSet::new(),
         })
+    }
+
+    /// Goes on where the short way stops: the totals and records of the batch so far.
+    pub fn resume(&mut self, meter: Meter, records: Vec<RatedRecord>) {
+        self.tally.meter = meter;
+        self.records = records;
     }
 
     /// Rates a record that was not here before.
@@ -446,7 +452,13 @@ impl<'s> Working<'s> {
     }
 }
 
-fn rated(record: &mut UsageRecord, units: Exact, amount: Exact, payer: Payer) -> RatedRecord {
+/// A record with what it cost and who pays it.
+pub(super) fn rated(
+    record: &mut UsageRecord,
+    units: Exact,
+    amount: Exact,
+    payer: Payer,
+) -> RatedRecord {
     RatedRecord {
         line: record.line,
         key: record.key,
