@@ -15,6 +15,7 @@ mod edge;
 mod forgetting;
 mod http;
 mod invoicing;
+mod life;
 mod log;
 mod messages;
 mod money;
