@@ -175,11 +175,16 @@ fn ask(book: &mut Book, command: Command) -> bool {
     done
 }
 
+/// A place in a list of so many.
+fn up_to(dice: &mut Dice, many: u64) -> usize {
+    usize::try_from(dice.roll(many)).expect("few")
+}
+
 fn record(dice: &mut Dice, n: u64) -> UsageRecord {
-    let metric = ["voice", "data", "roaming", "calls", "level"][dice.roll(5) as usize];
+    let metric = ["voice", "data", "roaming", "calls", "level"][up_to(dice, 5)];
     let mut attributes = BTreeMap::new();
     if dice.roll(3) > 0 {
-        let zone = ["eu", "abroad", "mars"][dice.roll(3) as usize];
+        let zone = ["eu", "abroad", "mars"][up_to(dice, 3)];
         attributes.insert("zone".to_string(), zone.to_string());
     }
     attributes.insert("share".to_string(), dice.roll(4).to_string());
@@ -189,11 +194,11 @@ fn record(dice: &mut Dice, n: u64) -> UsageRecord {
         n
     };
     // Around the ends of months and of days, too.
-    let day = [10, 31, 40, 59, 61][dice.roll(5) as usize] * 86_400 + dice.roll(3) * 86_399;
+    let day = [10, 31, 40, 59, 61][up_to(dice, 5)] * 86_400 + dice.roll(3) * 86_399;
     let at = 1_333_238_400 + day + dice.roll(7_200);
     let quantity = format!(
         "{}{}.{}",
-        ["", "", "", "-"][dice.roll(4) as usize],
+        ["", "", "", "-"][up_to(dice, 4)],
         dice.roll(200),
         dice.roll(100)
     );
@@ -224,7 +229,7 @@ fn something(book: &mut Book, dice: &mut Dice, n: u64) -> Command {
     match dice.roll(24) {
         0 => Command::ChangeSubscription(Box::new(ChangeSubscription {
             subscription,
-            offer: Some(["one", "two"][dice.roll(2) as usize].into()),
+            offer: Some(["one", "two"][up_to(dice, 2)].into()),
             quantity: None,
             billing_day: None,
             overrides: BTreeMap::new(),
@@ -250,11 +255,11 @@ fn something(book: &mut Book, dice: &mut Dice, n: u64) -> Command {
             let account = format!("a{}", who / 2);
             let known = book.tenant().tables.accounts.get(&account);
             let mut terms = known.expect("an account").state.terms.clone();
-            terms.zone = ZONES[dice.roll(3) as usize].parse().expect("a zone");
+            terms.zone = ZONES[up_to(dice, 3)].parse().expect("a zone");
             Command::ChangeAccount { account, terms }
         }
         5 => Command::SetField {
-            place: Place::new(Carrier::Account, &format!("a{}", who / 2)),
+            place: Place::new(Carrier::Account, format!("a{}", who / 2)),
             field: "rebate".into(),
             period: Period {
                 from: None,
@@ -301,7 +306,9 @@ fn shop() -> Book {
     for n in 0..6 {
         if n % 2 == 0 {
             book.open(&format!("a{}", n / 2), |terms| {
-                terms.zone = ZONES[n as usize / 2].parse().expect("a zone");
+                terms.zone = ZONES[usize::try_from(n / 2).expect("few")]
+                    .parse()
+                    .expect("a zone");
             });
         }
         book.ask(Command::StartSubscription(Box::new(StartSubscription {
