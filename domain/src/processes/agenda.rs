@@ -89,20 +89,21 @@ pub struct Agenda {
     settled_most: Option<Date>,
     /// Documents whose lines were computed in the commit at hand; a draft that stands as it was is not among them.
     #[serde(skip)]
-    fresh: BTreeSet<Id>,
+    fresh: Beside<BTreeSet<Id>>,
     /// How many accounts have a zone.
     #[serde(skip)]
     zones: BTreeMap<Zone, usize>,
     #[serde(skip)]
-    put_off: PutOff,
+    /// How often a bill was moved to a later day or taken off.
+    put_off: Beside<u64>,
 }
 
-/// How often a bill was moved to a later day or taken off: counted by whoever works with the agenda, no part of it.
+/// What whoever works with the agenda keeps beside it; no part of it, so it is neither stored nor compared.
 #[derive(Clone, Copy, Debug, Default)]
-struct PutOff(u64);
+struct Beside<T>(T);
 
-impl PartialEq for PutOff {
-    fn eq(&self, _: &PutOff) -> bool {
+impl<T> PartialEq for Beside<T> {
+    fn eq(&self, _: &Beside<T>) -> bool {
         true
     }
 }
@@ -139,9 +140,9 @@ impl From<Stored> for Agenda {
             zone_of,
             settled,
             settled_most,
-            fresh: BTreeSet::new(),
+            fresh: Beside::default(),
             zones,
-            put_off: PutOff::default(),
+            put_off: Beside::default(),
         }
     }
 }
@@ -221,6 +222,7 @@ impl Agenda {
             Event::Charge(charges::Event::Added(e)) => self.owner_bill_by(tables, id, e.pending.on),
             Event::Charge(charges::Event::Billed(e)) => {
                 self.fresh
+                    .0
                     .extend(e.items.first().map(|i| i.invoice.clone()));
             }
             Event::Charge(charges::Event::Released(_)) => {
@@ -363,7 +365,7 @@ impl Agenda {
 
     /// Everything of its subscriptions up to the document's day is billed, unless it is ahead of its time.
     fn settle(&mut self, id: &str, document: &invoices::Document) {
-        if !self.fresh.remove(id) {
+        if !self.fresh.0.remove(id) {
             return;
         }
         let ahead = |line: &invoices::Line| match &line.what {
