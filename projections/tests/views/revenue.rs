@@ -83,7 +83,7 @@ fn a_change_recorded_later_moves_the_figures_of_its_own_day() {
     business.account("alice", "2026-01-01");
     business.start("alice", "seats", "3", "2026-01-01");
     business.quantity("alice.seats", "5", "2026-06-01");
-    // Replaces what was planned for June.
+    // What was planned for June stays planned: it takes an undo to drop it (decision 36).
     business.quantity("alice.seats", "4", "2026-03-01");
     let views = Views::in_memory(Arc::clone(business.ledger.store())).expect("opens");
     let s = views.of(TENANT);
@@ -97,7 +97,8 @@ fn a_change_recorded_later_moves_the_figures_of_its_own_day() {
         moves,
         [
             (day("2026-01-01"), Kind::New),
-            (day("2026-03-01"), Kind::Expansion)
+            (day("2026-03-01"), Kind::Expansion),
+            (day("2026-06-01"), Kind::Expansion)
         ]
     );
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use indelible_domain::Command;
 use indelible_domain::accounts::AccountTerms;
-use indelible_domain::catalog::{Offer, Pay, Price, Recurring, Usage};
+use indelible_domain::catalog::{Offer, Pay, Price, Recurring, Share, Usage};
 use indelible_domain::command::{
     ChangeSubscription, DunningAction, DunningLevel, Effective, FailureKind, RecordPayment,
     StartSubscription,
@@ -65,6 +65,13 @@ impl Business {
         let monthly = offer("seats", Price::PerUnit(decimal("10")), "1 month");
         let mut yearly = offer("yearly", Price::Flat(decimal("149.95")), "1 year");
         yearly.trial = Some("14 days".parse().expect("a span"));
+        for fee in &mut yearly.recurring {
+            fee.shares = vec![Share {
+                party: "partner".into(),
+                percent: Some(decimal("30")),
+                fixed: None,
+            }];
+        }
         let offers = vec![monthly, yearly];
         self.on("2026-01-01", Command::ApplyCatalog { offers });
     }
