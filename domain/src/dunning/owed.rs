@@ -3,6 +3,7 @@
 use super::Case;
 use crate::kernel::{Currency, Date, Id, Money};
 use crate::receivables::Receivables;
+use std::collections::HashSet;
 
 /// What is open of an invoice from a due date on.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,11 +42,7 @@ pub fn sum(owed: &[Owed], on: Date, currency: Currency) -> Money {
 
 /// Invoices that are past due on a day, each once.
 pub fn invoices(owed: &[Owed], on: Date) -> Vec<&Id> {
-    let mut invoices: Vec<&Id> = Vec::new();
-    for part in overdue(owed, on) {
-        if !invoices.contains(&&part.invoice) {
-            invoices.push(&part.invoice);
-        }
-    }
-    invoices
+    let mut seen = HashSet::new();
+    let all = overdue(owed, on).map(|part| &part.invoice);
+    all.filter(|invoice| seen.insert(*invoice)).collect()
 }

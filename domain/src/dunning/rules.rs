@@ -3,13 +3,14 @@
 //! A rule fits when each of its conditions is met; a condition that names nothing is always met. What was chosen, and why, is
 //! in the event with which an episode begins, and holds for the episode.
 
+use super::owed::{self, Owed};
 use super::{Look, Policy};
 use crate::accounts::AccountTerms;
 use crate::catalog::Catalog;
 use crate::entities::EntityTerms;
 use crate::events;
 use crate::invoices::{self, Invoice};
-use crate::kernel::{Currency, Date, Decider, Decimal, Exact, Id, Money, Rejection};
+use crate::kernel::{Currency, Date, Decider, Decimal, Exact, Id, Rejection};
 use crate::methods::{Kind, Methods};
 use crate::subscriptions::Subscription;
 use serde::{Deserialize, Serialize};
@@ -130,8 +131,16 @@ pub struct Subject<'a> {
     pub entity: &'a EntityTerms,
     /// The day that is looked at, and what is overdue on it.
     pub on: Date,
-    pub invoices: Vec<&'a Id>,
-    pub overdue: Money,
+    pub owed: &'a [Owed],
+}
+
+/// Whether there is anything that [`choose`] could answer, whatever is overdue.
+pub fn may_choose(look: &impl Look, terms: &AccountTerms, entity: &EntityTerms) -> bool {
+    terms.dunning_policy.is_some()
+        || entity.dunning_policy.is_some()
+        || look
+            .state::<Rules>(MAIN)
+            .is_some_and(|r| !r.rules.is_empty())
 }
 
 /// The policy for what is overdue; none: nobody dunns this account. A rule whose policy was never set is passed over.
@@ -158,7 +167,12 @@ pub fn choose(look: &impl Look, subject: &Subject<'_>) -> Option<Choice> {
 
 fn fits(look: &impl Look, subject: &Subject<'_>, when: &When) -> bool {
     let terms = subject.terms;
-    let overdue = subject.overdue.exact();
+    let bounded = when.at_least.is_some() || when.below.is_some();
+    // Most rules ask nothing about the amount, and an account may have years of open items.
+    let overdue = match bounded {
+        true => owed::sum(subject.owed, subject.on, terms.currency).exact(),
+        false => Exact::ZERO,
+    };
     any(&when.entities, &terms.entity)
         && any(&when.countries, &terms.country)
         && any_of(&when.groups, terms.group.as_ref())
@@ -196,6 +210,7 @@ fn sells(look: &impl Look, subject: &Subject<'_>, lines: &[String]) -> bool {
         let document = &look.state::<Invoice>(invoice)?.document;
         invoices::product_lines(document, catalog, |id| look.state::<Subscription>(id)).ok()
     };
-    let mut found = subject.invoices.iter().filter_map(of).flatten();
+    let overdue = owed::invoices(subject.owed, subject.on);
+    let mut found = overdue.iter().filter_map(of).flatten();
     found.any(|(line, _)| lines.contains(&line))
 }

@@ -93,6 +93,11 @@ fn level_of(
         let (level, on) = next_level(policy, case, owed)?;
         return Some((choice, level.clone(), on));
     }
+    let terms = &look.state::<Account>(account)?.terms;
+    let entity = &look.state::<LegalEntity>(&terms.entity)?.terms;
+    if !rules::may_choose(look, terms, entity) {
+        return None;
+    }
     // The day from which each further part is overdue.
     let mut days: Vec<Date> = owed.iter().map(|o| add_days(o.due, 1)).collect();
     days.dedup();
@@ -147,8 +152,7 @@ fn choose(look: &impl Look, account: &str, owed: &[Owed], on: Date) -> Option<Ch
         terms,
         entity,
         on,
-        invoices: owed::invoices(owed, on),
-        overdue: owed::sum(owed, on, terms.currency),
+        owed,
     };
     rules::choose(look, &subject)
 }
