@@ -7,7 +7,7 @@ mod reserve;
 
 use super::lots::Lots;
 use super::open::{Closed, Meters, Name};
-use super::quick::{Quick, Short};
+use super::quick::{Quick, Short, TOGETHER};
 use super::working::{By, Offers, Rules, Working};
 use crate::accounts::Account;
 use crate::berths::Spot;
@@ -162,16 +162,23 @@ impl<'s, 'w> Desk<'s, 'w> {
         let keys: Vec<Key> = lines.iter().filter_map(key_of).collect();
         let mut sightings = self.session.past().sightings(&keys)?.into_iter();
         self.here.reserve(keys.len());
-        let session = self.session;
-        let short = self.short.as_mut();
-        let spots = short.map_or_else(Vec::new, |short| short.spots(session, &lines));
-        self.meters.reserve(spots.len());
-        for (n, line) in lines.into_iter().enumerate() {
-            let sighting = match key_of(&line) {
-                Some(_) => sightings.next().flatten(),
-                None => None,
-            };
-            self.judge(line, sighting, spots.get(n).copied().flatten())?;
+        self.meters.reserve(lines.len());
+        let mut lines = lines.into_iter();
+        let mut spots: [Option<Spot>; TOGETHER] = [None; TOGETHER];
+        while !lines.as_slice().is_empty() {
+            let some = lines.as_slice();
+            let some = some.get(..TOGETHER).unwrap_or(some);
+            let count = some.len();
+            if let Some(short) = self.short.as_mut() {
+                short.spots(self.session, some, &mut spots);
+            }
+            for (line, spot) in lines.by_ref().take(count).zip(spots) {
+                let sighting = match key_of(&line) {
+                    Some(_) => sightings.next().flatten(),
+                    None => None,
+                };
+                self.judge(line, sighting, spot)?;
+            }
         }
         Ok(())
     }

@@ -19,7 +19,7 @@ use crate::usage::{self, Basis, Meter, Payer, RatedRecord};
 use std::sync::{Arc, MutexGuard};
 
 /// Records whose berths and meters are fetched together, so that the waits for memory overlap.
-const TOGETHER: usize = 32;
+pub(super) const TOGETHER: usize = 32;
 
 /// The book of berths, open for one batch.
 pub(super) struct Short<'s> {
@@ -53,37 +53,35 @@ impl<'s> Short<'s> {
         Some(Short { book, batch })
     }
 
-    /// Finds where records are counted, and fetches what counting them will need.
-    pub fn spots(&mut self, session: &Session<'_>, lines: &[Received]) -> Vec<Option<Spot>> {
-        let mut spots = Vec::with_capacity(lines.len());
+    /// Finds where some records are counted, and fetches what counting them will need: all of it before the first is
+    /// counted, so that the waits for memory overlap, and so few that all of it is still near by then.
+    pub fn spots(
+        &mut self,
+        session: &Session<'_>,
+        some: &[Received],
+        spots: &mut [Option<Spot>; TOGETHER],
+    ) {
         let meters = &session.base().tables.usage;
-        for some in lines.chunks(TOGETHER) {
-            let first = spots.len();
-            let berths = some.iter().map(|line| match line {
-                Received::Record(record) => self.book.find(session.base(), record),
-                Received::Unreadable { .. } => None,
-            });
-            let berths: Vec<Option<u32>> = berths.collect();
-            spots.extend(
-                berths
-                    .into_iter()
-                    .zip(some)
-                    .map(|(berth, line)| match line {
-                        Received::Record(record) => self.book.spot(berth?, record),
-                        Received::Unreadable { .. } => None,
-                    }),
-            );
-            let mut touched = 0;
-            for spot in spots.iter().skip(first).flatten() {
-                let row = self.book.counted(*spot).and_then(|counted| counted.row);
-                if let Some((id, entry)) = row.and_then(|row| meters.at(row)) {
-                    touched ^=
-                        entry.version ^ u64::from(id.as_bytes().first().copied().unwrap_or(0));
-                }
+        let mut berths = [None; TOGETHER];
+        for (line, berth) in some.iter().zip(&mut berths) {
+            if let Received::Record(record) = line {
+                *berth = self.book.find(session.base(), record);
             }
-            std::hint::black_box(touched);
         }
-        spots
+        spots.fill(None);
+        for ((line, berth), spot) in some.iter().zip(berths).zip(spots.iter_mut()) {
+            if let (Received::Record(record), Some(berth)) = (line, berth) {
+                *spot = self.book.spot(berth, record);
+            }
+        }
+        let mut touched = 0;
+        for spot in spots.iter().flatten() {
+            let row = self.book.counted(*spot).and_then(|counted| counted.row);
+            if let Some((id, entry)) = row.and_then(|row| meters.at(row)) {
+                touched ^= entry.version ^ u64::from(id.as_bytes().first().copied().unwrap_or(0));
+            }
+        }
+        std::hint::black_box(touched);
     }
 
     /// What the long way knows a meter by.
