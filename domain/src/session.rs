@@ -209,6 +209,18 @@ impl<'w> Session<'w> {
         self.base
     }
 
+    /// A session that sees what this one decided, and whose own decisions are none of it.
+    #[must_use]
+    pub fn fork(&self) -> Session<'w> {
+        Session {
+            base: self.base,
+            past: self.past,
+            over: self.over.clone(),
+            events: Vec::new(),
+            ..*self
+        }
+    }
+
     /// What was decided so far.
     pub fn events(&self) -> &[Staged] {
         &self.events

@@ -144,17 +144,30 @@ impl Ledger {
 
     /// What a command would do now. Writes nothing and uses no command id.
     pub fn dry_run(&self, request: Request) -> Result<DryRun, Refused> {
+        let (tried, ()) = self.dry_run_and(request, |_| Ok(()))?;
+        Ok(tried)
+    }
+
+    /// The same, and what `look` makes of the state as the command would leave it. Commands wait meanwhile.
+    pub fn dry_run_and<T>(
+        &self,
+        request: Request,
+        look: impl FnOnce(&Session<'_>) -> Result<T, Rejection>,
+    ) -> Result<(DryRun, T), Refused> {
         self.alive()?;
         let (decided, rests_on) = {
             let live = self.reading();
             let past = self.past_upto(&request.tenant, live.position);
             let session = Session::new(live.world.tenant(&request.tenant), request.now);
-            let decided = decide(session, &past, request);
+            let decided = decide(session, &past, request, look);
             (
-                decided.map(|(outcome, aggregates, events)| DryRun {
-                    outcome,
-                    events,
-                    aggregates,
+                decided.map(|((outcome, aggregates, events), seen)| {
+                    let tried = DryRun {
+                        outcome,
+                        events,
+                        aggregates,
+                    };
+                    (tried, seen)
                 }),
                 live.position,
             )
@@ -214,8 +227,8 @@ impl Ledger {
                 rests_on,
             })
         };
-        let (outcome, tables, staged) = match decide(session, &past, request) {
-            Ok(decided) => decided,
+        let (outcome, tables, staged) = match decide(session, &past, request, |_| Ok(())) {
+            Ok((decided, ())) => decided,
             Err(refused) => return settled(Err(refused), live.position),
         };
         let receipt = Receipt {
@@ -394,17 +407,19 @@ impl fmt::Debug for Ledger {
 type Decided = (Outcome, world::Tables, Vec<Staged>);
 
 /// Runs the rules. A broken invariant panics in there; then nothing of the command stays, and nothing wrong is posted.
-fn decide<'w>(
+fn decide<'w, T>(
     session: Session<'w>,
     past: &'w TenantPast,
     request: Request,
-) -> Result<Decided, Refused> {
+    look: impl FnOnce(&Session<'_>) -> Result<T, Rejection>,
+) -> Result<(Decided, T), Refused> {
     let mut session = session.with(past);
     let command = request.command;
     let decided = catch_unwind(AssertUnwindSafe(move || {
         let outcome = operations::execute(&mut session, command)?;
+        let seen = look(&session)?;
         let (tables, staged) = session.finish();
-        Ok::<Decided, Rejection>((outcome, tables, staged))
+        Ok::<_, Rejection>(((outcome, tables, staged), seen))
     }));
     // What was decided without an answer of the log is not decided.
     if let Some(failure) = past.failure() {

@@ -391,22 +391,32 @@ pub struct RunAsk {
 
 /// Decides one command and drops what it decided.
 pub async fn attempt(ctx: &Context<'_>, scope: Scope, command: Command) -> Result<Tried> {
+    let (tried, ()) = attempt_and(ctx, scope, command, |_| Ok(())).await?;
+    Ok(tried)
+}
+
+/// The same, and what is to be seen of the state as the command would leave it.
+async fn attempt_and<T: Send + 'static>(
+    ctx: &Context<'_>,
+    scope: Scope,
+    command: Command,
+    look: impl FnOnce(&Session<'_>) -> std::result::Result<T, Rejection> + Send + 'static,
+) -> Result<(Tried, T)> {
     let books = Books::of(ctx)?;
     require(&books, scope)?;
     let request = Request::new(books.tenant(), &books.caller().actor, books.now(), command);
     let tried = books
-        .blocking(move |office| Ok(office.ledger.dry_run(request)))
+        .blocking(move |office| Ok(office.ledger.dry_run_and(request, look)))
         .await?;
-    let tried = tried.map_err(refused)?;
-    Ok(Tried {
-        made: tried.aggregates,
-        receipt: Receipt {
-            tenant: books.tenant().to_owned(),
-            replayed: false,
-            outcome: tried.outcome,
-            wrote: Wrote::Nothing(tried.events),
-        },
-    })
+    let (tried, seen) = tried.map_err(refused)?;
+    let receipt = Receipt {
+        tenant: books.tenant().to_owned(),
+        replayed: false,
+        outcome: tried.outcome,
+        wrote: Wrote::Nothing(tried.events),
+    };
+    let made = tried.aggregates;
+    Ok((Tried { made, receipt }, seen))
 }
 
 /// Decides a whole bill run and drops it.
@@ -417,7 +427,7 @@ pub async fn try_run(ctx: &Context<'_>, scope: Scope, ask: RunAsk) -> Result<Tri
         accounts,
         draft,
     } = ask;
-    let (tried, ()) = attempt_with(ctx, scope, move |attempt| {
+    attempt_with(ctx, scope, move |attempt| {
         attempt.decide(Command::StartBillRun {
             run: run.clone(),
             as_of,
@@ -434,8 +444,7 @@ pub async fn try_run(ctx: &Context<'_>, scope: Scope, ask: RunAsk) -> Result<Tri
         }
         Ok(())
     })
-    .await?;
-    Ok(tried)
+    .await
 }
 
 /// A rerating as a client asks for it.
@@ -521,7 +530,7 @@ async fn steps(ctx: &Context<'_>, rerating: &str, first: Receipt) -> Result<Rece
 /// Decides a whole rerating and drops it.
 pub async fn try_rerating(ctx: &Context<'_>, scope: Scope, ask: RerateAsk) -> Result<Tried> {
     let rerating = ask.rerating.clone();
-    let (tried, ()) = attempt_with(ctx, scope, move |attempt| {
+    attempt_with(ctx, scope, move |attempt| {
         attempt.decide(ask.command())?;
         let left = |attempt: &Attempt| {
             let state = reratings::Rerating::table(&attempt.tenant.tables).get(&rerating);
@@ -542,8 +551,7 @@ pub async fn try_rerating(ctx: &Context<'_>, scope: Scope, ask: RerateAsk) -> Re
         }
         Ok(())
     })
-    .await?;
-    Ok(tried)
+    .await
 }
 
 /// Decides one command about a subscription, looks at what becomes due of it up to a day, and drops it all.
@@ -555,9 +563,11 @@ pub async fn attempt_subscription(
     days_ahead: i64,
 ) -> Result<(Receipt, Option<TriedSubscription>)> {
     let id = key.to_owned();
-    let (tried, coming) = attempt_with(ctx, scope, move |attempt| {
-        attempt.decide(command)?;
-        attempt.coming(&id, days_ahead)
+    let (tried, coming) = attempt_and(ctx, scope, command, move |session| {
+        let account = session.get::<Subscription>(&id)?.account.clone();
+        let zone = &session.get::<Account>(&account)?.terms.zone;
+        let through = add_days(session.today(zone), days_ahead);
+        operations::coming(session.fork(), &id, through)
     })
     .await?;
     let entry = Subscription::table(&tried.made).get(key).cloned();
@@ -603,26 +613,11 @@ impl Attempt {
     }
 }
 
-impl Attempt {
-    /// What becomes due of a subscription as it was left.
-    fn coming(&self, key: &str, days_ahead: i64) -> std::result::Result<Vec<Coming>, Rejection> {
-        let past = self.tried.over(&self.past);
-        let sub = Subscription::table(&self.tenant.tables).get(key);
-        let account = sub.map(|sub| sub.state.account.clone()).unwrap_or_default();
-        let account = Account::table(&self.tenant.tables).get(&account);
-        let zone = account
-            .map(|a| a.state.terms.zone.clone())
-            .unwrap_or_default();
-        let through = add_days(zone.date(self.now), days_ahead);
-        operations::coming(&self.tenant, &past, self.now, key, through)
-    }
-}
-
-async fn attempt_with<T: Send + 'static>(
+async fn attempt_with(
     ctx: &Context<'_>,
     scope: Scope,
-    decide: impl FnOnce(&mut Attempt) -> std::result::Result<T, Rejection> + Send + 'static,
-) -> Result<(Tried, T)> {
+    decide: impl FnOnce(&mut Attempt) -> std::result::Result<(), Rejection> + Send + 'static,
+) -> Result<Tried> {
     let books = Books::of(ctx)?;
     require(&books, scope)?;
     // A copy shares its contents with the live state, and nobody waits while we decide on it.
@@ -636,15 +631,14 @@ async fn attempt_with<T: Send + 'static>(
         staged: Vec::new(),
     };
     let decided = books
-        .blocking(move |_| Ok(decide(&mut attempt).map(|answer| (attempt, answer))))
+        .blocking(move |_| Ok(decide(&mut attempt).map(|()| attempt)))
         .await?;
-    let (attempt, answer) = decided.map_err(errors::rejected)?;
     let Attempt {
         tenant,
         outcome,
         staged,
         ..
-    } = attempt;
+    } = decided.map_err(errors::rejected)?;
     let wrote = Wrote::Nothing(staged);
     let receipt = Receipt {
         tenant: books.tenant().to_owned(),
@@ -653,7 +647,7 @@ async fn attempt_with<T: Send + 'static>(
         wrote,
     };
     let made = tenant.tables;
-    Ok((Tried { made, receipt }, answer))
+    Ok(Tried { made, receipt })
 }
 
 /// One name for everything a request writes, the same as in the server's log line. Over a websocket each operation

@@ -4,6 +4,7 @@ use async_graphql::{Context, Enum, ID, InputObject, Object, Result, SimpleObject
 use indelible_domain::command::{self, Command};
 use indelible_domain::kernel::calendar::add_days;
 use indelible_domain::operations;
+use indelible_domain::session::Session;
 use indelible_domain::subscriptions as domain;
 
 use super::books::Books;
@@ -78,7 +79,8 @@ pub(super) fn coming(
         .unwrap_or_default();
     let ahead = add_days(books.today(&account), DAYS_AHEAD);
     let through = through.map_or(ahead, |date| date.0);
-    let coming = books.live(|tenant| operations::coming(tenant, &past, now, key, through));
+    let coming = books
+        .live(|tenant| operations::coming(Session::new(tenant, now).with(&past), key, through));
     let coming = coming.map_err(errors::rejected)?;
     Ok(coming.iter().map(ComingInvoice::of).collect())
 }

@@ -9,11 +9,9 @@ use super::{account_terms, discounts, entity_terms};
 use crate::charges::due::{self, Basis};
 use crate::charges::{Charges, What};
 use crate::invoices::{Document, compose};
-use crate::kernel::{Date, Instant, Rejection};
-use crate::past::Past;
+use crate::kernel::{Date, Rejection};
 use crate::session::Session;
 use crate::subscriptions::Subscription;
-use crate::world::Tenant;
 
 /// Most documents that are looked ahead.
 pub const COMING_MAX: usize = 100;
@@ -26,15 +24,12 @@ pub struct Coming {
     pub document: Document,
 }
 
-/// What becomes due of a subscription from today up to and including a day.
+/// What becomes due of a subscription from today up to and including a day, as a session sees it, whose facts are dropped.
 pub fn coming(
-    tenant: &Tenant,
-    past: &dyn Past,
-    now: Instant,
+    mut session: Session<'_>,
     subscription: &str,
     through: Date,
 ) -> Result<Vec<Coming>, Rejection> {
-    let mut session = Session::new(tenant, now).with(past);
     let id = subscription.to_string();
     let account = session.get::<Subscription>(&id)?.account.clone();
     let terms = account_terms(&session, &account)?;

@@ -9,12 +9,11 @@ use indelible_domain::command::{
 use indelible_domain::contracts::Agreement;
 use indelible_domain::kernel::Span;
 use indelible_domain::operations;
-use indelible_domain::past::Unknown;
 use indelible_domain::processes::agenda::tick_commands;
 use indelible_domain::subscriptions::{
     AtEnd, EndKind, Plan, Stage, Subscription, TenureTerms, Unused,
 };
-use indelible_domain::{Command, Event, subscriptions};
+use indelible_domain::{Command, Event, Session, subscriptions};
 
 const OFFERS: &str = r#"
 [[offer]]
@@ -910,8 +909,12 @@ fn a_forecast_says_what_the_runs_then_bill() {
     book.ask(change(Some("plus"), None, "2012-05-16"))
         .expect("is planned");
     book.ask(end_on("2012-07-11")).expect("ends");
-    let coming = operations::coming(book.tenant(), &Unknown, book.now(), "s", d("2012-12-31"))
-        .expect("is foreseen");
+    let coming = operations::coming(
+        Session::new(book.tenant(), book.now()),
+        "s",
+        d("2012-12-31"),
+    )
+    .expect("is foreseen");
     let mut foreseen = Vec::new();
     for coming in &coming {
         let lines = coming.document.lines.iter();
