@@ -155,6 +155,8 @@ pub enum Kind {
         subscription: String,
         effective: Effective,
         unused: Unused,
+        /// Recurring charges go on up to this day.
+        charge_until: Option<NaiveDate>,
     },
     /// Something of a subscription's life that needs nothing of the story to be asked.
     Life(Box<indelible_domain::Command>),

@@ -248,10 +248,12 @@ fn change(words: &mut Words) -> Result<Kind, Mistake> {
 fn terminate(words: &mut Words) -> Result<Kind, Mistake> {
     let subscription = words.name("a subscription")?;
     let (mut when, mut rest) = (Effective::Now, Unused::Prorata);
+    let mut charge_until = None;
     while let Some(word) = words.take() {
         match word.as_str() {
             "on" | "at" => when = effective(words, &word)?,
             "unused" => rest = unused(words)?,
+            "charge-until" => charge_until = Some(words.date("a day after `charge-until`")?),
             other => return Err(words.unknown(other)),
         }
     }
@@ -259,6 +261,7 @@ fn terminate(words: &mut Words) -> Result<Kind, Mistake> {
         subscription,
         effective: when,
         unused: rest,
+        charge_until,
     })
 }
 

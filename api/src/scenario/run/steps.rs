@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use indelible_domain::Command;
 use indelible_domain::accounts::AccountTerms;
 use indelible_domain::command::{
-    self, ChangeSubscription, FailureKind, RecordPayment, StartSubscription,
+    self, ChangeSubscription, EndSubscription, EndWhen, FailureKind, RecordPayment, Rest,
+    StartSubscription,
 };
 use indelible_domain::kernel::{Date, Decimal, Rejection};
 use indelible_domain::mediation::{Intake, Received, UsageRecord};
@@ -93,6 +94,20 @@ impl Story {
                 subscription,
                 effective,
                 unused,
+                charge_until: Some(day),
+            } => Command::EndSubscription(Box::new(EndSubscription {
+                subscription: subscription.clone(),
+                reason: String::new(),
+                when: EndWhen::Effective(effective_of(*effective)),
+                unused: unused_of(*unused),
+                rest: Rest::ChargeUntil(*day),
+                fees: true,
+            })),
+            Kind::Terminate {
+                subscription,
+                effective,
+                unused,
+                charge_until: None,
             } => Command::TerminateSubscription {
                 subscription: subscription.clone(),
                 effective: effective_of(*effective),
