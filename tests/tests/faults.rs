@@ -21,6 +21,7 @@ fn main() -> ExitCode {
         exe: env!("CARGO_BIN_EXE_indelible-faults").into(),
         seed: 1,
         kills: 10,
+        run_kills: 5,
         cuts: 20,
         flips: 1_000,
         flip_commits: 16,

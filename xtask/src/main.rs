@@ -14,7 +14,7 @@ usage: cargo xtask CHORE
 
   test     everything the CI runs: prepare the machine, format, licences and advisories, clippy, tests
   prepare  only the first step of it: installs what the tests need beyond Rust, where it may
-  soak     1,000 kills, 200 power cuts and the other drills of docs/reliability.md, and writes their report there
+  soak     1,000 kills, 100 kills of bill runs, 200 power cuts and the other drills of docs/reliability.md, and writes their report there
   peers    the log beside a raw file, PostgreSQL and UmaDB in one run; installs the two where it may; prints JSON
   deny     only the check of licences and known advisories (offline)
   sdl      write api/schema.graphql anew after a change of the GraphQL schema";

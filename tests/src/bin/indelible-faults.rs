@@ -1,15 +1,17 @@
 //! Injects faults into the log and compares what is left with what was acknowledged (`docs/reliability.md`).
 //!
 //! `indelible-faults run [NAME]` runs the drills (or those whose name contains NAME) with the counts of a soak, or those
-//! of INDELIBLE_KILLS, INDELIBLE_CUTS and INDELIBLE_FLIPS. The other words are for the processes the drills start.
+//! of INDELIBLE_KILLS, INDELIBLE_RUN_KILLS, INDELIBLE_CUTS and INDELIBLE_FLIPS. The other words are for the processes the drills start.
 
 use std::path::Path;
 use std::process::ExitCode;
 
 use indelible_tests::faults::mounts::NOT_RUN;
-use indelible_tests::faults::{Outcome, Setting, flips, full, power, run, summary, writer};
+use indelible_tests::faults::{
+    Outcome, Setting, bill_runs, flips, full, power, run, summary, writer,
+};
 
-const USAGE: &str = "run [NAME] | write DIR RUN COMMITS | flips DIR COPY PLAN FROM | power SEED CUTS | full tmpfs|ext4";
+const USAGE: &str = "run [NAME] | write DIR RUN COMMITS | bill DIR MONTH ahead|stepwise|two | flips DIR COPY PLAN FROM | power SEED CUTS | full tmpfs|ext4";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -19,6 +21,13 @@ fn main() -> ExitCode {
         ["run", name] => soak(name),
         ["write", dir, run, commits] => match (run.parse(), commits.parse()) {
             (Ok(run), Ok(commits)) => write(Path::new(dir), run, commits),
+            _ => usage(),
+        },
+        ["bill", dir, month, how] => match month.parse() {
+            Ok(month) => told(
+                bill_runs::bill(Path::new(dir), month, how)
+                    .map(|()| Outcome::Passed(String::new())),
+            ),
             _ => usage(),
         },
         ["flips", dir, copy, plan, from] => match from.parse() {
@@ -90,6 +99,7 @@ fn soak(name: &str) -> ExitCode {
         exe,
         seed: count("INDELIBLE_SEED", 1),
         kills: count("INDELIBLE_KILLS", 1_000),
+        run_kills: count("INDELIBLE_RUN_KILLS", 100),
         cuts: count("INDELIBLE_CUTS", 200),
         flips: count("INDELIBLE_FLIPS", 1_000),
         // Of a larger log the engine keeps every payload in several copies, and nobody can say which the log rests on.

@@ -10,6 +10,8 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
+pub mod bill_runs;
+pub mod business;
 pub mod clock;
 pub mod damage;
 pub mod files;
@@ -35,6 +37,8 @@ pub struct Setting {
     pub seed: u64,
     /// `kill -9` of the writer process.
     pub kills: u64,
+    /// `kill -9` of the process that bills.
+    pub run_kills: u64,
     /// Power cuts, half of them on XFS and half on ext4.
     pub cuts: u64,
     /// Single flipped bytes.
@@ -60,8 +64,10 @@ pub enum Outcome {
 pub type Drill = (&'static str, fn(&Setting) -> Result<Outcome, String>);
 
 /// All drills, in the order of the report.
-pub const DRILLS: [Drill; 9] = [
+pub const DRILLS: [Drill; 11] = [
     ("kills", kills::drill),
+    ("bill runs stopped at every step", bill_runs::every_step),
+    ("bill runs killed", bill_runs::kills),
     ("power cuts", power::drill),
     ("failed syncs", syncs::failed_by_hook),
     ("failed system calls", syncs::failed_by_kernel),
