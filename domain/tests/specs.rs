@@ -84,6 +84,10 @@ mod receivables;
 mod rerating;
 #[path = "specs/rerating_any.rs"]
 mod rerating_any;
+#[path = "specs/rerating_counters.rs"]
+mod rerating_counters;
+#[path = "specs/rerating_steps.rs"]
+mod rerating_steps;
 #[path = "specs/reservations.rs"]
 mod reservations;
 #[path = "specs/shares.rs"]

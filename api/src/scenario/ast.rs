@@ -8,6 +8,8 @@ use indelible_domain::messages::Channel;
 use indelible_domain::wallets::{Rule, Terms};
 use rust_decimal::Decimal;
 
+pub use super::reratings::{Differs, Rerate};
+
 /// One file: one story on an empty ledger.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Scenario {
@@ -265,6 +267,11 @@ pub enum Kind {
         invoice: usize,
         verdict: Reviewed,
     },
+    /// The past is rated again, or would be.
+    Rerate(Box<Rerate>),
+    UndoRerating {
+        rerating: String,
+    },
     Refused {
         code: String,
         step: Box<Kind>,
@@ -443,6 +450,11 @@ pub enum Expect {
     /// (counter, value), the counters of policy 14.
     Usage {
         counts: Vec<(Counter, u64)>,
+    },
+    /// What a rerating made different, or would; or its undoing.
+    Rerated {
+        rerating: String,
+        differences: Vec<Differs>,
     },
     Mrr {
         currency: String,

@@ -41,6 +41,7 @@ pub(super) fn expect(words: &mut Words, lines: &mut Lines<'_>) -> Result<Kind, M
             },
             amount: words.decimal("an amount")?,
         },
+        "rerated" => super::reratings::expected(words)?,
         "counter" => super::allowances::counter(words)?,
         "entitled" => super::allowances::entitled(words)?,
         "dunning" => {

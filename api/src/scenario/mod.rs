@@ -12,6 +12,7 @@ mod life;
 pub mod parse;
 mod prepaid;
 mod reductions;
+mod reratings;
 pub mod run;
 mod setting;
 mod steps;

@@ -10,6 +10,7 @@ use super::life;
 use super::parse::Mistake;
 use super::prepaid;
 use super::reductions;
+use super::reratings;
 use super::structure;
 use super::words::Words;
 
@@ -46,6 +47,15 @@ pub(super) fn step(words: &mut Words) -> Result<Kind, Mistake> {
         "move-billing-day" | "activate" | "cancel" | "reactivate" | "undo" | "transfer"
         | "tenure" => Kind::Life(Box::new(life::step(words)?)),
         "usage" => usage(words)?,
+        "rerate" => reratings::rerate(words, false)?,
+        "try" => {
+            words.descend("`rerate`")?;
+            match words.verb() {
+                "rerate" => reratings::rerate(words, true)?,
+                _ => return Err(words.mistake("cannot be tried, `rerate` can")),
+            }
+        }
+        "undo-rerating" => reratings::undo(words)?,
         "charge" => charge(words)?,
         "wallet" => prepaid::wallet(words)?,
         "grant" => prepaid::grant(words)?,
@@ -265,7 +275,7 @@ fn terminate(words: &mut Words) -> Result<Kind, Mistake> {
     })
 }
 
-fn usage(words: &mut Words) -> Result<Kind, Mistake> {
+pub(super) fn usage(words: &mut Words) -> Result<Kind, Mistake> {
     let mut usage = Usage {
         subscription: words.name("a subscription")?,
         metric: words.name("a metric")?,

@@ -14,10 +14,15 @@ pub(crate) fn react(session: &mut Session<'_>, fact: &Staged) -> Result<(), Reje
     if !matches!(fact.event, Event::Subscription(_)) {
         return Ok(());
     }
-    let Some(sub) = session.find::<Subscription>(&fact.id).map(|e| &e.state) else {
+    follow(session, &fact.id)
+}
+
+/// The same for one subscription at once, for whoever goes on with its counters in the same command.
+pub(crate) fn follow(session: &mut Session<'_>, id: &str) -> Result<(), Rejection> {
+    let Some(sub) = session.find::<Subscription>(id).map(|e| &e.state) else {
         return Ok(());
     };
-    let before = session.before::<Subscription>(&fact.id).map(|e| &e.state);
+    let before = session.before::<Subscription>(id).map(|e| &e.state);
     let counts = |sub: &Subscription| sub.terms.iter().any(|t| t.offer.has_counters());
     if !counts(sub) && !before.is_some_and(counts) {
         return Ok(());
@@ -26,9 +31,9 @@ pub(crate) fn react(session: &mut Session<'_>, fact: &Staged) -> Result<(), Reje
         Some(account) => session.today(&account.state.terms.zone),
         None => return Ok(()),
     };
-    let news = news(session, &fact.id, sub)?;
-    for (id, share) in news {
-        bring(session, &id, share, on)?;
+    let news = news(session, id, sub)?;
+    for (counter, share) in news {
+        bring(session, &counter, share, on)?;
     }
     Ok(())
 }

@@ -26,6 +26,8 @@ pub enum Command {
     Recount {
         counted: Recounted,
         remembered: Option<Remembered>,
+        /// Where its records draw other than they did.
+        drawn: Option<Drawn>,
     },
 }
 
@@ -39,7 +41,8 @@ impl Decider for Metered {
             Command::Recount {
                 counted,
                 remembered,
-            } => return recount(state, counted, remembered),
+                drawn,
+            } => return recount(state, counted, remembered, drawn),
             record => record,
         };
         let Command::Record {
@@ -95,6 +98,7 @@ fn recount(
     state: &Metered,
     counted: Recounted,
     remembered: Option<Remembered>,
+    drawn: Option<Drawn>,
 ) -> Result<Vec<Event>, Rejection> {
     let came = counted.changes.iter().filter(|c| c.came()).count() as u64;
     let left = counted.changes.iter().filter(|c| c.left()).count() as u64;
@@ -130,6 +134,7 @@ fn recount(
         );
     }
     events.extend(remembered.into_iter().flat_map(cut).map(Event::from));
+    events.extend(drawn.into_iter().flat_map(Drawn::cut).map(Event::from));
     Ok(events)
 }
 

@@ -65,7 +65,26 @@ pub struct Draws {
     pub covered: Exact,
 }
 
+impl Sums {
+    /// Whether it comes to the same; what is not there is nothing.
+    pub(crate) fn same(&self, other: &Sums) -> bool {
+        let part = |sum: &Sum, n: usize| sum.parts.get(n).copied().unwrap_or(Exact::ZERO);
+        let same = |a: &Sum, b: &Sum| {
+            let most = a.parts.len().max(b.parts.len());
+            a.used == b.used && (0..most).all(|n| part(a, n) == part(b, n))
+        };
+        same(&self.units, &other.units) && same(&self.money, &other.money)
+    }
+}
+
 impl Draws {
+    /// Streams of the counters' periods on which records may draw here.
+    pub(crate) fn counters(&self) -> impl Iterator<Item = &Id> {
+        let ways = self.ways.keys();
+        ways.flat_map(|way| way.units.iter().chain(&way.money))
+            .map(|lot| &lot.counter)
+    }
+
     pub(super) fn apply(&mut self, event: &Drawn) {
         for (way, sums) in &event.ways {
             self.ways.insert(way.clone(), sums.clone());

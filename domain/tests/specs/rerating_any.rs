@@ -131,8 +131,8 @@ fn invoiced(book: &Book) -> i128 {
 }
 
 /// Everything rated once, as it is true in the end.
-fn from_nothing(truth: &Truth) -> i128 {
-    let mut book = book(OFFER);
+fn from_nothing(truth: &Truth, offer: &str) -> i128 {
+    let mut book = book(offer);
     for (n, (month, charge, unit)) in truth.prices.iter().enumerate() {
         let (from, until) = MONTHS[*month];
         let change = Change::Price {
@@ -141,17 +141,33 @@ fn from_nothing(truth: &Truth) -> i128 {
         };
         rerate(&mut book, &format!("p{n}"), ask(from, until, change)).expect("is laid");
     }
-    let records = truth.records.iter().map(|(_, r)| r.clone()).collect();
+    let mut records: Vec<UsageRecord> = truth.records.iter().map(|(_, r)| r.clone()).collect();
+    // Counters are drawn in the order in which records happened.
+    records.sort_by(|a, b| (a.at, &a.metric).cmp(&(b.at, &b.metric)));
     book.ask(intake("all", records)).expect("is rated");
     book.on("2012-08-02");
     bill(&mut book);
     invoiced(&book)
 }
 
-fn history(seed: u64) {
+/// Ten minutes of calls, and 5.00 of calls and data together.
+const COUNTERS: &str = r#"
+[[offer.counter]]
+code = "minutes"
+unit = "minute"
+size = "12"
+reset = "month"
+[[offer.counter]]
+code = "credit"
+size = "5"
+reset = "month"
+charges = ["voice", "data"]
+"#;
+
+fn history(seed: u64, offer: &str) {
     let mut dice = Dice(seed);
     let mut truth = Truth::default();
-    let mut book = book(OFFER);
+    let mut book = book(offer);
     let mut first = Vec::new();
     for n in 0..8 {
         let name = format!("k{n}");
@@ -221,12 +237,24 @@ fn history(seed: u64) {
     }
     book.on("2012-08-02");
     bill(&mut book);
-    assert_eq!(invoiced(&book), from_nothing(&truth), "seed {seed}");
+    if offer != OFFER {
+        // Records that came late drew on what was left then: rated again they draw in the order in which they happened.
+        let all = ask("2012-05-01", "2012-08-01", Change::Again);
+        rerate(&mut book, "end", all).expect("is rated again");
+    }
+    assert_eq!(invoiced(&book), from_nothing(&truth, offer), "seed {seed}");
 }
 
 #[test]
 fn reratings_in_any_order_come_to_what_everything_costs_when_it_is_rated_once() {
     for seed in 0..25 {
-        history(seed);
+        history(seed, OFFER);
+    }
+}
+
+#[test]
+fn so_they_do_where_records_draw_on_counters_that_their_charges_share() {
+    for seed in 0..25 {
+        history(seed, &format!("{OFFER}{COUNTERS}"));
     }
 }

@@ -106,6 +106,14 @@ impl Books {
         all.into_iter().map(|(_, c)| c).filter(ours).collect()
     }
 
+    /// The books as they are now, for something that is only tried.
+    pub(super) fn copy(&self) -> super::reratings::Copy {
+        super::reratings::Copy {
+            past: self.ledger.past(TENANT),
+            tenant: self.read(Clone::clone),
+        }
+    }
+
     pub(super) fn read<T>(&self, f: impl FnOnce(&Tenant) -> T) -> T {
         self.ledger.read(TENANT, f)
     }

@@ -66,6 +66,10 @@ fn rows(story: &mut Story, expect: &Expect) -> Result<Vec<Row>, Rejection> {
             let held = story.books.wallet(wallet, *what, story.now())?;
             Ok(vec![exact_row(format!("wallet {wallet}"), *amount, held)])
         }
+        Expect::Rerated {
+            rerating,
+            differences,
+        } => story.rerated_rows(rerating, differences),
         Expect::Counter {
             subscription,
             counter,

@@ -7,6 +7,7 @@ mod allowances;
 mod books;
 mod check;
 mod draw;
+mod reratings;
 mod setting;
 mod steps;
 mod story;

@@ -22,6 +22,8 @@ impl Story {
             Kind::Account(account) => return self.account(account),
             Kind::Bill { accounts, as_of } => return self.bill(accounts, *as_of),
             Kind::Usage(usage) => return self.usage(usage),
+            Kind::Rerate(rerate) => return self.rerate(rerate),
+            Kind::UndoRerating { rerating } => return self.undo_rerating(rerating),
             Kind::Pay {
                 payment,
                 account,
@@ -336,7 +338,8 @@ impl Story {
         self.books.bill(self.now(), run, accounts, as_of)
     }
 
-    fn usage(&mut self, usage: &ast::Usage) -> Result<(), Rejection> {
+    /// One record of usage as a batch of its own.
+    pub(super) fn intake(&mut self, usage: &ast::Usage) -> Result<Intake, Rejection> {
         let zone = self.zone_of_subscription(&usage.subscription)?;
         let at = usage.at.map_or_else(|| self.now(), |at| instant(&zone, at));
         let key = usage.key.clone().unwrap_or_else(|| self.id("record"));
@@ -357,13 +360,17 @@ impl Story {
             attributes: usage.attributes.iter().cloned().collect(),
             raw: None,
         };
-        let intake = Intake {
+        Ok(Intake {
             batch: self.id("batch"),
             source: "scenario".to_owned(),
             format: "api".to_owned(),
             name: "scenario".to_owned(),
             lines: vec![Received::Record(record)],
-        };
+        })
+    }
+
+    fn usage(&mut self, usage: &ast::Usage) -> Result<(), Rejection> {
+        let intake = self.intake(usage)?;
         let counts = self
             .execute(Command::IngestUsage(Box::new(intake)))?
             .usage
@@ -432,7 +439,7 @@ fn unused_of(unused: Unused) -> subscriptions::Unused {
 }
 
 /// Who sent a record is the same throughout a scenario, so its key alone identifies it.
-fn hash(text: &str) -> [u8; 16] {
+pub(super) fn hash(text: &str) -> [u8; 16] {
     let mut short = [0; 16];
     short.copy_from_slice(&blake3::hash(text.as_bytes()).as_bytes()[..16]);
     short

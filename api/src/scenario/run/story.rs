@@ -6,6 +6,7 @@ use std::path::Path;
 use chrono::{Days, NaiveDateTime, Timelike};
 use indelible_domain::command::UsageCounts;
 use indelible_domain::kernel::{Currency, Date, Decimal, Instant, Money, Rejection, Zone};
+use indelible_domain::reratings::Difference;
 use indelible_domain::{Command, Outcome};
 
 use super::super::ast::{self, Kind, Scenario};
@@ -30,6 +31,8 @@ pub(super) struct Story {
     pub(super) seen: BTreeMap<String, usize>,
     /// Usage counted so far.
     pub(super) usage: UsageCounts,
+    /// What each rerating made different, or would.
+    pub(super) rerated: BTreeMap<String, Vec<Difference>>,
     /// For ids that the file does not name.
     made: u64,
 }
@@ -60,6 +63,7 @@ impl Story {
             wallets: BTreeMap::new(),
             seen: BTreeMap::new(),
             usage: UsageCounts::default(),
+            rerated: BTreeMap::new(),
             made: 0,
         };
         for (line, command) in setting::commands(scenario, folder)? {

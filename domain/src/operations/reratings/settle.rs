@@ -3,12 +3,12 @@
 use super::owed::same;
 use crate::charges::{Charges, What};
 use crate::invoices::{self, Document, Invoice, Line, Stage, compose};
-use crate::kernel::{Date, Days, Id, Rejection};
+use crate::kernel::{Date, Days, Id, Money, Rejection};
 use crate::operations::billing::{self, owner_of};
 use crate::operations::{account_terms, discounts, entity_terms, invoicing};
 use crate::reratings::{Rerating, Settle};
 use crate::session::Session;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What of a payer's lines a rerating settles.
 struct Scope<'a> {
@@ -46,6 +46,7 @@ pub(super) fn settle(
             false => format!("{id}.{payer}"),
         };
         billing::finalise(session, &name, document)?;
+        remember(session, &name, rerating)?;
         made = Some(name);
     }
     redraft(session, payer, false)?;
@@ -238,4 +239,77 @@ fn redraft(session: &mut Session<'_>, payer: &str, held: bool) -> Result<(), Rej
         }
     }
     Ok(())
+}
+
+/// What the document of a rerating gives back is remembered by the documents that billed it, as what a credit note gives
+/// back is: notes for everything that is left of them then come to exactly what is owed, and no more (policy 22).
+///
+/// As much as the note as a whole gives back: what it asks for besides can be given back of the note itself.
+fn remember(session: &mut Session<'_>, note: &str, rerating: &Rerating) -> Result<(), Rejection> {
+    let document = session.get::<Invoice>(note)?.document.clone();
+    let mut left = document.net.negated();
+    if !document.total.is_negative() || !left.is_positive() {
+        return Ok(());
+    }
+    let own: BTreeSet<&Id> = rerating.documents.iter().map(|(_, id)| id).collect();
+    let mut billed: Vec<Billed> = Vec::new();
+    for line in &document.lines {
+        let lines = billers(session, note, line, &own);
+        match billed.iter_mut().find(|b| b.lines == lines) {
+            Some(known) => known.net = known.net.plus(line.net),
+            None => billed.push(Billed {
+                net: line.net,
+                lines,
+            }),
+        }
+    }
+    let mut parts: BTreeMap<Id, Vec<(u32, Money)>> = BTreeMap::new();
+    for Billed { net, lines } in billed {
+        let mut back = net.negated().min(left);
+        for (invoice, no) in lines {
+            let Some(state) = session.find::<Invoice>(&invoice).map(|e| &e.state) else {
+                continue;
+            };
+            let taken = parts.get(&invoice).into_iter().flatten();
+            let taken = taken.filter(|(n, _)| *n == no).map(|(_, m)| *m);
+            let taken = Money::sum(document.currency, taken);
+            let room = state
+                .line(no)
+                .map(|line| state.line_left(line).minus(taken));
+            let part = room.map_or(taken, |room| room.min(back));
+            if part.is_positive() && state.stage == Stage::Finalised {
+                (back, left) = (back.minus(part), left.minus(part));
+                parts.entry(invoice).or_default().push((no, part));
+            }
+        }
+    }
+    for (invoice, parts) in parts {
+        let state = session.get::<Invoice>(&invoice)?;
+        let (_, credited) = compose::credit_note(state, &invoice, note, &parts)?;
+        session.decide::<Invoice>(&invoice, invoices::Command::Credit { parts: credited })?;
+    }
+    Ok(())
+}
+
+/// What a note says of what the same lines billed.
+struct Billed {
+    net: Money,
+    lines: Vec<(Id, u32)>,
+}
+
+/// Lines that billed what a line of a note corrects: those of the rerating's own documents first, then the oldest.
+fn billers(session: &Session<'_>, note: &str, line: &Line, own: &BTreeSet<&Id>) -> Vec<(Id, u32)> {
+    if let What::Credit { invoice, line, .. } = &line.what {
+        return vec![(invoice.clone(), *line)];
+    }
+    let (owner, none) = (owner_of(line), Charges::default());
+    let charges = session.find::<Charges>(&owner).map_or(&none, |e| &e.state);
+    let corrected = charges
+        .items
+        .iter()
+        .filter(|i| i.invoice != note && i.net.is_positive() && corrects(&i.what, &line.what));
+    let mut found: Vec<(Id, u32)> = corrected.map(|i| (i.invoice.clone(), i.line)).collect();
+    found.sort_by_key(|(invoice, _)| !own.contains(invoice));
+    found.dedup();
+    found
 }

@@ -2,10 +2,10 @@
 
 use crate::catalog::{self, Catalog, File, Offer, Price, PriceRule, PriceSource, Recurring, Sold};
 use crate::kernel::{Days, Rejection};
-use crate::operations::account_terms;
 use crate::operations::catalog::MAIN;
 use crate::operations::migration::pinned;
 use crate::operations::selling::{self, Sale};
+use crate::operations::{account_terms, counters};
 use crate::reratings::{Ask, Change};
 use crate::session::Session;
 use crate::subscriptions::{Command, Subscription, Term, Unused};
@@ -48,7 +48,8 @@ pub(super) fn put(
     let first = same.min(wanted.len().saturating_sub(1));
     let terms = wanted.iter().skip(first).filter(|t| t.from < end).cloned();
     session.decide::<Subscription>(id, Command::Lay(terms.collect()))?;
-    Ok(())
+    // What is rated again next draws on counters of the size that these terms bring.
+    counters::follow(session, id)
 }
 
 fn wanted(session: &Session<'_>, id: &str, ask: &Ask, by: &str) -> Result<Vec<Term>, Rejection> {

@@ -74,7 +74,7 @@ fn back(
             _ => None,
         },
     };
-    let restored = session.attempt(|s| restore(s, own, &done.meters));
+    let restored = session.attempt(|s| restore(s, own, id, &done.meters));
     match (restored, change) {
         (Err(e), Some(change)) if e.code == "RERATING_BUILT_UPON" => {
             if *change == Change::Again {

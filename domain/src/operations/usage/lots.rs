@@ -3,6 +3,7 @@
 //! A period of a counter is opened when the first record reaches it; opened with it are the earlier ones of which
 //! something may be left. A refused record leaves nothing: neither what it drew nor what it opened.
 
+mod anew;
 mod moving;
 mod opening;
 

@@ -1,5 +1,6 @@
 //! One meter while a batch is rated on it: nothing is decided until the whole batch is.
 
+mod anew;
 mod drawing;
 
 use super::lots::Lots;
@@ -17,6 +18,8 @@ use crate::usage::{
 use crate::wallets::{Purse, Target};
 use crate::world::Event;
 use std::collections::{BTreeSet, HashMap};
+
+pub(super) use anew::Anew;
 
 /// Which rules rate: named once for all results.
 pub(super) struct Rules {
@@ -75,6 +78,8 @@ pub(super) struct Working<'s> {
     draws: Option<Box<Draws>>,
     drawings: Vec<Drawing>,
     moved_ways: BTreeSet<Way>,
+    /// Nobody pays record by record: a meter that is counted anew is settled as a whole.
+    unpaid: bool,
 }
 
 /// A point to return to when what follows is refused.
@@ -120,6 +125,7 @@ impl<'s> Working<'s> {
             draws,
             drawings: Vec::new(),
             moved_ways: BTreeSet::new(),
+            unpaid: false,
         })
     }
 
@@ -368,6 +374,9 @@ impl<'s> Working<'s> {
         place: Place<'s>,
         purse: &mut Purse,
     ) -> Result<Payer, Rejection> {
+        if self.unpaid {
+            return Ok(Payer::Invoice);
+        }
         let target = place.target();
         let payer = match place.charge.pay {
             Pay::Invoice => Payer::Invoice,

@@ -91,7 +91,12 @@ impl Lots<'_, '_> {
         }
     }
 
-    fn take(&mut self, lot: &Lot, amount: Exact, drawer: Drawer<'_>) -> Result<(), Rejection> {
+    pub(super) fn take(
+        &mut self,
+        lot: &Lot,
+        amount: Exact,
+        drawer: Drawer<'_>,
+    ) -> Result<(), Rejection> {
         let at = self.at(lot)?;
         let Some(open) = self.open.get_mut(at) else {
             return Ok(());
