@@ -10,7 +10,7 @@ use indelible_domain::fields::Carrier;
 use indelible_domain::kernel::{Currency, Rounding as DomainRounding, Zone};
 use indelible_domain::{entities, world::Entry};
 
-use super::books::{AsOf, Books};
+use super::books::{AsOf, Books, Cut};
 use super::charges::PendingCharge;
 use super::collections::CollectionRules;
 use super::custom_fields::{self, CustomFieldValue};
@@ -32,6 +32,7 @@ use crate::auth::Scope;
 pub struct Account {
     key: String,
     state: Arc<Entry<domain::Account>>,
+    cut: Cut,
 }
 
 impl Account {
@@ -41,14 +42,19 @@ impl Account {
         key: &str,
         as_of: Option<AsOf>,
     ) -> Result<Option<Account>> {
+        let cut = Books::of(ctx)?.cut(as_of).await?;
+        Account::at(ctx, key, cut).await
+    }
+
+    async fn at(ctx: &Context<'_>, key: &str, cut: Cut) -> Result<Option<Account>> {
         let books = Books::of(ctx)?;
-        let cut = books.cut(as_of).await?;
         let state = books
             .find_at::<domain::Account>(key, &cut, Some(books.zone(key)))
             .await?;
         Ok(state.map(|state| Account {
             key: key.to_owned(),
             state,
+            cut,
         }))
     }
 
@@ -58,7 +64,12 @@ impl Account {
 
     /// The account, which must exist because a fact names it.
     pub async fn named(ctx: &Context<'_>, key: &str) -> Result<Account> {
-        Account::find(ctx, key, None)
+        Account::named_at(ctx, key, Cut::now()).await
+    }
+
+    /// The same at a cut, from something that was there.
+    pub async fn named_at(ctx: &Context<'_>, key: &str, cut: Cut) -> Result<Account> {
+        Account::at(ctx, key, cut)
             .await?
             .ok_or_else(|| errors::unknown("account", key))
     }
@@ -115,18 +126,18 @@ impl Account {
 
     /// The discounts that it has or had, oldest first.
     async fn redemptions(&self, ctx: &Context<'_>) -> Result<Vec<Redemption>> {
-        discounts::redemptions_of(ctx, &self.key, self.state.state.terms.currency)
+        discounts::redemptions_of(ctx, &self.key, self.state.state.terms.currency, &self.cut).await
     }
 
     /// What it committed itself to over everything it pays for, oldest first.
     async fn commitments(&self, ctx: &Context<'_>) -> Result<Vec<Commitment>> {
-        discounts::commitments_of(ctx, &self.key)
+        discounts::commitments_of(ctx, &self.key, &self.cut).await
     }
 
     /// The account whose invoices carry this one's charges; none: this one pays for itself.
     async fn payer(&self, ctx: &Context<'_>) -> Result<Option<Account>> {
         match &self.state.state.terms.payer {
-            Some(payer) => Account::find(ctx, payer, None).await,
+            Some(payer) => Account::at(ctx, payer, self.cut).await,
             None => Ok(None),
         }
     }
@@ -185,6 +196,7 @@ impl Account {
         self.state.version
     }
 
+    /// Subscriptions that were sold or had begun.
     #[graphql(complexity = "page::cost(first, child_complexity)")]
     async fn subscriptions(
         &self,
@@ -195,7 +207,7 @@ impl Account {
         let asked = page::asked(first, after)?;
         Ok(page::sorted(
             &asked,
-            Subscription::of_account(ctx, &self.key)?,
+            Subscription::of_account(ctx, &self.key, self.cut).await?,
         ))
     }
 
@@ -208,7 +220,10 @@ impl Account {
         after: Option<String>,
     ) -> Result<Connection<Cursor, Invoice>> {
         let asked = page::asked(first, after)?;
-        Ok(page::sorted(&asked, Invoice::of_account(ctx, &self.key)?))
+        Ok(page::sorted(
+            &asked,
+            Invoice::of_account(ctx, &self.key, self.cut).await?,
+        ))
     }
 
     /// Payments in the order they were recorded.
@@ -220,10 +235,13 @@ impl Account {
         after: Option<String>,
     ) -> Result<Connection<Cursor, Payment>> {
         let asked = page::asked(first, after)?;
-        Ok(page::sorted(&asked, Payment::of_account(ctx, &self.key)?))
+        Ok(page::sorted(
+            &asked,
+            Payment::of_account(ctx, &self.key, self.cut).await?,
+        ))
     }
 
-    /// Messages to its holder in the order they were asked for.
+    /// Messages to its holder in the order they were asked for, up to now.
     #[graphql(complexity = "page::cost(first, child_complexity)")]
     async fn messages(
         &self,
@@ -237,22 +255,22 @@ impl Account {
 
     /// Prepaid wallets, first the one that is burnt first.
     async fn wallets(&self, ctx: &Context<'_>) -> Result<Vec<Wallet>> {
-        Wallet::of_account(ctx, &self.key)
+        Wallet::of_account(ctx, &self.key, self.cut).await
     }
 
     /// Charges that wait for the next invoice.
     async fn pending_charges(&self, ctx: &Context<'_>) -> Result<Vec<PendingCharge>> {
-        PendingCharge::of_account(ctx, &self.key)
+        PendingCharge::of_account(ctx, &self.key, &self.cut).await
     }
 
-    /// Its dunning; none while nothing was ever dunned or paused.
+    /// Its dunning as it is now; none while nothing was ever dunned or paused.
     async fn dunning(&self, ctx: &Context<'_>) -> Result<Option<dunning::Case>> {
         dunning::case(ctx, self.key.clone(), None).await
     }
 
     /// What it owes and has to its credit.
     async fn balance(&self, ctx: &Context<'_>) -> Result<Balance> {
-        Balance::find(ctx, &self.key, None).await
+        Balance::at(ctx, &self.key, self.cut).await
     }
 }
 
@@ -505,11 +523,9 @@ impl AccountQueries {
     ) -> Result<Connection<Cursor, Account>> {
         let asked = page::asked(first, after)?;
         let rows = Books::of(ctx)?.page::<domain::Account>(&asked);
-        Ok(page::page(
-            &asked,
-            rows.into_iter()
-                .map(|(key, state)| (key.clone(), Account { key, state })),
-        ))
+        let cut = Cut::now();
+        let account = |(key, state): (String, _)| (key.clone(), Account { key, state, cut });
+        Ok(page::page(&asked, rows.into_iter().map(account)))
     }
 
     async fn legal_entity(&self, ctx: &Context<'_>, id: ID) -> Result<Option<LegalEntity>> {

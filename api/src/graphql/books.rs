@@ -29,12 +29,13 @@ const MAIN: &str = "main";
 /// How long a query waits for the position it must see.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A past to look at. Both parts may be left out.
+/// A past to look at. Both parts may be left out. What is reached from a thing that was asked for so is of the same past.
 #[derive(Clone, Copy, InputObject)]
 pub struct AsOf {
     /// Only what the log held at this moment.
     known: Option<Instant>,
-    /// The business date inside what was known.
+    /// The business date inside what was known; facts that carry no date of their own count from the day they were
+    /// recorded. None: the day of `known`, or today.
     effective: Option<Date>,
 }
 
@@ -44,12 +45,20 @@ pub struct Cut {
     /// Last position that was known; none: all of them.
     pub known: Option<u64>,
     pub effective: Option<kernel::Date>,
+    /// The moment that `known` was asked for by.
+    moment: Option<kernel::Instant>,
 }
 
 impl Cut {
     /// Everything known, today.
     pub fn now() -> Cut {
         Cut::default()
+    }
+
+    /// The day that is looked at, where the zone is; none: today.
+    pub fn day(&self, zone: &kernel::Zone) -> Option<kernel::Date> {
+        self.effective
+            .or_else(|| self.moment.map(|moment| zone.date(moment)))
     }
 }
 
@@ -114,22 +123,51 @@ impl Books {
         N: Noun,
         N::State: Send + Sync + 'static,
     {
+        let found = self.all_at::<N>(vec![key.to_owned()], cut, zone).await?;
+        Ok(found.into_iter().next().map(|(_, state)| state))
+    }
+
+    /// Those of some things that there were at the cut, as [`find_at`](Books::find_at) finds one.
+    pub async fn all_at<N>(
+        &self,
+        keys: Vec<String>,
+        cut: &Cut,
+        zone: Option<kernel::Zone>,
+    ) -> Result<Vec<(String, Arc<Entry<N::State>>)>>
+    where
+        N: Noun,
+        N::State: Send + Sync + 'static,
+    {
         let until = cut.effective.zip(zone);
         if cut.known.is_none() && until.is_none() {
-            return Ok(self.find::<N>(key));
+            return Ok(self.live(|tenant| {
+                let table = N::table(&tenant.tables);
+                let found = keys.into_iter().filter_map(|key| {
+                    let state = table.get(&key).cloned()?;
+                    Some((key, state))
+                });
+                found.collect()
+            }));
         }
-        let (tenant, key, known) = (self.tenant().to_owned(), key.to_owned(), cut.known);
+        let (tenant, known) = (self.tenant().to_owned(), cut.known);
         self.blocking(move |office| {
             let mut past = World::default();
-            for event in office.ledger.stream(&tenant, N::KIND, &key, known)? {
-                let day = until
-                    .as_ref()
-                    .map(|(until, zone)| (zone.date(event.meta.recorded_at), *until));
-                if day.is_none_or(|(on, until)| on <= until) {
-                    past.apply(&event);
+            for key in &keys {
+                for event in office.ledger.stream(&tenant, N::KIND, key, known)? {
+                    let day = until
+                        .as_ref()
+                        .map(|(until, zone)| (zone.date(event.meta.recorded_at), *until));
+                    if day.is_none_or(|(on, until)| on <= until) {
+                        past.apply(&event);
+                    }
                 }
             }
-            Ok(N::table(&past.tenant(&tenant).tables).get(&key).cloned())
+            let table = N::table(&past.tenant(&tenant).tables);
+            let found = keys.into_iter().filter_map(|key| {
+                let state = table.get(&key).cloned()?;
+                Some((key, state))
+            });
+            Ok(found.collect())
         })
         .await
     }
@@ -140,6 +178,14 @@ impl Books {
         account
             .map(|account| account.state.terms.zone.clone())
             .unwrap_or_default()
+    }
+
+    /// The zone that dates the documents of an account: that of its legal entity.
+    pub fn document_zone_of(&self, account: &str) -> Option<kernel::Zone> {
+        let account = self.find::<indelible_domain::accounts::Account>(account)?;
+        let entity = &account.state.terms.entity;
+        let entity = self.find::<indelible_domain::entities::LegalEntity>(entity)?;
+        Some(entity.state.terms.zone.clone())
     }
 
     /// The zone that dates a document: that of its legal entity.
@@ -206,7 +252,11 @@ impl Books {
                 Some(self.blocking(find).await?)
             }
         };
-        Ok(Cut { known, effective })
+        Ok(Cut {
+            known,
+            effective,
+            moment: as_of.and_then(|as_of| as_of.known).map(|moment| moment.0),
+        })
     }
 
     /// Events of the tenant after a position, at most `max`.

@@ -4,7 +4,7 @@ use async_graphql::{Context, Enum, ID, InputObject, Object, Result, SimpleObject
 use indelible_domain::charges as domain;
 use indelible_domain::command::Command;
 
-use super::books::Books;
+use super::books::{Books, Cut};
 use super::desk::{self, Receipt};
 use super::ids;
 use super::scalars::{Date, Money};
@@ -24,8 +24,16 @@ pub struct PendingCharge {
 
 impl PendingCharge {
     /// Charges of an account that no invoice carries yet.
-    pub fn of_account(ctx: &Context<'_>, account: &str) -> Result<Vec<PendingCharge>> {
-        let Some(charges) = Books::of(ctx)?.find::<domain::Charges>(account) else {
+    pub async fn of_account(
+        ctx: &Context<'_>,
+        account: &str,
+        cut: &Cut,
+    ) -> Result<Vec<PendingCharge>> {
+        let books = Books::of(ctx)?;
+        let found = books
+            .find_at::<domain::Charges>(account, cut, Some(books.zone(account)))
+            .await?;
+        let Some(charges) = found else {
             return Ok(vec![]);
         };
         let row = |pending: &domain::Pending| PendingCharge {
@@ -125,7 +133,7 @@ impl ChargeMutations {
         let receipt =
             desk::hand_in_or_try(ctx, Scope::Operate, &idempotency_key, command, dry_run).await?;
         Ok(ChargePayload {
-            pending: PendingCharge::of_account(ctx, &account)?,
+            pending: PendingCharge::of_account(ctx, &account, &Cut::now()).await?,
             receipt,
         })
     }
@@ -145,7 +153,7 @@ impl ChargeMutations {
         };
         let receipt = desk::hand_in(ctx, Scope::Operate, &idempotency_key, command).await?;
         Ok(ChargePayload {
-            pending: PendingCharge::of_account(ctx, &account)?,
+            pending: PendingCharge::of_account(ctx, &account, &Cut::now()).await?,
             receipt,
         })
     }

@@ -7,7 +7,7 @@ use indelible_domain::discounts as domain;
 use indelible_domain::taxes::Exemption;
 
 use super::accounts::Account;
-use super::books::Books;
+use super::books::{Books, Cut};
 use super::desk::{self, Receipt};
 use super::scalars::{Date, Decimal, Money};
 use super::{errors, ids};
@@ -243,12 +243,16 @@ fn discount(code: &str, state: &domain::Discount) -> Option<Discount> {
 }
 
 /// The discounts that an account has, oldest first.
-pub fn redemptions_of(
+pub async fn redemptions_of(
     ctx: &Context<'_>,
     account: &str,
     currency: indelible_domain::kernel::Currency,
+    cut: &Cut,
 ) -> Result<Vec<Redemption>> {
-    let known = Books::of(ctx)?.find::<domain::Redemptions>(account);
+    let books = Books::of(ctx)?;
+    let known = books
+        .find_at::<domain::Redemptions>(account, cut, Some(books.zone(account)))
+        .await?;
     let row = |r: &domain::Redemption| Redemption {
         key: r.id.clone(),
         discount: r.discount.clone(),
@@ -265,8 +269,15 @@ pub fn redemptions_of(
 }
 
 /// What an account committed itself to, oldest first.
-pub fn commitments_of(ctx: &Context<'_>, account: &str) -> Result<Vec<Commitment>> {
-    let known = Books::of(ctx)?.find::<pledge::Commitments>(account);
+pub async fn commitments_of(
+    ctx: &Context<'_>,
+    account: &str,
+    cut: &Cut,
+) -> Result<Vec<Commitment>> {
+    let books = Books::of(ctx)?;
+    let known = books
+        .find_at::<pledge::Commitments>(account, cut, Some(books.zone(account)))
+        .await?;
     let row = |a: &pledge::Agreed| Commitment {
         key: a.id.clone(),
         name: a.name.clone(),

@@ -44,8 +44,13 @@ impl Invoice {
         key: &str,
         as_of: Option<AsOf>,
     ) -> Result<Option<Invoice>> {
+        let cut = Books::of(ctx)?.cut(as_of).await?;
+        Invoice::at(ctx, key, cut).await
+    }
+
+    /// The document at a cut.
+    pub async fn at(ctx: &Context<'_>, key: &str, cut: Cut) -> Result<Option<Invoice>> {
         let books = Books::of(ctx)?;
-        let cut = books.cut(as_of).await?;
         let state = books
             .find_at::<domain::Invoice>(key, &cut, books.document_zone(key))
             .await?;
@@ -75,21 +80,17 @@ impl Invoice {
     }
 
     /// Documents of an account with their sort keys: the order in which they came to be.
-    pub fn of_account(ctx: &Context<'_>, account: &str) -> Result<Vec<(String, Invoice)>> {
+    pub async fn of_account(
+        ctx: &Context<'_>,
+        account: &str,
+        cut: Cut,
+    ) -> Result<Vec<(String, Invoice)>> {
         let books = Books::of(ctx)?;
         let keys = books.index(|index| index.invoices_of.get(account).cloned().unwrap_or_default());
-        let rows = keys.into_iter().enumerate().filter_map(|(n, key)| {
-            let state = books.find::<domain::Invoice>(&key)?;
-            Some((
-                format!("{n:012}"),
-                Invoice {
-                    key,
-                    state,
-                    cut: Cut::now(),
-                },
-            ))
-        });
-        Ok(rows.collect())
+        let zone = books.document_zone_of(account);
+        let found = books.all_at::<domain::Invoice>(keys, &cut, zone).await?;
+        let row = |(n, (key, state))| (format!("{n:012}"), Invoice { key, state, cut });
+        Ok(found.into_iter().enumerate().map(row).collect())
     }
 
     /// The zone that dates what is applied to it: that of its account.
@@ -138,7 +139,7 @@ impl Invoice {
     }
 
     async fn account(&self, ctx: &Context<'_>) -> Result<Account> {
-        Account::named(ctx, &self.document().account).await
+        Account::named_at(ctx, &self.document().account, self.cut).await
     }
 
     async fn entity(&self, ctx: &Context<'_>) -> Result<LegalEntity> {
@@ -213,7 +214,7 @@ impl Invoice {
             .iter()
             .flat_map(|owed| owed.state.applied_to(&self.key));
         Ok(applied
-            .map(|(source, part)| Applied::new(source, part))
+            .map(|(source, part)| Applied::new(source, part, self.cut))
             .collect())
     }
 
@@ -272,7 +273,7 @@ impl Invoice {
     /// The invoice that a credit note corrects.
     async fn corrects(&self, ctx: &Context<'_>) -> Result<Option<Invoice>> {
         match &self.document().corrects {
-            Some(key) => Invoice::now(ctx, key),
+            Some(key) => Invoice::at(ctx, key, self.cut).await,
             None => Ok(None),
         }
     }
@@ -583,7 +584,7 @@ impl InvoiceQueries {
         if let Some(account) = account {
             return Ok(page::sorted(
                 &asked,
-                Invoice::of_account(ctx, &ids::key("account", &account))?,
+                Invoice::of_account(ctx, &ids::key("account", &account), Cut::now()).await?,
             ));
         }
         let rows = Books::of(ctx)?.page::<domain::Invoice>(&asked);

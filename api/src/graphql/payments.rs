@@ -10,7 +10,7 @@ use indelible_domain::receivables::{Application, Fund, Receivables, Source};
 use indelible_domain::world::Entry;
 
 use super::accounts::Account;
-use super::books::{AsOf, Books};
+use super::books::{AsOf, Books, Cut};
 use super::collections::ProviderSide;
 use super::desk::{self, Receipt};
 use super::ids;
@@ -22,6 +22,7 @@ use crate::auth::Scope;
 pub struct Payment {
     key: String,
     state: Arc<Entry<domain::Payment>>,
+    cut: Cut,
 }
 
 impl Payment {
@@ -30,18 +31,32 @@ impl Payment {
         Ok(state.map(|state| Payment {
             key: key.to_owned(),
             state,
+            cut: Cut::now(),
         }))
     }
 
     /// Payments of an account with their sort keys: the order in which they were recorded.
-    pub fn of_account(ctx: &Context<'_>, account: &str) -> Result<Vec<(String, Payment)>> {
+    pub async fn of_account(
+        ctx: &Context<'_>,
+        account: &str,
+        cut: Cut,
+    ) -> Result<Vec<(String, Payment)>> {
         let books = Books::of(ctx)?;
         let keys = books.index(|index| index.payments_of.get(account).cloned().unwrap_or_default());
-        let rows = keys.into_iter().enumerate().filter_map(|(n, key)| {
-            let state = books.find::<domain::Payment>(&key)?;
-            Some((format!("{n:012}"), Payment { key, state }))
-        });
-        Ok(rows.collect())
+        let zone = Some(books.zone(account));
+        let found = books.all_at::<domain::Payment>(keys, &cut, zone).await?;
+        let row = |(n, (key, state))| (format!("{n:012}"), Payment { key, state, cut });
+        Ok(found.into_iter().enumerate().map(row).collect())
+    }
+
+    /// What is left of it and where the rest went.
+    async fn fund(&self, ctx: &Context<'_>) -> Result<Option<Fund>> {
+        let (books, account) = (Books::of(ctx)?, &self.state.state.account);
+        let owed = books
+            .find_at::<Receivables>(account, &self.cut, Some(books.zone(account)))
+            .await?;
+        let source = Source::Payment(self.key.clone());
+        Ok(owed.and_then(|owed| owed.state.fund(&source).cloned()))
     }
 }
 
@@ -57,7 +72,7 @@ impl Payment {
     }
 
     async fn account(&self, ctx: &Context<'_>) -> Result<Account> {
-        Account::named(ctx, &self.state.state.account).await
+        Account::named_at(ctx, &self.state.state.account, self.cut).await
     }
 
     async fn stage(&self) -> PaymentStage {
@@ -98,30 +113,19 @@ impl Payment {
     /// Invoices it was applied to.
     async fn applied(&self, ctx: &Context<'_>) -> Result<Vec<Applied>> {
         let source = Source::Payment(self.key.clone());
-        let fund = fund(ctx, &self.state.state.account, &source)?;
-        Ok(fund
-            .map(|fund| {
-                fund.applied
-                    .iter()
-                    .map(|part| Applied::new(&source, part))
-                    .collect()
-            })
-            .unwrap_or_default())
+        let fund = self.fund(ctx).await?;
+        let applied = fund.iter().flat_map(|fund| &fund.applied);
+        Ok(applied
+            .map(|part| Applied::new(&source, part, self.cut))
+            .collect())
     }
 
     /// What of it is account credit that no invoice has used.
     async fn unapplied(&self, ctx: &Context<'_>) -> Result<Money> {
-        let source = Source::Payment(self.key.clone());
-        let fund = fund(ctx, &self.state.state.account, &source)?;
+        let fund = self.fund(ctx).await?;
         let none = kernel::Money::zero(self.state.state.amount.currency);
         Ok(Money(fund.map_or(none, |fund| fund.unapplied)))
     }
-}
-
-fn fund(ctx: &Context<'_>, account: &str, source: &Source) -> Result<Option<Fund>> {
-    let books = Books::of(ctx)?;
-    let owed = books.find::<Receivables>(account);
-    Ok(owed.and_then(|owed| owed.state.fund(source).cloned()))
 }
 
 #[derive(Clone, Copy, Enum, PartialEq, Eq)]
@@ -159,13 +163,15 @@ pub struct Applied {
     key: String,
     #[graphql(skip)]
     from: Source,
+    #[graphql(skip)]
+    cut: Cut,
     amount: Money,
     /// It was account credit before.
     as_credit: bool,
 }
 
 impl Applied {
-    pub fn new(source: &Source, part: &Application) -> Applied {
+    pub fn new(source: &Source, part: &Application, cut: Cut) -> Applied {
         let Application {
             invoice,
             amount,
@@ -174,6 +180,7 @@ impl Applied {
         Applied {
             key: invoice,
             from: source.clone(),
+            cut,
             amount: Money(amount),
             as_credit,
         }
@@ -183,7 +190,7 @@ impl Applied {
 #[async_graphql::ComplexObject]
 impl Applied {
     async fn invoice(&self, ctx: &Context<'_>) -> Result<Option<Invoice>> {
-        Invoice::now(ctx, &self.key)
+        Invoice::at(ctx, &self.key, self.cut).await
     }
 
     /// Node id of the payment, credit note or credit that it came from.
@@ -205,14 +212,20 @@ impl Applied {
 pub struct Balance {
     account: String,
     state: Receivables,
+    cut: Cut,
 }
 
 impl Balance {
     /// The balance of an account, now or as of some time; an account without facts owes nothing.
     pub async fn find(ctx: &Context<'_>, account: &str, as_of: Option<AsOf>) -> Result<Balance> {
+        let cut = Books::of(ctx)?.cut(as_of).await?;
+        Balance::at(ctx, account, cut).await
+    }
+
+    /// The same at a cut.
+    pub async fn at(ctx: &Context<'_>, account: &str, cut: Cut) -> Result<Balance> {
         let books = Books::of(ctx)?;
         let terms = Account::named(ctx, account).await?;
-        let cut = books.cut(as_of).await?;
         let owed = books
             .find_at::<Receivables>(account, &cut, Some(books.zone(account)))
             .await?;
@@ -223,6 +236,7 @@ impl Balance {
         Ok(Balance {
             account: account.to_owned(),
             state: owed.map_or_else(none, |owed| owed.state.clone()),
+            cut,
         })
     }
 }
@@ -230,7 +244,7 @@ impl Balance {
 #[Object]
 impl Balance {
     async fn account(&self, ctx: &Context<'_>) -> Result<Account> {
-        Account::named(ctx, &self.account).await
+        Account::named_at(ctx, &self.account, self.cut).await
     }
 
     /// Open amounts less unapplied credit; below zero when the account is in credit.
@@ -250,7 +264,8 @@ impl Balance {
 
     /// Invoices with something to pay, oldest due date first.
     async fn open_items(&self) -> Vec<OpenItem> {
-        self.state.open_items().map(OpenItem::new).collect()
+        let items = self.state.open_items();
+        items.map(|item| OpenItem::new(item, self.cut)).collect()
     }
 }
 
@@ -267,10 +282,12 @@ pub struct OpenItem {
     open: Money,
     #[graphql(skip)]
     pending: Option<String>,
+    #[graphql(skip)]
+    cut: Cut,
 }
 
 impl OpenItem {
-    fn new(item: &indelible_domain::receivables::Item) -> OpenItem {
+    fn new(item: &indelible_domain::receivables::Item, cut: Cut) -> OpenItem {
         OpenItem {
             key: item.invoice.clone(),
             number: item.number.clone(),
@@ -279,6 +296,7 @@ impl OpenItem {
             total: Money(item.total),
             open: Money(item.open),
             pending: item.pending.clone(),
+            cut,
         }
     }
 }
@@ -286,7 +304,7 @@ impl OpenItem {
 #[async_graphql::ComplexObject]
 impl OpenItem {
     async fn invoice(&self, ctx: &Context<'_>) -> Result<Option<Invoice>> {
-        Invoice::now(ctx, &self.key)
+        Invoice::at(ctx, &self.key, self.cut).await
     }
 
     /// The payment asked of a provider that has not come yet.

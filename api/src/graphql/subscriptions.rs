@@ -1,6 +1,6 @@
 //! Subscriptions: which offer an account has, from when until when, in which quantity.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use async_graphql::connection::Connection;
@@ -48,28 +48,32 @@ impl Subscription {
         }))
     }
 
-    /// Subscriptions of an account with their sort keys.
-    pub fn of_account(ctx: &Context<'_>, account: &str) -> Result<Vec<(String, Subscription)>> {
+    /// Subscriptions of an account with their sort keys: those that were sold at the cut, or had begun then as far as was
+    /// known.
+    pub async fn of_account(
+        ctx: &Context<'_>,
+        account: &str,
+        cut: Cut,
+    ) -> Result<Vec<(String, Subscription)>> {
         let books = Books::of(ctx)?;
-        let keys = books.index(|index| {
-            index
-                .subscriptions_of
-                .get(account)
-                .cloned()
-                .unwrap_or_default()
+        let keys: Vec<String> = books.index(|index| {
+            let of_account = index.subscriptions_of.get(account).into_iter().flatten();
+            of_account.cloned().collect()
         });
-        let rows = keys.into_iter().filter_map(|key| {
-            let state = books.find::<domain::Subscription>(&key)?;
-            Some((
-                key.clone(),
-                Subscription {
-                    key,
-                    state,
-                    cut: Cut::now(),
-                },
-            ))
-        });
-        Ok(rows.collect())
+        let mut rows = books
+            .all_at::<domain::Subscription>(keys.clone(), &cut, None)
+            .await?;
+        if let Some(day) = cut.effective {
+            let sold = books
+                .all_at::<domain::Subscription>(keys, &cut, Some(books.zone(account)))
+                .await?;
+            let sold: BTreeSet<String> = sold.into_iter().map(|(key, _)| key).collect();
+            rows.retain(|(key, found)| {
+                sold.contains(key) || found.state.start().is_some_and(|start| start <= day)
+            });
+        }
+        let row = |(key, state): (String, _)| (key.clone(), Subscription { key, state, cut });
+        Ok(rows.into_iter().map(row).collect())
     }
 
     fn state(&self) -> &domain::Subscription {
@@ -79,10 +83,9 @@ impl Subscription {
     /// The day that `stage` and `current` speak about.
     fn day(&self, ctx: &Context<'_>) -> Result<kernel::Date> {
         let books = Books::of(ctx)?;
-        if let Some(date) = self.cut.effective {
-            return Ok(date);
-        }
-        Ok(books.today(&self.state().account))
+        let zone = books.zone(&self.state().account);
+        let then = self.cut.day(&zone);
+        Ok(then.unwrap_or_else(|| zone.date(books.now())))
     }
 }
 
@@ -98,7 +101,7 @@ impl Subscription {
     }
 
     async fn account(&self, ctx: &Context<'_>) -> Result<Account> {
-        Account::named(ctx, &self.state().account).await
+        Account::named_at(ctx, &self.state().account, self.cut).await
     }
 
     /// What its custom fields say on a day, today if none is given; inherited values and defaults included.
@@ -120,12 +123,12 @@ impl Subscription {
         self.state().end.as_ref().map(|end| Date(end.on))
     }
 
-    /// Where it stands today, or on the effective date that was asked for.
+    /// Where it stands today, or on the day that was asked for.
     async fn stage(&self, ctx: &Context<'_>) -> Result<Stage> {
         Ok(self.state().stage(self.day(ctx)?).into())
     }
 
-    /// The term in force today, or on the effective date that was asked for.
+    /// The term in force today, or on the day that was asked for.
     async fn current(&self, ctx: &Context<'_>) -> Result<Option<Term>> {
         let day = self.day(ctx)?;
         Ok(self

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use async_graphql::connection::Connection;
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 use indelible_domain::command::{Command, GrantWallet};
+use indelible_domain::kernel;
 use indelible_domain::wallets as domain;
 use indelible_domain::world::Entry;
 use indelible_domain::{Session, operations};
 use indelible_projections::wallets::spends;
 
 use super::accounts::Account;
-use super::books::Books;
+use super::books::{Books, Cut};
 use super::desk::{self, Receipt};
 use super::errors;
 use super::ids;
@@ -28,6 +29,7 @@ const EXACT_PLACES: u32 = 12;
 pub struct Wallet {
     key: String,
     state: Arc<Entry<domain::Wallet>>,
+    cut: Cut,
 }
 
 impl Wallet {
@@ -36,22 +38,31 @@ impl Wallet {
         Ok(state.map(|state| Wallet {
             key: key.to_owned(),
             state,
+            cut: Cut::now(),
         }))
     }
 
     /// Wallets of an account, first the one that is burnt first.
-    pub fn of_account(ctx: &Context<'_>, account: &str) -> Result<Vec<Wallet>> {
+    pub async fn of_account(ctx: &Context<'_>, account: &str, cut: Cut) -> Result<Vec<Wallet>> {
         let books = Books::of(ctx)?;
-        let keys = books.index(|index| index.wallets_of.get(account).cloned().unwrap_or_default());
-        let find = |key: String| {
-            Some(Wallet {
-                state: books.find::<domain::Wallet>(&key)?,
-                key,
-            })
-        };
-        let mut wallets: Vec<Wallet> = keys.into_iter().filter_map(find).collect();
+        let keys: Vec<String> = books.index(|index| {
+            let of_account = index.wallets_of.get(account).into_iter().flatten();
+            of_account.cloned().collect()
+        });
+        let zone = Some(books.zone(account));
+        let found = books.all_at::<domain::Wallet>(keys, &cut, zone).await?;
+        let wallet = |(key, state)| Wallet { key, state, cut };
+        let mut wallets: Vec<Wallet> = found.into_iter().map(wallet).collect();
         wallets.sort_by_key(|wallet| wallet.state.state.terms.priority);
         Ok(wallets)
+    }
+
+    /// The day that its units and grants are looked at.
+    fn day(&self, ctx: &Context<'_>) -> Result<kernel::Date> {
+        let books = Books::of(ctx)?;
+        let zone = books.zone(&self.state.state.account);
+        let then = self.cut.day(&zone);
+        Ok(then.unwrap_or_else(|| zone.date(books.now())))
     }
 }
 
@@ -89,7 +100,7 @@ impl Wallet {
 
     /// What can be used today in units of the wallet, exact, with at most 12 decimals.
     async fn units(&self, ctx: &Context<'_>) -> Result<String> {
-        let today = Books::of(ctx)?.today(&self.state.state.account);
+        let today = self.day(ctx)?;
         Ok(self.state.state.units(today).to_decimal(EXACT_PLACES))
     }
 
@@ -142,7 +153,7 @@ impl Wallet {
 
     /// What can be used today, less what was burnt below zero; exact, with at most 12 decimals.
     async fn balance(&self, ctx: &Context<'_>) -> Result<String> {
-        let today = Books::of(ctx)?.today(&self.state.state.account);
+        let today = self.day(ctx)?;
         Ok(self.state.state.balance(today).to_decimal(EXACT_PLACES))
     }
 
@@ -155,7 +166,7 @@ impl Wallet {
     /// What can be used today and is not set aside now, exact, with at most 12 decimals.
     async fn available(&self, ctx: &Context<'_>) -> Result<String> {
         let books = Books::of(ctx)?;
-        let today = books.today(&self.state.state.account);
+        let today = self.day(ctx)?;
         let available = self.state.state.available(today, books.now());
         Ok(available.to_decimal(EXACT_PLACES))
     }

@@ -211,3 +211,67 @@ async fn a_thing_can_be_seen_as_it_was_known_then() {
         "nothing was known of it then"
     );
 }
+
+#[tokio::test]
+async fn an_account_is_seen_with_everything_of_it_as_it_stood_on_a_day() {
+    let shop = shop::open("2026-03-01T08:00:00Z").await;
+    shop::furnish(&shop.acme).await;
+    shop::bill(&shop.acme, "march").await;
+    shop.move_to("2026-03-20T08:00:00Z");
+    let pays = r#"mutation { recordPayment(idempotencyKey: "p", input: { id: "p1", account: "alice", amount: "10.00 EUR" })
+        { payment { stage } } }"#;
+    shop.acme.data(pays, json!({})).await;
+    shop.move_to("2026-04-01T08:00:00Z");
+    shop::bill(&shop.acme, "april").await;
+    let more = r#"mutation { startSubscription(idempotencyKey: "s2", input: { id: "s2", account: "alice", offer: "basic" })
+        { subscription { key } }
+        terminateSubscription(idempotencyKey: "end", input: { id: "s1" }) { subscription { stage } } }"#;
+    shop.acme.data(more, json!({})).await;
+    let query = r#"query($asOf: AsOf) { account(id: "alice", asOf: $asOf) {
+        subscriptions { nodes { key stage account { version } } }
+        invoices { nodes { key open applied { amount invoice { open } } } }
+        payments { nodes { key unapplied applied { amount } } }
+        balance { balance open openItems { open invoice { key open } } } } }"#;
+    let then = async |as_of: serde_json::Value| {
+        let found = shop.acme.data(query, json!({ "asOf": as_of })).await["account"].take();
+        let keys = |list: &str| {
+            let nodes = found[list]["nodes"].as_array().into_iter().flatten();
+            let key = |node: &serde_json::Value| node["key"].as_str().unwrap_or("").to_owned();
+            nodes.map(key).collect::<Vec<_>>()
+        };
+        let told = (keys("subscriptions"), keys("invoices"), keys("payments"));
+        (told, found)
+    };
+    let lists = |subscriptions: &[&str], invoices: &[&str], payments: &[&str]| {
+        let owned = |list: &[&str]| list.iter().map(ToString::to_string).collect::<Vec<_>>();
+        (owned(subscriptions), owned(invoices), owned(payments))
+    };
+    // The same past by the business date and by the moment.
+    for as_of in [
+        json!({ "effective": "2026-03-10" }),
+        json!({ "known": "2026-03-10T12:00:00Z" }),
+    ] {
+        let (told, found) = then(as_of).await;
+        assert_eq!(told, lists(&["s1"], &["march.alice"], &[]));
+        assert_eq!(found["subscriptions"]["nodes"][0]["stage"], "ACTIVE");
+        assert_eq!(found["invoices"]["nodes"][0]["open"], "36.00 EUR");
+        assert_eq!(found["balance"]["balance"], "36.00 EUR");
+        assert_eq!(
+            found["balance"]["openItems"][0]["invoice"]["open"],
+            "36.00 EUR"
+        );
+    }
+    let (told, found) = then(json!({ "effective": "2026-03-20" })).await;
+    assert_eq!(told, lists(&["s1"], &["march.alice"], &["p1"]));
+    assert_eq!(found["balance"]["balance"], "26.00 EUR");
+    assert_eq!(
+        found["invoices"]["nodes"][0]["applied"],
+        json!([{ "amount": "10.00 EUR", "invoice": { "open": "26.00 EUR" } }])
+    );
+    assert_eq!(
+        found["payments"]["nodes"][0]["applied"],
+        json!([{ "amount": "10.00 EUR" }])
+    );
+    let (told, found) = then(json!({ "known": "2026-02-01T00:00:00Z" })).await;
+    assert_eq!(found, json!(null), "nothing was known of it then: {told:?}");
+}
