@@ -13,7 +13,7 @@ use crate::dunning;
 use crate::entities::{Closing, EntityTerms, Retention};
 use crate::fields;
 use crate::invoicing;
-use crate::kernel::{Date, Decimal, Id, Money, Personal, Purpose};
+use crate::kernel::{Currency, Date, Decimal, Id, Money, Personal, Purpose};
 use crate::mediation::Intake;
 use crate::messages;
 use crate::methods::{MandateTerm, Means};
@@ -701,6 +701,24 @@ pub enum Command {
         place: InvoicingPlace,
         terms: Option<Box<invoicing::Terms>>,
     },
+    /// How charges in another currency come onto documents from now on; none: no longer said there.
+    SetExchange {
+        place: InvoicingPlace,
+        exchange: Option<invoicing::Exchange>,
+    },
+    /// What currencies are worth on days; `entity` none: for the whole tenant.
+    TellRates {
+        entity: Option<Id>,
+        rates: Vec<RateOfDay>,
+    },
+    /// There is no rate of a day any more.
+    WithdrawRate {
+        entity: Option<Id>,
+        from: Currency,
+        to: Currency,
+        on: Date,
+        reason: String,
+    },
     /// Puts a subscription's lines onto the documents of an invoice group (an order, a payment method); none: takes it out.
     GroupSubscription {
         subscription: Id,
@@ -741,6 +759,18 @@ pub enum Command {
         run: Id,
         accounts: Vec<Id>,
     },
+}
+
+/// What one unit of a currency is worth in another on a day.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RateOfDay {
+    pub from: Currency,
+    pub to: Currency,
+    pub on: Date,
+    /// Units of `to` for one of `from`.
+    pub rate: Decimal,
+    /// Who tells it, for example `ecb`.
+    pub source: String,
 }
 
 /// Where the way is said in which documents are made.

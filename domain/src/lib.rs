@@ -20,6 +20,7 @@ pub mod drafts;
 pub mod dunning;
 pub mod entities;
 pub mod entitlements;
+pub mod exchange;
 pub mod expressions;
 pub mod fields;
 pub mod index;

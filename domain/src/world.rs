@@ -201,6 +201,7 @@ nouns! {
     Rerating in reratings: reratings::Rerating, kind "rerating", event crate::reratings::Event;
     Contract in contracts: contracts::Contract, kind "contract", event crate::contracts::Event;
     Counter in counters: counters::Counter, kind "counter", event crate::counters::Event;
+    Exchange in exchanges: exchange::ExchangeRates, kind "exchange", event crate::exchange::Event;
 }
 
 /// One tenant: its aggregates, the indexes over them, and what is to be done for them.

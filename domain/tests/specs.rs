@@ -48,6 +48,8 @@ mod dunning_histories;
 mod dunning_rules;
 #[path = "specs/entitlements.rs"]
 mod entitlements;
+#[path = "specs/exchange.rs"]
+mod exchange;
 #[path = "specs/expressions.rs"]
 mod expressions;
 #[path = "specs/fields.rs"]

@@ -17,6 +17,7 @@ use super::bill_runs::BillRun;
 use super::books::{AsOf, Books, Cut};
 use super::charges::LineKind;
 use super::desk::{self, Receipt};
+use super::exchange::ConvertedFrom;
 use super::forget::Buyer;
 use super::invoicing::InvoiceHold;
 use super::page::{self, Cursor};
@@ -472,6 +473,11 @@ impl InvoiceLine {
     /// Of a price that includes tax: what the customer pays for the line.
     async fn gross(&self) -> Option<Money> {
         self.line.gross.map(Money)
+    }
+
+    /// Of a charge that is sold in another currency than the document's.
+    async fn converted(&self) -> Option<ConvertedFrom> {
+        self.line.converted.as_ref().map(ConvertedFrom::of)
     }
 
     async fn tax_name(&self) -> &str {

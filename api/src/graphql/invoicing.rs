@@ -158,7 +158,7 @@ impl From<InvoicingTermsInput> for domain::Terms {
 }
 
 /// One of the two.
-fn place(entity: Option<ID>, account: Option<ID>) -> Result<InvoicingPlace> {
+pub(super) fn place(entity: Option<ID>, account: Option<ID>) -> Result<InvoicingPlace> {
     match (entity, account) {
         (Some(entity), None) => Ok(InvoicingPlace::Entity(ids::key("entity", &entity))),
         (None, Some(account)) => Ok(InvoicingPlace::Account(ids::key("account", &account))),
@@ -241,12 +241,16 @@ impl InvoicingQueries {
     }
 }
 
-fn said(books: &Books, place: &InvoicingPlace) -> Result<Option<InvoicingTerms>> {
-    let stream = match place {
+/// Where it is remembered.
+pub(super) fn stream_of(place: &InvoicingPlace) -> String {
+    match place {
         InvoicingPlace::Entity(entity) => domain::of_entity(entity),
         InvoicingPlace::Account(account) => domain::of_account(account),
-    };
-    let known = books.find::<domain::Invoicing>(&stream);
+    }
+}
+
+fn said(books: &Books, place: &InvoicingPlace) -> Result<Option<InvoicingTerms>> {
+    let known = books.find::<domain::Invoicing>(&stream_of(place));
     let terms = known.and_then(|known| known.state.terms.as_ref().map(InvoicingTerms::of));
     Ok(terms)
 }

@@ -27,6 +27,7 @@ mod discounts;
 mod dunning;
 mod entitlements;
 mod errors;
+mod exchange;
 mod forget;
 mod ids;
 mod invoices;
@@ -66,6 +67,7 @@ pub struct Query(
     catalog_drafts::CatalogDraftQueries,
     discounts::DiscountQueries,
     entitlements::EntitlementQueries,
+    exchange::ExchangeQueries,
     collections::CollectionQueries,
     contracts::ContractQueries,
     custom_fields::CustomFieldQueries,
@@ -106,6 +108,7 @@ pub struct Mutation(
     options::OptionMutations,
     custom_fields::CustomFieldMutations,
     dunning::DunningMutations,
+    exchange::ExchangeMutations,
     forget::PersonalDataMutations,
     periods::PeriodMutations,
     invoices::InvoiceMutations,

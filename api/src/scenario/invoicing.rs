@@ -1,9 +1,9 @@
 //! Words about how documents are made: terms, invoice groups, documents at once, and what a person says of a draft.
 
-use indelible_domain::command::{Command, InvoicingPlace};
+use indelible_domain::command::{Command, InvoicingPlace, RateOfDay};
 use indelible_domain::expressions::Expression;
-use indelible_domain::invoicing::{Rule, Split, Terms, Verdict};
-use indelible_domain::kernel::Decimal;
+use indelible_domain::invoicing::{Exchange, RateDay, Rule, Split, Terms, Verdict};
+use indelible_domain::kernel::{Currency, Decimal};
 
 use super::ast::{Kind, Reviewed};
 use super::parse::Mistake;
@@ -12,11 +12,7 @@ use super::words::Words;
 /// `invoicing A|entity E [minimum N] [grace N] [keep] [split subscription|group|account]
 /// [accept|hold|reject CODE EXPRESSION TEXT …]`
 pub(super) fn invoicing(words: &mut Words) -> Result<Kind, Mistake> {
-    let place = if words.skip("entity") {
-        InvoicingPlace::Entity(words.name("an entity after `entity`")?)
-    } else {
-        InvoicingPlace::Account(words.name("an account")?)
-    };
+    let place = place(words)?;
     let mut terms = Terms::default();
     while let Some(word) = words.take() {
         match word.as_str() {
@@ -44,6 +40,66 @@ pub(super) fn invoicing(words: &mut Words) -> Result<Kind, Mistake> {
         place,
         terms: Some(Box::new(terms)),
     })))
+}
+
+/// `A|entity E`
+fn place(words: &mut Words) -> Result<InvoicingPlace, Mistake> {
+    Ok(if words.skip("entity") {
+        InvoicingPlace::Entity(words.name("an entity after `entity`")?)
+    } else {
+        InvoicingPlace::Account(words.name("an account")?)
+    })
+}
+
+/// `exchange A|entity E document|service|none [age DAYS]`
+pub(super) fn exchange(words: &mut Words) -> Result<Kind, Mistake> {
+    let place = place(words)?;
+    let what = "`document`, `service` or `none`";
+    let day = match words.need(what)?.as_str() {
+        "document" => Some(RateDay::Document),
+        "service" => Some(RateDay::Service),
+        "none" => None,
+        other => return Err(words.misfit(what, other)),
+    };
+    let mut max_age_days = 7;
+    if words.skip("age") {
+        max_age_days = words.whole("a number of days after `age`")?;
+    }
+    let exchange = day.map(|day| Exchange { day, max_age_days });
+    let command = Command::SetExchange { place, exchange };
+    Ok(Kind::Ordered(Box::new(command)))
+}
+
+/// `rate FROM TO RATE on DATE [by SOURCE] [entity E]`
+pub(super) fn rate(words: &mut Words) -> Result<Kind, Mistake> {
+    let (from, to) = (currency(words)?, currency(words)?);
+    let rate = Decimal::new(words.decimal("a rate")?);
+    if !words.skip("on") {
+        return Err(words.mistake("needs `on DATE` after the rate"));
+    }
+    let on = words.date("a day after `on`")?;
+    let (mut source, mut entity) = ("scenario".to_string(), None);
+    if words.skip("by") {
+        source = words.name("who tells it after `by`")?;
+    }
+    if words.skip("entity") {
+        entity = Some(words.name("an entity after `entity`")?);
+    }
+    let rates = vec![RateOfDay {
+        from,
+        to,
+        on,
+        rate,
+        source,
+    }];
+    let command = Command::TellRates { entity, rates };
+    Ok(Kind::Ordered(Box::new(command)))
+}
+
+fn currency(words: &mut Words) -> Result<Currency, Mistake> {
+    let code = words.need("a currency code")?;
+    code.parse()
+        .map_err(|_| words.misfit("a currency code", &code))
 }
 
 /// `CODE EXPRESSION TEXT`

@@ -130,6 +130,8 @@ pub(super) fn step(words: &mut Words) -> Result<Kind, Mistake> {
             account: words.name("an account")?,
         },
         "invoicing" => invoicing::invoicing(words)?,
+        "exchange" => invoicing::exchange(words)?,
+        "rate" => invoicing::rate(words)?,
         "group" => invoicing::group(words)?,
         "invoice-now" => invoicing::now(words)?,
         "hold" => invoicing::reviewed(words, Reviewed::Hold)?,

@@ -5,7 +5,7 @@
 
 use super::lists::{Market, PriceList, PriceTerm};
 use super::{Offer, OneOff, Price, Recurring, Usage};
-use crate::kernel::{Decimal, Rejection};
+use crate::kernel::{Currency, Decimal, Rejection};
 use serde::{Deserialize, Serialize};
 
 /// The rule that a price follows from.
@@ -92,13 +92,21 @@ impl<'a> Prices<'a> {
         lists: impl Iterator<Item = &'a PriceList>,
         contracts: Vec<Framework<'a>>,
     ) -> Prices<'a> {
-        let mut lists: Vec<&PriceList> = lists.filter(|l| l.fits(&market)).collect();
-        lists.sort_by(|a, b| (b.rank(), b.from, &a.code).cmp(&(a.rank(), a.from, &b.code)));
-        Prices {
+        let mut prices = Prices {
             market,
-            lists,
+            lists: vec![],
             contracts,
-        }
+        };
+        prices.in_currency(market.currency, lists);
+        prices
+    }
+
+    /// The same market in another currency, with the lists that fit it.
+    pub fn in_currency(&mut self, currency: Currency, lists: impl Iterator<Item = &'a PriceList>) {
+        self.market.currency = currency;
+        self.lists = lists.filter(|l| l.fits(&self.market)).collect();
+        self.lists
+            .sort_by(|a, b| (b.rank(), b.from, &a.code).cmp(&(a.rank(), a.from, &b.code)));
     }
 
     /// The offer with this customer's prices in it; or every charge that has none.

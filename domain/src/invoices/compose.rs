@@ -1,6 +1,6 @@
 //! From due lines to a document: taxes per group, sums, and the credit note for parts of an invoice.
 
-use super::{Credited, Document, Invoice, Kind, Line, TaxGroup};
+use super::{Converted, Credited, Document, Invoice, Kind, Line, TaxGroup};
 use crate::kernel::{Currency, Exact, Money, Rejection, Rounding};
 use crate::taxes::Answer;
 use std::collections::BTreeMap;
@@ -135,6 +135,7 @@ pub fn credit_note(
             explain: format!("{net} of line {no} of {} given back", of.number),
             reductions: vec![],
             gross: None,
+            converted: converted(line, *net)?,
             ..line.clone()
         });
     }
@@ -193,4 +194,10 @@ pub fn credit_note(
         ..origin.clone()
     };
     Ok((document, credited))
+}
+
+/// What a part of a line that is given back was in the currency that it is sold in.
+fn converted(line: &Line, net: Money) -> Result<Option<Converted>, Rejection> {
+    let part = |c: &Converted| c.given_back(net, line.net);
+    line.converted.as_ref().map(part).transpose()
 }

@@ -9,10 +9,12 @@
 //! - Finalising records the buyer as it is then, sealed under the key of legal documents: the contact may go before that.
 
 pub mod compose;
+mod converted;
 mod hold;
 mod old;
 pub mod product_lines;
 pub mod series;
+pub mod shown;
 
 use crate::accounts::Buyer;
 use crate::charges::What;
@@ -21,9 +23,11 @@ use crate::kernel::{Currency, Date, Decider, Exact, Id, Money, Personal, Rejecti
 use crate::taxes::Answer;
 use serde::{Deserialize, Serialize};
 
+pub use converted::Converted;
 pub use hold::{GRACE, Held, Hold, KEPT, Reason, Rejected, Released};
 pub use product_lines::product_lines;
 pub use series::Series;
+pub use shown::Shown;
 
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
@@ -67,6 +71,8 @@ pub struct Line {
     pub reductions: Vec<Reduction>,
     /// Of a line whose price includes tax: what the customer pays for it. `net` follows from it.
     pub gross: Option<Money>,
+    /// Of a charge that is sold in another currency than the document's: what it was, and the rate.
+    pub converted: Option<Converted>,
 }
 
 /// What one discount took off a line.
@@ -122,6 +128,12 @@ pub struct Document {
     pub corrects: Option<Id>,
     /// The bill run that made it.
     pub run: Option<Id>,
+    /// How its lines are put together for whoever reads it.
+    pub shown: Shown,
+    /// The order that all of it is of, where documents are split by orders.
+    pub order: Option<String>,
+    /// The payment method that it is to be collected by, where documents are split by methods.
+    pub method: Option<Id>,
 }
 
 impl Default for Document {
@@ -141,6 +153,9 @@ impl Default for Document {
             total: none,
             corrects: None,
             run: None,
+            shown: Shown::default(),
+            order: None,
+            method: None,
         }
     }
 }
@@ -210,8 +225,8 @@ pub struct CreditNoted {
 events! {
     /// What happens to a document.
     pub enum Event in "invoice" {
-        Drafted = "drafted" 2 from { 1: old::DraftedV1 },
-        Finalised = "finalised" 3 from { 1: old::FinalisedV1, 2: old::FinalisedV2 },
+        Drafted = "drafted" 3 from { 1: old::DraftedV1, 2: old::DraftedV2 },
+        Finalised = "finalised" 4 from { 1: old::FinalisedV1, 2: old::FinalisedV2, 3: old::FinalisedV3 },
         Voided = "voided" 1,
         CreditNoted = "credit-noted" 1,
         Held = "held" 1,

@@ -7,6 +7,7 @@
 //! - A grace period and kept drafts hold a document without its being wrong.
 //! - A total above zero and below the minimum is carried forward until there is more, or nothing runs any more.
 //! - Documents are split by subscription, by the group a subscription was put into, or by the account that used it.
+//! - Charges in another currency than the account's are converted where somebody said how, and are not sold otherwise.
 
 pub mod progress;
 pub mod review;
@@ -23,6 +24,8 @@ pub use review::{Rule, Verdict};
 pub const GRACE_MAX: u32 = 60;
 /// Most review rules of one entity or account.
 pub const RULES_MAX: usize = 50;
+/// Most days for which an exchange rate holds when no newer one is told.
+pub const RATE_AGE_MAX: u32 = 366;
 /// Longest name of an invoice group, in bytes.
 pub const GROUP_MAX: usize = 60;
 
@@ -39,6 +42,25 @@ pub enum Split {
     Group,
     /// One per account that used it.
     Account,
+}
+
+/// The day whose exchange rate counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RateDay {
+    /// Everything due on or before this day is on the document.
+    #[default]
+    Document,
+    /// The first day that the line is about: of a period, a one-off or a charge.
+    Service,
+}
+
+/// How charges in another currency come onto the documents of an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Exchange {
+    pub day: RateDay,
+    /// Days for which a rate holds when no newer one is told; 0: only on its own day.
+    pub max_age_days: u32,
 }
 
 /// How documents are made.
@@ -61,6 +83,8 @@ pub struct Invoicing {
     pub terms: Option<Terms>,
     /// Invoice groups by subscription.
     pub groups: BTreeMap<Id, String>,
+    /// None: as the legal entity says, or nothing is sold in another currency.
+    pub exchange: Option<Exchange>,
 }
 
 /// Stream of what a legal entity says.
@@ -86,11 +110,18 @@ pub struct Grouped {
     pub group: Option<String>,
 }
 
+/// How charges in another currency come onto documents from now on; none: no longer said here.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ExchangeSet {
+    pub exchange: Option<Exchange>,
+}
+
 events! {
     /// What happens to the way in which documents are made.
     pub enum Event in "invoicing" {
         TermsSet = "terms-set" 1,
         Grouped = "grouped" 1,
+        ExchangeSet = "exchange-set" 1,
     }
 }
 
@@ -101,6 +132,7 @@ pub enum Command {
         subscription: Id,
         group: Option<String>,
     },
+    Exchange(Option<Exchange>),
 }
 
 impl Decider for Invoicing {
@@ -110,6 +142,17 @@ impl Decider for Invoicing {
 
     fn decide(state: &Invoicing, command: Command) -> Result<Vec<Event>, Rejection> {
         match command {
+            Command::Exchange(exchange) if exchange == state.exchange => Ok(vec![]),
+            Command::Exchange(exchange) => {
+                let days = exchange.map_or(0, |e| e.max_age_days);
+                if days > RATE_AGE_MAX {
+                    return Err(Rejection::new(
+                        "INVOICING_INVALID",
+                        format!("a rate that holds for {days} days is older than {RATE_AGE_MAX}"),
+                    ));
+                }
+                Ok(vec![ExchangeSet { exchange }.into()])
+            }
             Command::Set(terms) if terms == state.terms => Ok(vec![]),
             Command::Set(terms) => {
                 if let Some(terms) = &terms {
@@ -150,6 +193,7 @@ impl Decider for Invoicing {
     fn evolve(state: &mut Invoicing, event: &Event) {
         match event {
             Event::TermsSet(e) => state.terms.clone_from(&e.terms),
+            Event::ExchangeSet(e) => state.exchange = e.exchange,
             Event::Grouped(e) => {
                 match &e.group {
                     Some(group) => state.groups.insert(e.subscription.clone(), group.clone()),

@@ -156,7 +156,7 @@ fn corrected_facts<E>(
                 && matches!(&fact.event, Event::Charge(ChargeEvent::Adjusted(e))
                     if e.invoice == corrected
                         && Some(e.line) == line.corrects_line
-                        && e.amount == line.net.negated())
+                        && (e.amount == line.net.negated() || line.converted.is_some()))
         });
         found.extend(taken_off.map(|fact| fact.position));
     }

@@ -254,18 +254,17 @@ fn billed_once(id: &str, document: &Document, facts: &[Recorded<Event>]) -> Resu
     for line in &document.lines {
         let no = line.no;
         let off = reduced.remove(&no);
-        let off = off.unwrap_or(Money::zero(document.currency));
-        if line.before_discounts().plus(off) != line.priced() {
+        let (sold, taken) = line.sold().map_err(|r| r.message)?;
+        let off = off.unwrap_or(Money::zero(sold.currency));
+        let taken = Money::sum(sold.currency, taken);
+        if off.currency != taken.currency || off != taken.negated() {
             return Err(format!(
-                "discounts take {} off line {no} of {id}, its charge stream has {off}",
-                line.before_discounts().minus(line.priced())
+                "discounts take {taken} off line {no} of {id}, its charge stream has {off}"
             ));
         }
         match items.remove(&no) {
-            Some((of, item))
-                if of == owner(line)
-                    && item.what == line.what
-                    && item.net == line.before_discounts() => {}
+            Some((of, item)) if of == owner(line) && item.what == line.what && item.net == sold => {
+            }
             Some((of, item)) => {
                 return Err(format!(
                     "line {no} of {id} is {} of {}, charge stream {of} has {}",
@@ -423,7 +422,8 @@ fn corrects(
                 && matches!(&fact.event, Event::Charge(ChargeEvent::Adjusted(e))
                     if e.invoice == corrected
                         && Some(e.line) == line.corrects_line
-                        && (e.amount == line.net.negated() || of.is_some_and(|l| l.gross.is_some())))
+                        && (e.amount == line.net.negated()
+                            || of.is_some_and(|l| l.gross.is_some() || l.converted.is_some())))
         });
         if of.is_none() || !remembered || !taken_off {
             return Err(format!(

@@ -1,6 +1,6 @@
 //! Drafts and documents: gathers what is due of everything an account pays for, and turns it into a document.
 
-use super::{account_terms, entity_terms, taxes};
+use super::{account_terms, entity_terms, exchange, taxes};
 use crate::accounts::AccountTerms;
 use crate::charges::due::{self, Basis, Due};
 use crate::charges::{self, Charges, Item, What};
@@ -119,7 +119,7 @@ pub(super) fn claim(
     invoice: &str,
     document: &Document,
 ) -> Result<(), Rejection> {
-    for (owner, items) in billed_items(invoice, document) {
+    for (owner, items) in billed_items(invoice, document)? {
         session.decide::<Charges>(&owner, charges::Command::Bill { items })?;
     }
     super::discounts::take(session, invoice, document)
@@ -197,7 +197,7 @@ pub(super) fn number(
 }
 
 /// The lines of a document by the charge stream that remembers them.
-fn billed_items(invoice: &str, document: &Document) -> BTreeMap<Id, Vec<Item>> {
+fn billed_items(invoice: &str, document: &Document) -> Result<BTreeMap<Id, Vec<Item>>, Rejection> {
     let mut by_owner: BTreeMap<Id, Vec<Item>> = BTreeMap::new();
     for line in &document.lines {
         let items = by_owner.entry(owner_of(line)).or_default();
@@ -207,16 +207,17 @@ fn billed_items(invoice: &str, document: &Document) -> BTreeMap<Id, Vec<Item>> {
             what,
             net,
         };
-        items.push(item(line.what.clone(), line.before_discounts()));
-        items.extend(line.reductions.iter().map(|r| {
+        let (whole, taken) = line.sold()?;
+        items.push(item(line.what.clone(), whole));
+        items.extend(line.reductions.iter().zip(taken).map(|(r, amount)| {
             let what = What::Reduction {
                 redemption: r.redemption.clone(),
                 charge: line.what.charge().to_string(),
             };
-            item(what, r.amount.negated())
+            item(what, amount.negated())
         }));
     }
-    by_owner
+    Ok(by_owner)
 }
 
 /// The charge stream a line belongs to: its subscription's, else its account's.
@@ -267,6 +268,7 @@ pub(super) fn line_of(
         corrects_line: None,
         reductions: vec![],
         gross: gross.then_some(due.net),
+        converted: None,
     }
 }
 
@@ -396,6 +398,14 @@ fn lines_of(
         lines.extend(due_lines(session, child, &child_terms, entity, basis)?);
     }
     lines.extend(committed_lines(session, payer, terms, entity, basis)?);
+    let to = exchange::Target {
+        payer,
+        entity: &terms.entity,
+        currency: basis.currency,
+        rounding: basis.rounding,
+        as_of: basis.as_of,
+    };
+    exchange::convert(session, &to, &mut lines)?;
     super::reratings::as_billed(session, &mut lines, false);
     Ok(lines)
 }
@@ -432,7 +442,7 @@ fn due_lines(
     Ok(lines)
 }
 
-/// What is due of one subscription, as lines.
+/// What is due of one subscription, as lines in the currency that it is sold in.
 pub(super) fn subscription_lines(
     session: &Session<'_>,
     account: &str,
@@ -442,6 +452,10 @@ pub(super) fn subscription_lines(
 ) -> Result<Vec<Line>, Rejection> {
     let none = Charges::default();
     let sub = session.get::<Subscription>(subscription)?;
+    let basis = Basis {
+        currency: exchange::currency_of(sub, basis.currency),
+        ..basis
+    };
     let charges = session
         .find::<Charges>(subscription)
         .map_or(&none, |e| &e.state);

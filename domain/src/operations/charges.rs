@@ -1,5 +1,6 @@
 //! Charges added by hand, and those of an offer that are asked for one by one.
 
+use super::exchange::{self, currency_of};
 use super::subscriptions::running;
 use super::{account_terms, entity_terms};
 use crate::catalog::{Moment, OneOff};
@@ -19,7 +20,7 @@ pub(super) fn add(
 ) -> Result<Outcome, Rejection> {
     check_id("charge", &charge)?;
     let terms = account_terms(session, account)?;
-    if amount.currency != terms.currency {
+    if amount.currency != terms.currency && !exchange::converts(session, account, &terms) {
         return Err(Rejection::new(
             "CURRENCY_MISMATCH",
             format!(
@@ -100,7 +101,7 @@ pub(super) fn order(session: &mut Session<'_>, ask: OrderOneOff) -> Result<Outco
         pending: Pending {
             charge: ask.charge.clone(),
             text: format!("{} {}", term.offer.name, fee.name),
-            amount: Money::round(exact, account.currency, rounding)?,
+            amount: Money::round(exact, currency_of(&sub, account.currency), rounding)?,
             on,
             tax_class: fee.tax_class.clone(),
         },

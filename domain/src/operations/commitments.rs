@@ -1,12 +1,12 @@
 //! Commitments of accounts: agrees and ends them, and finds what is due for them.
 
-use super::account_terms;
+use super::{account_terms, exchange};
 use crate::charges::Charges;
 use crate::charges::committed::{self, Bounds};
 use crate::charges::due::{Basis, Due};
 use crate::command::Outcome;
 use crate::commitments::{Agreed, Command, Commitments};
-use crate::kernel::{Date, Exact, Id, Rejection};
+use crate::kernel::{Date, Exact, Id, Rejection, calendar::add_days};
 use crate::session::Session;
 use crate::subscriptions::{Subscription, Term, commitments};
 use crate::usage::Metered;
@@ -67,7 +67,18 @@ pub(super) fn due(
                         .find::<Metered>(&crate::usage::id(subscription, charge, from))
                         .map(|e| &e.state)
                 };
-                rated = rated.plus(commitments::rated(sub, days, counts, metered)?)?;
+                let part = commitments::rated(sub, days, counts, metered)?;
+                let sold = exchange::currency_of(sub, basis.currency);
+                let part = match sold == basis.currency {
+                    true => part,
+                    false => {
+                        let last = add_days(days.until, -1);
+                        let entity = account_terms(session, payer)?.entity;
+                        let pair = (sold, basis.currency);
+                        exchange::worth(session, (payer, &entity), part, pair, last)?
+                    }
+                };
+                rated = rated.plus(part)?;
             }
             let bounds = Bounds {
                 code: &agreed.id,

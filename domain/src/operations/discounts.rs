@@ -157,7 +157,9 @@ fn take_back(session: &Session<'_>, line: &mut Line, rounding: Rounding) -> Resu
     ) else {
         return Ok(());
     };
-    let none = Money::zero(line.net.currency);
+    // As the stream remembers it, which may be another currency than the line's: only the share counts.
+    let sold = line.converted.as_ref().map_or(line.net, |c| c.from);
+    let none = Money::zero(sold.currency);
     let (priced, asked) = charges
         .usage_billed(charge, days.from)
         .fold((none, none), |(priced, asked), item| {
@@ -171,7 +173,7 @@ fn take_back(session: &Session<'_>, line: &mut Line, rounding: Rounding) -> Resu
         .exact()
         .times(Exact::from(priced.minus(asked).minor))?
         .share(1, priced.minor)?;
-    let amount = Money::round(share, none.currency, rounding)?;
+    let amount = Money::round(share, line.net.currency, rounding)?;
     let reduction = Reduction {
         redemption: Id::new(),
         text: "Discounts of the period".to_string(),

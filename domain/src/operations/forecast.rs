@@ -5,7 +5,7 @@
 //! usage counts as it is now.
 
 use super::billing::{self, subscription_lines};
-use super::{account_terms, discounts, entity_terms};
+use super::{account_terms, discounts, entity_terms, exchange};
 use crate::charges::due::{self, Basis};
 use crate::charges::{Charges, What};
 use crate::invoices::{Document, compose};
@@ -45,6 +45,14 @@ pub fn coming(
             running: false,
         };
         let mut lines = subscription_lines(&session, &account, (&terms, &entity), &id, basis)?;
+        let to = exchange::Target {
+            payer: &payer,
+            entity: &terms.entity,
+            currency: terms.currency,
+            rounding: entity.rounding,
+            as_of: day,
+        };
+        exchange::convert(&session, &to, &mut lines)?;
         discounts::lower(&session, &payer, &mut lines, entity.rounding)?;
         let says =
             |l: &crate::invoices::Line| !(l.net.is_zero() && matches!(l.what, What::Credit { .. }));

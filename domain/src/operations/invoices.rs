@@ -1,7 +1,7 @@
 //! Voiding and crediting finalised documents.
 
 use super::billing::{number, owner_of, unclaim};
-use super::{account_terms, entity_terms};
+use super::{account_terms, entity_terms, exchange};
 use crate::charges::{self, Charges};
 use crate::command::Outcome;
 use crate::invoices::{Command, Credited, Invoice, Line, Stage, compose};
@@ -59,10 +59,17 @@ pub(super) fn credit(
     }
     for part in &credited {
         if let Some(line) = state.line(part.line) {
+            let last = part.net == state.line_left(line);
+            let asked = as_priced(session, invoice, line, part)?;
+            let amount = exchange::taken_off(session, invoice, line, asked, last)?;
+            // So little that the currency of the sale has no coin for it.
+            if line.converted.is_some() && amount.is_zero() {
+                continue;
+            }
             let adjust = charges::Command::Adjust {
                 invoice: invoice.to_string(),
                 line: part.line,
-                amount: as_priced(session, invoice, line, part),
+                amount,
             };
             session.decide::<Charges>(&owner_of(line), adjust)?;
         }
@@ -95,11 +102,19 @@ pub(super) fn credit(
 
 /// What a part of a credit note takes off a line as its price is told: of a price that includes tax, tax included, and no
 /// more than is left of it by the cents that its group's tax was rounded.
-fn as_priced(session: &Session<'_>, invoice: &str, line: &Line, part: &Credited) -> Money {
-    if line.gross.is_none() {
-        return part.net;
-    }
+fn as_priced(
+    session: &Session<'_>,
+    invoice: &str,
+    line: &Line,
+    part: &Credited,
+) -> Result<Money, Rejection> {
+    let Some(gross) = line.gross else {
+        return Ok(part.net);
+    };
     let taxed = part.net.plus(part.tax);
+    if line.converted.is_some() {
+        return Ok(taxed.min(gross));
+    }
     let charges = session.find::<Charges>(&owner_of(line)).map(|e| &e.state);
     let item = charges.and_then(|c| {
         let item = c
@@ -108,5 +123,5 @@ fn as_priced(session: &Session<'_>, invoice: &str, line: &Line, part: &Credited)
             .find(|i| i.invoice == invoice && i.line == part.line)?;
         Some(c.left(item))
     });
-    item.map_or(taxed, |left| taxed.min(left))
+    Ok(item.map_or(taxed, |left| taxed.min(left)))
 }

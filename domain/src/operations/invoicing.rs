@@ -4,7 +4,7 @@ use super::billing::{
     claim, compose_document, document_of, finalise, freeze, line_of, nothing_due, tax_included,
     unclaim,
 };
-use super::{account_terms, entity_terms, taxes};
+use super::{account_terms, entity_terms, exchange, taxes};
 use crate::accounts::AccountTerms;
 use crate::catalog::Progressive;
 use crate::charges::due::{self, Basis};
@@ -35,6 +35,23 @@ pub(super) fn set(
     place: &InvoicingPlace,
     terms: Option<Box<Terms>>,
 ) -> Result<Outcome, Rejection> {
+    tell(session, place, invoicing::Command::Set(terms.map(|t| *t)))
+}
+
+/// How charges in another currency come onto documents.
+pub(super) fn set_exchange(
+    session: &mut Session<'_>,
+    place: &InvoicingPlace,
+    exchange: Option<invoicing::Exchange>,
+) -> Result<Outcome, Rejection> {
+    tell(session, place, invoicing::Command::Exchange(exchange))
+}
+
+fn tell(
+    session: &mut Session<'_>,
+    place: &InvoicingPlace,
+    command: invoicing::Command,
+) -> Result<Outcome, Rejection> {
     let stream = match place {
         InvoicingPlace::Entity(entity) => {
             entity_terms(session, entity)?;
@@ -45,7 +62,7 @@ pub(super) fn set(
             invoicing::of_account(account)
         }
     };
-    session.decide::<Invoicing>(&stream, invoicing::Command::Set(terms.map(|t| *t)))?;
+    session.decide::<Invoicing>(&stream, command)?;
     Ok(Outcome::of("invoicing", &stream))
 }
 
@@ -419,8 +436,9 @@ pub(crate) fn used(
 ) -> Result<Exact, Rejection> {
     let account = tables.accounts.get(&sub.account).map(|e| &e.state.terms);
     let entity = account.and_then(|a| tables.entities.get(&a.entity));
+    let currency = account.map(|a| a.currency).unwrap_or_default();
     let basis = Basis {
-        currency: account.map(|a| a.currency).unwrap_or_default(),
+        currency: exchange::currency_of(sub, currency),
         rounding: entity.map_or(Rounding::HalfUp, |e| e.state.terms.rounding),
         as_of: on,
         running: true,
@@ -473,7 +491,7 @@ pub(super) fn bill_threshold(session: &mut Session<'_>, id: &str) -> Result<Outc
     let payer = user.payer(&sub.account).to_string();
     let entity = entity_terms(session, &user.entity)?;
     let basis = Basis {
-        currency: user.currency,
+        currency: exchange::currency_of(&sub, user.currency),
         rounding: entity.rounding,
         as_of: session.today(&user.zone),
         running: true,
@@ -504,6 +522,14 @@ pub(super) fn bill_threshold(session: &mut Session<'_>, id: &str) -> Result<Outc
             line_of(&sub.account, Some(&id.to_string()), tax, gross, due)
         })
         .collect();
+    let to = exchange::Target {
+        payer: &payer,
+        entity: &user.entity,
+        currency: user.currency,
+        rounding: entity.rounding,
+        as_of: basis.as_of,
+    };
+    exchange::convert(session, &to, &mut lines)?;
     super::discounts::lower(session, &payer, &mut lines, entity.rounding)?;
     let mut invoice = None;
     if !lines.is_empty() {

@@ -1,8 +1,8 @@
 //! The life of a subscription beyond start and change: activation, tenure, transfer, billing day, ends and what is undone.
 
-use super::account_terms;
 use super::migration::lay;
 use super::subscriptions::{effective, running};
+use super::{account_terms, exchange};
 use crate::accounts::{self, Account};
 use crate::catalog::{Align, Offer};
 use crate::command::{
@@ -269,12 +269,13 @@ fn transfer(session: &mut Session<'_>, ask: TransferSubscription) -> Result<Outc
             ),
         ));
     }
-    if own.currency != other.currency {
+    let sold = exchange::currency_of(&sub, own.currency);
+    if sold != other.currency && !exchange::converts(session, &ask.account, &other) {
         return Err(Rejection::new(
             "CURRENCY_MISMATCH",
             format!(
-                "subscription {} is sold in {}, account {} is in {}",
-                ask.subscription, own.currency, ask.account, other.currency
+                "subscription {} is sold in {sold}, account {} is in {}",
+                ask.subscription, ask.account, other.currency
             ),
         ));
     }

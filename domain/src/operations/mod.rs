@@ -13,6 +13,7 @@ pub(crate) mod counters;
 mod discounts;
 pub(crate) mod dunning;
 pub mod entitlements;
+pub(crate) mod exchange;
 pub(crate) mod fields;
 mod forecast;
 pub mod forget;
@@ -225,6 +226,17 @@ fn handle(session: &mut Session<'_>, command: Command) -> Result<Outcome, Reject
         Command::CancelBillRun { run, reason } => runs::cancel(session, &run, reason),
         Command::RetryBillRun { run, accounts } => runs::retry(session, &run, accounts),
         Command::SetInvoicing { place, terms } => invoicing::set(session, &place, terms),
+        Command::SetExchange { place, exchange } => {
+            invoicing::set_exchange(session, &place, exchange)
+        }
+        Command::TellRates { entity, rates } => exchange::tell(session, entity, rates),
+        Command::WithdrawRate {
+            entity,
+            from,
+            to,
+            on,
+            reason,
+        } => exchange::withdraw(session, entity.as_deref(), (from, to), on, reason),
         Command::GroupSubscription {
             subscription,
             group,

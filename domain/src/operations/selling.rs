@@ -1,10 +1,11 @@
 //! What is sold to a customer: the version of the day, its options, and this customer's prices, as one offer.
 
 use super::catalog::MAIN;
+use super::exchange;
 use crate::accounts::AccountTerms;
 use crate::catalog::{
-    Catalog, Framework, Market, Offer, OptionRule, Price, PriceRule, PriceSource, Prices, Sold,
-    completed, problems,
+    Catalog, Framework, Market, Offer, OptionRule, Pay, Price, PriceRule, PriceSource, Prices,
+    Sold, completed, problems,
 };
 use crate::contracts::Contract;
 use crate::kernel::{Date, Decimal, Rejection};
@@ -165,7 +166,12 @@ fn compose(
     base: &Sold,
     brought: Vec<(String, Sold, Decimal, Date)>,
 ) -> Result<Offer, Rejection> {
-    let prices = prices(session, catalog, sale)?;
+    let mut prices = prices(session, catalog, sale)?;
+    let known = session.find::<Subscription>(sale.subscription).is_some();
+    if !known && !listed(&prices, base) && exchange::converts(session, sale.account, sale.terms) {
+        convertible(base)?;
+        prices.in_currency(base.currency, catalog.price_lists.values().map(|l| &**l));
+    }
     let mut missing = Vec::new();
     let mut offer = priced(&prices, base)?;
     for (option, sold, quantity, since) in brought {
@@ -183,13 +189,11 @@ fn compose(
 
 fn priced(prices: &Prices<'_>, sold: &Sold) -> Result<Offer, Rejection> {
     let currency = prices.market.currency;
-    let named = prices.lists.iter().flat_map(|l| &l.items);
-    let named = named.chain(prices.contracts.iter().flat_map(|c| c.terms));
-    if sold.currency != currency && !named.into_iter().any(|t| t.offer == sold.code) {
+    if !listed(prices, sold) {
         return Err(Rejection::new(
             "CURRENCY_MISMATCH",
             format!(
-                "offer {} is sold in {}, the account is in {currency}",
+                "offer {} is sold in {}, what is asked for is in {currency}",
                 sold.code, sold.currency
             ),
         ));
@@ -197,6 +201,28 @@ fn priced(prices: &Prices<'_>, sold: &Sold) -> Result<Offer, Rejection> {
     prices
         .apply(Offer::clone(sold))
         .map_err(|missing| Rejection::new("NO_PRICE", missing.join("; ")))
+}
+
+/// Whether an offer has any price in the currency of the sale.
+fn listed(prices: &Prices<'_>, sold: &Sold) -> bool {
+    let named = prices.lists.iter().flat_map(|l| &l.items);
+    let mut named = named.chain(prices.contracts.iter().flat_map(|c| c.terms));
+    sold.currency == prices.market.currency || named.any(|t| t.offer == sold.code)
+}
+
+/// Refuses what cannot be converted on a document: wallets pay in the account's currency when usage is rated, before there
+/// is one.
+fn convertible(sold: &Sold) -> Result<(), Rejection> {
+    match sold.usage.iter().find(|u| u.pay != Pay::Invoice) {
+        None => Ok(()),
+        Some(usage) => Err(Rejection::new(
+            "CURRENCY_MISMATCH",
+            format!(
+                "charge {} of offer {} is paid from wallets: it cannot be sold in {}",
+                usage.code, sold.code, sold.currency
+            ),
+        )),
+    }
 }
 
 /// Price lists and contracts that fit a sale.
@@ -209,7 +235,7 @@ fn prices<'s>(
         seller: &sale.terms.entity,
         country: &sale.terms.country,
         group: sale.terms.group.as_deref(),
-        currency: sale.terms.currency,
+        currency: exchange::currency_of_sale(session, sale.subscription, sale.terms),
         on: sale.listed_on,
     };
     let lists = catalog.price_lists.values().map(|l| &**l);

@@ -4,11 +4,14 @@ use super::{currency, date, days, decimal, money, ratio, sealed};
 use indelible_domain::Event;
 use indelible_domain::catalog::Timing;
 use indelible_domain::charges::{self, Item, Pending, What};
+use indelible_domain::exchange;
 use indelible_domain::expressions::Expression;
 use indelible_domain::invoices::{
     self, Credited, Document, Hold, Kind, Line, Reason, Reduction, TaxGroup, series,
 };
-use indelible_domain::invoicing::{Grouped, Rule, Split, Terms, TermsSet, Verdict, progress};
+use indelible_domain::invoicing::{
+    Exchange, ExchangeSet, Grouped, RateDay, Rule, Split, Terms, TermsSet, Verdict, progress,
+};
 use indelible_domain::kernel::Rounding;
 use indelible_domain::runs;
 use indelible_domain::taxes::{Answer, TaxPart};
@@ -129,6 +132,9 @@ fn documents() -> Vec<Event> {
                     total: money("0.00 EUR"),
                     corrects: None,
                     run: None,
+                    shown: invoices::Shown::default(),
+                    order: None,
+                    method: None,
                     kind: Kind::Invoice,
                     rounding: Rounding::Up,
                     ..credit_note()
@@ -212,6 +218,12 @@ fn credit_note() -> Document {
             .into_iter()
             .collect(),
         gross: (i == 3).then(|| money("-12.98 EUR")),
+        converted: (i == 0).then(|| invoices::Converted {
+            from: money("-12.00 USD"),
+            rate: ratio(909, 1000),
+            on: date("2026-01-30"),
+            source: "ecb".to_string(),
+        }),
     };
     Document {
         kind: Kind::CreditNote,
@@ -298,6 +310,30 @@ fn invoicing() -> Vec<Event> {
             Grouped {
                 subscription: "mobile-1".to_string(),
                 group: Some("order-7".to_string()),
+            }
+            .into(),
+        ),
+        Event::Invoicing(
+            ExchangeSet {
+                exchange: Some(Exchange {
+                    day: RateDay::Service,
+                    max_age_days: 5,
+                }),
+            }
+            .into(),
+        ),
+        Event::Exchange(
+            exchange::RateTold {
+                on: date("2026-01-30"),
+                rate: decimal("0.909"),
+                source: "ecb".to_string(),
+            }
+            .into(),
+        ),
+        Event::Exchange(
+            exchange::RateWithdrawn {
+                on: date("2026-01-31"),
+                reason: "typed wrong".to_string(),
             }
             .into(),
         ),

@@ -7,6 +7,7 @@ mod billing;
 mod bounces;
 mod collections;
 mod command_line;
+mod currencies;
 mod custom_fields;
 mod debits;
 mod discounts;

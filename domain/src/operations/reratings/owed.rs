@@ -3,7 +3,7 @@
 use crate::charges::due::{self, Basis, Due};
 use crate::charges::{Charges, What};
 use crate::kernel::{Date, Days, Id, Money, Rejection};
-use crate::operations::{account_terms, entity_terms};
+use crate::operations::{account_terms, entity_terms, exchange};
 use crate::reratings::Difference;
 use crate::session::Session;
 use crate::subscriptions::Subscription;
@@ -26,7 +26,7 @@ pub(super) fn owed<'m>(
     let terms = account_terms(session, &sub.account)?;
     let entity = entity_terms(session, &terms.entity)?;
     let basis = Basis {
-        currency: terms.currency,
+        currency: exchange::currency_of(sub, terms.currency),
         rounding: entity.rounding,
         as_of: session.today(&terms.zone),
         running: true,

@@ -47,6 +47,7 @@ pub(super) fn send(session: &mut Session<'_>, wallet: &str, ask: &Ask) -> Result
         corrects_line: None,
         reductions: vec![],
         gross: None,
+        converted: None,
     };
     let document = compose::complete(Document {
         account: terms.payer(&account).to_string(),

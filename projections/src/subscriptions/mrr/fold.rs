@@ -14,7 +14,7 @@ use super::{Kind, Movement, Moves, discounts, holdings};
 use crate::{Projection, Rows, ViewError};
 
 /// Rows: `s/subscription` its recurring terms and what of them is counted; `o/account` what it has and who pays
-/// ([`Holding`]); `k/account` the changes of its level by day; `m/currency/day/account` a [`Movement`]; `d/currency/day` the [`Moves`] of all accounts; `x/subscription` the
+/// ([`Holding`]); `k/currency/account` the changes of its level by day; `m/currency/day/account` a [`Movement`]; `d/currency/day` the [`Moves`] of all accounts; `x/subscription` the
 /// id of one whose amount is too large or too fine for the sums.
 pub struct Mrr;
 
@@ -30,7 +30,7 @@ pub(super) struct Counted {
 
 impl Projection for Mrr {
     const NAME: &'static str = "subscriptions/mrr";
-    const VERSION: u32 = 4;
+    const VERSION: u32 = 5;
     const KINDS: &'static [&'static str] = &["subscription", "redemption", "account", "invoice"];
 
     fn fold(rows: &mut Rows<'_>, recorded: &Recorded<Event>) -> Result<(), ViewError> {
@@ -214,7 +214,7 @@ impl Plan {
                 false => rows.put(&key, moves)?,
             }
         }
-        rows.put(&level_key(account), &self.level)
+        rows.put(&level_key(account, currency), &self.level)
     }
 }
 
@@ -228,7 +228,7 @@ fn shift(
     new: &Changes,
 ) -> Result<Result<Plan, Rejection>, ViewError> {
     let before = rows
-        .get::<Changes>(&level_key(account))?
+        .get::<Changes>(&level_key(account, currency))?
         .unwrap_or_default();
     let planned = || -> Result<Plan, Rejection> {
         let mut level = before.clone();
@@ -298,8 +298,8 @@ fn movements(account: &Id, level: &Changes) -> Result<Vec<Movement>, Rejection> 
     Ok(found)
 }
 
-fn level_key(account: &str) -> String {
-    format!("k/{account}")
+fn level_key(account: &str, currency: Currency) -> String {
+    format!("k/{currency}/{account}")
 }
 
 fn day_key(currency: Currency, on: Date) -> String {
