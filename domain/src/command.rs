@@ -12,6 +12,7 @@ use crate::drafts;
 use crate::dunning;
 use crate::entities::{Closing, EntityTerms, Retention};
 use crate::fields;
+use crate::invoices::Shown;
 use crate::invoicing;
 use crate::kernel::{Currency, Date, Decimal, Id, Money, Personal, Purpose};
 use crate::mediation::Intake;
@@ -705,6 +706,21 @@ pub enum Command {
     SetExchange {
         place: InvoicingPlace,
         exchange: Option<invoicing::Exchange>,
+    },
+    /// How lines are put together on documents from now on; none: no longer said there.
+    SetShown {
+        place: InvoicingPlace,
+        shown: Option<Shown>,
+    },
+    /// The order that a subscription is of; none: of none.
+    OrderSubscription {
+        subscription: Id,
+        order: Option<String>,
+    },
+    /// The method of who pays that a subscription is paid by; none: the preferred one.
+    PaySubscriptionBy {
+        subscription: Id,
+        method: Option<Id>,
     },
     /// What currencies are worth on days; `entity` none: for the whole tenant.
     TellRates {

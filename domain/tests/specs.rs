@@ -94,6 +94,8 @@ mod rerating_steps;
 mod reservations;
 #[path = "specs/shares.rs"]
 mod shares;
+#[path = "specs/shown.rs"]
+mod shown;
 #[path = "specs/stored_state.rs"]
 mod stored_state;
 #[path = "specs/structure.rs"]

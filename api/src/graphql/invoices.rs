@@ -24,6 +24,7 @@ use super::page::{self, Cursor};
 use super::payments::Applied;
 use super::scalars::{Date, Decimal, Money};
 use super::shares::LineShare;
+use super::shown::{self, ShownLine, ShownTerms};
 use super::subscriptions::Subscription;
 use super::usage::Charge;
 use super::{errors, ids};
@@ -269,6 +270,27 @@ impl Invoice {
             (format!("{:010}", line.no), row)
         });
         Ok(page::sorted(&asked, rows.collect()))
+    }
+
+    /// How its lines are put together for a reader.
+    async fn shown(&self) -> ShownTerms {
+        ShownTerms::of(self.document().shown)
+    }
+
+    /// The lines as they are to be shown: by days, unit prices and services, as the document records it. They sum to `net`.
+    #[graphql(complexity = "100 * child_complexity")]
+    async fn shown_lines(&self, ctx: &Context<'_>) -> Result<Vec<ShownLine>> {
+        shown::lines(ctx, &self.key, self.document()).await
+    }
+
+    /// The order that all of it is of, where documents are split by orders.
+    async fn order(&self) -> Option<&str> {
+        self.document().order.as_deref()
+    }
+
+    /// The payment method that it is collected by first, where documents are split by methods.
+    async fn method(&self) -> Option<&str> {
+        self.document().method.as_deref()
     }
 
     /// The invoice that a credit note corrects.

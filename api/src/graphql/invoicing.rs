@@ -61,6 +61,10 @@ pub enum InvoiceSplit {
     Group,
     /// One per account that used it.
     Account,
+    /// One per order that subscriptions are of.
+    Order,
+    /// One per payment method that subscriptions are paid by.
+    Method,
 }
 
 /// What a review rule that holds says about a document.

@@ -47,6 +47,7 @@ mod reratings;
 mod reservations;
 mod scalars;
 mod shares;
+mod shown;
 mod subscriptions;
 mod usage;
 mod wallet_terms;
@@ -87,6 +88,7 @@ pub struct Query(
     reratings::ReratingQueries,
     reservations::ReservationQueries,
     shares::ShareQueries,
+    shown::ShownQueries,
     subscriptions::SubscriptionQueries,
     usage::UsageQueries,
     wallets::WalletQueries,
@@ -118,6 +120,7 @@ pub struct Mutation(
     payments::PaymentMutations,
     reratings::ReratingMutations,
     reservations::ReservationMutations,
+    shown::ShownMutations,
     life::LifeMutations,
     subscriptions::SubscriptionMutations,
     usage::UsageMutations,

@@ -9,7 +9,7 @@ use super::ast::{Kind, Reviewed};
 use super::parse::Mistake;
 use super::words::Words;
 
-/// `invoicing A|entity E [minimum N] [grace N] [keep] [split subscription|group|account]
+/// `invoicing A|entity E [minimum N] [grace N] [keep] [split subscription|group|account|order|method]
 /// [accept|hold|reject CODE EXPRESSION TEXT …]`
 pub(super) fn invoicing(words: &mut Words) -> Result<Kind, Mistake> {
     let place = place(words)?;
@@ -22,11 +22,13 @@ pub(super) fn invoicing(words: &mut Words) -> Result<Kind, Mistake> {
             "grace" => terms.grace_days = words.whole("a number of days after `grace`")?,
             "keep" => terms.keep_drafts = true,
             "split" => {
-                let what = "`subscription`, `group` or `account` after `split`";
+                let what = "`subscription`, `group`, `account`, `order` or `method` after `split`";
                 terms.split = match words.need(what)?.as_str() {
                     "subscription" => Split::Subscription,
                     "group" => Split::Group,
                     "account" => Split::Account,
+                    "order" => Split::Order,
+                    "method" => Split::Method,
                     other => return Err(words.misfit(what, other)),
                 };
             }
@@ -125,6 +127,19 @@ pub(super) fn group(words: &mut Words) -> Result<Kind, Mistake> {
     Ok(Kind::Ordered(Box::new(Command::GroupSubscription {
         subscription,
         group,
+    })))
+}
+
+/// `of-order S NAME|none`
+pub(super) fn of_order(words: &mut Words) -> Result<Kind, Mistake> {
+    let subscription = words.name("a subscription")?;
+    let order = match words.need("the name of an order, or `none`")?.as_str() {
+        "none" => None,
+        name => Some(name.to_owned()),
+    };
+    Ok(Kind::Ordered(Box::new(Command::OrderSubscription {
+        subscription,
+        order,
     })))
 }
 

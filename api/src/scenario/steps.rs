@@ -130,6 +130,7 @@ pub(super) fn step(words: &mut Words) -> Result<Kind, Mistake> {
             account: words.name("an account")?,
         },
         "invoicing" => invoicing::invoicing(words)?,
+        "of-order" => invoicing::of_order(words)?,
         "exchange" => invoicing::exchange(words)?,
         "rate" => invoicing::rate(words)?,
         "group" => invoicing::group(words)?,

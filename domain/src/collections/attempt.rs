@@ -3,6 +3,7 @@
 use super::notice;
 use super::{Collection, Command, Opened, Rules, Stage, Why};
 use crate::entities::LegalEntity;
+use crate::invoices::Invoice;
 use crate::kernel::{Date, Id, Money, Rejection, calendar::add_days};
 use crate::methods::{Method, Methods};
 use crate::operations::{account_terms, wallets};
@@ -33,6 +34,7 @@ pub fn attempt(
     let state = session.get::<Collection>(collection)?.clone();
     let account = state.account.clone();
     let methods = methods(session, &account);
+    let method = method.or_else(|| said(session, &state));
     let chosen = choose(&state, &methods, method, on);
     let lead = chosen.map_or(0, |m| state.rules.lead(m.means.kind()));
     let target = match target(session, &state, on, lead) {
@@ -108,6 +110,20 @@ pub fn attempt(
     }
     session.decide::<Payment>(&payment, payments::Command::Ask { recorded, route })?;
     Ok(())
+}
+
+/// The method that the invoice is to be paid by, as long as nothing was tried.
+fn said(session: &Session<'_>, state: &Collection) -> Option<Id> {
+    let invoice = state
+        .invoice
+        .as_ref()
+        .filter(|_| state.attempts.is_empty())?;
+    session
+        .find::<Invoice>(invoice)?
+        .state
+        .document
+        .method
+        .clone()
 }
 
 /// The method that was asked for if it may be tried, else the planned one, else the first that is not exhausted.

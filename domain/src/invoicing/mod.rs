@@ -6,13 +6,16 @@
 //!   weighs more than holding. One that cannot be read for a document holds it.
 //! - A grace period and kept drafts hold a document without its being wrong.
 //! - A total above zero and below the minimum is carried forward until there is more, or nothing runs any more.
-//! - Documents are split by subscription, by the group a subscription was put into, or by the account that used it.
+//! - Documents are split by subscription, by the group, the order or the payment method a subscription has, or by the account
+//!   that used it.
+//! - How lines are put together for a reader changes nothing of what is billed.
 //! - Charges in another currency than the account's are converted where somebody said how, and are not sold otherwise.
 
 pub mod progress;
 pub mod review;
 
 use crate::events;
+use crate::invoices::Shown;
 use crate::kernel::{Decider, Decimal, Id, Rejection};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,7 +29,7 @@ pub const GRACE_MAX: u32 = 60;
 pub const RULES_MAX: usize = 50;
 /// Most days for which an exchange rate holds when no newer one is told.
 pub const RATE_AGE_MAX: u32 = 366;
-/// Longest name of an invoice group, in bytes.
+/// Longest name of an invoice group or an order, in bytes.
 pub const GROUP_MAX: usize = 60;
 
 /// What goes onto a document of its own.
@@ -42,6 +45,10 @@ pub enum Split {
     Group,
     /// One per account that used it.
     Account,
+    /// One per order that subscriptions are of; what is of none is one more.
+    Order,
+    /// One per payment method that subscriptions are paid by; what is paid by the preferred one is one more.
+    Method,
 }
 
 /// The day whose exchange rate counts.
@@ -85,6 +92,12 @@ pub struct Invoicing {
     pub groups: BTreeMap<Id, String>,
     /// None: as the legal entity says, or nothing is sold in another currency.
     pub exchange: Option<Exchange>,
+    /// None: as the legal entity says, or line by line.
+    pub shown: Option<Shown>,
+    /// Orders by subscription.
+    pub orders: BTreeMap<Id, String>,
+    /// Payment methods of who pays, by subscription.
+    pub methods: BTreeMap<Id, Id>,
 }
 
 /// Stream of what a legal entity says.
@@ -116,12 +129,35 @@ pub struct ExchangeSet {
     pub exchange: Option<Exchange>,
 }
 
+/// How lines are put together on documents from now on; none: no longer said here.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ShownSet {
+    pub shown: Option<Shown>,
+}
+
+/// A subscription is of an order; none: of none.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OfOrder {
+    pub subscription: Id,
+    pub order: Option<String>,
+}
+
+/// A subscription is paid by a method of who pays for it; none: by the preferred one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PaidBy {
+    pub subscription: Id,
+    pub method: Option<Id>,
+}
+
 events! {
     /// What happens to the way in which documents are made.
     pub enum Event in "invoicing" {
         TermsSet = "terms-set" 1,
         Grouped = "grouped" 1,
         ExchangeSet = "exchange-set" 1,
+        ShownSet = "shown-set" 1,
+        OfOrder = "of-order" 1,
+        PaidBy = "paid-by" 1,
     }
 }
 
@@ -133,6 +169,9 @@ pub enum Command {
         group: Option<String>,
     },
     Exchange(Option<Exchange>),
+    Show(Option<Shown>),
+    Order(OfOrder),
+    Pay(PaidBy),
 }
 
 impl Decider for Invoicing {
@@ -153,6 +192,19 @@ impl Decider for Invoicing {
                 }
                 Ok(vec![ExchangeSet { exchange }.into()])
             }
+            Command::Show(shown) if shown == state.shown => Ok(vec![]),
+            Command::Show(shown) => Ok(vec![ShownSet { shown }.into()]),
+            Command::Order(of) if state.orders.get(&of.subscription) == of.order.as_ref() => {
+                Ok(vec![])
+            }
+            Command::Order(of) => {
+                of.order.as_deref().map_or(Ok(()), named)?;
+                Ok(vec![of.into()])
+            }
+            Command::Pay(by) if state.methods.get(&by.subscription) == by.method.as_ref() => {
+                Ok(vec![])
+            }
+            Command::Pay(by) => Ok(vec![by.into()]),
             Command::Set(terms) if terms == state.terms => Ok(vec![]),
             Command::Set(terms) => {
                 if let Some(terms) = &terms {
@@ -168,17 +220,7 @@ impl Decider for Invoicing {
                 subscription,
                 group,
             } => {
-                if let Some(name) = &group
-                    && (name.trim().is_empty() || name.len() > GROUP_MAX)
-                {
-                    return Err(Rejection::new(
-                        "INVOICE_GROUP_INVALID",
-                        format!(
-                            "an invoice group is named by 1 to {GROUP_MAX} bytes, {} were given",
-                            name.len()
-                        ),
-                    ));
-                }
+                group.as_deref().map_or(Ok(()), named)?;
                 Ok(vec![
                     Grouped {
                         subscription,
@@ -194,14 +236,35 @@ impl Decider for Invoicing {
         match event {
             Event::TermsSet(e) => state.terms.clone_from(&e.terms),
             Event::ExchangeSet(e) => state.exchange = e.exchange,
+            Event::ShownSet(e) => state.shown = e.shown,
+            Event::OfOrder(e) => keep(&mut state.orders, &e.subscription, e.order.as_ref()),
+            Event::PaidBy(e) => keep(&mut state.methods, &e.subscription, e.method.as_ref()),
             Event::Grouped(e) => {
-                match &e.group {
-                    Some(group) => state.groups.insert(e.subscription.clone(), group.clone()),
-                    None => state.groups.remove(&e.subscription),
-                };
+                keep(&mut state.groups, &e.subscription, e.group.as_ref());
             }
         }
     }
+}
+
+/// Remembers what a subscription has, or forgets it.
+fn keep(known: &mut BTreeMap<Id, String>, subscription: &Id, is: Option<&String>) {
+    match is {
+        Some(is) => known.insert(subscription.clone(), is.clone()),
+        None => known.remove(subscription),
+    };
+}
+
+fn named(name: &str) -> Result<(), Rejection> {
+    if name.trim().is_empty() || name.len() > GROUP_MAX {
+        return Err(Rejection::new(
+            "INVOICE_GROUP_INVALID",
+            format!(
+                "an invoice group or an order is named by 1 to {GROUP_MAX} bytes, {} were given",
+                name.len()
+            ),
+        ));
+    }
+    Ok(())
 }
 
 fn check(terms: &Terms) -> Result<(), Rejection> {

@@ -63,16 +63,21 @@ pub(super) fn finalise_draft(
         }
         None => {}
     }
-    let (account, as_of, run) = (
-        state.document.account.clone(),
-        state.document.as_of,
-        state.document.run.clone(),
-    );
+    let drafted = state.document.clone();
+    let (account, as_of) = (drafted.account.clone(), drafted.as_of);
     super::dunning::dun(session, &account)?;
-    let Some(mut document) = compose_document(session, &account, as_of)? else {
+    let whole = compose_document(session, &account, as_of)?;
+    let due = match whole {
+        // A draft of a run may be one of several.
+        Some(whole) if drafted.run.is_some() => {
+            super::invoicing::part_of(session, &drafted, whole)?
+        }
+        whole => whole,
+    };
+    let Some(mut document) = due else {
         return Err(nothing_due(&account, as_of));
     };
-    document.run = run;
+    document.run = drafted.run;
     finalise(session, invoice, document)?;
     Ok(Outcome::of("invoice", invoice))
 }
@@ -339,6 +344,7 @@ pub(super) fn document_of(
     }
     let document = Document {
         account: payer.to_string(),
+        shown: super::invoicing::shown(session, payer, &terms.entity),
         entity: terms.entity,
         currency: terms.currency,
         rounding: entity.rounding,

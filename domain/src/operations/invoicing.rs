@@ -11,14 +11,16 @@ use crate::charges::due::{self, Basis};
 use crate::charges::{Charges, What};
 use crate::command::{InvoicingPlace, Outcome};
 use crate::invoices::{
-    self, Document, GRACE, Hold, Invoice, KEPT, Kind, Line, Reason, Stage, compose,
+    self, Document, GRACE, Hold, Invoice, KEPT, Kind, Line, Reason, Shown, Stage, compose,
 };
 use crate::invoicing::{
-    self, Invoicing, Progress, Split, Terms, Verdict, progress, review::Looked, review::review,
+    self, Invoicing, OfOrder, PaidBy, Progress, Split, Terms, Verdict, progress, review::Looked,
+    review::review,
 };
 use crate::kernel::{
     Date, Decimal, Exact, Id, Money, Rejection, Rounding, calendar::add_days, check_id,
 };
+use crate::methods::Methods;
 use crate::session::Session;
 use crate::subscriptions::Subscription;
 use crate::usage::Metered;
@@ -45,6 +47,23 @@ pub(super) fn set_exchange(
     exchange: Option<invoicing::Exchange>,
 ) -> Result<Outcome, Rejection> {
     tell(session, place, invoicing::Command::Exchange(exchange))
+}
+
+/// How lines are put together on documents.
+pub(super) fn set_shown(
+    session: &mut Session<'_>,
+    place: &InvoicingPlace,
+    shown: Option<Shown>,
+) -> Result<Outcome, Rejection> {
+    tell(session, place, invoicing::Command::Show(shown))
+}
+
+/// How the lines of an account's documents are put together: as it says, else as its legal entity does.
+pub(super) fn shown(session: &Session<'_>, account: &str, entity: &str) -> Shown {
+    let said = |stream: &str| session.find::<Invoicing>(stream)?.state.shown;
+    let own = said(&invoicing::of_account(account));
+    own.or_else(|| said(&invoicing::of_entity(entity)))
+        .unwrap_or_default()
 }
 
 fn tell(
@@ -79,6 +98,49 @@ pub(super) fn group(
         group,
     };
     session.decide::<Invoicing>(&stream, command)?;
+    Ok(Outcome::of("invoicing", &stream))
+}
+
+/// Says which order a subscription is of.
+pub(super) fn order(
+    session: &mut Session<'_>,
+    subscription: Id,
+    order: Option<String>,
+) -> Result<Outcome, Rejection> {
+    let account = session.get::<Subscription>(&subscription)?.account.clone();
+    let stream = invoicing::of_account(&account);
+    let of = OfOrder {
+        subscription,
+        order,
+    };
+    session.decide::<Invoicing>(&stream, invoicing::Command::Order(of))?;
+    Ok(Outcome::of("invoicing", &stream))
+}
+
+/// Says which method of who pays a subscription is paid by.
+pub(super) fn pay_by(
+    session: &mut Session<'_>,
+    subscription: Id,
+    method: Option<Id>,
+) -> Result<Outcome, Rejection> {
+    let account = session.get::<Subscription>(&subscription)?.account.clone();
+    if let Some(method) = &method {
+        let terms = account_terms(session, &account)?;
+        let payer = terms.payer(&account);
+        let known = session.find::<Methods>(payer);
+        if known.is_none_or(|e| e.state.method(method).is_none()) {
+            return Err(Rejection::new(
+                "METHOD_UNKNOWN",
+                format!("account {payer} has no payment method {method:?}"),
+            ));
+        }
+    }
+    let stream = invoicing::of_account(&account);
+    let by = PaidBy {
+        subscription,
+        method,
+    };
+    session.decide::<Invoicing>(&stream, invoicing::Command::Pay(by))?;
     Ok(Outcome::of("invoicing", &stream))
 }
 
@@ -135,10 +197,13 @@ pub(super) fn split(
         parts.entry(at).or_default().push(line);
     }
     parts
-        .into_values()
-        .map(|lines| {
+        .into_iter()
+        .map(|((_, key), lines)| {
+            let key = Some(key).filter(|key| !key.is_empty());
             compose::complete(Document {
                 lines,
+                order: key.clone().filter(|_| how == Split::Order),
+                method: key.filter(|_| how == Split::Method),
                 ..whole.clone()
             })
         })
@@ -152,10 +217,15 @@ fn key(session: &Session<'_>, line: &Line, how: Split) -> Option<Id> {
         Split::Whole => None,
         Split::Subscription => subscription.cloned(),
         Split::Account => Some(line.account.clone()),
-        Split::Group => {
+        Split::Group | Split::Order | Split::Method => {
             let stream = invoicing::of_account(&line.account);
             let said = &session.find::<Invoicing>(&stream)?.state;
-            said.groups.get(subscription?).cloned()
+            let of = match how {
+                Split::Order => &said.orders,
+                Split::Method => &said.methods,
+                _ => &said.groups,
+            };
+            of.get(subscription?).cloned()
         }
     }
 }
@@ -359,15 +429,24 @@ fn fresh(session: &mut Session<'_>, invoice: &str) -> Result<Fresh, Rejection> {
         run: held.run.clone(),
         ..whole
     };
-    let how = terms_of(session, &held.account, &held.entity).split;
-    let of = |session: &Session<'_>, document: &Document| {
+    let part = part_of(session, &held, whole)?;
+    Ok(part.map_or(Fresh::Nothing, |part| Fresh::Due(Box::new(part))))
+}
+
+/// The part of a whole document that a draft of a bill run is computed again as; none: nothing of it is due any more.
+pub(super) fn part_of(
+    session: &Session<'_>,
+    draft: &Document,
+    whole: Document,
+) -> Result<Option<Document>, Rejection> {
+    let how = terms_of(session, &draft.account, &draft.entity).split;
+    let of = |document: &Document| {
         let line = document.lines.first();
         line.map(|line| key(session, line, how))
     };
-    let wanted = of(session, &held);
-    let parts = split(session, whole, how)?;
-    let part = parts.into_iter().find(|part| of(session, part) == wanted);
-    Ok(part.map_or(Fresh::Nothing, |part| Fresh::Due(Box::new(part))))
+    let wanted = of(draft);
+    let mut parts = split(session, whole, how)?.into_iter();
+    Ok(parts.find(|part| of(part) == wanted))
 }
 
 fn nothing_left(invoice: &str) -> Rejection {
@@ -540,6 +619,7 @@ pub(super) fn bill_threshold(session: &mut Session<'_>, id: &str) -> Result<Outc
             rounding: entity.rounding,
             as_of: basis.as_of,
             lines,
+            shown: shown(session, &payer, &user.entity),
             ..Document::default()
         })?;
         let number = format!("{id}.progress-{}", known.times + 1);

@@ -229,6 +229,15 @@ fn handle(session: &mut Session<'_>, command: Command) -> Result<Outcome, Reject
         Command::SetExchange { place, exchange } => {
             invoicing::set_exchange(session, &place, exchange)
         }
+        Command::SetShown { place, shown } => invoicing::set_shown(session, &place, shown),
+        Command::OrderSubscription {
+            subscription,
+            order,
+        } => invoicing::order(session, subscription, order),
+        Command::PaySubscriptionBy {
+            subscription,
+            method,
+        } => invoicing::pay_by(session, subscription, method),
         Command::TellRates { entity, rates } => exchange::tell(session, entity, rates),
         Command::WithdrawRate {
             entity,

@@ -10,7 +10,8 @@ use indelible_domain::invoices::{
     self, Credited, Document, Hold, Kind, Line, Reason, Reduction, TaxGroup, series,
 };
 use indelible_domain::invoicing::{
-    Exchange, ExchangeSet, Grouped, RateDay, Rule, Split, Terms, TermsSet, Verdict, progress,
+    Exchange, ExchangeSet, Grouped, OfOrder, PaidBy, RateDay, Rule, ShownSet, Split, Terms,
+    TermsSet, Verdict, progress,
 };
 use indelible_domain::kernel::Rounding;
 use indelible_domain::runs;
@@ -255,6 +256,13 @@ fn credit_note() -> Document {
         total: money("-62.84 EUR"),
         corrects: Some("run-1.alice".to_string()),
         run: Some("run-2".to_string()),
+        shown: invoices::Shown {
+            usage_date: invoices::shown::UsageDate::Week,
+            unit_price: true,
+            service: true,
+        },
+        order: Some("order-7".to_string()),
+        method: Some("card-1".to_string()),
     }
 }
 
@@ -319,6 +327,30 @@ fn invoicing() -> Vec<Event> {
                     day: RateDay::Service,
                     max_age_days: 5,
                 }),
+            }
+            .into(),
+        ),
+        Event::Invoicing(
+            ShownSet {
+                shown: Some(invoices::Shown {
+                    usage_date: invoices::shown::UsageDate::Month,
+                    unit_price: false,
+                    service: true,
+                }),
+            }
+            .into(),
+        ),
+        Event::Invoicing(
+            OfOrder {
+                subscription: "mobile-1".to_string(),
+                order: Some("order-7".to_string()),
+            }
+            .into(),
+        ),
+        Event::Invoicing(
+            PaidBy {
+                subscription: "mobile-1".to_string(),
+                method: Some("card-1".to_string()),
             }
             .into(),
         ),

@@ -88,6 +88,7 @@ fn note(
     }
     let document = Document {
         account: payer.to_string(),
+        shown: invoicing::shown(session, payer, &terms.entity),
         entity: terms.entity,
         currency: terms.currency,
         rounding: entity.rounding,
