@@ -6,10 +6,11 @@
 use std::fs;
 use std::ops::Bound;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use indelible_store::engine::{Batch, Engine, EngineError, Entry, Purpose};
+use indelible_store::engine::{Batch, Engine, EngineError, Purpose};
 
+use crate::near::{Near, Page};
 use crate::rows::behind;
 use crate::shelf::{Change, Changes, Shelf, Visit};
 use crate::{ViewError, pages};
@@ -24,6 +25,7 @@ pub(crate) struct DiskShelf {
     engine: Engine,
     /// Held while pages are read, changed and written back in one step.
     writing: Mutex<()>,
+    near: Near,
 }
 
 impl DiskShelf {
@@ -47,16 +49,37 @@ impl DiskShelf {
         Ok(DiskShelf {
             engine: opened.map_err(|e| ViewError::engine("opening the read models", e))?,
             writing: Mutex::new(()),
+            near: Near::default(),
         })
     }
 
-    /// The page that a key belongs to, if it has one.
-    fn page_of(&self, key: &[u8]) -> Result<Option<Entry>, ViewError> {
+    /// The page that a key belongs to, or would.
+    fn page_of(&self, key: &[u8]) -> Result<Arc<Page>, ViewError> {
         let (set, _) = pages::split(key)?;
-        let next = [key, &[0]].concat();
-        let found = self.engine.before(&next);
-        let found = found.map_err(|e| ViewError::engine("reading a row", e))?;
-        Ok(found.filter(|(key, _)| key.starts_with(set)))
+        let reading = |e| ViewError::engine("reading a row", e);
+        self.near.page(key, || {
+            let next = [key, &[0]].concat();
+            let found = self.engine.before(&next).map_err(reading)?;
+            let found = found.filter(|(key, _)| key.starts_with(set));
+            let after = self.engine.after(key).map_err(reading)?;
+            let end = match after {
+                Some((key, _)) if key.starts_with(set) => key.to_vec(),
+                _ => behind(set),
+            };
+            Page::new(found, end)
+        })
+    }
+
+    /// Forgets the pages of the sets that were changed.
+    fn forget(&self, changes: &[Change]) {
+        let mut last: &[u8] = &[];
+        for (key, _) in changes {
+            let set = key.get(..pages::SET_BYTES).unwrap_or_default();
+            if set != last {
+                self.near.forget(key);
+                last = set;
+            }
+        }
     }
 
     /// The pages that changes make, in order; each is handed out before the next page is read.
@@ -69,20 +92,10 @@ impl DiskShelf {
         sorted.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
         let mut rest = sorted.as_slice();
         while let Some((first, _)) = rest.first() {
-            let (set, _) = pages::split(first)?;
             let page = self.page_of(first)?;
-            let after = self.engine.after(first);
-            let after = after.map_err(|e| ViewError::engine("reading a row", e))?;
-            let end = match after {
-                Some((key, _)) if key.starts_with(set) => key.to_vec(),
-                _ => behind(set),
-            };
-            let (these, others) = rest.split_at(rest.partition_point(|(key, _)| *key < end));
-            let (key, bytes) = match &page {
-                Some((key, bytes)) => (Some(&**key), &**bytes),
-                None => (None, [].as_slice()),
-            };
-            for page in pages::changed(key, bytes, these)? {
+            let these = rest.partition_point(|(key, _)| key.as_slice() < page.end());
+            let (these, others) = rest.split_at(these);
+            for page in pages::changed(page.key(), page.bytes(), these)? {
                 hand(page)?;
             }
             rest = others;
@@ -93,17 +106,9 @@ impl DiskShelf {
 
 impl Shelf for DiskShelf {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, ViewError> {
-        let Some((_, page)) = self.page_of(key)? else {
-            return Ok(None);
-        };
         let (_, wanted) = pages::split(key)?;
-        for row in pages::rows(&page) {
-            let (rest, value) = row?;
-            if rest >= wanted {
-                return Ok((rest == wanted).then(|| value.to_vec()));
-            }
-        }
-        Ok(None)
+        let page = self.page_of(key)?;
+        Ok(page.find(wanted).map(<[u8]>::to_vec))
     }
 
     fn range(&self, from: &[u8], until: &[u8], visit: &mut Visit<'_>) -> Result<(), ViewError> {
@@ -111,7 +116,7 @@ impl Shelf for DiskShelf {
             return Ok(());
         }
         let page = self.page_of(from)?;
-        let first = page.map_or(from.to_vec(), |(key, _)| key.to_vec());
+        let first = page.key().unwrap_or(from).to_vec();
         let mut key = Vec::new();
         let pages = self
             .engine
@@ -145,21 +150,23 @@ impl Shelf for DiskShelf {
             }
             Ok(())
         })?;
-        self.engine
-            .apply(batch)
-            .map_err(|e| ViewError::engine("writing rows", e))
+        let applied = self.engine.apply(batch);
+        self.forget(changes);
+        applied.map_err(|e| ViewError::engine("writing rows", e))
     }
 
     /// Page by page: a batch keeps everybody else out of every database of the process, the log's too, until it is done, and
     /// takes its keys in no order.
     fn pour(&self, changes: Changes) -> Result<(), ViewError> {
-        self.changed(&changes, &mut |(key, page)| {
+        let poured = self.changed(&changes, &mut |(key, page)| {
             match page {
                 Some(page) => self.engine.put(&key, &page),
                 None => self.engine.remove(&key),
             }
             .map_err(|e| ViewError::engine("writing rows", e))
-        })
+        });
+        self.forget(&changes);
+        poured
     }
 }
 

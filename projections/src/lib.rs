@@ -19,6 +19,7 @@ pub mod wallets;
 mod disk_shelf;
 mod error;
 mod making;
+mod near;
 mod pages;
 mod parts;
 mod projection;

@@ -12,6 +12,8 @@ use crate::shelf::Change;
 pub(crate) const SET_BYTES: usize = 4;
 /// A page is cut when it would grow beyond.
 const PAGE_BYTES: usize = 8 << 10;
+/// To guess how many rows a page has.
+const USUAL_ROW_BYTES: usize = 128;
 const NAME: &str = "pages";
 
 fn damaged() -> ViewError {
@@ -43,6 +45,27 @@ impl<'p> PageRows<'p> {
         self.rest = rest;
         Some((key, value))
     }
+}
+
+/// Where each row of a page begins.
+pub(crate) fn begins(page: &[u8]) -> Result<Vec<u32>, ViewError> {
+    let mut rest = rows(page);
+    let mut begins = Vec::with_capacity(page.len() / USUAL_ROW_BYTES);
+    loop {
+        let at = page.len() - rest.rest.len();
+        match rest.next() {
+            None => return Ok(begins),
+            Some(row) => {
+                row?;
+                begins.push(u32::try_from(at).map_err(|_| damaged())?);
+            }
+        }
+    }
+}
+
+/// The row that begins at a place of a page.
+pub(crate) fn row_at(page: &[u8], at: usize) -> Option<(&[u8], &[u8])> {
+    rows(page.get(at..)?).read()
 }
 
 impl<'p> Iterator for PageRows<'p> {

@@ -92,25 +92,35 @@ pub(crate) fn next(
     after: u64,
     until: u64,
 ) -> Result<Option<Batch>, ViewError> {
-    let (mut filling, mut batch) = (Filling::default(), None);
-    for raw in store.blocks(after, BATCH_BYTES)? {
+    let (mut filling, mut last) = (Filling::default(), None);
+    let blocks = store.fresh_blocks(after, BATCH_BYTES)?;
+    for raw in &blocks {
         if filling.full() || raw.first_position > until {
             break;
         }
-        let block = block::borrow(raw.first_position, &raw.bytes)?;
+        // The store has checked it already.
+        let header = block::read_header(raw.first_position, &raw.bytes)?;
+        let block = block::borrow_checked(header, &raw.bytes)?;
         for event in block.events() {
             let event = event?;
             if event.position > after {
                 filling.take(interest, &event)?;
             }
-            if event.position == raw.last_position {
-                batch = Some((event.position, mark(&event)));
-            }
+        }
+        last = Some(raw);
+    }
+    let Some(last) = last else { return Ok(None) };
+    let header = block::read_header(last.first_position, &last.bytes)?;
+    let mut marked = None;
+    for event in block::borrow_checked(header, &last.bytes)?.events() {
+        let event = event?;
+        if event.position == last.last_position {
+            marked = Some(mark(&event));
         }
     }
-    Ok(batch.map(|(position, mark)| Batch {
+    Ok(marked.map(|mark| Batch {
         events: filling.events,
-        position,
+        position: last.last_position,
         mark,
     }))
 }

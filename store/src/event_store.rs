@@ -338,6 +338,12 @@ pub trait EventStore: Send + Sync {
     /// there is one, then as many as stay within `max_bytes`.
     fn blocks(&self, after: u64, max_bytes: usize) -> Result<Vec<RawBlock>, StoreError>;
 
+    /// As [`blocks`](EventStore::blocks), and what became durable a moment ago may be given as it was written, without being
+    /// read from the disk again: for who follows the log. Perhaps fewer of them.
+    fn fresh_blocks(&self, after: u64, max_bytes: usize) -> Result<Vec<RawBlock>, StoreError> {
+        self.blocks(after, max_bytes)
+    }
+
     /// Hash of the durable block that ends at a position: it stands for every byte of the log up to there. None if no
     /// block ends there. At position 0 it is [`GENESIS`](crate::block::GENESIS).
     fn hash_at(&self, position: u64) -> Result<Option<[u8; 32]>, StoreError>;

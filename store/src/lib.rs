@@ -23,6 +23,7 @@ mod log;
 mod memory;
 pub mod proof;
 mod queue;
+mod recent;
 mod runs;
 mod seen;
 pub mod segments;

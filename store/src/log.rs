@@ -18,6 +18,7 @@ use crate::event_store::{MAX_EVENTS, MAX_ID_BYTES, MAX_PAYLOAD_BYTES};
 use crate::index::key::Key;
 use crate::index::{Index, IndexLimits};
 use crate::queue::Queue;
+use crate::recent::Recent;
 use crate::runs::Keeper;
 use crate::stall::{self, Watch};
 use crate::verify;
@@ -93,6 +94,8 @@ pub(crate) struct Shared<M> {
     head: Mutex<u64>,
     head_moved: Condvar,
     pub syncs: AtomicU64,
+    /// What became durable a moment ago.
+    pub recent: Recent,
     pub poison: OnceLock<String>,
     pub watch: Watch,
     listeners: RwLock<Vec<Listener>>,
@@ -158,6 +161,7 @@ impl<M: Medium> Log<M> {
             index: Arc::new(Keeper::new(index)),
             head_moved: Condvar::new(),
             syncs: AtomicU64::new(0),
+            recent: Recent::default(),
             poison: OnceLock::new(),
             watch: Watch::default(),
             listeners: RwLock::new(Vec::new()),
@@ -361,6 +365,13 @@ impl<M: Medium> EventStore for Log<M> {
             Ok(left > 0)
         })?;
         Ok(blocks)
+    }
+
+    fn fresh_blocks(&self, after: u64, max_bytes: usize) -> Result<Vec<RawBlock>, StoreError> {
+        match self.shared.recent.after(after, max_bytes) {
+            Some(blocks) => Ok(blocks),
+            None => self.blocks(after, max_bytes),
+        }
     }
 
     fn hash_at(&self, position: u64) -> Result<Option<[u8; 32]>, StoreError> {

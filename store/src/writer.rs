@@ -338,6 +338,7 @@ fn commit<M: Medium>(plan: &mut Plan<'_, M>, group: Vec<Queued>) {
     };
     if durable.is_ok() {
         plan.remember();
+        shared.recent.put(blocks);
     }
     // Refusals wait for the sync too: they may rest on a commit of the same group.
     for (waiting, answer) in answers {
