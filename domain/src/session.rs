@@ -110,6 +110,14 @@ impl<'w> Session<'w> {
             .map(AsRef::as_ref)
     }
 
+    /// Like [`Session::find`], to be kept while the session goes on deciding: as it is now, and not copied.
+    pub fn keep<N: Noun>(&self, id: &str) -> Option<Arc<Entry<N::State>>> {
+        N::table(&self.over)
+            .get(id)
+            .or_else(|| N::table(&self.base.tables).get(id))
+            .cloned()
+    }
+
     /// Like [`Session::find`], with the id as the session holds it.
     pub fn entry<N: Noun>(&self, id: &str) -> Option<(&str, &Entry<N::State>)> {
         let found = N::table(&self.over)

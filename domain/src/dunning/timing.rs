@@ -64,6 +64,10 @@ pub fn next(look: &impl Look, account: &str, receivables: &Receivables) -> Optio
         let on = add_days(pause.until?, 1);
         return Some(Next::PauseEnds { on });
     }
+    // Nobody dunns most accounts of most ledgers, and what is open may be years of invoices.
+    if standing(case).is_none() && !may_be_dunned(look, account) {
+        return None;
+    }
     // A payment plan that is not kept changes what is due on the day on which it breaks.
     let plans = receivables.plans.keys();
     let mut breaks: Vec<Date> = plans.filter_map(|p| receivables.broken_on(p)).collect();
@@ -93,11 +97,6 @@ fn level_of(
         let (level, on) = next_level(policy, case, owed)?;
         return Some((choice, level.clone(), on));
     }
-    let terms = &look.state::<Account>(account)?.terms;
-    let entity = &look.state::<LegalEntity>(&terms.entity)?.terms;
-    if !rules::may_choose(look, terms, entity) {
-        return None;
-    }
     // The day from which each further part is overdue.
     let mut days: Vec<Date> = owed.iter().map(|o| add_days(o.due, 1)).collect();
     days.dedup();
@@ -120,6 +119,16 @@ fn level_of(
     None
 }
 
+/// Whether a policy could be chosen for an account, whatever is overdue.
+fn may_be_dunned(look: &impl Look, account: &str) -> bool {
+    let terms = look.state::<Account>(account).map(|a| &a.terms);
+    let entity = terms.and_then(|t| look.state::<LegalEntity>(&t.entity));
+    match (terms, entity) {
+        (Some(terms), Some(entity)) => rules::may_choose(look, terms, &entity.terms),
+        _ => false,
+    }
+}
+
 /// The policy that holds whatever is overdue: set by hand, or chosen for the open episode.
 fn standing(case: &Case) -> Option<Choice> {
     let by_hand = case.by_hand.clone();
@@ -140,6 +149,9 @@ pub fn chosen(
     let case = look.state::<Case>(account).unwrap_or(&none);
     if let Some(choice) = standing(case) {
         return Some(choice);
+    }
+    if !may_be_dunned(look, account) {
+        return None;
     }
     choose(look, account, &owed::owed(case, receivables, on), on)
 }

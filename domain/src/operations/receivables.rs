@@ -288,7 +288,7 @@ fn refund_credit(
         let part = fund.unapplied.min(left);
         if part.is_positive() {
             left = left.minus(part);
-            parts.push((fund.source, part));
+            parts.push((fund.source.clone(), part));
         }
     }
     if !amount.is_positive() || left.is_positive() {

@@ -3,6 +3,7 @@
 use super::work::Work;
 use crate::kernel::{Date, Id, Money, Rejection};
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// Most instalments of a plan.
 pub const INSTALMENTS_MAX: usize = 120;
@@ -112,7 +113,7 @@ impl Work {
             );
             return Err(Rejection::new("DISPUTE_TOO_LARGE", why));
         }
-        let known = |i: &super::Item| i.disputes.iter().any(|d| d.id == dispute);
+        let known = |i: &Arc<super::Item>| i.disputes.iter().any(|d| d.id == dispute);
         if self.next.items.iter().any(known) {
             let why = format!("dispute {dispute} is open already");
             return Err(Rejection::new("DISPUTE_EXISTS", why));
@@ -137,7 +138,7 @@ impl Work {
         upheld: bool,
         reason: String,
     ) -> Result<(), Rejection> {
-        let known = |i: &&super::Item| i.disputes.iter().any(|d| d.id == dispute);
+        let known = |i: &&Arc<super::Item>| i.disputes.iter().any(|d| d.id == dispute);
         let Some(item) = self.next.items.iter().find(known) else {
             let why = format!("no dispute {dispute:?} is open");
             return Err(Rejection::new("DISPUTE_UNKNOWN", why));
@@ -280,7 +281,8 @@ impl Work {
     pub fn end_kept_plans(&mut self) {
         let plans: Vec<Id> = self.next.plans.keys().cloned().collect();
         for plan in plans {
-            let open = |i: &super::Item| i.plan.as_ref() == Some(&plan) && i.open.is_positive();
+            let open =
+                |i: &Arc<super::Item>| i.plan.as_ref() == Some(&plan) && i.open.is_positive();
             if !self.next.items.iter().any(open) {
                 self.say(PlanEnded {
                     plan,

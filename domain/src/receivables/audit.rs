@@ -1,6 +1,6 @@
 //! What must be true of all open items, funds and the journal together.
 
-use super::{Elsewhere, Item, Receivables, Source};
+use super::{Elsewhere, Receivables, Source};
 use crate::journal::{self, Ledger};
 use crate::kernel::{Currency, Date, Money};
 use crate::world::Tenant;
@@ -84,7 +84,7 @@ fn agreements(account: &str, state: &Receivables, broken: &mut Vec<String>) {
             "{account}: deposits hold {held}, the money in them is {inside}"
         ));
     }
-    let disputed = sum(&mut state.items.iter().map(Item::disputed));
+    let disputed = sum(&mut state.items.iter().map(|i| i.disputed()));
     let asked = sum(&mut state.dues(Date::MIN).iter().map(|d| d.open));
     if asked.plus(disputed) != state.open() {
         broken.push(format!(

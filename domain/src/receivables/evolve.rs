@@ -5,6 +5,7 @@ use super::{
     Receivables, Source,
 };
 use crate::kernel::{Date, Id, Money};
+use std::sync::Arc;
 
 /// Advances an account's receivables by one fact.
 pub(super) fn evolve(state: &mut Receivables, event: &Event) {
@@ -17,12 +18,8 @@ pub(super) fn evolve(state: &mut Receivables, event: &Event) {
         }
         Event::PaymentExpected(e) => {
             state.currency = e.amount.currency;
-            for item in state
-                .items
-                .iter_mut()
-                .filter(|i| e.invoices.contains(&i.invoice))
-            {
-                item.pending = Some(e.payment.clone());
+            for invoice in &e.invoices {
+                state.with_item(invoice, |item| item.pending = Some(e.payment.clone()));
             }
         }
         Event::PaymentDropped(e) => {
@@ -46,17 +43,17 @@ pub(super) fn evolve(state: &mut Receivables, event: &Event) {
             });
             let source = Source::Payment(e.payment.clone());
             // Money that was charged back and comes again joins what was left of its payment.
-            match state.funds.iter_mut().find(|f| f.source == source) {
+            match state.fund_mut(&source) {
                 Some(fund) => {
                     fund.amount = fund.amount.plus(e.amount);
                     fund.unapplied = fund.unapplied.plus(e.unapplied);
                     fund.applied.extend(applied);
                 }
-                None => state.funds.push(Fund {
+                None => state.funds.push(Arc::new(Fund {
                     applied: applied.collect(),
                     unapplied: e.unapplied,
                     ..Fund::of(source, e.amount)
-                }),
+                })),
             }
         }
         Event::PaymentUnapplied(e) => {
@@ -69,7 +66,8 @@ pub(super) fn evolve(state: &mut Receivables, event: &Event) {
         }
         Event::CreditGranted(e) => {
             state.currency = e.amount.currency;
-            state.funds.push(Fund::of(e.source.clone(), e.amount));
+            let fund = Fund::of(e.source.clone(), e.amount);
+            state.funds.push(Arc::new(fund));
         }
         Event::CreditApplied(e) => {
             state.use_credit(&e.source, &e.invoice, e.amount);
@@ -153,11 +151,9 @@ pub(super) fn evolve(state: &mut Receivables, event: &Event) {
         }
         Event::PlanEnded(e) => {
             state.plans.remove(&e.plan);
-            for item in state
-                .items
-                .iter_mut()
-                .filter(|i| i.plan.as_ref() == Some(&e.plan))
-            {
+            let planned = |i: &&mut Arc<Item>| i.plan.as_ref() == Some(&e.plan);
+            for item in state.items.iter_mut().filter(planned) {
+                let item = Arc::make_mut(item);
                 item.plan = None;
                 item.instalments.clear();
             }
@@ -200,7 +196,7 @@ pub(super) fn evolve(state: &mut Receivables, event: &Event) {
             state.currency = e.amount.currency;
             if state.fund(&source).is_none() {
                 let none = Money::zero(e.amount.currency);
-                state.funds.push(Fund::of(source.clone(), none));
+                state.funds.push(Arc::new(Fund::of(source.clone(), none)));
             }
             state.with_fund(&source, |fund| {
                 fund.amount = fund.amount.plus(e.amount);
@@ -212,7 +208,10 @@ pub(super) fn evolve(state: &mut Receivables, event: &Event) {
         }
     }
     for fund in &mut state.funds {
-        fund.held = fund.held.min(fund.unapplied);
+        let held = fund.held.min(fund.unapplied);
+        if held != fund.held {
+            Arc::make_mut(fund).held = held;
+        }
     }
 }
 
@@ -237,17 +236,24 @@ impl Receivables {
             .items
             .partition_point(|i| (i.due, i.number.as_str()) <= (due, number));
         let item = Item::opened(invoice, number, (issued, due), total);
-        self.items.insert(at, item);
+        self.items.insert(at, Arc::new(item));
     }
 
     fn with_item(&mut self, invoice: &str, change: impl FnOnce(&mut Item)) {
-        if let Some(item) = self.items.iter_mut().find(|i| i.invoice == invoice) {
-            change(item);
+        // What is owed now is nearly always among the latest of what was ever owed.
+        let found = self.items.iter_mut().rfind(|i| i.invoice == invoice);
+        if let Some(item) = found {
+            change(Arc::make_mut(item));
         }
     }
 
+    fn fund_mut(&mut self, source: &Source) -> Option<&mut Fund> {
+        let found = self.funds.iter_mut().find(|f| f.source == *source);
+        found.map(Arc::make_mut)
+    }
+
     fn with_fund(&mut self, source: &Source, change: impl FnOnce(&mut Fund)) {
-        if let Some(fund) = self.funds.iter_mut().find(|f| f.source == *source) {
+        if let Some(fund) = self.fund_mut(source) {
             change(fund);
         }
     }
@@ -290,31 +296,26 @@ impl Receivables {
     }
 
     fn release(&mut self, payment: &str) {
-        for item in self
-            .items
-            .iter_mut()
-            .filter(|i| i.pending.as_deref() == Some(payment))
-        {
-            item.pending = None;
+        let asked = |i: &&mut Arc<Item>| i.pending.as_deref() == Some(payment);
+        for item in self.items.iter_mut().filter(asked) {
+            Arc::make_mut(item).pending = None;
         }
     }
 
     fn reopen(&mut self, invoice: &str, by: Money) {
-        if let Some(item) = self.items.iter_mut().find(|i| i.invoice == invoice) {
-            item.open = item.open.plus(by);
-        }
+        self.with_item(invoice, |item| item.open = item.open.plus(by));
     }
 
     fn write_down(&mut self, invoice: &str, by: Money) {
         self.reopen(invoice, by.negated());
-        if let Some(item) = self.items.iter_mut().find(|i| i.invoice == invoice) {
+        self.with_item(invoice, |item| {
             item.written_off = item.written_off.plus(by);
-        }
+        });
     }
 
     /// Money applied to an invoice is unapplied again; what was credit first goes first.
     fn take_back(&mut self, source: &Source, invoice: &str, amount: Money) {
-        let Some(fund) = self.funds.iter_mut().find(|f| f.source == *source) else {
+        let Some(fund) = self.fund_mut(source) else {
             return;
         };
         let mut left = amount;
@@ -334,10 +335,10 @@ impl Receivables {
 
     /// Unapplied money leaves; a fund with nothing left is forgotten, nothing can use it again.
     fn shrink(&mut self, source: &Source, amount: Money) {
-        if let Some(fund) = self.funds.iter_mut().find(|f| f.source == *source) {
+        self.with_fund(source, |fund| {
             fund.unapplied = fund.unapplied.minus(amount);
             fund.amount = fund.amount.minus(amount);
-        }
+        });
         self.funds.retain(|f| f.amount.is_positive());
     }
 }

@@ -129,7 +129,7 @@ impl Receivables {
             .items
             .iter()
             .filter(|i| i.plan.as_deref() == Some(plan));
-        let first = items.filter_map(Item::first_unpaid).min()?;
+        let first = items.filter_map(|i| i.first_unpaid()).min()?;
         Some(add_days(first, i64::from(agreed.grace_days) + 1))
     }
 
@@ -149,7 +149,7 @@ impl Receivables {
             total: self.balance(),
             due: until(|due, on| due <= on),
             overdue: until(|due, on| due < on),
-            disputed: Money::sum(self.currency, self.items.iter().map(Item::disputed)),
+            disputed: Money::sum(self.currency, self.items.iter().map(|i| i.disputed())),
             unapplied: self.unapplied(),
             deposits: Money::sum(self.currency, self.deposits.values().map(|d| d.left)),
         }

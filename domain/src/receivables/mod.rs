@@ -26,6 +26,7 @@ use crate::events;
 use crate::kernel::{Currency, Date, Id, Money};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 pub use agreements::{
     Dispute, DisputeEnded, Disputed, Instalment, Plan, PlanAgreed, PlanEnd, PlanEnded, Planned,
@@ -121,10 +122,11 @@ pub struct Receivables {
     pub currency: Currency,
     /// What payers said of payments that were not applied yet.
     pub remittances: BTreeMap<Id, Remitted>,
-    /// By due date, then by number.
-    pub items: Vec<Item>,
-    /// In the order they came.
-    pub funds: Vec<Fund>,
+    /// By due date, then by number. Shared, because every decision is taken on a copy: what it leaves alone is not copied,
+    /// so that years of invoices and payments cost the next one little.
+    pub items: Vec<Arc<Item>>,
+    /// In the order they came; shared as items are.
+    pub funds: Vec<Arc<Fund>>,
     /// Deposits with something left.
     pub deposits: BTreeMap<Id, Deposit>,
     /// Payment plans in force.
@@ -347,15 +349,18 @@ impl Receivables {
 
     /// Items with something to pay, oldest due date first.
     pub fn open_items(&self) -> impl Iterator<Item = &Item> {
-        self.items.iter().filter(|i| i.open.is_positive())
+        let items = self.items.iter().map(AsRef::as_ref);
+        items.filter(|i: &&Item| i.open.is_positive())
     }
 
     pub fn item(&self, invoice: &str) -> Option<&Item> {
-        self.items.iter().find(|i| i.invoice == invoice)
+        let found = self.items.iter().rfind(|i| i.invoice == invoice);
+        found.map(AsRef::as_ref)
     }
 
     pub fn fund(&self, source: &Source) -> Option<&Fund> {
-        self.funds.iter().find(|f| f.source == *source)
+        let found = self.funds.iter().find(|f| f.source == *source);
+        found.map(AsRef::as_ref)
     }
 
     /// What a fund paid, newest item first, up to an amount: what is reopened when its money goes.

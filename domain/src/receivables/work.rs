@@ -33,6 +33,9 @@ impl Work {
 
     /// Unapplied credit pays what is open: oldest item first, oldest credit first (policy 26).
     pub fn spend(&mut self) {
+        if !self.next.funds.iter().any(|f| f.free().is_positive()) {
+            return;
+        }
         let payable: Vec<Id> = self
             .next
             .open_items()

@@ -225,8 +225,10 @@ fn defer(
 /// What time had come for was done before the change. So a level that is dated in the past now is so because a debt came
 /// back (chargeback, reversed write-off, returned credit, lost dispute), and is reached from today on.
 fn floor(session: &mut Session<'_>, account: &str, today: Date) -> Result<(), Rejection> {
-    let owed = receivables(session, account);
-    let next = dunning::next(&*session, account, &owed);
+    let none = Receivables::default();
+    let owed = session.find::<Receivables>(account);
+    let owed = owed.map_or(&none, |e| &e.state);
+    let next = dunning::next(&*session, account, owed);
     if next.is_some_and(|next| matches!(next, dunning::Next::Level { on, .. } if on < today)) {
         session.decide::<Case>(account, Command::Reopen { on: today })?;
     }

@@ -87,8 +87,8 @@ pub(super) fn dun(session: &mut Session<'_>, account: &str) -> Result<Outcome, R
     let today = session.today(&account_terms(session, account)?.zone);
     // Every turn does one more level, so the turns come to an end by themselves.
     for _ in 0..TURNS_MAX {
-        let owed = receivables(session, account);
-        if !turn(session, account, &owed, today)? {
+        let owed = session.keep::<Receivables>(account).unwrap_or_default();
+        if !turn(session, account, &owed.state, today)? {
             break;
         }
     }
