@@ -163,7 +163,8 @@ fn billed<'c>(charges: &'c Charges, what: &What) -> Vec<&'c Item> {
         ) => commitment == c && days.from == d.from,
         _ => false,
     };
-    charges.items.iter().filter(same).collect()
+    let from = what.days().map_or(Date::MIN, |days| days.from);
+    charges.since(from).filter(same).collect()
 }
 
 /// Lines of periods that the contract, as it is known now, does not have: taken back.
@@ -175,7 +176,7 @@ fn no_longer(
 ) -> Vec<Due> {
     let mut seen = BTreeSet::new();
     let mut out = Vec::new();
-    for item in &charges.items {
+    for item in charges.since(settled) {
         let (What::TrueUp { commitment, days } | What::Cap { commitment, days }) = &item.what
         else {
             continue;

@@ -11,6 +11,7 @@ use crate::subscriptions::schedule::{self, Segment};
 use crate::subscriptions::{EndKind, Ending, Subscription, Unused, commitments};
 use crate::usage::Metered;
 use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
 
 /// A line that the next invoice will carry.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -66,9 +67,9 @@ pub fn of_subscription<'a>(
     settled: Date,
 ) -> Result<Vec<Due>, Rejection> {
     let mut due = one_offs(sub, charges, basis)?;
+    // What was billed up to the day itself is looked at anyway.
     let billed_until = charges
-        .items
-        .iter()
+        .since(basis.as_of)
         .filter_map(|i| i.what.days())
         .map(|d| d.until)
         .max();
@@ -91,16 +92,18 @@ pub fn of_subscription<'a>(
 
 /// Charges added to a stream by hand or by a process.
 pub fn added(charges: &Charges, as_of: Date) -> Vec<Due> {
-    let billed = |id: &str| {
-        charges
-            .items
-            .iter()
-            .any(|i| matches!(&i.what, What::Added { charge, .. } if charge == id))
-    };
+    if charges.pending.is_empty() {
+        return vec![];
+    }
+    let added = charges.items.iter().filter_map(|i| match &i.what {
+        What::Added { charge, .. } => Some(charge.as_str()),
+        _ => None,
+    });
+    let billed: HashSet<&str> = added.collect();
     charges
         .pending
         .iter()
-        .filter(|p| p.on <= as_of && !billed(&p.charge))
+        .filter(|p| p.on <= as_of && !billed.contains(p.charge.as_str()))
         .map(|p| {
             let order = charges.orders.get(&p.charge);
             let explain = match order {
@@ -272,7 +275,7 @@ fn recurring(
         matches!(what, What::Recurring { charge, period, .. }
             if *charge == segment.charge.code && *period == segment.period)
     };
-    let paid = charges.items.iter().map(|i| &i.what);
+    let paid = charges.since(segment.period.from).map(|i| &i.what);
     let paid = paid.chain(due.iter().map(|d| &d.what)).filter(here);
     let paid = paid.filter_map(|what| match what {
         What::Recurring { full, .. } => Some(*full),
@@ -282,7 +285,8 @@ fn recurring(
     // The highest amount that a whole period was billed at.
     let paid = paid.max();
     let mut gaps = vec![segment.days];
-    for item in charges.items.iter().filter(|i| same(i, segment, full)) {
+    let billed = charges.since(segment.period.from);
+    for item in billed.filter(|i| same(i, segment, full)) {
         let Some(days) = item.what.days() else {
             continue;
         };
@@ -378,7 +382,7 @@ fn credits(
     let mut out: Vec<Due> = Vec::new();
     // Once the end has come, everybody knows up to which day is charged.
     let known = sub.end_date() <= basis.as_of;
-    for item in charges.items.iter() {
+    for item in charges.since(settled) {
         let What::Recurring {
             charge,
             days,

@@ -9,6 +9,7 @@
 
 pub mod committed;
 pub mod due;
+mod memory;
 pub mod used;
 
 use crate::catalog::Timing;
@@ -120,6 +121,8 @@ pub struct Order {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Charges {
     pub items: Roll<Item>,
+    /// Up to which day the items until each one reach: what was billed for long past days need not be looked at.
+    reach: Roll<Date>,
     pub pending: Vec<Pending>,
     /// What more is known of pending charges that an offer prices.
     pub orders: BTreeMap<Id, Order>,
@@ -194,92 +197,6 @@ pub enum Command {
     },
 }
 
-impl Charges {
-    /// Days of a billed recurring line that were not given back.
-    pub fn held(&self, invoice: &str, line: u32, days: Days) -> Vec<Days> {
-        days.without_all(
-            &self
-                .credits_of(invoice, line)
-                .map(|(days, _)| days)
-                .collect::<Vec<_>>(),
-        )
-    }
-
-    fn credits_of<'a>(
-        &'a self,
-        invoice: &'a str,
-        line: u32,
-    ) -> impl Iterator<Item = (Days, Money)> + 'a {
-        self.items.iter().filter_map(move |i| match &i.what {
-            What::Credit {
-                invoice: of,
-                line: no,
-                days,
-                ..
-            } if of == invoice && *no == line => Some((*days, i.net)),
-            _ => None,
-        })
-    }
-
-    /// What is left of a line after credits and adjustments.
-    pub fn left(&self, item: &Item) -> Money {
-        let credited = Money::sum(
-            item.net.currency,
-            self.credits_of(&item.invoice, item.line)
-                .map(|(_, net)| net),
-        );
-        self.paid_for(item).plus(credited).minus(self.adjusted_of(
-            &item.invoice,
-            item.line,
-            item.net,
-        ))
-    }
-
-    /// What was asked for a line: its price less what discounts took off.
-    pub fn paid_for(&self, item: &Item) -> Money {
-        let of_line = |i: &&Item| {
-            i.invoice == item.invoice
-                && i.line == item.line
-                && matches!(i.what, What::Reduction { .. })
-        };
-        let reduced = self.items.iter().filter(of_line).map(|i| i.net);
-        item.net.plus(Money::sum(item.net.currency, reduced))
-    }
-
-    fn adjusted_of(&self, invoice: &str, line: u32, like: Money) -> Money {
-        Money::sum(
-            like.currency,
-            self.adjusted
-                .iter()
-                .filter(|(i, l, _)| i == invoice && *l == line)
-                .map(|(_, _, m)| *m),
-        )
-    }
-
-    /// The line that holds one of `days` of a charge, if any does.
-    fn holder(&self, charge: &str, days: Days) -> Option<&Item> {
-        self.items.iter().find(|i| match &i.what {
-            What::Recurring {
-                charge: c, days: d, ..
-            } if c == charge && !d.overlap(days).is_empty() => self
-                .held(&i.invoice, i.line, *d)
-                .iter()
-                .any(|h| !h.overlap(days).is_empty()),
-            _ => false,
-        })
-    }
-
-    fn forget(&mut self, invoice: &str) {
-        self.items.retain(|i| i.invoice != invoice);
-        self.adjusted.retain(|(i, _, _)| i != invoice);
-    }
-
-    /// Net billed so far for one usage period, and the first invoice that carried it.
-    pub fn usage_billed(&self, charge: &str, from: Date) -> impl Iterator<Item = &Item> {
-        self.items.iter().filter(move |i| matches!(&i.what, What::Usage { charge: c, days } if c == charge && days.from == from))
-    }
-}
-
 impl Decider for Charges {
     type State = Charges;
     type Command = Command;
@@ -322,7 +239,11 @@ impl Decider for Charges {
                 state.pending.push(e.pending.clone());
             }
             Event::Cancelled(e) => state.pending.retain(|p| p.charge != e.charge),
-            Event::Billed(e) => state.items.extend(e.items.iter().cloned()),
+            Event::Billed(e) => {
+                for item in &e.items {
+                    state.push(item.clone());
+                }
+            }
             Event::Released(e) => state.forget(&e.invoice),
             Event::Adjusted(e) => state.adjusted.push((e.invoice.clone(), e.line, e.amount)),
         }
@@ -399,7 +320,7 @@ fn bill(state: &Charges, items: Vec<Item>) -> Result<Vec<Event>, Rejection> {
             | What::TrueUp { .. }
             | What::Cap { .. } => {}
         }
-        next.items.push(item.clone());
+        next.push(item.clone());
     }
     Ok(if items.is_empty() {
         vec![]
@@ -442,7 +363,7 @@ fn release(state: &Charges, invoice: Id) -> Result<Vec<Event>, Rejection> {
         }
         // Looked for beside the line itself, which holds them again.
         let mut others = next.clone();
-        others.items.retain(|i| !back(i));
+        others.retain(|i| !back(i));
         if let Some(later) = others.holder(charge, *days) {
             return Err(Rejection::new(
                 "DAYS_BILLED_AGAIN",

@@ -62,7 +62,7 @@ pub fn no_longer<'m>(
     let empty =
         |charge: &str, from: Date| metered(charge, from).is_none_or(|m| m.meter.records == 0);
     let mut left: Vec<(&str, Days, Money)> = Vec::new();
-    for item in &charges.items {
+    for item in charges.since(settled) {
         let What::Usage { charge, days } = &item.what else {
             continue;
         };

@@ -60,6 +60,33 @@ impl<T> Roll<T> {
         self.shelves.last()?.last()?.last()
     }
 
+    /// The entries from a place on; none before it is looked at.
+    pub fn since(&self, at: usize) -> impl Iterator<Item = &T> + Clone {
+        let (block, within) = (at / BLOCK, at % BLOCK);
+        let shelves = self.shelves.get(block / SHELF..).unwrap_or_default();
+        let blocks = shelves.iter().enumerate().flat_map(move |(n, shelf)| {
+            let first = if n == 0 { block % SHELF } else { 0 };
+            shelf.get(first..).unwrap_or_default()
+        });
+        blocks.enumerate().flat_map(move |(n, block)| {
+            let first = if n == 0 { within } else { 0 };
+            block.get(first..).unwrap_or_default()
+        })
+    }
+
+    /// How many entries at the beginning are `before` something, where all others follow them.
+    pub fn partition_point(&self, before: impl Fn(&T) -> bool) -> usize {
+        let (mut least, mut most) = (0, self.len());
+        while least < most {
+            let middle = least + (most - least) / 2;
+            match self.get(middle).is_some_and(&before) {
+                true => least = middle + 1,
+                false => most = middle,
+            }
+        }
+        least
+    }
+
     /// The entry at a place, counted from 0.
     pub fn get(&self, at: usize) -> Option<&T> {
         let block = at / BLOCK;
@@ -199,6 +226,11 @@ mod tests {
             assert_eq!((roll.len(), copy.len()), (n + 1, n));
             assert_eq!((roll.get(n), roll.last()), (Some(&n), Some(&n)));
             assert_eq!(copy.is_empty(), n == 0);
+            for at in [0, 1, n / 2, n.saturating_sub(1), n, n + 1, n + 100] {
+                let rest = whole.get(at..).unwrap_or_default();
+                assert_eq!(roll.since(at).copied().collect::<Vec<_>>(), rest);
+                assert_eq!(roll.partition_point(|entry| *entry < at), at.min(n + 1));
+            }
         }
     }
 
