@@ -14,7 +14,6 @@ mod terms;
 use crate::events;
 use crate::kernel::{Date, Decider, Id, Rejection};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 
 pub use apply::{Place, Used};
 pub use redemptions::{Redemption, Redemptions};
@@ -26,9 +25,9 @@ pub struct Discount {
     /// None before it is defined.
     pub terms: Option<DiscountTerms>,
     pub withdrawn: bool,
+    /// By all accounts together. How often by one of them, the account itself knows: a list of everybody who has it would make
+    /// each further redemption cost as much as all before it.
     pub redeemed: u32,
-    /// Redemptions by account, counted where the terms limit them.
-    pub by_account: BTreeMap<Id, u32>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -68,6 +67,8 @@ pub enum Command {
         account: Id,
         redemption: Id,
         on: Date,
+        /// How often the account redeemed it before.
+        before: u32,
     },
 }
 
@@ -98,10 +99,11 @@ impl Decider for Discount {
                     account,
                     redemption,
                     on,
+                    before,
                 },
                 Some(terms),
             ) => {
-                redeemable(state, terms, &account, on)?;
+                redeemable(state, terms, (&account, before), on)?;
                 Ok(vec![
                     Redeemed {
                         account,
@@ -120,10 +122,7 @@ impl Decider for Discount {
                 state.withdrawn = false;
             }
             Event::Withdrawn(_) => state.withdrawn = true,
-            Event::Redeemed(e) => {
-                state.redeemed += 1;
-                *state.by_account.entry(e.account.clone()).or_default() += 1;
-            }
+            Event::Redeemed(_) => state.redeemed += 1,
         }
     }
 }
@@ -131,7 +130,7 @@ impl Decider for Discount {
 fn redeemable(
     state: &Discount,
     terms: &DiscountTerms,
-    account: &str,
+    (account, mine): (&str, u32),
     on: Date,
 ) -> Result<(), Rejection> {
     if state.withdrawn {
@@ -153,7 +152,6 @@ fn redeemable(
             ),
         ));
     }
-    let mine = state.by_account.get(account).copied().unwrap_or(0);
     let used_up = |limit: Option<u32>, used: u32| limit.is_some_and(|limit| used >= limit);
     if used_up(terms.limit, state.redeemed) || used_up(terms.limit_per_account, mine) {
         return Err(Rejection::new(

@@ -47,12 +47,16 @@ pub(super) fn redeem(session: &mut Session<'_>, ask: RedeemDiscount) -> Result<O
         belongs(session, &ask.account, subscription)?;
     }
     let today = session.today(&account.zone);
+    let has = session.find::<Redemptions>(&ask.account);
+    let has = has.into_iter().flat_map(|e| &e.state.redeemed);
+    let before = has.filter(|r| r.discount == ask.discount).count();
     session.decide::<Discount>(
         &ask.discount,
         discounts::Command::Redeem {
             account: ask.account.clone(),
             redemption: ask.redemption.clone(),
             on: today,
+            before: u32::try_from(before).unwrap_or(u32::MAX),
         },
     )?;
     let Some(terms) = session.get::<Discount>(&ask.discount)?.terms.clone() else {
