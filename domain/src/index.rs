@@ -59,7 +59,8 @@ pub struct Index {
 }
 
 impl Index {
-    pub fn apply(&mut self, id: &str, event: &Event) {
+    /// Advances by one event, after which its stream has `version`.
+    pub fn apply(&mut self, id: &str, version: u64, event: &Event) {
         match event {
             Event::Account(accounts::Event::Opened(e)) => self.pays(id, e.terms.payer.as_deref()),
             Event::Account(accounts::Event::Changed(e)) => self.pays(id, e.terms.payer.as_deref()),
@@ -87,7 +88,9 @@ impl Index {
                         .push(id.to_string());
                 }
             }
-            Event::Invoice(invoices::Event::Drafted(e)) => self.invoice(id, &e.document.account),
+            Event::Invoice(invoices::Event::Drafted(e)) => {
+                self.invoice(id, version, &e.document.account);
+            }
             Event::Invoice(invoices::Event::Held(_)) => {
                 self.held.insert(id.to_string());
             }
@@ -100,7 +103,7 @@ impl Index {
             }
             Event::Invoice(invoices::Event::Finalised(e)) => {
                 self.held.remove(id);
-                self.invoice(id, &e.document.account);
+                self.invoice(id, version, &e.document.account);
                 let number = cash::reference::normal(&e.number);
                 self.numbered
                     .entry(number)
@@ -194,9 +197,10 @@ impl Index {
         }
     }
 
-    fn invoice(&mut self, id: &str, account: &str) {
+    /// A document that its first event tells of is known to nobody yet, however many the account has.
+    fn invoice(&mut self, id: &str, version: u64, account: &str) {
         let documents = self.invoices_of.entry(account.to_string()).or_default();
-        if documents.iter().all(|d| d != id) {
+        if version == 1 || !documents.iter().rev().any(|d| d == id) {
             documents.push(id.to_string());
         }
     }

@@ -256,7 +256,7 @@ impl World {
         };
         tenant.tables.evolve(id, version, event);
         tenant.expire(event);
-        tenant.index.apply(id, event);
+        tenant.index.apply(id, version, event);
         tenant
             .agenda
             .apply(&tenant.tables, &tenant.index, id, event);
@@ -280,7 +280,7 @@ impl Tenant {
                 Some(apart) => self.count(apart, staged),
                 None => {
                     self.expire(&staged.event);
-                    self.index.apply(&staged.id, &staged.event);
+                    self.index.apply(&staged.id, staged.version, &staged.event);
                     self.agenda
                         .apply(&self.tables, &self.index, &staged.id, &staged.event);
                 }

@@ -27,9 +27,20 @@ pub fn settle(session: &mut Session<'_>) -> Result<(), Rejection> {
 }
 
 /// Facts of usage are large and nothing follows from them here: what they cost is billed by their period's meter, and
-/// what they burnt is a fact of the wallet. They are not copied for processes that would look away.
+/// what they burnt is a fact of the wallet. Others only keep count of what another fact of their commit says. They are not
+/// copied for processes that would look away.
 fn has_followers(event: &Event) -> bool {
-    !matches!(event, Event::Usage(_) | Event::Batch(_))
+    !matches!(
+        event,
+        Event::Usage(_)
+            | Event::Batch(_)
+            | Event::Charge(_)
+            | Event::Discount(_)
+            | Event::Redemption(_)
+            | Event::Series(_)
+            | Event::Journal(_)
+            | Event::Run(_)
+    )
 }
 
 /// One line per process.
