@@ -65,6 +65,16 @@ pub struct Ledger {
 #[must_use = "a command is answered only when it is settled"]
 pub struct Posted(Begun);
 
+impl Posted {
+    /// How many events wait to be durable.
+    fn events(&self) -> u64 {
+        match &self.0 {
+            Begun::Queued { receipt, .. } => receipt.events,
+            Begun::Follows { .. } | Begun::Settled { .. } => 0,
+        }
+    }
+}
+
 /// A command between the lock and the disk.
 enum Begun {
     /// Queued: the receipt counts when the ticket says so.
