@@ -74,6 +74,8 @@ mod measured;
 mod messages;
 #[path = "specs/periods.rs"]
 mod periods;
+#[path = "specs/priced_by_buyer.rs"]
+mod priced_by_buyer;
 #[path = "specs/priced_by_expression.rs"]
 mod priced_by_expression;
 #[path = "specs/prices.rs"]
@@ -106,3 +108,5 @@ mod wallet_methods;
 mod wallets;
 #[path = "specs/whatever_happens.rs"]
 mod whatever_happens;
+#[path = "specs/worth.rs"]
+mod worth;

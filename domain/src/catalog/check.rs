@@ -237,10 +237,7 @@ fn recurring(charge: &Recurring, problems: &mut Problems) {
     problems.span("lasts", charge.lasts);
     let by_record = matches!(
         charge.price,
-        Price::Percentage(_)
-            | Price::GraduatedPercentage(_)
-            | Price::Dynamic(_)
-            | Price::Expression(_)
+        Price::Percentage(_) | Price::GraduatedPercentage(_) | Price::Dynamic(_)
     );
     check_measure::recurring(charge, problems);
     super::shares::check(&charge.shares, true, problems);

@@ -3,7 +3,7 @@
 use super::check::Problems;
 use super::counters::{COUNTERS_MAX, ROLLOVER_MAX};
 use super::{Beyond, Catalog, CounterRule, Feature, Offer, Owner, Reset, text::File};
-use crate::kernel::Decimal;
+use crate::kernel::{Decimal, check_id};
 use std::collections::BTreeSet;
 
 const HUNDRED: i64 = 100;
@@ -95,6 +95,14 @@ fn counter(offer: &Offer, rule: &CounterRule, problems: &mut Problems) {
     problems.when(rule.fixed && rule.by_quantity, || {
         "a fixed pool does not grow by quantity".to_string()
     });
+    if let Some(template) = &rule.message {
+        problems.when(check_id("message", template).is_err(), || {
+            format!("message {template:?} is no name of a text")
+        });
+        problems.when(rule.thresholds.is_empty(), || {
+            "a message is written at thresholds, and there are none".to_string()
+        });
+    }
     for threshold in &rule.thresholds {
         problems.positive("threshold", threshold.value);
         problems.when(

@@ -152,10 +152,11 @@ fn amounts(charge: &Usage, problems: &mut Problems) {
 }
 
 pub(super) fn recurring(charge: &Recurring, problems: &mut Problems) {
-    problems.when(matches!(charge.price, Price::Matrix(_)), || {
-        "a recurring charge has no record whose attributes a matrix could look up".to_string()
-    });
-    let flat = matches!(charge.price, Price::Flat(_));
+    let flat = match &charge.price {
+        Price::Flat(_) | Price::Expression(_) => true,
+        Price::Matrix(matrix) => matrix.prices().any(|p| matches!(p, Price::Flat(_))),
+        _ => false,
+    };
     problems.when(charge.high_water && flat, || {
         "a flat price has no quantity whose highest could count".to_string()
     });

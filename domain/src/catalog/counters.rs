@@ -48,6 +48,9 @@ pub struct CounterRule {
     /// When so much of a period's own size is used, a fact says so.
     #[serde(default, skip_serializing_if = "is_default")]
     pub thresholds: Vec<Threshold>,
+    /// Text of the message that its owner's account gets at each of them, such as `allowance`; none: nobody is written to.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub message: Option<String>,
     /// Codes of the usage charges that draw on it; empty: all that count in its unit.
     #[serde(default, skip_serializing_if = "is_default")]
     pub charges: Vec<String>,

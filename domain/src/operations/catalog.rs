@@ -1,5 +1,6 @@
 //! The catalog of a tenant.
 
+use super::selling;
 use crate::catalog::{self, Catalog, File, Price, diff};
 use crate::command::Outcome;
 use crate::contracts::Contract;
@@ -108,6 +109,33 @@ impl Reviewed {
 fn unreadable(session: &Session<'_>, file: &File) -> Vec<String> {
     let mut found = eligibility(session, file);
     found.extend(measuring(session, file));
+    found.extend(selling_prices(session, file));
+    found
+}
+
+/// What is wrong with recurring prices that depend on who buys.
+fn selling_prices(session: &Session<'_>, file: &File) -> Vec<String> {
+    let schema = contract_schema(session.definitions());
+    let mut found = Vec::new();
+    for offer in &file.offer {
+        for charge in &offer.recurring {
+            let mut check = |what: &str, expression: &Expression, kind| {
+                let problems = expression.check(&schema, kind).into_iter();
+                let place = format!("offer {}, charge {}, {what}", offer.code, charge.code);
+                found.extend(problems.map(|p| format!("{place}: {p}")));
+            };
+            match &charge.price {
+                Price::Expression(price) => check("price", price, Kind::Number),
+                Price::Matrix(matrix) => {
+                    for column in matrix.columns.iter().filter(|c| selling::is_read(c)) {
+                        let read = Expression::new(&*column.attribute);
+                        check("column", &read, selling::kind(column));
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
     found
 }
 

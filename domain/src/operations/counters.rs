@@ -2,12 +2,14 @@
 //! that were reached already.
 
 use crate::catalog::Owner;
-use crate::counters::{self, Brings, Command, Counter, Share};
+use crate::counters::{self, Brings, Command, Counter, Crossed, Share};
 use crate::kernel::{Date, Id, Rejection};
+use crate::messages::{self, Ask, Message};
 use crate::operations::account_terms;
 use crate::session::{Session, Staged};
 use crate::subscriptions::Subscription;
 use crate::world::Event;
+use std::collections::BTreeMap;
 
 /// Brings every period that was reached to what the subscription brings now.
 pub(crate) fn react(session: &mut Session<'_>, fact: &Staged) -> Result<(), Rejection> {
@@ -36,6 +38,77 @@ pub(crate) fn follow(session: &mut Session<'_>, id: &str) -> Result<(), Rejectio
         bring(session, &counter, share, on)?;
     }
     Ok(())
+}
+
+/// Writes to whom a counter belongs that its use reached a threshold, if its rule asks for that.
+pub(crate) fn tell(session: &mut Session<'_>, fact: &Staged) -> Result<(), Rejection> {
+    let Event::Counter(counters::Event::Crossed(crossed)) = &fact.event else {
+        return Ok(());
+    };
+    let counter = session.find::<Counter>(&fact.id).map(|e| &e.state);
+    let Some(terms) = counter.and_then(|c| c.terms.as_ref()) else {
+        return Ok(());
+    };
+    let Some(template) = terms.rule.message.clone() else {
+        return Ok(());
+    };
+    let account = match terms.owner {
+        Owner::Subscription => session.get::<Subscription>(&terms.of)?.account.clone(),
+        Owner::Account | Owner::Customer => terms.of.clone(),
+    };
+    let values = values(terms, crossed);
+    let message = message_id(session, &fact.id, crossed);
+    if session.find::<Message>(&message).is_some() {
+        // Reached, left and reached again by one command: that is said once.
+        return Ok(());
+    }
+    let ask = Ask {
+        account,
+        template,
+        values,
+        on: crossed.on,
+        ..Ask::default()
+    };
+    session.decide::<Message>(&message, messages::Command::Ask(Box::new(ask)))?;
+    Ok(())
+}
+
+/// What the text may say: `counter`, `threshold`, `level`, `used`, `size`, `unit` (of money: the currency), `from` and `until`.
+fn values(terms: &counters::Terms, crossed: &Crossed) -> BTreeMap<String, String> {
+    let shown = |amount: crate::kernel::Exact| {
+        let text = amount.to_decimal(2);
+        match text.contains('.') {
+            true => text.trim_end_matches('0').trim_end_matches('.').to_string(),
+            false => text,
+        }
+    };
+    let money = terms.currency.map(|c| c.code().to_string());
+    let unit = terms.rule.unit.clone().or(money).unwrap_or_default();
+    let values = [
+        ("counter", terms.rule.shown().to_string()),
+        ("threshold", crossed.threshold.to_string()),
+        ("level", shown(crossed.level)),
+        ("used", shown(crossed.used)),
+        ("size", shown(crossed.size)),
+        ("unit", unit),
+        ("from", terms.days.from.to_string()),
+        ("until", terms.days.until.to_string()),
+    ];
+    let values = values
+        .into_iter()
+        .map(|(name, text)| (name.to_string(), text));
+    values.collect()
+}
+
+/// One per counter, threshold and moment. A counter's name is longer than an id may be.
+fn message_id(session: &Session<'_>, counter: &str, crossed: &Crossed) -> Id {
+    let mut hash = blake3::Hasher::new();
+    for part in [counter, &crossed.threshold.to_string()] {
+        hash.update(part.as_bytes()).update(&[0]);
+    }
+    hash.update(&session.now().0.to_be_bytes());
+    let hex = hash.finalize().to_hex();
+    format!("threshold.{}", hex.get(..32).unwrap_or_default())
 }
 
 fn bring(

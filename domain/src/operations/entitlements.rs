@@ -6,6 +6,7 @@ use crate::entitlements::{Answer, Entitlement, More, Of, gives, is_more};
 use crate::kernel::{Date, Decimal, Exact, Id, Rejection};
 use crate::mediation::UsageRecord;
 use crate::operations::catalog::MAIN;
+use crate::operations::selling::{self, Sale};
 use crate::operations::usage::Desk;
 use crate::session::Session;
 use crate::subscriptions::{Subscription, Term};
@@ -122,7 +123,7 @@ pub fn all(session: &Session<'_>, of: Of<'_>) -> Result<Vec<Entitlement>, Reject
                 left: vec![],
                 beyond: None,
                 wallets: None,
-                more: more(session, term, today, |offer| {
+                more: more(session, (id, sub), term, today, |offer| {
                     let other = offer.feature(code)?;
                     is_more(&other, Some(&feature)).then(|| words(&other))
                 }),
@@ -160,7 +161,7 @@ fn of_charge(
         Err(r) => refused = Some(r),
     }
     let has = gives(&term.offer, &charge.metric, &charge.unit)?;
-    let more = more(session, term, today, |offer| {
+    let more = more(session, (id, sub), term, today, |offer| {
         let other = gives(offer, &charge.metric, &charge.unit).ok()?;
         let option = offer.usage.iter().all(|u| u.metric != charge.metric);
         let better = match option {
@@ -186,15 +187,32 @@ fn of_charge(
     })
 }
 
-/// Options of the offer and other offers on sale of which `better` says what they give.
+/// Options of the offer and other offers on sale of which `better` says what they give, if the customer may have them.
 fn more(
     session: &Session<'_>,
+    (id, sub): (&str, &Subscription),
     term: &Term,
     today: Date,
     better: impl Fn(&Offer) -> Option<String>,
 ) -> Vec<More> {
     let Some(catalog) = session.find::<Catalog>(MAIN).map(|e| &e.state) else {
         return vec![];
+    };
+    let account = session.find::<Account>(&sub.account).map(|e| &e.state);
+    let may = |offer: &Sold| {
+        account.is_some_and(|account| {
+            let sale = Sale {
+                account: &sub.account,
+                terms: &account.terms,
+                on: today,
+                listed_on: today,
+                contract: None,
+                also: None,
+                subscription: id,
+                quantity: term.quantity,
+            };
+            selling::may_have(session, sale, offer)
+        })
     };
     let mut out = Vec::new();
     let told = |offer: &Sold, option: Option<&str>, gives: String| More {
@@ -214,7 +232,8 @@ fn more(
         else {
             continue;
         };
-        out.extend(better(offer).map(|gives| told(offer, Some(&rule.code), gives)));
+        let gives = better(offer).filter(|_| may(offer));
+        out.extend(gives.map(|gives| told(offer, Some(&rule.code), gives)));
     }
     // What only extends others is not for sale by itself.
     let brought = |code: &str| {
@@ -229,7 +248,8 @@ fn more(
         let fits = offer.currency == term.offer.currency && *code != term.offer.code;
         if !retired && fits && !offer.usage.is_empty() | !offer.feature.is_empty() && !brought(code)
         {
-            out.extend(better(offer).map(|gives| told(offer, None, gives)));
+            let gives = better(offer).filter(|_| may(offer));
+            out.extend(gives.map(|gives| told(offer, None, gives)));
         }
         if out.len() >= MORE_MAX {
             break;

@@ -215,6 +215,7 @@ fn move_on(
         contract: now.offer.contract.as_deref(),
         also: None,
         subscription: id,
+        quantity: now.quantity,
     };
     let of_the_day = |catalog: &Catalog, code: &str| catalog.sold_on(code, from).cloned();
     let offer = selling::again(session, sale, &offer, &of_the_day)?;
@@ -258,6 +259,7 @@ pub(super) fn lay(
             contract: term.offer.contract.as_deref(),
             also,
             subscription: id,
+            quantity: term.quantity,
         };
         let offer = Sold::new(selling::again(
             session,

@@ -1,5 +1,7 @@
 //! What is sold to a customer: the version of the day, its options, and this customer's prices, as one offer.
 
+mod by_buyer;
+
 use super::catalog::MAIN;
 use super::exchange;
 use crate::accounts::AccountTerms;
@@ -13,6 +15,8 @@ use crate::rating::names::ContractNames;
 use crate::session::Session;
 use crate::subscriptions::Subscription;
 use std::collections::{BTreeMap, BTreeSet};
+
+pub(super) use by_buyer::{is_read, kind};
 
 /// Who buys, and when.
 #[derive(Clone, Copy)]
@@ -29,6 +33,8 @@ pub(super) struct Sale<'a> {
     pub also: Option<&'a str>,
     /// The subscription that it is about.
     pub subscription: &'a str,
+    /// How many of it.
+    pub quantity: Decimal,
 }
 
 /// How many of each option there are to be, and since when.
@@ -126,7 +132,7 @@ pub(super) fn add(
         None => version_of_the_day(catalog, &rule.offer, sale.on)?,
     };
     let prices = prices(session, catalog, sale)?;
-    let priced = priced(&prices, &sold)?;
+    let priced = by_buyer::found(session, sale, priced(&prices, &sold)?)?;
     Ok(offer.with_option(&rule.code, &priced, quantity, since))
 }
 
@@ -182,7 +188,7 @@ fn compose(
     }
     offer.contract = sale.contract.map(str::to_string);
     match missing.is_empty() {
-        true => Ok(offer),
+        true => by_buyer::found(session, sale, offer),
         false => Err(Rejection::new("NO_PRICE", missing.join("; "))),
     }
 }
@@ -359,6 +365,23 @@ fn beside(session: &Session<'_>, sale: Sale<'_>, offer: &Offer) -> Vec<String> {
             )
         }))
         .collect()
+}
+
+/// Whether prices of what one has depend on who has it, and how many: it is sold again when that changes.
+pub(super) fn depends_on_buyer(session: &Session<'_>, offer: &Offer) -> bool {
+    let catalog = session.find::<Catalog>(MAIN).map(|e| &e.state);
+    let versions = offer.chosen.iter().map(|c| (&c.offer, c.version));
+    let versions = versions.chain([(&offer.code, offer.version)]);
+    catalog.is_some_and(|catalog| {
+        let sold = versions.filter_map(|(code, version)| catalog.version(code, version));
+        sold.flat_map(|sold| &sold.recurring).any(by_buyer::depends)
+    })
+}
+
+/// Whether the buyer could have the offer: its condition holds, and so do its rules about other offers. A condition that
+/// cannot be computed for this buyer does not hold.
+pub(super) fn may_have(session: &Session<'_>, sale: Sale<'_>, offer: &Offer) -> bool {
+    beside(session, sale, offer).is_empty() && matches!(ineligible(session, sale, offer), Ok(None))
 }
 
 /// Why the buyer may not have the offer, if its condition says so.

@@ -32,6 +32,7 @@ pub(super) fn start(
         contract: contract.as_deref(),
         also: None,
         subscription: &ask.subscription,
+        quantity: ask.quantity,
     };
     let mut choices = Choices::new();
     for choice in options {
@@ -95,6 +96,7 @@ pub(super) fn change(
         contract: contract.as_deref(),
         also: None,
         subscription: &id,
+        quantity: with.change.quantity.unwrap_or(now.quantity),
     };
     let offer = match &with.change.offer {
         Some(code) => {
@@ -103,7 +105,10 @@ pub(super) fn change(
         }
         None => {
             let mut offer = Offer::clone(&now.offer);
-            if with.contract.is_some() && offer.contract != contract {
+            let agreed = with.contract.is_some() && offer.contract != contract;
+            if agreed
+                || (sale.quantity != now.quantity && selling::depends_on_buyer(session, &offer))
+            {
                 offer.contract = contract.clone();
                 let sale = Sale {
                     listed_on: sub.term_on(from).map_or(from, |(i, _)| sold_since(&sub, i)),

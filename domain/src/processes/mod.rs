@@ -47,6 +47,7 @@ fn has_followers(event: &Event) -> bool {
 fn react(session: &mut Session<'_>, fact: &Staged) -> Result<(), Rejection> {
     // Before usage that waited is rated: a member brings its share first.
     crate::operations::counters::react(session, fact)?;
+    crate::operations::counters::tell(session, fact)?;
     crate::operations::usage::react(session, fact)?;
     crate::receivables::react(session, fact)?;
     // After the receivable: what is open of an invoice decides what a wallet can pay.

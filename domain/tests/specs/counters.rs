@@ -481,3 +481,48 @@ fn the_catalog_says_what_is_wrong_with_counters_and_features_and_where() {
         );
     }
 }
+
+#[test]
+fn a_threshold_writes_to_the_account_where_the_rule_asks_for_it() {
+    let asks = POOL.replace("thresholds", "message = \"allowance\"\nthresholds");
+    let mut book = book(&with(&asks));
+    send(
+        &mut book,
+        "b1",
+        vec![record("k1 data 2012-05-02T10:00:00Z 8.5")],
+    );
+    let said = |book: &Book| {
+        let messages = book.tenant().tables.messages.values();
+        let said = messages.map(|m| {
+            let (ask, says) = (&m.state.ask, |name: &str| m.state.ask.values[name].clone());
+            format!(
+                "{} {}: {} at {} of {} {}",
+                ask.account,
+                ask.template,
+                says("threshold"),
+                says("used"),
+                says("size"),
+                says("unit")
+            )
+        });
+        let mut said: Vec<String> = said.collect();
+        said.sort();
+        said
+    };
+    let both = [
+        "berta allowance: 5 at 8.5 of 10 GB",
+        "berta allowance: 80% at 8.5 of 10 GB",
+    ];
+    assert_eq!(said(&book), both);
+    send(
+        &mut book,
+        "b2",
+        vec![record("k2 data 2012-05-03T10:00:00Z 1")],
+    );
+    assert_eq!(said(&book).len(), 2, "both were reached before");
+    let silent = POOL.replace("thresholds = [\"80%\", \"5\"]", "message = \"allowance\"");
+    let refused = book.refused(Command::ApplyCatalog {
+        offers: catalog::parse(&with(&silent)).expect("reads"),
+    });
+    assert_eq!(refused, "CATALOG_INVALID");
+}

@@ -189,3 +189,18 @@ fn what_is_left_when_it_begins_anew_and_what_gives_more() {
     assert_eq!(roaming.more[0].offer, "line-xl");
     assert_eq!(of(&book, "sims").more[0].gives, "up to 5");
 }
+
+#[test]
+fn what_the_customer_may_not_have_is_not_told_to_give_more() {
+    let told = |eligible: &str| {
+        let xl = "code = \"line-xl\"\n";
+        let mut book = book(&with(&SHOP.replace(xl, &format!("{xl}{eligible}"))));
+        book.on("2012-05-10");
+        let more = of(&book, "sims").more;
+        more.into_iter().map(|m| m.offer).collect::<Vec<_>>()
+    };
+    assert_eq!(told(""), ["line-xl"]);
+    assert_eq!(told("eligible = \"account.country = 'US'\"\n").len(), 0);
+    assert_eq!(told("eligible = \"account.country = ''\"\n"), ["line-xl"]);
+    assert_eq!(told("requires = [\"extra\"]\n").len(), 0);
+}

@@ -26,6 +26,7 @@ size = "10"
 owner = "account"
 reset = "month"
 thresholds = ["80%"]
+message = "allowance"
 [[offer.feature]]
 code = "sims"
 limit = "2"
@@ -129,6 +130,31 @@ async fn two_lines_share_a_pool_are_told_when_it_runs_out_and_what_would_give_mo
                 { "subscription": "subscription:l2", "amount": "10" },
             ] }])
     );
+    // The account is written to, as the counter asks.
+    let said = ask(
+        acme,
+        r#"{ account(id: "alice") { messages { nodes { template on stage } } } }"#,
+    )
+    .await;
+    assert_eq!(
+        said["account"]["messages"]["nodes"],
+        json!([{ "template": "allowance", "on": "2026-03-10", "stage": "WAITING" }])
+    );
+    // Rated again, the first record takes its place: it was 7 only, so nothing is beyond what is left.
+    let again = r#"mutation { rerateUsage(idempotencyKey: "rr", input: { id: "rr", from: "2026-03-01", until: "2026-04-01",
+        reason: "misread", correct: [{ record: { source: "api", key: "u1" }, quantity: "7" }] })
+        { differences { charge } refused { code } rerating { stage } } }"#;
+    let again = ask(acme, again).await["rerateUsage"].take();
+    assert_eq!(again["refused"], json!([]));
+    assert_eq!(again["rerating"]["stage"], "DONE");
+    assert_eq!(
+        check(acme, "data", "15").await,
+        json!({ "allowed": true, "granted": "15", "covered": "13", "class": "data", "refused": null })
+    );
+    let undo = r#"mutation { undoRerating(idempotencyKey: "ru", id: "rr", reason: "it was right") { refused { code } } }"#;
+    let undone = ask(acme, undo).await["undoRerating"].take();
+    assert_eq!(undone["refused"], json!([]));
+    assert_eq!(check(acme, "data", "5").await["covered"], "3");
     // The threshold is a fact that every reader of the log sees.
     let facts = ask(
         acme,
@@ -143,6 +169,14 @@ async fn two_lines_share_a_pool_are_told_when_it_runs_out_and_what_would_give_mo
         .collect();
     assert_eq!(
         types,
-        ["counter.granted", "counter.drawn", "counter.crossed"]
+        [
+            "counter.granted",
+            "counter.drawn",
+            "counter.crossed",
+            // Rated again and taken back: the threshold was left and is reached anew.
+            "counter.drawn",
+            "counter.drawn",
+            "counter.crossed",
+        ]
     );
 }

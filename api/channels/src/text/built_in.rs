@@ -31,4 +31,5 @@ texts! {
     "card-expiring",
     "debit-notice",
     "notice",
+    "allowance",
 }

@@ -107,6 +107,7 @@ fn altered(
                 contract: term.offer.contract.as_deref(),
                 also: None,
                 subscription: id,
+                quantity: term.quantity,
             };
             let others = pinned(&term.offer);
             let pick = |catalog: &Catalog, code: &str| match code == offer {
@@ -182,7 +183,18 @@ pub(super) fn check(session: &Session<'_>, ask: &Ask) -> Result<(), Rejection> {
                 offer: vec![offer],
                 price_list: vec![],
             };
-            let problems = catalog::problems_of(&none, &file, vec![]);
+            let fees = file.offer.iter().flat_map(|o| &o.recurring);
+            let mut found = Vec::new();
+            if fees
+                .into_iter()
+                .any(|c| matches!(c.price, Price::Matrix(_) | Price::Expression(_)))
+            {
+                found.push(
+                    "it depends on who buys, and nothing is bought here: say what it comes to"
+                        .to_string(),
+                );
+            }
+            let problems = catalog::problems_of(&none, &file, found);
             match problems.is_empty() {
                 true => Ok(()),
                 false => Err(Rejection::new(
