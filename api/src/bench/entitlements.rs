@@ -4,6 +4,7 @@
 //! beside a client that sends usage all the time, one record in a commit. The answers are held against what was really sent.
 
 use super::resources::peak_memory_kib;
+use super::wallet::in_parallel;
 use super::{Place, conditions, per_second, since, waits};
 use crate::cli::Failure;
 use clap::Args;
@@ -28,6 +29,8 @@ const TENANT: &str = "bench";
 const NOON: i64 = 1_767_268_800_000_000;
 /// What each subscription may use in a month.
 const SIZE: i128 = 1_000_000;
+/// Threads that open accounts; they wait for the disk, not for a core.
+const OPENERS: u64 = 64;
 /// Records of one batch while usage is sent before the clock runs.
 const BATCH: u64 = 5_000;
 
@@ -127,17 +130,8 @@ fn measure(
 ) -> Result<Value, Failure> {
     let each = options.checks / options.threads;
     let start = Clock::now();
-    let all = std::thread::scope(|scope| {
-        let ask = |thread: u64| ask_on(ledger, options, thread, each, moved);
-        let ask = &ask;
-        let threads: Vec<_> = (0..options.threads)
-            .map(|thread| scope.spawn(move || ask(thread)))
-            .collect();
-        let joined = threads.into_iter().map(|t| {
-            t.join()
-                .unwrap_or_else(|_| Err(Failure::refused("a thread panicked")))
-        });
-        joined.collect::<Result<Vec<_>, _>>()
+    let all = in_parallel(options.threads, |thread| {
+        ask_on(ledger, options, thread, each, moved)
     })?;
     let took = since(start);
     still.store(true, Ordering::Relaxed);
@@ -268,36 +262,26 @@ fn set_up(ledger: &Ledger, subscriptions: u64) -> Result<(), Failure> {
         currency,
         ..AccountTerms::default()
     };
-    let threads = 64;
-    std::thread::scope(|scope| {
-        let terms = &terms;
-        let open = |thread: u64| {
-            (thread..subscriptions).step_by(64).try_for_each(|n| {
-                let account = format!("a{n}");
-                let terms = terms.clone();
-                ask(ledger, Command::OpenAccount { account, terms })?;
-                let start = StartSubscription {
-                    subscription: format!("s{n}"),
-                    account: format!("a{n}"),
-                    offer: "plan".into(),
-                    quantity: Decimal::ONE,
-                    from: None,
-                    billing_day: None,
-                    overrides: BTreeMap::new(),
-                    trial: true,
-                    access: vec![],
-                };
-                ask(ledger, Command::StartSubscription(Box::new(start)))
-            })
-        };
-        let open = &open;
-        let all: Vec<_> = (0..threads)
-            .map(|thread| scope.spawn(move || open(thread)))
-            .collect();
-        all.into_iter().try_for_each(|t| {
-            t.join()
-                .unwrap_or_else(|_| Err(Failure::refused("a client panicked")))
-        })
+    in_parallel(OPENERS, |opener| {
+        let own = (opener..subscriptions).step_by(usize::try_from(OPENERS).unwrap_or(1));
+        for n in own {
+            let account = format!("a{n}");
+            let terms = terms.clone();
+            ask(ledger, Command::OpenAccount { account, terms })?;
+            let start = StartSubscription {
+                subscription: format!("s{n}"),
+                account: format!("a{n}"),
+                offer: "plan".into(),
+                quantity: Decimal::ONE,
+                from: None,
+                billing_day: None,
+                overrides: BTreeMap::new(),
+                trial: true,
+                access: vec![],
+            };
+            ask(ledger, Command::StartSubscription(Box::new(start)))?;
+        }
+        Ok(())
     })?;
     let mut from = 0;
     while from < subscriptions {

@@ -4,6 +4,7 @@
 //! totals with a sum made independently. Data lies in a directory that is removed at the end.
 
 mod append;
+mod entitlements;
 mod event;
 mod ingest;
 mod invoice;
@@ -56,6 +57,11 @@ pub enum Command {
         after_help = "Example:\n  indelible bench rebuild --records 2000000 --subscriptions 10000"
     )]
     Rebuild(ingest::Options),
+    /// Checks of what may be used, one behind the other on each thread, while usage is rated beside them.
+    #[command(
+        after_help = "Example:\n  indelible bench entitlements\n  indelible bench entitlements --threads 2 --checks 1000000 --subscriptions 100000"
+    )]
+    Entitlements(entitlements::Options),
     /// Reservations on one wallet and on many, by clients that wait.
     #[command(
         after_help = "Example:\n  indelible bench wallet\n  indelible bench wallet --clients 64 --sessions 20000 --wallets 10000"
@@ -105,6 +111,7 @@ pub fn run(command: Command) -> Result<(), Failure> {
         Command::Usage(options) => usage::run(&options)?,
         Command::Invoice(options) => invoice::run(&options)?,
         Command::Rebuild(options) => rebuild::run(&options)?,
+        Command::Entitlements(options) => entitlements::run(&options)?,
         Command::Wallet(options) => wallet::run(&options)?,
     };
     println!("{report:#}");

@@ -207,7 +207,7 @@ fn ask(ledger: &Ledger, command: Command) -> Result<Option<Answer>, Failure> {
 }
 
 /// Runs the same on several threads, and answers what each came to.
-fn in_parallel<T: Send>(
+pub(super) fn in_parallel<T: Send>(
     threads: u64,
     work: impl Fn(u64) -> Result<T, Failure> + Sync,
 ) -> Result<Vec<T>, Failure> {
