@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 mod deny;
+mod fuzz;
 mod peers;
 mod prepare;
 mod python;
@@ -15,6 +16,7 @@ usage: cargo xtask CHORE
   test     everything the CI runs: prepare the machine, format, licences and advisories, clippy, tests
   prepare  only the first step of it: installs what the tests need beyond Rust, where it may
   soak     1,000 kills, 100 kills of bill runs, 200 power cuts and the other drills of docs/reliability.md, and writes their report there
+  fuzz [N] the fuzz targets of tests/fuzz with the stable compiler, N seconds each (60)
   peers    the log beside a raw file, PostgreSQL and UmaDB in one run; installs the two where it may; prints JSON
   deny     only the check of licences and known advisories (offline)
   sdl      write api/schema.graphql anew after a change of the GraphQL schema";
@@ -26,6 +28,7 @@ fn main() -> ExitCode {
         "test" => test(&root),
         "prepare" => prepare::prepare(),
         "soak" => soak::soak(&root),
+        "fuzz" => fuzz::fuzz(&root, std::env::args().nth(2).as_deref()),
         "peers" => peers::run(&root),
         "deny" => deny::check(&root),
         "sdl" => sdl(&root),
