@@ -19,6 +19,7 @@ pub(crate) const ALL: &[Registered] = &[
     Registered::of::<receivables::statement::Statements>(),
     Registered::of::<subscriptions::list::Subscriptions>(),
     Registered::of::<subscriptions::mrr::Mrr>(),
+    Registered::of::<subscriptions::tcv::Tcv>(),
     Registered::of::<usage::completeness::Completeness>(),
     Registered::of::<wallets::list::Wallets>(),
 ];

@@ -11,6 +11,7 @@ pub mod committed;
 pub mod due;
 mod memory;
 pub mod used;
+pub mod worth;
 
 use crate::catalog::Timing;
 use crate::events;

@@ -100,7 +100,7 @@ fn agree(book: &mut Book, lasts: &str) {
 
 #[test]
 fn without_a_commitment_one_period_of_each_charge_counts() {
-    assert_eq!(shown(&book()), (None, "50.00".into(), "50.00".into()));
+    assert_eq!(shown(&book()), (None, "50".into(), "50".into()));
 }
 
 #[test]
@@ -109,11 +109,11 @@ fn a_commitment_counts_its_periods_after_the_trial_and_within_each_phase() {
     agree(&mut book, "12 months");
     // Of twelve months one is a trial: 11 x 20 and 6 x 30. Usage and its minimum are no part of it, nor what an end costs.
     let until = Some(d("2013-05-01"));
-    assert_eq!(shown(&book), (until, "400.00".into(), "50.00".into()));
+    assert_eq!(shown(&book), (until, "400".into(), "50".into()));
     agree(&mut book, "12 months");
     agree(&mut book, "14 months");
     let until = Some(d("2013-07-01"));
-    assert_eq!(shown(&book), (until, "440.00".into(), "50.00".into()));
+    assert_eq!(shown(&book), (until, "440".into(), "50".into()));
 }
 
 #[test]
@@ -128,5 +128,5 @@ fn an_end_cuts_it_by_days_and_asks_for_what_the_end_costs() {
     .expect("ends");
     // June, and 15 of 31 days of July: 50 x (1 + 15/31).
     let until = Some(d("2012-07-16"));
-    assert_eq!(shown(&book), (until, "74.19".into(), "57.00".into()));
+    assert_eq!(shown(&book), (until, "74.19".into(), "57".into()));
 }

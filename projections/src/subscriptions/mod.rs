@@ -3,3 +3,4 @@
 pub mod churn;
 pub mod list;
 pub mod mrr;
+pub mod tcv;

@@ -8,8 +8,8 @@ use indelible_domain::command::RedeemDiscount;
 use indelible_domain::discounts::{ChargeKind, DiscountTerms, Lasts, Off, Scope};
 use indelible_domain::kernel::Exact;
 use indelible_projections::Views;
-use indelible_projections::subscriptions::churn;
 use indelible_projections::subscriptions::mrr::{self, Kind, Stretch};
+use indelible_projections::subscriptions::{churn, tcv};
 
 use crate::figures::{euro, exact, half_a_year};
 use crate::script::{Business, TENANT, day, eur};
@@ -298,4 +298,52 @@ fn discounts_of_who_pays_lower_what_those_have_that_it_pays_for() {
         .map(|m| (m.account.as_str(), m.after))
         .collect();
     assert_eq!(after, [("alice", exact(51, 2)), ("bob", exact(17, 2))]);
+}
+
+#[test]
+fn contracts_are_worth_what_was_committed_to_and_all_of_them_the_sum() {
+    let business = Business::new();
+    business.open();
+    business.account("alice", "2026-01-01");
+    business.start("alice", "seats", "3", "2026-01-01");
+    business.start("alice", "yearly", "1", "2026-01-01");
+    let views = Views::in_memory(Arc::clone(business.ledger.store())).expect("opens");
+    let shown = |id: &str| {
+        let found = tcv::of(&views.of(TENANT), id).expect("readable");
+        let found = found.expect("it is there");
+        (
+            found.until.map(|d| d.to_string()),
+            found.value.to_decimal(2),
+        )
+    };
+    // Nobody is committed: one period of each.
+    assert_eq!(shown("alice.seats"), (None, "30".to_string()));
+    assert_eq!(shown("alice.yearly"), (None, "149.95".to_string()));
+    business.on(
+        "2026-01-10",
+        Command::AgreeTenure {
+            subscription: "alice.seats".into(),
+            from: Some(day("2026-01-10")),
+            terms: indelible_domain::subscriptions::TenureTerms {
+                lasts: "24 months".parse().expect("a span"),
+                ..Default::default()
+            },
+        },
+    );
+    // 24 months from the day on, and the nine days before it: 24 + 9/31 periods of 30.
+    let head = business.ledger.store().head();
+    let wait = std::time::Duration::from_secs(60);
+    views.wait_for(head, wait).expect("they are folded");
+    let until = Some("2028-01-10".to_string());
+    assert_eq!(shown("alice.seats"), (until, "728.71".to_string()));
+    let totals = tcv::totals(&views.of(TENANT)).expect("readable");
+    let (currency, total) = &totals[0];
+    assert_eq!((*currency, total.contracts), (euro(), 2));
+    assert_eq!(total.value.to_decimal(2), "878.66");
+    business.quantity("alice.seats", "4", "2026-02-01");
+    let head = business.ledger.store().head();
+    views.wait_for(head, wait).expect("they are folded");
+    let totals = tcv::totals(&views.of(TENANT)).expect("readable");
+    // 30 for January, then 23 + 9/31 periods of 40, and 149.95.
+    assert_eq!(totals[0].1.value.to_decimal(2), "1111.56");
 }

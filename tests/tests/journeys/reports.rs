@@ -137,6 +137,9 @@ async fn the_reports_agree_with_each_other_at_a_position() {
                 before: aging(day: "2026-03-10", minPosition: $p) { totals { notDue days1To30 } }
                 issuedByMonth(minPosition: $p) { month invoices net tax total }
                 recurringRevenue(day: "2026-03-15", minPosition: $p) { currency mrr arr }
+                totalContractValue(minPosition: $p) { currency contracts recurring oneOff value }
+                contractValues(first: 5, minPosition: $p) { edges { node { subscription until value account { key } } } }
+                one: contractValues(subscription: "s1", minPosition: $p) { edges { node { value currency } } }
                 recurringRevenueByMonth(currency: "EUR", from: "2026-02-01", through: "2026-03-31", minPosition: $p)
                     { from opening new churn contraction closing accountsClosing }
                 revenueMovements(currency: "EUR", from: "2026-03-01", until: "2026-04-01", first: 5, minPosition: $p)
@@ -172,6 +175,19 @@ async fn the_reports_agree_with_each_other_at_a_position() {
     assert_eq!(
         reports["recurringRevenue"],
         json!([{ "currency": "EUR", "mrr": "30", "arr": "360" }])
+    );
+    // Nobody is committed to more than a period.
+    assert_eq!(
+        reports["totalContractValue"],
+        json!([{ "currency": "EUR", "contracts": 1, "recurring": "30", "oneOff": "0", "value": "30" }])
+    );
+    assert_eq!(
+        reports["contractValues"]["edges"][0]["node"],
+        json!({ "subscription": "subscription:s1", "until": null, "value": "30", "account": { "key": "alice" } })
+    );
+    assert_eq!(
+        reports["one"]["edges"][0]["node"],
+        json!({ "value": "30", "currency": "EUR" })
     );
     let march = &reports["recurringRevenueByMonth"][1];
     assert_eq!(

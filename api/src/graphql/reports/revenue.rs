@@ -1,13 +1,14 @@
-//! Recurring revenue: MRR and ARR with their movements, and churn (policy 33).
+//! Recurring revenue: MRR and ARR with their movements, churn, and what contracts are worth altogether (policy 33).
 
 use async_graphql::connection::Connection;
-use async_graphql::{Context, Enum, Object, Result, SimpleObject};
+use async_graphql::{Context, Enum, ID, Object, Result, SimpleObject};
 use indelible_domain::kernel;
 use indelible_projections::ViewError;
-use indelible_projections::subscriptions::{churn, mrr};
+use indelible_projections::subscriptions::{churn, mrr, tcv};
 
 use super::super::accounts::Account;
 use super::super::books::Books;
+use super::super::ids;
 use super::super::page::{self, Cursor};
 use super::super::scalars::{Date, Position};
 use super::{currency, exact, range};
@@ -116,6 +117,57 @@ pub struct ChurnMonth {
     net_revenue_churn: Option<String>,
 }
 
+/// What one contract is worth: recurring charges to the end of its commitment and one-off charges, exact, before discounts and tax.
+#[derive(SimpleObject)]
+#[graphql(complex)]
+pub struct ContractValue {
+    #[graphql(skip)]
+    row: tcv::Contract,
+    currency: String,
+    /// The first day after the commitment; none: nothing is committed to, and one period of each charge counts.
+    until: Option<Date>,
+    recurring: String,
+    one_off: String,
+    /// Both.
+    value: String,
+}
+
+impl From<tcv::Contract> for ContractValue {
+    fn from(row: tcv::Contract) -> Self {
+        ContractValue {
+            currency: row.currency.code().to_owned(),
+            until: row.until.map(Date),
+            recurring: exact(row.recurring),
+            one_off: exact(row.one_off),
+            value: exact(row.value),
+            row,
+        }
+    }
+}
+
+#[async_graphql::ComplexObject]
+impl ContractValue {
+    async fn account(&self, ctx: &Context<'_>) -> Result<Account> {
+        Account::named(ctx, &self.row.account).await
+    }
+
+    /// Node id of the subscription.
+    async fn subscription(&self) -> ID {
+        ids::node("subscription", &self.row.subscription)
+    }
+}
+
+/// What all contracts of one currency are worth, exact, before discounts and tax.
+#[derive(SimpleObject)]
+pub struct TotalContractValue {
+    currency: String,
+    /// Contracts that are worth anything.
+    contracts: u64,
+    recurring: String,
+    one_off: String,
+    value: String,
+}
+
 #[derive(Default)]
 pub struct RevenueQueries;
 
@@ -146,6 +198,51 @@ impl RevenueQueries {
                     .collect()
             })
             .await
+    }
+
+    /// TCV: what all contracts are worth together, one row per currency.
+    async fn total_contract_value(
+        &self,
+        ctx: &Context<'_>,
+        min_position: Option<Position>,
+    ) -> Result<Vec<TotalContractValue>> {
+        let totals = Books::of(ctx)?.views(min_position, tcv::totals).await?;
+        let row = |(currency, total): (kernel::Currency, tcv::Total)| TotalContractValue {
+            currency: currency.code().to_owned(),
+            contracts: total.contracts,
+            recurring: exact(total.recurring),
+            one_off: exact(total.one_off),
+            value: exact(total.value),
+        };
+        Ok(totals.into_iter().map(row).collect())
+    }
+
+    /// TCV contract by contract, or of one.
+    #[graphql(complexity = "page::cost(first, child_complexity)")]
+    async fn contract_values(
+        &self,
+        ctx: &Context<'_>,
+        subscription: Option<ID>,
+        first: Option<i32>,
+        after: Option<String>,
+        min_position: Option<Position>,
+    ) -> Result<Connection<Cursor, ContractValue>> {
+        let asked = page::asked(first, after)?;
+        let (seen, most) = (asked.after.clone(), asked.first);
+        let one = subscription.map(|id| ids::key("subscription", &id));
+        let rows = Books::of(ctx)?
+            .views(min_position, move |views| match one {
+                None => tcv::page(views, seen.as_deref(), most),
+                Some(id) => Ok(indelible_projections::Page {
+                    rows: tcv::of(views, &id)?
+                        .map(|row| (id, row))
+                        .into_iter()
+                        .collect(),
+                    more: false,
+                }),
+            })
+            .await?;
+        Ok(page::rows(&asked, rows, ContractValue::from))
     }
 
     /// MRR movements per calendar month, from the month of `from` to that of `through`.
