@@ -99,7 +99,8 @@ impl Story {
                 format!("{} {from} {before} -> {after}", d.charge)
             })
             .collect();
-        (wanted.sort(), found.sort());
+        wanted.sort();
+        found.sort();
         let shown = |list: Vec<String>| match list.is_empty() {
             true => "nothing".to_owned(),
             false => list.join(", "),
