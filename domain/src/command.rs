@@ -18,6 +18,7 @@ use crate::kernel::{Currency, Date, Decimal, Id, Money, Personal, Purpose};
 use crate::mediation::Intake;
 use crate::messages;
 use crate::methods::{MandateTerm, Means};
+use crate::milestones;
 use crate::payments;
 use crate::receivables::{Instalment, RestOn, Source};
 use crate::reratings;
@@ -721,6 +722,22 @@ pub enum Command {
     PaySubscriptionBy {
         subscription: Id,
         method: Option<Id>,
+    },
+    /// A price is invoiced in parts.
+    AgreeMilestones {
+        plan: Id,
+        terms: Box<milestones::Plan>,
+    },
+    /// A part is due; `on` none: today.
+    ReachMilestone {
+        plan: Id,
+        milestone: Id,
+        on: Option<Date>,
+    },
+    /// Parts that no document has are not asked for any more.
+    CancelMilestones {
+        plan: Id,
+        reason: String,
     },
     /// What currencies are worth on days; `entity` none: for the whole tenant.
     TellRates {

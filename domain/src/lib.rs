@@ -32,6 +32,7 @@ pub mod lineage;
 pub mod mediation;
 pub mod messages;
 pub mod methods;
+pub mod milestones;
 pub mod operations;
 pub mod past;
 pub mod payments;

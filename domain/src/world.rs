@@ -202,6 +202,7 @@ nouns! {
     Contract in contracts: contracts::Contract, kind "contract", event crate::contracts::Event;
     Counter in counters: counters::Counter, kind "counter", event crate::counters::Event;
     Exchange in exchanges: exchange::ExchangeRates, kind "exchange", event crate::exchange::Event;
+    Milestone in milestones: milestones::Milestones, kind "milestone", event crate::milestones::Event;
 }
 
 /// One tenant: its aggregates, the indexes over them, and what is to be done for them.

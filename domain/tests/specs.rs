@@ -72,6 +72,8 @@ mod matching;
 mod measured;
 #[path = "specs/messages.rs"]
 mod messages;
+#[path = "specs/milestones.rs"]
+mod milestones;
 #[path = "specs/periods.rs"]
 mod periods;
 #[path = "specs/priced_by_buyer.rs"]

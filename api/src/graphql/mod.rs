@@ -36,6 +36,7 @@ mod life;
 pub(crate) mod log;
 mod messages;
 mod methods;
+mod milestones;
 mod options;
 mod page;
 mod payments;
@@ -76,6 +77,7 @@ pub struct Query(
     invoicing::InvoicingQueries,
     messages::MessageQueries,
     methods::MethodQueries,
+    milestones::MilestoneQueries,
     dunning::DunningQueries,
     log::LogQueries,
     proofs::ProofQueries,
@@ -117,6 +119,7 @@ pub struct Mutation(
     invoicing::InvoicingMutations,
     messages::MessageMutations,
     methods::MethodMutations,
+    milestones::MilestoneMutations,
     payments::PaymentMutations,
     reratings::ReratingMutations,
     reservations::ReservationMutations,

@@ -23,6 +23,7 @@ mod life;
 mod messages;
 mod methods;
 pub(crate) mod migration;
+mod milestones;
 mod payments;
 mod receivables;
 pub mod reratings;
@@ -238,6 +239,13 @@ fn handle(session: &mut Session<'_>, command: Command) -> Result<Outcome, Reject
             subscription,
             method,
         } => invoicing::pay_by(session, subscription, method),
+        Command::AgreeMilestones { plan, terms } => milestones::agree(session, &plan, *terms),
+        Command::ReachMilestone {
+            plan,
+            milestone,
+            on,
+        } => milestones::reach(session, &plan, milestone, on),
+        Command::CancelMilestones { plan, reason } => milestones::cancel(session, &plan, reason),
         Command::TellRates { entity, rates } => exchange::tell(session, entity, rates),
         Command::WithdrawRate {
             entity,

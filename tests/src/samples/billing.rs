@@ -14,6 +14,7 @@ use indelible_domain::invoicing::{
     TermsSet, Verdict, progress,
 };
 use indelible_domain::kernel::Rounding;
+use indelible_domain::milestones;
 use indelible_domain::runs;
 use indelible_domain::taxes::{Answer, TaxPart};
 
@@ -351,6 +352,45 @@ fn invoicing() -> Vec<Event> {
             PaidBy {
                 subscription: "mobile-1".to_string(),
                 method: Some("card-1".to_string()),
+            }
+            .into(),
+        ),
+        Event::Milestone(
+            milestones::Agreed {
+                plan: milestones::Plan {
+                    account: "alice".to_string(),
+                    subscription: Some("mobile-1".to_string()),
+                    text: "Machine".to_string(),
+                    total: Some(money("1000.00 EUR")),
+                    tax_class: "standard".to_string(),
+                    milestones: vec![
+                        milestones::Milestone {
+                            code: "signed".to_string(),
+                            text: "at signing".to_string(),
+                            share: decimal("30"),
+                            on: Some(date("2026-01-15")),
+                        },
+                        milestones::Milestone {
+                            code: "delivered".to_string(),
+                            text: "at delivery".to_string(),
+                            share: decimal("70"),
+                            on: None,
+                        },
+                    ],
+                },
+            }
+            .into(),
+        ),
+        Event::Milestone(
+            milestones::Reached {
+                milestone: "delivered".to_string(),
+                on: date("2026-03-01"),
+            }
+            .into(),
+        ),
+        Event::Milestone(
+            milestones::Cancelled {
+                reason: "called off".to_string(),
             }
             .into(),
         ),

@@ -148,3 +148,38 @@ async fn usage_is_shown_by_the_day_and_orders_have_documents_of_their_own() {
     let shop_sum = made["invoices"].as_array().expect("documents").len();
     assert_eq!(shop_sum, 2);
 }
+
+#[tokio::test]
+async fn a_price_in_parts_is_invoiced_as_its_milestones_are_reached() {
+    let shop = shop::open("2026-03-01T08:00:00Z").await;
+    let acme = &shop.acme;
+    shop::furnish(acme).await;
+    shop::bill(acme, "r0").await;
+    let agree = r#"agreeMilestones(idempotencyKey: "m1", input: { id: "p1", account: "alice", text: "Machine", total: "1000.00 EUR",
+        milestones: [{ code: "signed", text: "at signing", share: "30", on: "2026-03-01" }, { code: "delivered", text: "at delivery", share: "70" }] })
+        { plan { total milestones { code amount due charge } } }"#;
+    assert_eq!(
+        ask(acme, agree).await["agreeMilestones"]["plan"],
+        json!({ "total": "1000.00 EUR", "milestones": [
+            { "code": "signed", "amount": "300.00 EUR", "due": "2026-03-01", "charge": "p1.signed" },
+            { "code": "delivered", "amount": "700.00 EUR", "due": null, "charge": "p1.delivered" }] })
+    );
+    let made = shop::bill(acme, "r1").await;
+    assert_eq!(made["invoices"][0]["total"], "360.00 EUR");
+    let reach = r#"reachMilestone(idempotencyKey: "m2", id: "p1", milestone: "delivered") { plan { milestones { due } } }"#;
+    ask(acme, reach).await;
+    let cancel = r#"cancelMilestones(idempotencyKey: "m3", id: "p1", reason: "called off") { plan { cancelled } }"#;
+    ask(acme, cancel).await;
+    let plan = look(
+        acme,
+        r#"milestonePlan(id: "p1") { account cancelled milestones { due } }"#,
+    )
+    .await;
+    assert_eq!(
+        plan["milestonePlan"],
+        json!({ "account": "alice", "cancelled": "called off",
+            "milestones": [{ "due": "2026-03-01" }, { "due": "2026-03-01" }] })
+    );
+    let made = shop::bill(acme, "r2").await;
+    assert_eq!(made["invoices"], json!([]));
+}
