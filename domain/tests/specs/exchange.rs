@@ -393,7 +393,7 @@ fn days_given_back_are_worth_what_was_asked_for_them_whatever_the_rate_is_now() 
     }
     let back: i128 = ["r2.alice", "r3.alice", "r4.alice"]
         .iter()
-        .filter_map(|id| book.tenant().tables.invoices.get(*id))
+        .filter_map(|id| book.tenant().tables.invoices.get(id))
         .map(|e| e.state.document.total.minor)
         .sum();
     assert_eq!(back, -3299);
@@ -432,7 +432,7 @@ fn late_usage_is_worth_what_its_period_was_and_a_note_for_everything_leaves_noth
         (late.net, late.converted.expect("is converted").on),
         (usd("3.66"), d("2012-05-01"))
     );
-    let lines = document(&book, "r2.alice").lines.len() as u32;
+    let lines = u32::try_from(document(&book, "r2.alice").lines.len()).expect("few lines");
     let credit = |note: &str, parts: Vec<(u32, Option<Money>)>| Command::CreditInvoice {
         note: note.into(),
         invoice: "r2.alice".into(),
