@@ -10,6 +10,7 @@
 pub mod committed;
 pub mod due;
 mod memory;
+pub mod explained;
 pub mod used;
 pub mod worth;
 

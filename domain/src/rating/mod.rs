@@ -4,6 +4,7 @@ pub mod groups;
 pub mod levels;
 pub mod measured;
 pub mod names;
+pub mod parts;
 pub mod price;
 pub mod quote;
 pub mod record;

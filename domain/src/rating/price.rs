@@ -64,7 +64,7 @@ pub fn model(charge: &Usage, price: &Price, units: Exact) -> Result<Exact, Rejec
 }
 
 /// The units of a period, rounded if they are rounded once and not record by record.
-pub(super) fn whole_steps(charge: &Usage, units: Exact) -> Result<Exact, Rejection> {
+pub(crate) fn whole_steps(charge: &Usage, units: Exact) -> Result<Exact, Rejection> {
     match charge.round {
         Some(round) if round.per == RoundPer::Period => round.of(units),
         _ => Ok(units),
@@ -72,7 +72,7 @@ pub(super) fn whole_steps(charge: &Usage, units: Exact) -> Result<Exact, Rejecti
 }
 
 /// Units beyond the allowance.
-pub(super) fn seen(charge: &Usage, units: Exact) -> Result<Exact, Rejection> {
+pub(crate) fn seen(charge: &Usage, units: Exact) -> Result<Exact, Rejection> {
     match charge.allowance {
         Some(allowance) if !units.is_negative() => {
             Ok(units.minus(allowance.into())?.max(Exact::ZERO))
@@ -229,7 +229,7 @@ fn packages(package: &Package, quantity: Exact) -> Result<Exact, Rejection> {
 }
 
 /// Started blocks, or the units themselves.
-fn blocks(units: Exact, block: Option<Decimal>) -> Result<Exact, Rejection> {
+pub(super) fn blocks(units: Exact, block: Option<Decimal>) -> Result<Exact, Rejection> {
     match block {
         Some(size) => Ok(divide(units, size)?.ceil()),
         None => Ok(units),

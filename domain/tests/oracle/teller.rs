@@ -3,12 +3,14 @@
 use crate::calendar::{self, Day};
 use indelible_domain::accounts::AccountTerms;
 use indelible_domain::catalog;
-use indelible_domain::charges::Item;
+use indelible_domain::charges::{Charges, Item, What, explained};
 use indelible_domain::command::StartSubscription;
 use indelible_domain::entities::EntityTerms;
+use indelible_domain::invoices::{self, Document};
 use indelible_domain::kernel::{Instant, Rejection, Zone};
-use indelible_domain::past::Memory;
-use indelible_domain::{Command, Outcome, Session, World, operations};
+use indelible_domain::past::{Memory, Past};
+use indelible_domain::usage::{self, Kept, Metered, Records};
+use indelible_domain::{Command, Event, Outcome, Session, World, operations};
 use std::collections::BTreeMap;
 
 pub struct Teller {
@@ -18,6 +20,8 @@ pub struct Teller {
     /// Seconds since 1970.
     now: i64,
     runs: u32,
+    /// Documents that were numbered since the last bill, by id.
+    fresh: Vec<(String, Document)>,
 }
 
 impl Teller {
@@ -29,6 +33,7 @@ impl Teller {
             zone,
             now,
             runs: 0,
+            fresh: vec![],
         };
         let terms = EntityTerms {
             name: "Seller".into(),
@@ -64,6 +69,11 @@ impl Teller {
         let (tables, events) = session.finish();
         self.world.absorb("t", tables, &events);
         self.past.absorb(&events);
+        for staged in events {
+            if let Event::Invoice(invoices::Event::Finalised(e)) = staged.event {
+                self.fresh.push((staged.id, e.document));
+            }
+        }
         Ok(outcome)
     }
 
@@ -100,6 +110,39 @@ impl Teller {
             .left
             > 0
         {}
+        for (invoice, document) in std::mem::take(&mut self.fresh) {
+            self.explain(&invoice, &document);
+        }
+    }
+
+    /// The figures behind every line of a document that was just made come to the line, and all of them are traced.
+    fn explain(&mut self, invoice: &str, document: &Document) {
+        for line in &document.lines {
+            let tables = &self.world.tenant("t").tables;
+            let meter = match &line.what {
+                What::Usage { charge, days } => usage::id("s", charge, days.from),
+                _ => String::new(),
+            };
+            let events = self.past.meter(&meter).expect("the past is there");
+            let records: Vec<Kept> = Records::of(&events).iter().cloned().collect();
+            let behind = explained::Behind {
+                invoice,
+                subscription: tables.subscriptions.get("s").map(|e| &e.state),
+                charges: tables.charges.get("s").map(|e| -> &Charges { &e.state }),
+                metered: tables.usage.get(&meter).map(|e| -> &Metered { &e.state }),
+                records: &records,
+            };
+            let found = explained::line(document, line, behind).expect("fits");
+            assert_eq!(
+                found.recomputed().expect("fits"),
+                line.priced(),
+                "{line:#?} {found:#?}"
+            );
+            assert!(found.traced(), "{line:#?}");
+            for figure in &found.figures {
+                assert_eq!(figure.recomputed().expect("fits"), figure.amount);
+            }
+        }
     }
 
     /// Every line that was billed for the contract, after the books were looked through.

@@ -1,0 +1,246 @@
+//! Lines of usage: what the price made of the period's total, or of its records.
+
+use super::fees::{figures, sold};
+use super::{Arithmetic, Behind, Covered, Figure, Source, Use, sum, term_on};
+use crate::catalog::{Percentage, Price, Usage};
+use crate::charges::used::least;
+use crate::invoices::{Document, Line};
+use crate::kernel::{Days, Decimal, Exact, Money, Rejection};
+use crate::rating::parts::parts;
+use crate::rating::price;
+use crate::subscriptions::{Subscription, Term, schedule};
+use crate::usage::{Draws, Kept, Metered};
+use std::collections::BTreeMap;
+
+pub(super) fn arithmetic(
+    line: &Line,
+    code: &str,
+    days: Days,
+    behind: Behind<'_>,
+    document: &Document,
+) -> Result<Arithmetic, Rejection> {
+    let before = behind.charges.into_iter().flat_map(|charges| {
+        let billed = charges.usage_billed(code, days.from);
+        billed.filter(|item| item.invoice != behind.invoice)
+    });
+    let billed: Vec<Money> = before.map(|item| item.net).collect();
+    let billed_before = Money::sum(document.currency, billed.iter().copied());
+    let total = match billed.is_empty() {
+        true => line.exact,
+        // Only the rounded whole is known from the document.
+        false => line.before_discounts().plus(billed_before).exact(),
+    };
+    let found = behind.subscription.and_then(|sub| {
+        let term = term_on(sub, days.from)?;
+        let charge = term.offer.usage.iter().find(|u| u.code == code)?;
+        Some((sub, term, charge))
+    });
+    let Some((sub, term, charge)) = found else {
+        let other = Figure::amount(Source::Other, total)?.told(line.explain.as_str());
+        return Ok(Arithmetic {
+            figures: vec![other],
+            billed_before: Some(billed_before),
+            ..Arithmetic::default()
+        });
+    };
+    let none = Metered::default();
+    let metered = behind.metered.unwrap_or(&none);
+    let whole = whole(sub, term, charge, days);
+    let mut found = priced(charge, days, metered, behind.records, total)?;
+    beside(&mut found, metered)?;
+    bounds(
+        &mut found,
+        charge,
+        days,
+        whole,
+        days.until <= document.as_of,
+    )?;
+    Ok(Arithmetic {
+        sold: Some(sold(term, charge.source.clone())),
+        period: Some(whole),
+        used: Some(used(charge, metered)?),
+        figures: found,
+        billed_before: Some(billed_before),
+    })
+}
+
+fn whole(sub: &Subscription, term: &Term, charge: &Usage, days: Days) -> Days {
+    let at = sub.terms.iter().position(|t| t.from == term.from);
+    at.map_or(days, |i| {
+        schedule::usage_period(sub, i, charge, days.from).1
+    })
+}
+
+fn used(charge: &Usage, metered: &Metered) -> Result<Use, Rejection> {
+    let meter = &metered.meter;
+    let priced = price::seen(charge, price::whole_steps(charge, meter.units)?)?;
+    let counters = metered.draws.as_deref().map_or(Ok(vec![]), covered)?;
+    Ok(Use {
+        unit: charge.unit.clone(),
+        records: meter.records,
+        units: meter.units,
+        allowance: charge.allowance,
+        priced,
+        counters,
+        burnt: meter.burnt,
+    })
+}
+
+fn covered(draws: &Draws) -> Result<Vec<Covered>, Rejection> {
+    let (units, money) = draws.by_counter()?;
+    let all = units
+        .into_iter()
+        .map(|(counter, amount)| (counter, amount, false));
+    let all = all.chain(
+        money
+            .into_iter()
+            .map(|(counter, amount)| (counter, amount, true)),
+    );
+    Ok(all
+        .filter(|(_, amount, _)| !amount.is_zero())
+        .map(|(counter, amount, money)| Covered {
+            counter,
+            amount,
+            money,
+        })
+        .collect())
+}
+
+/// What the price asks for, before counters, wallets and bounds.
+fn priced(
+    charge: &Usage,
+    days: Days,
+    metered: &Metered,
+    records: &[Kept],
+    total: Exact,
+) -> Result<Vec<Figure>, Rejection> {
+    let (meter, price) = (&metered.meter, charge.price_on(days.from));
+    let paid = match &metered.draws {
+        Some(draws) => draws.covered.plus(meter.burnt)?,
+        None => meter.burnt,
+    };
+    if charge.remembers() {
+        let amount = total.plus(paid)?;
+        let each = Figure::amount(Source::Records, amount)?;
+        return Ok(vec![each.told(format!("{} records", meter.records))]);
+    }
+    let asked = meter.amount.plus(paid)?;
+    let by_record = match price {
+        Price::Dynamic(d) => carried(records, d.multiplier)?,
+        Price::Percentage(p) => percentage(p, records)?,
+        Price::Matrix(_) => by_rate(records)?,
+        Price::Expression(_) => vec![],
+        _ => {
+            let units = price::seen(charge, price::whole_steps(charge, meter.units)?)?;
+            let mut found = figures(&parts(price, units)?)?;
+            // Below zero over a period is zero (policy 16).
+            let below = price::model(charge, price, meter.units)?.minus(sum(&found)?)?;
+            if !below.is_zero() {
+                let none = Figure::amount(Source::Bounds, below)?;
+                found.push(none.told("less than nothing is nothing"));
+            }
+            return Ok(found);
+        }
+    };
+    if !by_record.is_empty() && sum(&by_record)? == asked {
+        return Ok(by_record);
+    }
+    let each = Figure::amount(Source::Records, asked)?;
+    Ok(vec![each.told(format!("{} records", meter.records))])
+}
+
+fn carried(records: &[Kept], multiplier: Decimal) -> Result<Vec<Figure>, Rejection> {
+    let money = records.iter().try_fold(Exact::ZERO, |sum, r| {
+        sum.plus(r.carried.unwrap_or_default().into())
+    })?;
+    let figure = Figure::new(Source::Carried, money, multiplier.into())?;
+    Ok(vec![
+        figure.told(format!("carried by {} records", records.len())),
+    ])
+}
+
+/// Records by what a unit of them cost; those of no units have no price to be told.
+fn by_rate(records: &[Kept]) -> Result<Vec<Figure>, Rejection> {
+    let mut rates: BTreeMap<Exact, Exact> = BTreeMap::new();
+    for record in records.iter().filter(|r| !r.units.is_zero()) {
+        let of_one = record
+            .amount
+            .share(record.units.denominator(), record.units.numerator())?;
+        let units = rates.entry(of_one).or_insert(Exact::ZERO);
+        *units = units.plus(record.units)?;
+    }
+    let figure = |(rate, units)| Figure::new(Source::Price, units, rate);
+    rates.into_iter().map(figure).collect()
+}
+
+/// A percentage of what is not free, a fee for each record that is not, and what the bounds of a record change.
+fn percentage(p: &Percentage, records: &[Kept]) -> Result<Vec<Figure>, Rejection> {
+    let (mut total, mut free) = (Exact::ZERO, Exact::ZERO);
+    let (mut taxable, mut charged, mut bounds) = (Exact::ZERO, 0_i128, Exact::ZERO);
+    for (ordinal, record) in (1..).zip(records) {
+        total = total.plus(record.units)?;
+        let share = price::percentage(p, ordinal, record.units, total, free)?;
+        let part = record.units.minus(share.free.minus(free)?)?;
+        let raw = part.times(p.rate.into())?.plus(p.fixed.into())?;
+        let any = p.free_events.is_some() || p.free_amount.is_some();
+        let within = p.free_events.is_none_or(|n| ordinal <= n)
+            && p.free_amount.is_none_or(|most| total < most.into());
+        if !(any && within) {
+            taxable = taxable.plus(part)?;
+            charged += 1;
+            bounds = bounds.plus(share.amount.minus(raw)?)?;
+        }
+        free = share.free;
+    }
+    let rate = Figure::new(Source::Percentage, taxable, p.rate.into())?;
+    let mut found = vec![rate.told("of what is not free")];
+    if p.fixed != Decimal::ZERO {
+        let each = Figure::new(Source::PerRecord, Exact::from(charged), p.fixed.into())?;
+        found.push(each.told("for each record that is not free"));
+    }
+    if !bounds.is_zero() {
+        let bounds = Figure::amount(Source::RecordBounds, bounds)?;
+        found.push(bounds.told("by the least and the most of a record"));
+    }
+    Ok(found)
+}
+
+/// What counters and wallets paid of it.
+fn beside(found: &mut Vec<Figure>, metered: &Metered) -> Result<(), Rejection> {
+    let covered = metered.draws.as_ref().map_or(Exact::ZERO, |d| d.covered);
+    for (source, paid) in [
+        (Source::Counters, covered),
+        (Source::Wallets, metered.meter.burnt),
+    ] {
+        if !paid.is_zero() {
+            found.push(Figure::amount(source, paid.negated())?);
+        }
+    }
+    Ok(())
+}
+
+/// What the least and the most of the period change; the least counts once the period has ended.
+fn bounds(
+    found: &mut Vec<Figure>,
+    charge: &Usage,
+    days: Days,
+    whole: Days,
+    ended: bool,
+) -> Result<(), Rejection> {
+    let asked = sum(found)?;
+    let price = charge.price_on(days.from);
+    let bounded = price::bounded(charge, price, asked)?;
+    if bounded != asked {
+        let change = Figure::amount(Source::Bounds, bounded.minus(asked)?)?;
+        let most = charge.maximum.map(|most| format!("at most {most}"));
+        found.push(change.told(most.unwrap_or_else(|| "less than nothing is nothing".into())));
+    }
+    if let Some(least) = least(charge, days, whole)?
+        && ended
+        && bounded < least
+    {
+        let change = Figure::amount(Source::Bounds, least.minus(bounded)?)?;
+        found.push(change.told(format!("at least {}", least.to_decimal(12))));
+    }
+    Ok(())
+}
