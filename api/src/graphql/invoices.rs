@@ -18,6 +18,7 @@ use super::books::{AsOf, Books, Cut};
 use super::charges::LineKind;
 use super::desk::{self, Receipt};
 use super::exchange::ConvertedFrom;
+use super::explained::{self, LineExplanation};
 use super::forget::Buyer;
 use super::invoicing::InvoiceHold;
 use super::page::{self, Cursor};
@@ -264,6 +265,7 @@ impl Invoice {
         let asked = page::asked(first, after)?;
         let rows = self.document().lines.iter().map(|line| {
             let row = InvoiceLine {
+                key: self.key.clone(),
                 state: Arc::clone(&self.state),
                 line: line.clone(),
             };
@@ -417,6 +419,7 @@ pub enum DocumentStage {
 
 /// One line of a document.
 pub struct InvoiceLine {
+    key: String,
     state: Arc<Entry<domain::Invoice>>,
     pub line: domain::Line,
 }
@@ -514,6 +517,12 @@ impl InvoiceLine {
     /// The arithmetic in words.
     async fn explain(&self) -> &str {
         &self.line.explain
+    }
+
+    /// How it came to its amount, as figures, from what was known when the document was made. `charges` goes on down to
+    /// the records.
+    async fn explanation(&self, ctx: &Context<'_>) -> Result<LineExplanation> {
+        explained::line(ctx, &self.key, &self.state.state.document, &self.line).await
     }
 
     /// For usage: what each record cost, as it stands after every correction, in the order of the usage.

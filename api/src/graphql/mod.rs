@@ -28,6 +28,7 @@ mod dunning;
 mod entitlements;
 mod errors;
 mod exchange;
+mod explained;
 mod forget;
 mod ids;
 mod invoices;

@@ -1,9 +1,9 @@
 //! Lines that are not usage: days of a fee, one-off charges, what is given back, commitments.
 
-use super::{Arithmetic, Behind, Figure, Sold, Source, sum, term_on};
+use super::{Arithmetic, Behind, Figure, Sale, Sold, Source, sum, term_on};
 use crate::charges::What;
-use crate::invoices::{Document, Line};
-use crate::kernel::{Date, Days, Decimal, Exact, Money, Rejection};
+use crate::invoices::Line;
+use crate::kernel::{Date, Days, Decimal, Exact, Rejection};
 use crate::rating::parts::{Part, parts};
 use crate::subscriptions::{Subscription, Term};
 
@@ -11,7 +11,7 @@ pub(super) fn arithmetic(
     line: &Line,
     what: &What,
     behind: Behind<'_>,
-    document: &Document,
+    sale: Sale,
 ) -> Result<Arithmetic, Rejection> {
     match what {
         What::Recurring {
@@ -26,7 +26,7 @@ pub(super) fn arithmetic(
             line: no,
             days,
             ..
-        } => given_back(line, (invoice, *no), *days, behind, document),
+        } => given_back(line, (invoice, *no), *days, behind, sale),
         What::OneOff { code, on } => one_off(line, code, *on, behind),
         What::TrueUp { commitment, days } => bound(line, commitment, *days, behind, |c| c.min),
         What::Cap { commitment, days } => bound(line, commitment, *days, behind, |c| c.max),
@@ -153,7 +153,7 @@ fn given_back(
     (invoice, no): (&str, u32),
     days: Days,
     behind: Behind<'_>,
-    document: &Document,
+    sale: Sale,
 ) -> Result<Arithmetic, Rejection> {
     let items = behind.charges.into_iter().flat_map(|c| &c.items);
     let mut of_line = items.filter(|i| i.invoice == invoice && i.line == no);
@@ -167,7 +167,7 @@ fn given_back(
         Some((period, full)) => {
             let share = (days.count(), period.count());
             let figure = Figure::amount(Source::GivenBack, full.negated())?.shared(share)?;
-            let rounded = Money::round(figure.amount, document.currency, document.rounding)?;
+            let rounded = sale.round(figure.amount)?;
             match rounded == line.before_discounts() {
                 true => figure.told(text.as_str()),
                 false => left()?,

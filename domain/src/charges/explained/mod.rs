@@ -10,10 +10,11 @@ mod words;
 
 use super::{Charges, What};
 use crate::catalog::PriceSource;
-use crate::invoices::{Document, Line, Reduction};
-use crate::kernel::{Date, Days, Decimal, Exact, Money, Rejection, Rounding};
+use crate::invoices::{Converted, Document, Line, Reduction};
+use crate::kernel::{Currency, Date, Days, Decimal, Exact, Money, Rejection, Rounding};
 use crate::subscriptions::Subscription;
 use crate::usage::{Kept, Metered};
+use std::borrow::Cow;
 
 /// What stood behind a line when it was made.
 #[derive(Clone, Copy, Debug, Default)]
@@ -188,13 +189,16 @@ pub struct Explained {
     pub period: Option<Days>,
     pub used: Option<Use>,
     pub figures: Vec<Figure>,
-    /// Sum of the figures, before rounding.
+    /// Sum of the figures, before rounding, in the currency of the sale.
     pub exact: Exact,
     pub rounding: Rounding,
+    /// In the currency of the sale.
     pub rounded: Money,
-    /// Of the same period, on earlier documents.
+    /// Of the same period, on earlier documents; in the currency of the sale.
     pub billed_before: Money,
-    /// What is left of `rounded`, before discounts.
+    /// Of a charge that is sold in another currency than the document's: what is left, and the rate.
+    pub converted: Option<Converted>,
+    /// What is left of `rounded`, before discounts, in the document's currency.
     pub before_discounts: Money,
     pub reductions: Vec<Reduction>,
     /// Of a price that includes tax: what the customer pays.
@@ -232,31 +236,34 @@ fn sum(figures: &[Figure]) -> Result<Exact, Rejection> {
 ///
 /// Errors: an amount that does not fit.
 pub fn line(document: &Document, line: &Line, behind: Behind<'_>) -> Result<Explained, Rejection> {
-    let zero = Money::zero(document.currency);
-    let mut found = match &line.what {
-        _ if line.corrects_line.is_some() => {
-            let back = Figure::amount(Source::GivenBack, line.exact)?;
-            Arithmetic::of(vec![back.told(line.explain.as_str())])
+    let sold = sold(line, document)?;
+    let sale = Sale {
+        currency: sold.net.currency,
+        rounding: document.rounding,
+        as_of: document.as_of,
+    };
+    let zero = Money::zero(sale.currency);
+    let mut found = match &sold.what {
+        _ if sold.corrects_line.is_some() => {
+            let back = Figure::amount(Source::GivenBack, sold.exact)?;
+            Arithmetic::of(vec![back.told(sold.explain.as_str())])
         }
-        What::Usage { charge, days } => used::arithmetic(line, charge, *days, behind, document)?,
-        other => fees::arithmetic(line, other, behind, document)?,
+        What::Usage { charge, days } => used::arithmetic(&sold, charge, *days, behind, sale)?,
+        other => fees::arithmetic(&sold, other, behind, sale)?,
     };
     let mut billed_before = found.billed_before.unwrap_or(zero);
     let mut exact = sum(&found.figures)?;
-    let mut rounded = Money::round(exact, document.currency, document.rounding)?;
-    let before_discounts = line.before_discounts();
-    if rounded.minus(billed_before) != before_discounts {
+    let mut rounded = sale.round(exact)?;
+    let asked = sold.before_discounts();
+    if rounded.minus(billed_before) != asked {
         // What it was computed from is not there any more: a later fact changed it.
-        let amount = if Money::round(line.exact, document.currency, document.rounding)?
-            == before_discounts
-        {
-            line.exact
-        } else {
-            before_discounts.exact()
+        let amount = match sale.round(sold.exact)? == asked {
+            true => sold.exact,
+            false => asked.exact(),
         };
-        let other = Figure::amount(Source::Other, amount)?.told(line.explain.as_str());
+        let other = Figure::amount(Source::Other, amount)?.told(sold.explain.as_str());
         found.figures = vec![other];
-        (billed_before, exact, rounded) = (zero, amount, before_discounts);
+        (billed_before, exact, rounded) = (zero, amount, asked);
     }
     Ok(Explained {
         sold: found.sold,
@@ -268,12 +275,48 @@ pub fn line(document: &Document, line: &Line, behind: Behind<'_>) -> Result<Expl
         rounding: document.rounding,
         rounded,
         billed_before,
-        before_discounts,
+        converted: line.converted.clone(),
+        before_discounts: line.before_discounts(),
         reductions: line.reductions.clone(),
         gross: line.gross,
         net: line.net,
         tax: tax_share(document, line)?,
     })
+}
+
+/// How amounts of a line become money before they are converted.
+#[derive(Clone, Copy, Debug)]
+struct Sale {
+    currency: Currency,
+    rounding: Rounding,
+    as_of: Date,
+}
+
+impl Sale {
+    fn round(self, exact: Exact) -> Result<Money, Rejection> {
+        Money::round(exact, self.currency, self.rounding)
+    }
+}
+
+/// The line before it was converted and before discounts.
+fn sold<'l>(line: &'l Line, document: &Document) -> Result<Cow<'l, Line>, Rejection> {
+    let Some(converted) = &line.converted else {
+        return Ok(Cow::Borrowed(line));
+    };
+    let (from, rate) = (converted.from, converted.rate);
+    let exact = match rate.is_zero() {
+        true => from.exact(),
+        false => line.exact.share(rate.denominator(), rate.numerator())?,
+    };
+    let rounds = Money::round(exact, from.currency, document.rounding)? == from;
+    Ok(Cow::Owned(Line {
+        exact: if rounds { exact } else { from.exact() },
+        net: from,
+        gross: line.gross.map(|_| from),
+        reductions: vec![],
+        converted: None,
+        ..line.clone()
+    }))
 }
 
 /// The tax of the line's group, split over the lines of the group: by largest remainder; where lines below zero are among
@@ -335,9 +378,19 @@ impl Explained {
         let exact = each
             .into_iter()
             .try_fold(Exact::ZERO, |sum, e| sum.plus(e?))?;
-        let rounded = Money::round(exact, self.net.currency, self.rounding)?;
+        let rounded = Money::round(exact, self.rounded.currency, self.rounding)?;
+        let asked = rounded.minus(self.billed_before);
         let off = Money::sum(self.net.currency, self.reductions.iter().map(|r| r.amount));
-        Ok(rounded.minus(self.billed_before).minus(off))
+        match &self.converted {
+            // What days that are given back make in the other currency follows from their line, not from the rate alone.
+            Some(converted) if converted.from == asked => Ok(self.before_discounts.minus(off)),
+            Some(converted) => {
+                let amount = asked.exact().times(converted.rate)?;
+                let amount = Money::round(amount, self.net.currency, self.rounding)?;
+                Ok(amount.minus(off))
+            }
+            None => Ok(asked.minus(off)),
+        }
     }
 
     /// Whether everything could be traced to what it came from.

@@ -1,10 +1,10 @@
 //! Lines of usage: what the price made of the period's total, or of its records.
 
 use super::fees::{figures, sold};
-use super::{Arithmetic, Behind, Covered, Figure, Source, Use, sum, term_on};
+use super::{Arithmetic, Behind, Covered, Figure, Sale, Source, Use, sum, term_on};
 use crate::catalog::{Percentage, Price, Usage};
 use crate::charges::used::least;
-use crate::invoices::{Document, Line};
+use crate::invoices::Line;
 use crate::kernel::{Days, Decimal, Exact, Money, Rejection};
 use crate::rating::parts::parts;
 use crate::rating::price;
@@ -17,14 +17,14 @@ pub(super) fn arithmetic(
     code: &str,
     days: Days,
     behind: Behind<'_>,
-    document: &Document,
+    sale: Sale,
 ) -> Result<Arithmetic, Rejection> {
     let before = behind.charges.into_iter().flat_map(|charges| {
         let billed = charges.usage_billed(code, days.from);
         billed.filter(|item| item.invoice != behind.invoice)
     });
     let billed: Vec<Money> = before.map(|item| item.net).collect();
-    let billed_before = Money::sum(document.currency, billed.iter().copied());
+    let billed_before = Money::sum(sale.currency, billed.iter().copied());
     let total = match billed.is_empty() {
         true => line.exact,
         // Only the rounded whole is known from the document.
@@ -48,13 +48,7 @@ pub(super) fn arithmetic(
     let whole = whole(sub, term, charge, days);
     let mut found = priced(charge, days, metered, behind.records, total)?;
     beside(&mut found, metered)?;
-    bounds(
-        &mut found,
-        charge,
-        days,
-        whole,
-        days.until <= document.as_of,
-    )?;
+    bounds(&mut found, charge, days, whole, days.until <= sale.as_of)?;
     Ok(Arithmetic {
         sold: Some(sold(term, charge.source.clone())),
         period: Some(whole),

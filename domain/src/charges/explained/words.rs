@@ -93,9 +93,20 @@ impl Explained {
         };
         out.push(format!("rounded {how}: {}", self.rounded));
         if !self.billed_before.is_zero() {
+            let left = self.rounded.minus(self.billed_before);
             out.push(format!(
-                "{} of it was billed before: {}",
-                self.billed_before, self.before_discounts
+                "{} of it was billed before: {left}",
+                self.billed_before
+            ));
+        }
+        if let Some(converted) = &self.converted {
+            out.push(format!(
+                "{} at {} each on {} ({}): {}",
+                converted.from,
+                shown(converted.rate),
+                converted.on,
+                converted.source,
+                self.before_discounts
             ));
         }
         let off = self.reductions.iter();
