@@ -9,8 +9,8 @@
 
 pub mod committed;
 pub mod due;
-mod memory;
 pub mod explained;
+mod memory;
 pub mod used;
 pub mod worth;
 
