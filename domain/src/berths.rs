@@ -3,7 +3,7 @@
 //! Derived from the state, never stored, and no part of its meaning: whoever finds no berth asks the state itself
 //! (`operations::usage`). A berth holds for an epoch, which ends with every fact but those of usage. It is taken over into
 //! the next one only if the state of its subscription and of its account are the very same ones as before, and nothing else is found
-//! by its access; so no rule has to say which facts could change what a berth says.
+//! by its accesses; so no rule has to say which facts could change what a berth says.
 
 use crate::accounts::Account;
 use crate::catalog::{Aggregate, Pay, Sold, Usage};
@@ -67,10 +67,12 @@ impl fmt::Debug for Berths {
 
 #[derive(Default)]
 pub(crate) struct Book {
-    epoch: u64,
+    epoch: u32,
     /// Number of the batch at work.
     batch: u32,
-    by_access: HashMap<Key, u32, ByKey>,
+    /// The berth of an access, and the epoch in which the state said so.
+    by_access: HashMap<Key, (u32, u32), ByKey>,
+    by_subscription: HashMap<Place, u32>,
     berths: Vec<Berth>,
     /// By where the offer lies in memory; each is held, so no other can lie there.
     offers: HashMap<usize, Arc<Known>>,
@@ -84,9 +86,9 @@ pub(crate) struct Known {
     common: Vec<bool>,
 }
 
-/// One access, as far as the records of one term need it.
+/// One subscription, as far as the records of one term need it.
 pub(crate) struct Berth {
-    epoch: u64,
+    epoch: u32,
     /// Usage may be counted here by the short way.
     usable: bool,
     pub subscription: Place,
@@ -150,7 +152,10 @@ impl Book {
 
     /// Nothing that was read of the state before may be taken for certain any more.
     pub fn expire(&mut self) {
-        self.epoch += 1;
+        match self.epoch.checked_add(1) {
+            Some(next) => self.epoch = next,
+            None => *self = Book::default(),
+        }
     }
 
     pub fn berth(&self, number: u32) -> Option<&Berth> {
@@ -165,58 +170,73 @@ impl Book {
     /// The berth of a record; none where it is to be counted the long way.
     pub fn find(&mut self, tenant: &Tenant, record: &UsageRecord) -> Option<u32> {
         let access = short_access(&record.access)?;
-        let number = match self.by_access.get(&access) {
-            Some(number) => {
-                let berth = self.berths.get(*number as usize)?;
-                if berth.epoch == self.epoch {
-                    return berth.usable.then_some(*number);
-                }
-                Some(*number)
+        let known = self.by_access.get(&access).copied();
+        let number = match known {
+            Some((number, epoch)) if epoch == self.epoch => number,
+            _ => {
+                let number = self.moor(tenant, record, known.map(|(number, _)| number))?;
+                self.by_access.insert(access, (number, self.epoch));
+                number
             }
-            None => None,
         };
-        let known = number.and_then(|n| self.berths.get(n as usize));
-        if let Some(berth) = known
-            && berth.still_holds(tenant, &record.access)
-        {
-            let usable = berth.is_usable(tenant);
-            let number = number?;
-            let berth = self.berths.get_mut(number as usize)?;
-            (berth.epoch, berth.usable) = (self.epoch, usable);
+        let berth = self.berths.get(number as usize)?;
+        berth.usable.then_some(number)
+    }
+
+    /// Finds or makes the berth of an access as the state says now; `number` is where it was before.
+    fn moor(&mut self, tenant: &Tenant, record: &UsageRecord, number: Option<u32>) -> Option<u32> {
+        let [id] = tenant.index.access.get(&record.access)?.as_slice() else {
+            return None;
+        };
+        let table = &tenant.tables.subscriptions;
+        let is_it = |berth: &&Berth| {
+            table
+                .at(berth.subscription)
+                .is_some_and(|(own, _)| own == id)
+        };
+        let before = number.and_then(|n| self.berths.get(n as usize));
+        let subscription = match before.filter(is_it) {
+            Some(berth) => berth.subscription,
+            None => table.place(id)?,
+        };
+        let (_, entry) = table.at(subscription)?;
+        if entry.state.access.iter().all(|a| *a != record.access) {
+            return None;
+        }
+        // All accesses of a subscription share one: a batch must not open a meter twice.
+        let Some(number) = self.by_subscription.get(&subscription).copied() else {
+            let berth = self.read(tenant, subscription, record)?;
+            let number = u32::try_from(self.berths.len()).ok()?;
+            self.berths.push(berth);
+            self.by_subscription.insert(subscription, number);
+            return Some(number);
+        };
+        let berth = self.berths.get_mut(number as usize)?;
+        if berth.epoch == self.epoch {
+            return Some(number);
+        }
+        if berth.still_holds(tenant) {
+            (berth.epoch, berth.usable) = (self.epoch, berth.is_usable(tenant));
             // Before any record of this batch was led to one of them.
             if berth.meters.len() > METERS_MAX {
                 berth.meters.clear();
             }
-            return usable.then_some(number);
+            return Some(number);
         }
-        let berth = self.read(tenant, record)?;
-        let usable = berth.usable;
-        let number = match number {
-            Some(number) => {
-                *self.berths.get_mut(number as usize)? = berth;
-                number
-            }
-            None => {
-                let number = u32::try_from(self.berths.len()).ok()?;
-                self.berths.push(berth);
-                self.by_access.insert(access, number);
-                number
-            }
-        };
-        usable.then_some(number)
+        let anew = self.read(tenant, subscription, record)?;
+        *self.berths.get_mut(number as usize)? = anew;
+        Some(number)
     }
 
     /// Reads a berth from the state, for the term in which a record lies.
-    fn read(&mut self, tenant: &Tenant, record: &UsageRecord) -> Option<Berth> {
-        let [id] = tenant.index.access.get(&record.access)?.as_slice() else {
-            return None;
-        };
-        let subscription = tenant.tables.subscriptions.place(id)?;
+    fn read(
+        &mut self,
+        tenant: &Tenant,
+        subscription: Place,
+        record: &UsageRecord,
+    ) -> Option<Berth> {
         let (_, entry) = tenant.tables.subscriptions.at(subscription)?;
         let sub = &entry.state;
-        if sub.access.iter().all(|a| *a != record.access) {
-            return None;
-        }
         let account = tenant.tables.accounts.place(&sub.account)?;
         let (_, owner) = tenant.tables.accounts.at(account)?;
         let zone = &owner.state.terms.zone;
@@ -279,17 +299,12 @@ impl Book {
 
 impl Berth {
     /// Whether the state still says what this was read from, whatever else has changed.
-    fn still_holds(&self, tenant: &Tenant, access: &str) -> bool {
+    fn still_holds(&self, tenant: &Tenant) -> bool {
         let (sub, owner) = &self.of;
         let subscription = tenant.tables.subscriptions.at(self.subscription);
         let account = tenant.tables.accounts.at(self.account);
-        let (Some((id, entry)), Some((_, account))) = (subscription, account) else {
-            return false;
-        };
-        let found = tenant.index.access.get(access);
-        Arc::ptr_eq(entry, sub)
-            && Arc::ptr_eq(account, owner)
-            && found.is_some_and(|found| found.as_slice() == std::slice::from_ref(id))
+        subscription.is_some_and(|(_, entry)| Arc::ptr_eq(entry, sub))
+            && account.is_some_and(|(_, account)| Arc::ptr_eq(account, owner))
     }
 
     /// Whether nobody but an invoice asks for its usage, and nothing holds it up.

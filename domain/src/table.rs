@@ -41,7 +41,7 @@ impl Borrow<str> for Name {
 }
 
 /// Where an aggregate lies in its table, as long as it is there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Place(u32);
 
 /// The place of a row, and enough of its id's hash to pass over nearly all others.

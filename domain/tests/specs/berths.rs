@@ -206,7 +206,8 @@ fn record(dice: &mut Dice, n: u64) -> UsageRecord {
     let access = match dice.roll(12) {
         0 => format!("subscription:s{}", dice.roll(6)),
         1 => access(99),
-        _ => access(dice.roll(6)),
+        // Each subscription has two numbers.
+        _ => access(dice.roll(6) + 10 * dice.roll(2)),
     };
     UsageRecord {
         line: n,
@@ -321,7 +322,7 @@ fn shop() -> Book {
             overrides: BTreeMap::new(),
             trial: false,
             // Two of one account are reached by the same number.
-            access: vec![access(if n == 5 { 4 } else { n })],
+            access: vec![access(if n == 5 { 4 } else { n }), access(n + 10)],
         })))
         .expect("started");
     }
