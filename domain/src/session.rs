@@ -200,6 +200,11 @@ impl<'w> Session<'w> {
         Ok(count)
     }
 
+    /// Makes room for so many facts: a long list that grows moves all of them each time.
+    pub(crate) fn expect(&mut self, facts: usize) {
+        self.events.reserve_exact(facts);
+    }
+
     /// Stages a fact of a meter that nothing in this command reads again: the meter's own state moves on when the facts are
     /// taken over.
     pub(crate) fn stage_apart(&mut self, id: Id, version: u64, event: usage::Event, apart: Apart) {

@@ -17,7 +17,9 @@ mod timers;
 use std::collections::HashMap;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{
+    Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
+};
 use std::time::Duration;
 
 use indelible_domain::{Event, Outcome, Rejection, Session, Staged, World, operations, world};
@@ -46,8 +48,6 @@ struct Live {
     world: World,
     /// Last position of what is queued or durable.
     position: u64,
-    /// Commands that are queued and not yet durable.
-    flights: HashMap<CommandKey, Arc<Flight>>,
 }
 
 /// Runs commands over one log, for all tenants.
@@ -56,6 +56,9 @@ pub struct Ledger {
     /// Keys of usage records up to the live state.
     seen: Arc<Seen>,
     live: Arc<RwLock<Live>>,
+    /// Commands that are queued and not yet durable. Apart from the state: who was answered waits for nobody's decision.
+    /// Entered under the state's lock, left once the log has the receipt.
+    flights: Mutex<HashMap<CommandKey, Arc<Flight>>>,
     stopped: Arc<OnceLock<String>>,
     /// Takes snapshots, where the ledger has any; dropped with it, so that no thread outlives it.
     _keeper: Option<Keeper>,
@@ -130,6 +133,7 @@ impl Ledger {
             store,
             seen: Arc::new(seen),
             live: Arc::new(RwLock::new(live)),
+            flights: Mutex::default(),
             stopped: Arc::default(),
             _keeper: None,
         }
@@ -223,7 +227,7 @@ impl Ledger {
             .command_id
             .as_ref()
             .map(|id| (request.tenant.clone(), id.clone()));
-        if let Some(known) = self.known(&live, key.as_ref(), &request.input_hash)? {
+        if let Some(known) = self.known(key.as_ref(), &request.input_hash)? {
             return Ok(known);
         }
         let (tenant, input_hash, now) = (request.tenant.clone(), request.input_hash, request.now);
@@ -284,7 +288,7 @@ impl Ledger {
             (key, Arc::new(flight))
         });
         if let Some((key, flight)) = &flight {
-            live.flights.insert(key.clone(), Arc::clone(flight));
+            self.flights().insert(key.clone(), Arc::clone(flight));
         }
         Ok(Begun::Queued {
             ticket,
@@ -297,16 +301,14 @@ impl Ledger {
     /// The answer of a command id that is already queued or in the log.
     fn known(
         &self,
-        live: &Live,
         key: Option<&CommandKey>,
         input_hash: &[u8; 32],
     ) -> Result<Option<Begun>, Refused> {
         let Some(key) = key else { return Ok(None) };
-        if let Some(flight) = live.flights.get(key) {
-            return Ok(Some(Begun::Follows {
-                flight: Arc::clone(flight),
-                same: flight.input_hash == *input_hash,
-            }));
+        let flying = self.flights().get(key).cloned();
+        if let Some(flight) = flying {
+            let same = flight.input_hash == *input_hash;
+            return Ok(Some(Begun::Follows { flight, same }));
         }
         let Some(stored) = self.store.receipt(&key.0, &key.1)? else {
             return Ok(None);
@@ -347,7 +349,7 @@ impl Ledger {
             } => {
                 let answer = self.landed(ticket, *receipt);
                 if let Some((key, flight)) = flight {
-                    self.writing().flights.remove(&key);
+                    self.flights().remove(&key);
                     flight.land(answer.clone());
                 }
                 answer
@@ -398,6 +400,10 @@ impl Ledger {
     // The live state changes only after the last thing that can panic, so a panicking holder leaves it whole.
     fn reading(&self) -> RwLockReadGuard<'_, Live> {
         self.live.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn flights(&self) -> MutexGuard<'_, HashMap<CommandKey, Arc<Flight>>> {
+        self.flights.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn writing(&self) -> RwLockWriteGuard<'_, Live> {

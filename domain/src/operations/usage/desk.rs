@@ -98,6 +98,7 @@ pub(in crate::operations) struct Plan {
 
 impl Plan {
     pub fn stage(mut self, session: &mut Session<'_>) -> Result<(), Rejection> {
+        session.expect(self.meters.len() + self.batches.len());
         for step in self.meters {
             match (step, &self.by) {
                 (Step::Short(place), Some(by)) => {
