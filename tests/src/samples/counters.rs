@@ -38,6 +38,7 @@ fn rule() -> CounterRule {
                 percent: false,
             },
         ],
+        message: None,
         charges: vec!["voice".to_string()],
         metrics: vec!["voice".to_string()],
         filter: [("direction".to_string(), "mo".to_string())].into(),
