@@ -85,12 +85,12 @@ fn values(terms: &counters::Terms, crossed: &Crossed) -> BTreeMap<String, String
     let money = terms.currency.map(|c| c.code().to_string());
     let unit = terms.rule.unit.clone().or(money).unwrap_or_default();
     let values = [
-        ("counter", terms.rule.shown().to_string()),
+        ("counter", short(terms.rule.shown())),
         ("threshold", crossed.threshold.to_string()),
         ("level", shown(crossed.level)),
         ("used", shown(crossed.used)),
         ("size", shown(crossed.size)),
-        ("unit", unit),
+        ("unit", short(&unit)),
         ("from", terms.days.from.to_string()),
         ("until", terms.days.until.to_string()),
     ];
@@ -98,6 +98,15 @@ fn values(terms: &counters::Terms, crossed: &Crossed) -> BTreeMap<String, String
         .into_iter()
         .map(|(name, text)| (name.to_string(), text));
     values.collect()
+}
+
+/// As much of a name as a message may say.
+fn short(name: &str) -> String {
+    let mut end = name.len().min(messages::VALUE_LENGTH_MAX);
+    while !name.is_char_boundary(end) {
+        end -= 1;
+    }
+    name.get(..end).unwrap_or_default().to_string()
 }
 
 /// One per counter, threshold and moment. A counter's name is longer than an id may be.

@@ -275,3 +275,146 @@ async fn an_account_is_seen_with_everything_of_it_as_it_stood_on_a_day() {
     let (told, found) = then(json!({ "known": "2026-02-01T00:00:00Z" })).await;
     assert_eq!(found, json!(null), "nothing was known of it then: {told:?}");
 }
+
+/// Seats by day, and calls in tiers behind ten free ones.
+const TIERED: &str = r#"
+[[offer]]
+code = "tiered"
+name = "Tiered"
+currency = "EUR"
+[[offer.recurring]]
+code = "seats"
+name = "Seats"
+price = { per_unit = "10.00" }
+every = "1 month"
+align = "calendar"
+[[offer.usage]]
+code = "calls"
+name = "Calls"
+metric = "calls"
+unit = "minute"
+per = "60"
+allowance = "10"
+every = "1 month"
+align = "calendar"
+price = { graduated = [ { up_to = "100", unit = "0.05", flat = "1.00" }, { unit = "0.04" } ] }
+"#;
+
+/// quantity × price × days ÷ period of a figure, and its amount, in fractions.
+fn figure(told: &serde_json::Value) -> ((i128, i128), (i128, i128)) {
+    let number = |value: &serde_json::Value| -> (i128, i128) {
+        let part = |name: &str| value[name].as_str().and_then(|text| text.parse().ok());
+        (
+            part("numerator").expect("a number"),
+            part("denominator").expect("a number"),
+        )
+    };
+    let (quantity, price) = (number(&told["quantity"]), number(&told["price"]));
+    let days = |name: &str| told[name].as_i64().map_or(1, i128::from);
+    let product = (
+        quantity.0 * price.0 * days("days"),
+        quantity.1 * price.1 * days("periodDays"),
+    );
+    (product, number(&told["amount"]))
+}
+
+#[tokio::test]
+async fn a_line_is_explained_as_figures_down_to_the_records_as_they_were_received() {
+    let shop = shop::open("2026-03-11T08:00:00Z").await;
+    shop::furnish(&shop.acme).await;
+    let sells = r#"mutation($toml: String!) {
+        applyCatalog(idempotencyKey: "more", toml: $toml) { offers { code } }
+        openAccount(idempotencyKey: "carol", input: { id: "carol", entity: "main" }) { account { key } }
+        startSubscription(idempotencyKey: "c1", input: {
+            id: "c1", account: "carol", offer: "tiered", quantity: "3", access: ["line-1"] }) { subscription { key } }
+    }"#;
+    shop.acme.data(sells, json!({ "toml": TIERED })).await;
+    let used = r#"mutation { ingestUsage(idempotencyKey: "u", input: { batch: "b1", source: "switch", records: [
+        { key: "r1", metric: "calls", access: "line-1", at: "2026-03-20T10:00:00Z", quantity: "6000" },
+        { key: "r2", metric: "calls", access: "line-1", at: "2026-03-21T10:00:00Z", quantity: "1800" }
+    ] }) { receipt { replayed } } }"#;
+    shop.move_to("2026-03-25T08:00:00Z");
+    shop.acme.data(used, json!({})).await;
+    let line = r#"net exact explanation {
+        arithmetic words offer offerVersion traced rounded billedBefore net rounding
+        charged { from until days } period { from until days }
+        usage { unit records allowance units { decimal } priced { decimal } counters { counter } }
+        figures { source tier upTo days periodDays quantity { decimal numerator denominator }
+            price { decimal numerator denominator } amount { decimal numerator denominator } words }
+        tax { rate groupNet groupAmount amount } }
+        charges { nodes { exact record { raw line } } }"#;
+    // The preview is explained as the invoice will be.
+    let preview = format!(
+        r#"{{ invoicePreview(account: "carol", usage: true, asOf: "2026-04-01") {{ lines {{ nodes {{ {line} }} }} }} }}"#
+    );
+    shop.move_to("2026-04-01T08:00:00Z");
+    let ahead =
+        shop.acme.data(&preview, json!({})).await["invoicePreview"]["lines"]["nodes"].take();
+    shop::bill(&shop.acme, "april").await;
+    let query =
+        format!(r#"{{ invoice(id: "april.carol") {{ net tax lines {{ nodes {{ {line} }} }} }} }}"#);
+    let invoice = shop.acme.data(&query, json!({})).await["invoice"].take();
+    let lines = invoice["lines"]["nodes"].as_array().expect("lines").clone();
+    assert_eq!(json!(lines), ahead);
+    let of = |arithmetic: &str| {
+        let found = lines
+            .iter()
+            .find(|line| line["explanation"]["arithmetic"] == arithmetic);
+        found.unwrap_or_else(|| panic!("no line says {arithmetic}: {lines:#?}"))
+    };
+    let seats = &of("21/31 of 3 × 10 = 20.322580645161")["explanation"];
+    assert_eq!(seats["rounded"], "20.32 EUR");
+    assert_eq!(
+        seats["charged"],
+        json!({ "from": "2026-03-11", "until": "2026-04-01", "days": 21 })
+    );
+    assert_eq!(seats["period"]["days"], 31);
+    let calls = of("100 minute at 0.05 + 1 (once) + 20 minute at 0.04 = 6.8");
+    let told = &calls["explanation"];
+    assert_eq!(
+        (&told["offer"], &told["offerVersion"]),
+        (&json!("tiered"), &json!(1))
+    );
+    assert_eq!(
+        told["usage"],
+        json!({ "unit": "minute", "records": 2, "allowance": "10", "units": { "decimal": "130" },
+            "priced": { "decimal": "120" }, "counters": [] })
+    );
+    assert_eq!(told["figures"][2]["tier"], 2);
+    let records = calls["charges"]["nodes"].as_array().expect("records");
+    assert_eq!(records.len(), 2);
+    assert!(
+        records[0]["record"]["raw"]
+            .as_str()
+            .is_some_and(|raw| raw.contains("6000"))
+    );
+    let minor = |money: &serde_json::Value| -> i128 {
+        let text = money
+            .as_str()
+            .expect("money")
+            .replace(" EUR", "")
+            .replace('.', "");
+        text.parse().expect("cents")
+    };
+    let (mut net, mut tax) = (0, 0);
+    for line in &lines {
+        let told = &line["explanation"];
+        assert_eq!(told["traced"], true, "{told:#}");
+        // Everything from the figures alone: their products, their sum, half away from zero.
+        let (mut sum, mut by) = (0, 1);
+        for told in told["figures"].as_array().expect("figures") {
+            let (product, amount) = figure(told);
+            assert_eq!(product.0 * amount.1, amount.0 * product.1, "{told:#}");
+            (sum, by) = (sum * amount.1 + amount.0 * by, by * amount.1);
+        }
+        let cents = (2 * 100 * sum + by) / (2 * by);
+        assert_eq!(cents - minor(&told["billedBefore"]), minor(&line["net"]));
+        net += minor(&line["net"]);
+        tax += minor(&told["tax"]["amount"]);
+    }
+    assert_eq!(
+        (net, tax),
+        (minor(&invoice["net"]), minor(&invoice["tax"])),
+        "the shares of the lines sum to the tax of the document"
+    );
+}
