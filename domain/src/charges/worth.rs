@@ -8,7 +8,7 @@
 use super::due::{self, Basis};
 use super::{Charges, What};
 use crate::kernel::calendar::LAST_DATE;
-use crate::kernel::{Currency, Date, Days, Exact, Rejection, Rounding};
+use crate::kernel::{Currency, Date, Exact, Rejection, Rounding};
 use crate::subscriptions::{EndKind, Ending, Subscription, Unused};
 use std::collections::BTreeMap;
 
@@ -75,7 +75,7 @@ fn through(sub: &Subscription, currency: Currency, until: Date) -> Result<Worth,
     Ok(worth)
 }
 
-/// The first period of each recurring charge that costs anything, and one-off charges up to then.
+/// The first whole period of each recurring charge that costs anything, and one-off charges up to then.
 fn one_period(sub: &Subscription, currency: Currency) -> Result<Worth, Rejection> {
     let mut until = sub.first_day();
     for term in &sub.terms {
@@ -87,20 +87,48 @@ fn one_period(sub: &Subscription, currency: Currency) -> Result<Worth, Rejection
         }
     }
     let mut worth = Worth::default();
-    let mut first: BTreeMap<String, Days> = BTreeMap::new();
+    let mut periods: BTreeMap<(String, Date), Charged> = BTreeMap::new();
     for line in lines(sub, currency, until)? {
         match line.what {
-            What::Recurring { charge, period, .. } => {
-                let counted = first.entry(charge).or_insert(period);
-                if *counted == period {
-                    worth.recurring = worth.recurring.plus(line.exact)?;
-                }
+            What::Recurring {
+                charge,
+                days,
+                period,
+                ..
+            } => {
+                let charged = periods.entry((charge, period.from)).or_insert(Charged {
+                    days: 0,
+                    of: period.count(),
+                    exact: Exact::ZERO,
+                });
+                charged.days += days.count();
+                charged.exact = charged.exact.plus(line.exact)?;
             }
             What::OneOff { .. } => worth.one_off = worth.one_off.plus(line.exact)?,
             _ => {}
         }
     }
+    let mut counted: BTreeMap<String, Charged> = BTreeMap::new();
+    for ((charge, _), charged) in periods {
+        // The first whole one; where there is none, the first.
+        match counted.get(&charge) {
+            Some(known) if known.days >= known.of || charged.days < charged.of => {}
+            _ => {
+                counted.insert(charge, charged);
+            }
+        }
+    }
+    for charged in counted.values() {
+        worth.recurring = worth.recurring.plus(charged.exact)?;
+    }
     Ok(worth)
+}
+
+/// What a charge costs in one period, and for how many of its days.
+struct Charged {
+    days: i64,
+    of: i64,
+    exact: Exact,
 }
 
 fn lines(sub: &Subscription, currency: Currency, until: Date) -> Result<Vec<due::Due>, Rejection> {

@@ -160,7 +160,7 @@ fn made(ledger: &Ledger, names: &[&str]) -> Made {
         }
         let runs = names
             .iter()
-            .filter_map(|name| BillRun::table(&tenant.tables).get(*name));
+            .filter_map(|name| BillRun::table(&tenant.tables).get(name));
         for run in runs {
             made.carried
                 .extend(run.state.carried.iter().map(|(a, _)| a.clone()));
