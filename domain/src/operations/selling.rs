@@ -162,7 +162,22 @@ pub(super) fn again(
         offer.trial = None;
     }
     keep_overrides(now, before, &mut offer);
+    keep_free_days(session, now, &mut offer)?;
     Ok(offer)
+}
+
+/// Free days that were agreed for this subscription, and are no trial of the offer it had, outlast what is sold to it later:
+/// it is billed from its day whatever it has until then.
+pub(super) fn keep_free_days(
+    session: &Session<'_>,
+    now: &Offer,
+    offer: &mut Offer,
+) -> Result<(), Rejection> {
+    let before = catalog(session, &now.code)?.version(&now.code, now.version);
+    if now.trial.is_some() && before.is_some_and(|b| b.trial != now.trial) {
+        offer.trial = now.trial;
+    }
+    Ok(())
 }
 
 fn compose(

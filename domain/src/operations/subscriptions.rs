@@ -101,7 +101,9 @@ pub(super) fn change(
     let offer = match &with.change.offer {
         Some(code) => {
             let choices = carried(session, sale, &now.offer, code, &with)?;
-            selling::sell(session, sale, code, choices)?
+            let mut offer = selling::sell(session, sale, code, choices)?;
+            selling::keep_free_days(session, &now.offer, &mut offer)?;
+            offer
         }
         None => {
             let mut offer = Offer::clone(&now.offer);

@@ -361,7 +361,7 @@ fn recurring_grid(sub: &Subscription, i: usize, charge: &Recurring) -> Grid {
                 == (charge.code.as_str(), charge.every, charge.align)
         })
     };
-    let start = first_day(sub, i, same).max(charge_window(sub, term, charge).from);
+    let start = first_charged(sub, i, charge, same);
     grid(
         sub,
         start,
@@ -370,6 +370,30 @@ fn recurring_grid(sub: &Subscription, i: usize, charge: &Recurring) -> Grid {
         charge.every,
         term.billing_day,
     )
+}
+
+/// The first day that is charged of the run of terms up to `i` that have the same charge. By the term that has it: a later one
+/// may know nothing of the trial, or of days that were free, and still keeps the grid (policy 8).
+fn first_charged(
+    sub: &Subscription,
+    i: usize,
+    charge: &Recurring,
+    same: impl Fn(&Term) -> bool,
+) -> Date {
+    let first = first_of_run(sub, i, same);
+    let run = sub.terms.iter().enumerate().take(i).skip(first);
+    for (n, term) in run {
+        let own = term.offer.recurring.iter().find(|c| c.code == charge.code);
+        let from = own.map_or(LAST_DATE, |c| charge_window(sub, term, c).from);
+        let from = from.max(term.from);
+        if sub.terms.get(n + 1).is_some_and(|next| from < next.from) {
+            return from;
+        }
+    }
+    let Some(term) = sub.terms.get(i) else {
+        return LAST_DATE;
+    };
+    charge_window(sub, term, charge).from.max(term.from)
 }
 
 /// Where the periods of a commitment of term `i` lie; it begins with the first charged day.
@@ -399,16 +423,14 @@ pub(super) fn commitment_grid(
 /// The first day of the run of terms up to `i` that have the same charge: a change of its price keeps the grid, and one of
 /// the billing day the months that it lies on (policy 8).
 fn first_day(sub: &Subscription, i: usize, same: impl Fn(&Term) -> bool) -> Date {
-    let Some(term) = sub.terms.get(i) else {
-        return LAST_DATE;
-    };
-    sub.terms[..i]
-        .iter()
-        .rev()
-        .take_while(|t| same(t))
-        .last()
-        .unwrap_or(term)
-        .from
+    let first = sub.terms.get(first_of_run(sub, i, same));
+    first.map_or(LAST_DATE, |term| term.from)
+}
+
+/// The number of the first term of that run.
+fn first_of_run(sub: &Subscription, i: usize, same: impl Fn(&Term) -> bool) -> usize {
+    let before = sub.terms.iter().take(i).rev();
+    i - before.take_while(|t| same(t)).count()
 }
 
 fn grid(
