@@ -1,17 +1,21 @@
 //! Any history of a subscription comes to what a count day by day comes to, whenever the runs happened.
 //!
 //! The count knows nothing of terms, segments or credits: it remembers what was asked for, by aspect (offer, quantity, billing
-//! day), and looks at every single day.
+//! day), and looks at every single day. Contracts are activated apart from their sale, billed later than they begin, agreed
+//! to run for a time and renewed; their accounts live in zones with summer time and move to others.
 
 use crate::book::{Book, d};
 use indelible_domain::catalog;
 use indelible_domain::charges::What;
 use indelible_domain::command::{
-    ChangeSubscription, Effective, StartSubscription, TransferSubscription,
+    Beginning, ChangeSubscription, Effective, StartSubscription, StartWithOptions,
+    TransferSubscription,
 };
 use indelible_domain::kernel::calendar::add_days;
-use indelible_domain::kernel::{Date, Days, Exact, Grid, Span};
-use indelible_domain::subscriptions::{Plan, Unused};
+use indelible_domain::kernel::{Date, Days, Exact, Grid, Instant, Span, Zone};
+use indelible_domain::mediation::{Intake, Received, UsageRecord};
+use indelible_domain::subscriptions::tenure::TENURE_OVER;
+use indelible_domain::subscriptions::{AtEnd, Plan, TenureTerms, Unused};
 use indelible_domain::{Command, audit};
 
 const OFFERS: &str = r#"
@@ -32,6 +36,14 @@ price = { per_unit = "45.50" }
 every = "3 months"
 timing = "arrears"
 align = "billing_day"
+[[offer.usage]]
+code = "calls"
+name = "calls"
+metric = "calls"
+unit = "call"
+every = "1 month"
+align = "billing_day"
+price = { per_unit = "0.07" }
 
 [[offer]]
 code = "plus"
@@ -50,11 +62,33 @@ price = { per_unit = "71.00" }
 every = "3 months"
 timing = "arrears"
 align = "billing_day"
+[[offer.usage]]
+code = "calls"
+name = "calls"
+metric = "calls"
+unit = "call"
+every = "1 month"
+align = "billing_day"
+price = { per_unit = "0.07" }
 "#;
 
 /// Cents of fee and of care, by offer.
 const PRICES: [(i128, i128); 2] = [(2990, 4550), (4995, 7100)];
 const CODES: [&str; 2] = ["basic", "plus"];
+/// Hundredths of a call.
+const CALL: i128 = 7;
+/// With summer time in either half of the year, with half an hour of it, and without any.
+const ZONES: [&str; 6] = [
+    "UTC",
+    "Europe/Berlin",
+    "America/New_York",
+    "America/Santiago",
+    "Australia/Lord_Howe",
+    "Asia/Kathmandu",
+];
+const ACCOUNTS: [&str; 2] = ["alice", "bob"];
+/// Reasons of pauses, the last one being that of a tenure that is over.
+const REASONS: [&str; 3] = ["0", "1", TENURE_OVER];
 
 /// SplitMix64.
 struct Dice(u64);
@@ -66,6 +100,10 @@ impl Dice {
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
         (z ^ (z >> 31)) % sides
+    }
+
+    fn one<T: Copy>(&mut self, of: &[T]) -> T {
+        of[usize::try_from(self.roll(of.len() as u64)).unwrap_or(0)]
     }
 
     fn below(&mut self, n: i64) -> i64 {
@@ -105,24 +143,40 @@ struct Told {
     pauses: Vec<(usize, Date, Option<Date>)>,
     gaps: Vec<Days>,
     end: Option<Date>,
+    /// Nothing recurring is charged before this day.
+    free_until: Date,
+    /// The day on which a tenure pauses it, unless it has.
+    pauses_on: Option<Date>,
+    /// Calls by the day they were made on.
+    calls: Vec<(Date, i64)>,
 }
 
 impl Told {
+    /// Whether it ran on a day, pauses apart.
+    fn runs(&self, day: Date) -> bool {
+        day >= self.start
+            && self.end.is_none_or(|end| day < end)
+            && !self.gaps.iter().any(|g| g.contains(day))
+    }
+
+    fn paused(&self, day: Date) -> bool {
+        let paused = |(_, from, until): &(usize, Date, Option<Date>)| {
+            *from <= day && until.is_none_or(|until| day < until)
+        };
+        self.pauses.iter().any(paused)
+    }
+
     /// What every day comes to, summed.
     fn count(&self) -> Exact {
         let end = self.end.expect("it has ended");
         let mut sum = Exact::ZERO;
         let mut day = self.start;
         while day < end {
-            let paused = |(_, from, until): &(usize, Date, Option<Date>)| {
-                *from <= day && until.is_none_or(|until| day < until)
-            };
-            let gap = self.gaps.iter().any(|g| g.contains(day));
-            if !gap && !self.pauses.iter().any(paused) {
+            if self.runs(day) && !self.paused(day) && day >= self.free_until {
                 let (fee, care) = PRICES[self.offer.on(day)];
                 for (cents, months) in [(fee, 1), (care, 3)] {
                     let every = Span::months(months);
-                    let grid = Grid::billing_day(self.start, self.day.on(day), every);
+                    let grid = Grid::billing_day(self.free_until, self.day.on(day), every);
                     let whole = i128::from(grid.period(day).count());
                     let amount = Exact::ratio(cents * i128::from(self.quantity.on(day)), 100);
                     let share = amount.and_then(|a| a.share(1, whole)).expect("fits");
@@ -140,8 +194,14 @@ struct History {
     dice: Dice,
     told: Told,
     id: String,
+    /// The first day of this id.
+    since: Date,
+    zone: Zone,
+    tenures: u32,
     runs: u32,
     moves: u32,
+    /// What was done, for whoever looks at a seed that fails.
+    tale: Vec<String>,
 }
 
 impl History {
@@ -166,9 +226,24 @@ impl History {
             trial: true,
             access: vec![],
         };
-        book.ask(Command::StartSubscription(Box::new(ask)))
-            .expect("starts");
-        History {
+        let (awaits, free) = (dice.roll(3) == 0, dice.below(25));
+        let free_until = match awaits || dice.roll(3) > 0 {
+            true => start,
+            false => add_days(start, free),
+        };
+        let beginning = Beginning {
+            billed_from: (free_until > start).then_some(free_until),
+            awaits_activation: awaits,
+            tenure: None,
+        };
+        book.ask(Command::StartWithOptions(Box::new(StartWithOptions {
+            start: ask,
+            options: vec![],
+            contract: None,
+            beginning,
+        })))
+        .expect("starts");
+        let mut history = History {
             book,
             dice,
             told: Told {
@@ -179,15 +254,161 @@ impl History {
                 pauses: vec![],
                 gaps: vec![],
                 end: None,
+                free_until,
+                pauses_on: None,
+                calls: vec![],
             },
             id: "s0".into(),
+            since: start,
+            zone: Zone::default(),
+            tenures: 0,
             runs: 0,
             moves: 0,
+            tale: vec![],
+        };
+        history.move_zone();
+        if awaits {
+            history.activate();
+        }
+        history
+    }
+
+    /// What was sold begins on another day than the one it was sold for.
+    fn activate(&mut self) {
+        let days = self.dice.below(40);
+        self.run();
+        self.book.days_later(days);
+        let start = add_days(self.book.today, self.dice.below(20) - 10).max(self.told.start);
+        let subscription = self.id.clone();
+        let done = self.try_it(Command::ActivateSubscription {
+            subscription,
+            on: Some(start),
+        });
+        assert!(done, "what awaits its activation is activated on {start}");
+        let day = self.told.day.on(start);
+        self.told.start = start;
+        self.told.free_until = start;
+        self.told.offer = Aspect(vec![(start, 0)]);
+        self.told.quantity = Aspect(vec![(start, 1)]);
+        self.told.day = Aspect(vec![(start, day)]);
+        self.since = start;
+    }
+
+    /// Today in the zone of the accounts.
+    fn today(&self) -> Date {
+        self.zone.date(self.book.now())
+    }
+
+    /// Both accounts move to another zone: their days are days all the same.
+    fn move_zone(&mut self) {
+        self.zone = self.dice.one(&ZONES).parse().expect("a zone");
+        for account in ACCOUNTS {
+            let known = &self.book.tenant().tables.accounts[account];
+            let mut terms = known.state.terms.clone();
+            terms.zone = self.zone.clone();
+            let account = account.to_string();
+            let change = Command::ChangeAccount { account, terms };
+            self.book.ask(change).expect("the zone is changed");
         }
     }
 
+    /// It is agreed to run for a time, from today.
+    fn agree(&mut self) {
+        let months = u32::try_from(1 + self.dice.below(4)).unwrap_or(1);
+        let at_end = [AtEnd::GoOn, AtEnd::Renew, AtEnd::Terminate, AtEnd::Pause]
+            [usize::try_from(self.dice.roll(4)).unwrap_or(0)];
+        let from = self.today();
+        if self.told.end.is_some() || from < self.since {
+            return;
+        }
+        let terms = TenureTerms {
+            lasts: Span::months(months),
+            at_end,
+            ..TenureTerms::default()
+        };
+        let subscription = self.id.clone();
+        let agreed = Command::AgreeTenure {
+            subscription,
+            from: Some(from),
+            terms,
+        };
+        if self.try_it(agreed) {
+            self.tenures += 1;
+            let until = Span::months(months).after(from);
+            self.told.end = (at_end == AtEnd::Terminate).then_some(until);
+            self.told.pauses_on = (at_end == AtEnd::Pause).then_some(until);
+        }
+    }
+
+    /// The days of a tenure that have come.
+    fn tend(&mut self) {
+        let subscription = self.id.clone();
+        self.try_it(Command::TendTenure { subscription });
+        let sub = &self.book.tenant().tables.subscriptions[&self.id].state;
+        let over = sub.tenure.as_ref().is_some_and(|t| t.over);
+        if let Some(on) = self.told.pauses_on.filter(|_| over) {
+            self.told.pauses_on = None;
+            if sub
+                .pauses
+                .iter()
+                .any(|p| p.reason == TENURE_OVER && p.from == on)
+            {
+                self.told.pauses.push((2, on, None));
+            }
+        }
+    }
+
+    /// Calls at any second of yesterday where the account is: one of 23 or 25 hours is a day.
+    fn call(&mut self) {
+        let day = add_days(self.today(), -1);
+        if day < self.since || !self.told.runs(day) || self.told.paused(day) {
+            return;
+        }
+        let (begins, ends) = (
+            self.zone.start_of(day).0,
+            self.zone.start_of(add_days(day, 1)).0,
+        );
+        let at = match self.dice.roll(4) {
+            0 => begins,
+            1 => ends - 1,
+            _ => begins + self.dice.below(ends - begins),
+        };
+        let quantity = 1 + self.dice.below(50);
+        let n = self.told.calls.len();
+        let mut key = [0; 16];
+        key[..8].copy_from_slice(&(n as u64).to_be_bytes());
+        let record = UsageRecord {
+            line: 1,
+            key,
+            content: key,
+            corrects: false,
+            metric: "calls".into(),
+            access: format!("subscription:{}", self.id),
+            at: Instant(at),
+            quantity: quantity.into(),
+            amount: None,
+            attributes: Default::default(),
+            raw: None,
+        };
+        let intake = Intake {
+            batch: format!("b{n}"),
+            source: "test".into(),
+            format: "api".into(),
+            name: "test".into(),
+            lines: vec![Received::Record(record)],
+        };
+        let done = self.book.ask(Command::IngestUsage(Box::new(intake)));
+        let counts = done.expect("a batch").usage.expect("counts");
+        assert_eq!(counts.rated, 1, "a call of {day} is rated: {counts:?}");
+        self.told.calls.push((day, quantity));
+    }
+
     fn try_it(&mut self, command: Command) -> bool {
+        let tale = format!("{} {command:?}", self.book.today);
         let done = self.book.ask(command).is_ok();
+        if done {
+            self.tale.push(tale);
+        }
         self.moves += u32::from(done);
         done
     }
@@ -199,7 +420,8 @@ impl History {
     }
 
     fn step(&mut self) {
-        match self.dice.roll(16) {
+        self.tend();
+        match self.dice.roll(22) {
             0..=3 => self.change(),
             4 | 5 => self.move_day(),
             6 | 7 => self.pause(),
@@ -208,6 +430,9 @@ impl History {
             12 => self.end(),
             13 => self.reactivate(),
             14 if self.dice.roll(3) == 0 => self.transfer(),
+            15..=18 => self.call(),
+            19 => self.move_zone(),
+            20 => self.agree(),
             _ => self.run(),
         }
     }
@@ -258,7 +483,7 @@ impl History {
         let subscription = self.id.clone();
         if self.try_it(Command::PauseSubscription {
             subscription,
-            reason: reason.to_string(),
+            reason: REASONS[reason].into(),
             from: Some(from),
         }) {
             self.told.pauses.push((reason, from, None));
@@ -268,12 +493,12 @@ impl History {
     fn resume(&mut self) {
         let (on, reason) = (
             self.about(),
-            usize::try_from(self.dice.roll(2)).unwrap_or(0),
+            usize::try_from(self.dice.roll(3)).unwrap_or(0),
         );
         let subscription = self.id.clone();
         if self.try_it(Command::ResumeSubscription {
             subscription,
-            reason: reason.to_string(),
+            reason: REASONS[reason].into(),
             on: Some(on),
         }) {
             for (of, from, until) in &mut self.told.pauses {
@@ -325,10 +550,10 @@ impl History {
             Plan::Pause { reason, from } => self
                 .told
                 .pauses
-                .retain(|(of, begun, _)| (of.to_string(), *begun) != (reason.clone(), from)),
+                .retain(|(of, begun, _)| (REASONS[*of], *begun) != (reason.as_str(), from)),
             Plan::Resume { reason, on } => {
                 for (of, _, until) in &mut self.told.pauses {
-                    if of.to_string() == reason && *until == Some(on) {
+                    if REASONS[*of] == reason && *until == Some(on) {
                         *until = None;
                     }
                 }
@@ -350,7 +575,7 @@ impl History {
 
     fn reactivate(&mut self) {
         let subscription = self.id.clone();
-        let (today, end) = (self.book.today, self.told.end);
+        let (today, end) = (self.today(), self.told.end);
         if self.try_it(Command::ReactivateSubscription {
             subscription,
             on: None,
@@ -369,7 +594,7 @@ impl History {
             "alice" => "bob",
             _ => "alice",
         };
-        let done = self.book.today > self.told.start
+        let done = self.today() > self.since
             && self.told.end.is_none()
             && self.try_it(Command::TransferSubscription(Box::new(
                 TransferSubscription {
@@ -382,6 +607,17 @@ impl History {
             )));
         if done {
             self.id = to;
+            self.since = self.today();
+            // What stood still when it was handed over stood still, whatever its new holder says of it.
+            let mut carried = vec![];
+            for (reason, from, until) in &mut self.told.pauses {
+                if until.is_none() {
+                    let day = self.since.max(*from);
+                    *until = Some(day);
+                    carried.push((*reason, day, None));
+                }
+            }
+            self.told.pauses.extend(carried);
         }
     }
 
@@ -402,6 +638,27 @@ impl History {
         assert!(failed.is_empty(), "{failed:?}");
     }
 
+    /// What calls cost: those of days that were taken back later may count or not.
+    fn calls_cost(&self) -> (Exact, Exact) {
+        let cost = |calls: i64| Exact::ratio(i128::from(calls) * CALL, 100).expect("fits");
+        let sure = |day: Date| self.told.runs(day) && !self.told.paused(day);
+        let all = self.told.calls.iter();
+        let (least, most) = all.fold((0, 0), |(least, most), (day, calls)| {
+            (least + if sure(*day) { *calls } else { 0 }, most + calls)
+        });
+        (cost(least), cost(most))
+    }
+
+    /// What was billed of calls, and how many lines that are.
+    fn calls_billed(&self) -> (Exact, i128) {
+        let charges = self.book.tenant().tables.charges.values();
+        let items = charges.flat_map(|c| &c.state.items);
+        let calls = items.filter(|i| matches!(i.what, What::Usage { .. }));
+        calls.fold((Exact::ZERO, 0), |(sum, lines), item| {
+            (sum.plus(item.net.exact()).expect("fits"), lines + 1)
+        })
+    }
+
     /// Everything billed of it, under all of its ids, and how many lines that are.
     fn billed(&self) -> (Exact, i128) {
         let charges = self.book.tenant().tables.charges.values();
@@ -420,6 +677,7 @@ fn any_life_costs_what_its_days_cost_whenever_it_was_billed() {
         .and_then(|n| n.parse().ok())
         .unwrap_or(60);
     let (mut moves, mut lines_seen) = (0, 0);
+    let (mut calls, mut tenures, mut sure) = (0, 0, 0);
     for seed in 0..seeds {
         let mut history = History::new(seed);
         for _ in 0..40 {
@@ -461,14 +719,28 @@ fn any_life_costs_what_its_days_cost_whenever_it_was_billed() {
         let half_a_cent_a_line = Exact::ratio(lines * 5, 1000).expect("fits");
         assert!(
             off <= half_a_cent_a_line,
-            "seed {seed}: billed {billed}, day by day it is {counted} ({lines} lines)"
+            "seed {seed}: billed {billed}, day by day it is {counted} ({lines} lines)\n{}",
+            history.tale.join("\n")
+        );
+        let ((least, most), (billed, of_calls)) = (history.calls_cost(), history.calls_billed());
+        let off = Exact::ratio(of_calls * 5, 1000).expect("fits");
+        assert!(
+            billed.plus(off).expect("fits") >= least && billed.minus(off).expect("fits") <= most,
+            "seed {seed}: calls were billed {billed}, they cost {least} to {most} ({of_calls} lines)"
         );
         assert_eq!(audit::audit(history.book.tenant()), Vec::<String>::new());
+        calls += history.told.calls.len();
+        tenures += history.tenures;
+        sure += u64::from(least == most && most > Exact::ZERO);
         moves += history.moves;
         lines_seen += lines;
     }
     assert!(
         u64::from(moves) > seeds * 10 && lines_seen > i128::from(seeds) * 10,
         "the histories were too tame: {moves} moves, {lines_seen} lines"
+    );
+    assert!(
+        calls as u64 > seeds * 2 && u64::from(tenures) > seeds / 2 && sure > seeds / 4,
+        "the histories were too tame: {calls} calls, {tenures} tenures, {sure} whose calls all count"
     );
 }
