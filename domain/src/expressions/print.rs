@@ -52,8 +52,8 @@ fn write_node(f: &mut fmt::Formatter<'_>, node: &Node) -> fmt::Result {
         }
         Node::Unary(Unary::Negative, inner) => {
             f.write_char('-')?;
-            // Two signs in a row are hard to read.
-            write_tree(f, inner, NEGATIVE + 1)
+            // No parentheses that the source need not have: they would nest deeper than what was read.
+            write_tree(f, inner, NEGATIVE)
         }
         Node::Unary(Unary::Not, inner) => {
             f.write_str("not ")?;

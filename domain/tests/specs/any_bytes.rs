@@ -97,6 +97,10 @@ fn no_expression_makes_the_language_panic_or_come_to_two_values() {
     for piece in ["(", "-", "not ", "if ", "1+", "min(", "[", "\"", "1 in ["] {
         entries::expression(piece.repeat(4_000 / piece.len()).as_bytes());
     }
+    // Found by fuzzing: what was printed was nested deeper than what was read.
+    for deep in [38, 39, 40, 41] {
+        entries::expression(format!("a>b{}c", "-".repeat(deep)).as_bytes());
+    }
 }
 
 #[test]
