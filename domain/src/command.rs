@@ -314,7 +314,8 @@ pub enum Command {
         wallet: Id,
     },
 
-    /// `accounts` empty: every account with something due. `draft`: nothing is numbered.
+    /// `accounts` empty: every account with something due. `draft`: nothing is numbered. Repeat it as it was while the run is
+    /// `listing`: it takes more accounts than a commit.
     StartBillRun {
         run: Id,
         as_of: Option<Date>,

@@ -8,10 +8,14 @@ use indelible_domain::accounts::{Account, AccountTerms};
 use indelible_domain::catalog::{Offer, Price, Recurring};
 use indelible_domain::command::{DunningAction, DunningLevel, StartSubscription};
 use indelible_domain::entities::EntityTerms;
-use indelible_domain::kernel::{Date, Decimal, Instant, Zone};
+use indelible_domain::kernel::{Date, Decider, Decimal, Instant, Zone};
+use indelible_domain::runs::{self, BillRun};
 use indelible_domain::{Command, Event};
 use indelible_store::ledger::BillRunRequest;
-use indelible_store::{Ledger, MemoryStore, Receipt, Refused, Request, SledStore};
+use indelible_store::{
+    Commit, EventStore, Ledger, MemoryStore, NewEvent, Receipt, Refused, Request, SledStore,
+    StreamKey,
+};
 
 fn at(text: &str) -> Instant {
     text.parse().expect("an instant")
@@ -370,6 +374,112 @@ fn a_bill_run_that_was_interrupted_goes_on_where_it_stopped() {
         code(ledger.run_bill(&other_day, &mut |_, _| {})),
         "RUN_EXISTS"
     );
+}
+
+/// Facts of a run as one commit, behind those that it has.
+fn commit(run: &str, versions: u64, facts: &[runs::Event]) -> Commit {
+    let event = |(version, fact): (u64, &runs::Event)| {
+        let (event_type, schema) = fact.event_type();
+        NewEvent {
+            stream: StreamKey::new("t", "bill-run", run),
+            expected_version: version,
+            event_type: event_type.into(),
+            schema,
+            payload: fact.encode().expect("it is written"),
+        }
+    };
+    Commit {
+        tenant: "t".into(),
+        recorded_at: now().0,
+        actor: "test".into(),
+        correlation: String::new(),
+        causation: 0,
+        command: None,
+        events: (versions..).zip(facts).map(event).collect(),
+    }
+}
+
+#[test]
+fn a_run_whose_list_was_cut_off_between_two_commits_lists_the_rest_before_it_bills() {
+    for named in [false, true] {
+        let store: Arc<dyn EventStore> = Arc::new(MemoryStore::new());
+        let open = || Ledger::open(Arc::clone(&store)).expect("the log replays");
+        a_small_business(&open(), "t");
+        let started = runs::Started {
+            as_of: day("2026-01-01"),
+            accounts: vec!["alice".into()],
+            draft: false,
+        };
+        let listed = runs::Listed {
+            accounts: vec![],
+            left: 2,
+            named,
+        };
+        let first = commit("jan", 0, &[started.into(), listed.into()]);
+        store.append(first).expect("appended");
+        let ledger = open();
+        let step = Command::StepBillRun { run: "jan".into() };
+        assert_eq!(code(ledger.execute(ask("t", step))), "RUN_NOT_LISTED");
+        let retry = Command::RetryBillRun {
+            run: "jan".into(),
+            accounts: vec![],
+        };
+        assert_eq!(code(ledger.execute(ask("t", retry))), "RUN_NOT_LISTED");
+        let name = |accounts: &[&str]| BillRunRequest {
+            accounts: accounts.iter().map(ToString::to_string).collect(),
+            ..bill("jan", "t")
+        };
+        let (as_it_was, otherwise) = match named {
+            true => (name(&["bob", "alice", "carol"]), bill("jan", "t")),
+            false => (bill("jan", "t"), name(&["bob"])),
+        };
+        let other = ledger.run_bill(&otherwise, &mut |_, _| {});
+        assert_eq!(code(other), "RUN_NOT_LISTED");
+        let report = ledger
+            .run_bill(&as_it_was, &mut |_, _| {})
+            .expect("went on");
+        let billed: Vec<&str> = report.run.billed.iter().map(|(a, _)| a.as_str()).collect();
+        assert_eq!(billed, ["alice", "bob", "carol"]);
+        let check = ledger.verify_state().expect("the log reads");
+        assert!(check.differing.is_empty());
+    }
+}
+
+#[test]
+fn a_run_of_a_million_accounts_fits_the_log() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let accounts: Vec<String> = (0..1_000_000).map(|n| format!("customer-{n:07}")).collect();
+    let mut state = BillRun::default();
+    let mut command = runs::Command::Start {
+        as_of: day("2026-01-01"),
+        accounts: accounts.clone(),
+        draft: false,
+        named: false,
+    };
+    {
+        let store = SledStore::open(dir.path()).expect("the ledger opens");
+        let mut version = 0;
+        loop {
+            let facts = BillRun::decide(&state, command).expect("is decided");
+            store
+                .append(commit("all", version, &facts))
+                .expect("it fits");
+            version += facts.len() as u64;
+            for fact in &facts {
+                BillRun::evolve(&mut state, fact);
+            }
+            if !state.listing() {
+                break;
+            }
+            command = runs::Command::List {
+                accounts: accounts[state.accounts.len()..].to_vec(),
+            };
+        }
+    }
+    let store = SledStore::open(dir.path()).expect("the ledger opens");
+    let ledger = Ledger::open(Arc::new(store)).expect("the log replays");
+    let whole = ledger.read("t", |t| t.tables.runs["all"].state == state);
+    assert!(whole && state.accounts.iter().eq(&accounts));
 }
 
 #[test]

@@ -199,13 +199,18 @@ fn dry_run(office: &Office, arguments: &Arguments, run: String) -> Result<(), Fa
         .ledger
         .dry_run(request)
         .map_err(|refused| Failure::refused(refused.message()))?;
-    let started = tried.events.iter().find_map(|staged| match &staged.event {
-        indelible_domain::Event::Run(indelible_domain::runs::Event::Started(e)) => Some(e.clone()),
-        _ => None,
-    });
     let mut rows = Vec::new();
-    for account in started.iter().flat_map(|s| &s.accounts) {
-        let as_of = started.as_ref().map(|s| s.as_of);
+    let started: Vec<_> = tried.aggregates.runs.values().collect();
+    if let Some(run) = started.iter().find(|run| run.state.listing()) {
+        eprintln!(
+            "indelible: {} accounts more than one commit takes are not looked at; name them with --account",
+            run.state.unlisted
+        );
+    }
+    let covered = started
+        .iter()
+        .flat_map(|run| run.state.accounts.iter().map(|a| (a, run.state.as_of)));
+    for (account, as_of) in covered {
         let draft = Command::DraftInvoice {
             invoice: "dry-run".into(),
             account: account.clone(),

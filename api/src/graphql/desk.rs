@@ -428,18 +428,21 @@ pub async fn try_run(ctx: &Context<'_>, scope: Scope, ask: RunAsk) -> Result<Tri
         draft,
     } = ask;
     attempt_with(ctx, scope, move |attempt| {
-        attempt.decide(Command::StartBillRun {
+        let now = |attempt: &Attempt, is: fn(&BillRun) -> bool| {
+            let runs = BillRun::table(&attempt.tenant.tables);
+            runs.get(&run).is_some_and(|run| is(&run.state))
+        };
+        let start = Command::StartBillRun {
             run: run.clone(),
             as_of,
             accounts,
             draft,
-        })?;
-        let open = |attempt: &Attempt| {
-            BillRun::table(&attempt.tenant.tables)
-                .get(&run)
-                .is_some_and(|run| !run.state.completed)
         };
-        while open(attempt) {
+        attempt.decide(start.clone())?;
+        while now(attempt, BillRun::listing) {
+            attempt.decide(start.clone())?;
+        }
+        while now(attempt, |run| !run.completed) {
             attempt.decide(Command::StepBillRun { run: run.clone() })?;
         }
         Ok(())

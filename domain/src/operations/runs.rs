@@ -14,6 +14,8 @@ use std::collections::BTreeSet;
 const REJECTED_AT_ONCE: usize = 200;
 
 /// Nobody's document is computed here: an account with nothing due is found out when its turn comes.
+///
+/// A run whose list is not whole goes on with it, if it is asked for as it was started.
 pub(super) fn start(
     session: &mut Session<'_>,
     run: &str,
@@ -22,34 +24,65 @@ pub(super) fn start(
     draft: bool,
 ) -> Result<Outcome, Rejection> {
     check_id("bill run", run)?;
+    let named = !accounts.is_empty();
+    let begun = session.find::<BillRun>(run).map(|e| &e.state);
+    let begun = begun.filter(|state| {
+        let day = as_of.is_none() || as_of == state.as_of;
+        state.listing() && day && state.draft == draft && state.named == named
+    });
+    let listed = begun.map(|state| (state.as_of, state.accounts.clone()));
     let mut last_day = as_of;
-    let payers: Vec<Id> = if accounts.is_empty() {
-        last_day = last_day.or_else(|| session.agenda().last_today(session.now()));
-        waiting(session, as_of, last_day)?.into_iter().collect()
-    } else {
-        let mut payers = Vec::new();
-        for account in accounts {
-            let terms = account_terms(session, &account)?;
-            let payer = terms.payer(&account).to_string();
-            last_day = last_day.max(Some(as_of.unwrap_or_else(|| session.today(&terms.zone))));
-            if !payers.contains(&payer) {
-                payers.push(payer);
-            }
-        }
+    let mut payers: Vec<Id> = if named {
+        let (payers, day) = named_payers(session, as_of, accounts)?;
+        last_day = last_day.max(day);
         payers
+    } else {
+        last_day = match &listed {
+            Some((day, _)) => *day,
+            None => last_day.or_else(|| session.agenda().last_today(session.now())),
+        };
+        waiting(session, as_of, last_day)?.into_iter().collect()
     };
-    let left = payers.len() as u64;
-    let as_of = last_day.unwrap_or_else(|| session.today(&crate::kernel::Zone::default()));
-    let start = Command::Start {
-        as_of,
-        accounts: payers,
-        draft,
-    };
-    session.decide::<BillRun>(run, start)?;
+    match listed {
+        Some((_, listed)) => {
+            let listed: BTreeSet<&Id> = listed.iter().collect();
+            payers.retain(|payer| !listed.contains(payer));
+            session.decide::<BillRun>(run, Command::List { accounts: payers })?;
+        }
+        None => {
+            let as_of = last_day.unwrap_or_else(|| session.today(&crate::kernel::Zone::default()));
+            let start = Command::Start {
+                as_of,
+                accounts: payers,
+                draft,
+                named,
+            };
+            session.decide::<BillRun>(run, start)?;
+        }
+    }
+    let waiting = session.get::<BillRun>(run)?.waiting() as u64;
     Ok(Outcome {
-        left: left + 1,
+        left: waiting + 1,
         ..Outcome::of("bill-run", run)
     })
+}
+
+/// Who pays for accounts that were named, each once and in that order, and the last day that is today for one of them.
+fn named_payers(
+    session: &Session<'_>,
+    as_of: Option<Date>,
+    accounts: Vec<Id>,
+) -> Result<(Vec<Id>, Option<Date>), Rejection> {
+    let (mut payers, mut met, mut last_day) = (Vec::new(), BTreeSet::new(), None);
+    for account in accounts {
+        let terms = account_terms(session, &account)?;
+        let payer = terms.payer(&account).to_string();
+        last_day = last_day.max(Some(as_of.unwrap_or_else(|| session.today(&terms.zone))));
+        if met.insert(payer.clone()) {
+            payers.push(payer);
+        }
+    }
+    Ok((payers, last_day))
 }
 
 /// Payers of accounts for which the agenda has something to bill by a day, in order: nobody else is looked at.
@@ -79,6 +112,7 @@ pub(super) fn step(session: &mut Session<'_>, run: &str) -> Result<Outcome, Reje
     let (Some(as_of), true) = (state.as_of, open) else {
         return Ok(Outcome::of("bill-run", run));
     };
+    // A list that is not whole has no next account either: completing it is refused.
     let Some(account) = state.next().cloned() else {
         session.decide::<BillRun>(run, Command::Complete)?;
         return Ok(Outcome::of("bill-run", run));

@@ -1,14 +1,17 @@
 //! A bill run: which accounts it covers, which are done, and with what result.
 //!
+//! - Its list can be longer than an event or a commit may be: it is then told in parts, and nobody is billed before it is whole.
 //! - Each account is its own commit, so a run survives a crash between any two accounts and goes on; running it again,
 //!   or another one over the same day, finds nothing left to bill.
 //! - An account that is refused is named with the reason and can be tried again alone.
 //! - A run that is cancelled bills nobody else, and its drafts become no invoices; what it finalised stays.
 
+mod listing;
 mod old;
 
 use crate::events;
 use crate::kernel::{Date, Decider, Id, Money, Rejection, Roll};
+pub use listing::{PART_BYTES, PARTS};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -30,25 +33,49 @@ pub struct BillRun {
     pub draft: bool,
     /// Why it was cancelled.
     pub cancelled: Option<String>,
+    /// Accounts that it was started for and that are not in `accounts` yet: nobody is billed before there are none.
+    pub unlisted: u64,
+    /// The rest of its list was named by who started it; otherwise it is what the agenda says.
+    pub named: bool,
 }
 
 impl BillRun {
-    /// The account to be billed next.
+    /// The account to be billed next; none as long as the list is not whole.
     pub fn next(&self) -> Option<&Id> {
-        self.accounts.get(self.done)
+        match self.unlisted {
+            0 => self.accounts.get(self.done),
+            _ => None,
+        }
     }
 
-    /// How many accounts wait to be billed.
+    /// How many accounts wait to be billed, those that are not listed yet included.
     pub fn waiting(&self) -> usize {
-        self.accounts.len().saturating_sub(self.done)
+        let unlisted = usize::try_from(self.unlisted).unwrap_or(usize::MAX);
+        (self.accounts.len().saturating_sub(self.done)).saturating_add(unlisted)
+    }
+
+    /// Its list is not whole: starting it again goes on with it.
+    pub fn listing(&self) -> bool {
+        self.unlisted > 0 && self.cancelled.is_none()
     }
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Started {
     pub as_of: Date,
+    /// All of them, or the first ones where the list is told in parts.
     pub accounts: Vec<Id>,
     pub draft: bool,
+}
+
+/// A further part of the list of a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Listed {
+    pub accounts: Vec<Id>,
+    /// How many follow it.
+    pub left: u64,
+    /// Who started the run named its accounts; otherwise they are those with something due.
+    pub named: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -85,7 +112,7 @@ pub struct Cancelled {
     pub reason: String,
 }
 
-/// Accounts that were refused wait again.
+/// Accounts that were refused wait again; many of them are several events.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Retried {
     pub accounts: Vec<Id>,
@@ -101,6 +128,7 @@ events! {
         AccountCarried = "account-carried" 1,
         Cancelled = "cancelled" 1,
         Retried = "retried" 1,
+        Listed = "listed" 1,
     }
 }
 
@@ -110,6 +138,12 @@ pub enum Command {
         as_of: Date,
         accounts: Vec<Id>,
         draft: bool,
+        /// Somebody named the accounts.
+        named: bool,
+    },
+    /// The accounts that were not listed so far.
+    List {
+        accounts: Vec<Id>,
     },
     Billed {
         account: Id,
@@ -128,7 +162,7 @@ pub enum Command {
     Cancel {
         reason: String,
     },
-    /// Empty: every account that was refused.
+    /// Empty: every account that was refused. Of more than a commit takes only the first ones wait again.
     Retry {
         accounts: Vec<Id>,
     },
@@ -144,6 +178,7 @@ impl Decider for BillRun {
             as_of,
             accounts,
             draft,
+            named,
         } = command
         {
             if state.as_of.is_some() {
@@ -152,14 +187,7 @@ impl Decider for BillRun {
                     "a bill run of this id was already started",
                 ));
             }
-            return Ok(vec![
-                Started {
-                    as_of,
-                    accounts,
-                    draft,
-                }
-                .into(),
-            ]);
+            return Ok(listing::start(as_of, accounts, draft, named));
         }
         match command {
             Command::Retry { accounts } => return retry(state, accounts),
@@ -169,7 +197,13 @@ impl Decider for BillRun {
         if state.as_of.is_none() || state.completed || state.cancelled.is_some() {
             return Err(Rejection::new("RUN_NOT_OPEN", "this bill run is not open"));
         }
+        match (&command, state.unlisted) {
+            (Command::List { .. }, 0) => return Ok(vec![]),
+            (Command::List { .. }, _) | (_, 0) => {}
+            (_, unlisted) => return Err(listing::not_whole(unlisted)),
+        }
         match command {
+            Command::List { accounts } => Ok(listing::rest(accounts, state.named)),
             Command::Billed { account, .. }
             | Command::Refused { account, .. }
             | Command::Carried { account, .. }
@@ -228,6 +262,11 @@ impl Decider for BillRun {
                 state.accounts = e.accounts.iter().cloned().collect();
                 state.draft = e.draft;
             }
+            Event::Listed(e) => {
+                state.accounts.extend(e.accounts.iter().cloned());
+                state.unlisted = e.left;
+                state.named = e.named;
+            }
             Event::AccountBilled(e) => {
                 state.done += 1;
                 let made = e.invoices.iter().map(|i| (e.account.clone(), i.clone()));
@@ -264,6 +303,9 @@ fn retry(state: &BillRun, accounts: Vec<Id>) -> Result<Vec<Event>, Rejection> {
             "this bill run was cancelled, or never started",
         ));
     }
+    if state.unlisted > 0 {
+        return Err(listing::not_whole(state.unlisted));
+    }
     let refused: BTreeSet<&Id> = state.failed.iter().map(|(account, _, _)| account).collect();
     if let Some(other) = accounts.iter().find(|a| !refused.contains(a)) {
         return Err(Rejection::new(
@@ -281,8 +323,9 @@ fn retry(state: &BillRun, accounts: Vec<Id>) -> Result<Vec<Event>, Rejection> {
             "no account was refused in this bill run",
         ));
     }
-    let accounts = chosen.into_iter().collect();
-    Ok(vec![Retried { accounts }.into()])
+    let (parts, _) = listing::parts(chosen);
+    let retried = |accounts| Retried { accounts }.into();
+    Ok(parts.into_iter().map(retried).collect())
 }
 
 fn cancel(state: &BillRun, reason: String) -> Result<Vec<Event>, Rejection> {

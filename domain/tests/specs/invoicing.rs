@@ -9,10 +9,12 @@ use indelible_domain::command::{ChangeSubscription, Effective, InvoicingPlace, S
 use indelible_domain::expressions::Expression;
 use indelible_domain::invoices::{Invoice, Stage};
 use indelible_domain::invoicing::{Rule, Split, Terms, Verdict};
+use indelible_domain::kernel::Decider;
 use indelible_domain::kernel::calendar::add_days;
+use indelible_domain::kernel::event::PAYLOAD_MAX;
 use indelible_domain::mediation::{Intake, Received, UsageRecord};
 use indelible_domain::processes::agenda::tick_commands;
-use indelible_domain::runs::BillRun;
+use indelible_domain::runs::{self, BillRun};
 use indelible_domain::subscriptions::Unused;
 use indelible_domain::{Command, Outcome, Rejection, Session, operations};
 use std::collections::BTreeMap;
@@ -407,6 +409,97 @@ fn a_cancelled_run_bills_nobody_else_and_its_drafts_become_nothing() {
     assert_eq!(book.log.len(), before);
     say(&mut book, Terms::default());
     assert_eq!(run(&mut book, "r2").billed.len(), 2);
+}
+
+/// Bytes of payloads that one commit takes.
+const COMMIT_MAX: u64 = 8 << 20;
+
+/// Decides and folds, and tells how many bytes the events take; each of them is written in full.
+fn told(state: &mut BillRun, command: runs::Command) -> u64 {
+    let mut bytes = 0;
+    for event in BillRun::decide(state, command).expect("is decided") {
+        let stored = event.encode().expect("is written").len() as u64;
+        assert!(stored <= PAYLOAD_MAX);
+        bytes += stored;
+        BillRun::evolve(state, &event);
+    }
+    bytes
+}
+
+fn start_over(accounts: Vec<String>) -> runs::Command {
+    runs::Command::Start {
+        as_of: d("2012-05-01"),
+        accounts,
+        draft: false,
+        named: true,
+    }
+}
+
+#[test]
+fn a_run_of_250_000_accounts_starts_with_one_commit_of_parts_that_fit_the_log() {
+    let accounts: Vec<String> = (0..250_000).map(|n| format!("customer-{n:07}")).collect();
+    let mut run = BillRun::default();
+    assert!(told(&mut run, start_over(accounts.clone())) < COMMIT_MAX);
+    assert!(!run.listing() && run.accounts.iter().eq(&accounts));
+    assert_eq!((run.next(), run.waiting()), (accounts.first(), 250_000));
+}
+
+#[test]
+fn a_run_with_more_accounts_than_a_commit_takes_is_listed_by_several_and_bills_nobody_before() {
+    let accounts: Vec<String> = (0..100_000).map(|n| format!("{n:0>120}")).collect();
+    let mut run = BillRun::default();
+    assert!(told(&mut run, start_over(accounts.clone())) < COMMIT_MAX);
+    let billed = || runs::Command::Billed {
+        account: accounts[0].clone(),
+        invoices: vec![],
+    };
+    let mut commits = 1;
+    while run.listing() {
+        assert_eq!((run.next(), run.waiting()), (None, accounts.len()));
+        for early in [billed(), runs::Command::Complete] {
+            let refused = BillRun::decide(&run, early).expect_err("is refused");
+            assert_eq!(refused.code, "RUN_NOT_LISTED");
+        }
+        let rest = accounts[run.accounts.len()..].to_vec();
+        let more = told(&mut run, runs::Command::List { accounts: rest });
+        assert!(more < COMMIT_MAX);
+        commits += 1;
+    }
+    assert_eq!(commits, 3);
+    assert!(run.accounts.iter().eq(&accounts));
+    told(&mut run, billed());
+    assert_eq!(run.next(), accounts.get(1));
+}
+
+#[test]
+fn a_rest_that_is_gone_meanwhile_ends_the_list() {
+    let accounts = (0..60_000).map(|n| format!("{n:0>120}")).collect();
+    let mut run = BillRun::default();
+    told(&mut run, start_over(accounts));
+    assert!(run.listing());
+    told(&mut run, runs::Command::List { accounts: vec![] });
+    assert!(!run.listing() && run.next().is_some());
+}
+
+#[test]
+fn as_many_refused_accounts_as_a_commit_takes_wait_again() {
+    let accounts: Vec<String> = (0..60_000).map(|n| format!("{n:0>120}")).collect();
+    let mut run = BillRun {
+        as_of: Some(d("2012-05-01")),
+        accounts: accounts.clone().into(),
+        done: accounts.len(),
+        failed: accounts
+            .iter()
+            .map(|a| (a.clone(), "NO".into(), "no".into()))
+            .collect(),
+        completed: true,
+        ..BillRun::default()
+    };
+    let all = || runs::Command::Retry { accounts: vec![] };
+    assert!(told(&mut run, all()) < COMMIT_MAX);
+    assert!(run.waiting() > 40_000 && run.waiting() + run.failed.len() == accounts.len());
+    told(&mut run, all());
+    assert_eq!((run.waiting(), run.failed.len()), (accounts.len(), 0));
 }
 
 #[test]

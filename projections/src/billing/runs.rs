@@ -13,7 +13,7 @@ pub struct Run {
     /// Only drafts were made.
     pub draft: bool,
     pub started_at: Instant,
-    /// Accounts it covers, and how many of them are done.
+    /// Accounts it covers, as far as they are listed, and how many of them are done.
     pub accounts: u64,
     pub done: u64,
     /// Documents made.
@@ -67,6 +67,11 @@ impl Projection for Runs {
                 };
                 rows.put(&key(&recorded.id), &run)?;
                 rows.put(&format!("o/{:020}", recorded.position), &recorded.id)
+            }
+            Event::Run(runs::Event::Listed(e)) => {
+                rows.change(&key(&recorded.id), |run: &mut Run| {
+                    run.accounts += e.accounts.len() as u64;
+                })
             }
             Event::Run(runs::Event::AccountBilled(e)) => {
                 rows.change(&key(&recorded.id), |run: &mut Run| {

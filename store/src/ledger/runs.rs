@@ -50,6 +50,17 @@ impl Ledger {
         progress: &mut dyn FnMut(u64, u64),
     ) -> Result<RunReport, Refused> {
         let mut position = self.start(ask)?.position;
+        // A list that is longer than a commit.
+        while let Some(run) = self.find_run(ask).filter(BillRun::listing) {
+            if run.named == ask.accounts.is_empty() {
+                return Err(Refused::Rejection(Rejection::new(
+                    "RUN_NOT_LISTED",
+                    "the list of this bill run is not whole: start it again with the accounts it was started with",
+                )));
+            }
+            let more = self.execute(request(ask, None, begin(ask)))?;
+            position = position.max(more.position);
+        }
         let cause = self.started_at(ask)?;
         let mut queued: VecDeque<Begun> = VecDeque::new();
         let mut more = true;
@@ -84,16 +95,7 @@ impl Ledger {
     }
 
     fn start(&self, ask: &BillRunRequest) -> Result<Receipt, Refused> {
-        let started = self.execute(request(
-            ask,
-            ask.command_id.clone(),
-            Command::StartBillRun {
-                run: ask.run.clone(),
-                as_of: ask.as_of,
-                accounts: ask.accounts.clone(),
-                draft: ask.draft,
-            },
-        ));
+        let started = self.execute(request(ask, ask.command_id.clone(), begin(ask)));
         match started {
             Err(Refused::Rejection(no)) if no.code == "RUN_EXISTS" => self.go_on(ask, no),
             other => other,
@@ -129,6 +131,15 @@ impl Ledger {
                 .get(&ask.run)
                 .map(|e| e.state.clone())
         })
+    }
+}
+
+fn begin(ask: &BillRunRequest) -> Command {
+    Command::StartBillRun {
+        run: ask.run.clone(),
+        as_of: ask.as_of,
+        accounts: ask.accounts.clone(),
+        draft: ask.draft,
     }
 }
 

@@ -432,6 +432,14 @@ fn runs() -> Vec<Event> {
             .into(),
         ),
         Event::Run(
+            runs::Listed {
+                accounts: vec!["carol".to_string(), "dave".to_string()],
+                left: 70_000,
+                named: true,
+            }
+            .into(),
+        ),
+        Event::Run(
             runs::AccountBilled {
                 account: "alice".to_string(),
                 invoices: vec!["run-2.alice".to_string(), "run-2.alice.2".to_string()],
