@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use indelible_channels::text::{Facts, Invoice};
 use indelible_channels::{Outlets, Parcel, choose};
 use indelible_domain::Command;
-use indelible_domain::accounts::{Account, Contact};
+use indelible_domain::accounts::{Account, Contact, folio};
 use indelible_domain::command::FailureKind;
 use indelible_domain::entities::LegalEntity;
 use indelible_domain::kernel::{Instant, Money, Purpose};
@@ -292,15 +292,40 @@ fn passage(report: &Report, tries: u32) -> (Option<Channel>, &'static str) {
     }
 }
 
+/// One sum for each currency, in the order in which they come.
+fn sums(amounts: &[Money]) -> String {
+    let mut sums: Vec<Money> = Vec::new();
+    for amount in amounts {
+        match sums.iter_mut().find(|sum| sum.currency == amount.currency) {
+            Some(sum) => *sum = sum.plus(*amount),
+            None => sums.push(*amount),
+        }
+    }
+    let told: Vec<String> = sums.iter().map(Money::to_string).collect();
+    told.join(" + ")
+}
+
 /// What the books say of a message; none if it, its account or its legal entity is not there.
 fn order(books: &Tenant, id: &str) -> Option<Order> {
     let tables = &books.tables;
     let message = Message::table(tables).get(id)?.state.clone();
     let account = &Account::table(tables).get(&message.ask.account)?.state;
-    let entity = &LegalEntity::table(tables).get(&account.terms.entity)?.state;
-    let receivables = Receivables::table(tables).get(&message.ask.account);
+    // What a message is about may be on any folio of the account.
+    let others = books.index.folios_of.get(&message.ask.account);
+    let folios = std::iter::once(&message.ask.account).chain(others.into_iter().flatten());
+    let owed: Vec<_> = folios
+        .filter_map(|folio| Some((folio, Receivables::table(tables).get(folio)?)))
+        .collect();
+    let about = owed.iter().find(|(_, owed)| {
+        let mut about = message.ask.about.iter();
+        about.any(|invoice| owed.state.item(invoice).is_some())
+    });
+    let seller = about.and_then(|(folio, _)| folio::named(folio, &account.terms));
+    let seller = seller.map_or(account.terms.entity.clone(), |folio| folio.entity);
+    let entity = &LegalEntity::table(tables).get(&seller)?.state;
     let items = message.ask.about.iter().filter_map(|invoice| {
-        let item = receivables?.state.item(invoice)?;
+        let mut found = owed.iter();
+        let item = found.find_map(|(_, owed)| owed.state.item(invoice))?;
         Some((
             item.open,
             Invoice {
@@ -322,7 +347,7 @@ fn order(books: &Tenant, id: &str) -> Option<Order> {
         on: ask.on.to_string(),
         open: match open.is_empty() {
             true => String::new(),
-            false => Money::sum(account.terms.currency, open.iter().copied()).to_string(),
+            false => sums(&open),
         },
         invoices,
         values: ask.values.clone(),

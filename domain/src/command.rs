@@ -714,6 +714,23 @@ pub enum Command {
         place: InvoicingPlace,
         shown: Option<Shown>,
     },
+    /// In which currency documents are from now on, for what is sold from now on; none: no longer said there.
+    SetCurrencies {
+        place: InvoicingPlace,
+        currencies: Option<invoicing::Currencies>,
+    },
+    /// The legal entity that sells an offer from now on, whoever buys it; none: the buyer's own.
+    SetSeller {
+        offer: String,
+        seller: Option<Id>,
+    },
+    /// The legal entity that a subscription is bought from and the currency it is billed in; none: the account's entity, and
+    /// the currency as the account or its entity says. Not for one that was billed.
+    SetFolio {
+        subscription: Id,
+        seller: Option<Id>,
+        currencies: Option<invoicing::Currencies>,
+    },
     /// The order that a subscription is of; none: of none.
     OrderSubscription {
         subscription: Id,

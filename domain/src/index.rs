@@ -1,5 +1,6 @@
 //! Look-ups over a tenant's aggregates that no single stream can answer; folded from the same events.
 
+use crate::accounts::folio;
 use crate::kernel::Id;
 use crate::mediation::{Held, Listed};
 use crate::reservations::Reserved;
@@ -54,6 +55,8 @@ pub struct Index {
     pub intents: Intents,
     /// Open collections of an account.
     pub collections_of: BTreeMap<Id, BTreeSet<Id>>,
+    /// Folios of an account besides its own, on which something was ever owed or paid.
+    pub folios_of: BTreeMap<Id, BTreeSet<Id>>,
     /// Every collection of an account, in the order they were opened.
     pub all_collections_of: BTreeMap<Id, Vec<Id>>,
 }
@@ -61,6 +64,10 @@ pub struct Index {
 impl Index {
     /// Advances by one event, after which its stream has `version`.
     pub fn apply(&mut self, id: &str, version: u64, event: &Event) {
+        if matches!(event, Event::Receivable(_)) && !folio::is_own(id) {
+            let folios = self.folios_of.entry(folio::owner(id).to_string());
+            folios.or_default().insert(id.to_string());
+        }
         match event {
             Event::Account(accounts::Event::Opened(e)) => self.pays(id, e.terms.payer.as_deref()),
             Event::Account(accounts::Event::Changed(e)) => self.pays(id, e.terms.payer.as_deref()),

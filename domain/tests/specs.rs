@@ -54,6 +54,8 @@ mod exchange;
 mod expressions;
 #[path = "specs/fields.rs"]
 mod fields;
+#[path = "specs/folios.rs"]
+mod folios;
 #[path = "specs/forgetting.rs"]
 mod forgetting;
 #[path = "specs/ingest.rs"]

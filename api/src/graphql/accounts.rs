@@ -16,6 +16,7 @@ use super::collections::CollectionRules;
 use super::custom_fields::{self, CustomFieldValue};
 use super::desk::{self, Receipt};
 use super::discounts::{self, Commitment, Redemption, TaxExemption};
+use super::folios::Folio;
 use super::forget::{self, Forgotten, PersonalData, Retention};
 use super::invoices::Invoice;
 use super::messages::{Channel, Message};
@@ -46,8 +47,10 @@ impl Account {
         Account::at(ctx, key, cut).await
     }
 
+    /// `key`: the account's, or that of one of its folios.
     async fn at(ctx: &Context<'_>, key: &str, cut: Cut) -> Result<Option<Account>> {
         let books = Books::of(ctx)?;
+        let key = domain::folio::owner(key);
         let state = books
             .find_at::<domain::Account>(key, &cut, Some(books.zone(key)))
             .await?;
@@ -226,7 +229,7 @@ impl Account {
         ))
     }
 
-    /// Payments in the order they were recorded.
+    /// Payments in the order they were recorded, those of its own folio first.
     #[graphql(complexity = "page::cost(first, child_complexity)")]
     async fn payments(
         &self,
@@ -268,7 +271,12 @@ impl Account {
         dunning::case(ctx, self.key.clone(), None).await
     }
 
-    /// What it owes and has to its credit.
+    /// What it owes apart, by legal entity and currency; its own folio first.
+    async fn folios(&self, ctx: &Context<'_>) -> Result<Vec<Folio>> {
+        Folio::of_account(ctx, &self.key, &self.state.state.terms, self.cut)
+    }
+
+    /// What it owes and has to its credit on its own folio: to its legal entity, in its currency.
     async fn balance(&self, ctx: &Context<'_>) -> Result<Balance> {
         Balance::at(ctx, &self.key, self.cut).await
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_graphql::{Context, InputObject, Result};
 use indelible_domain::Recorded;
-use indelible_domain::accounts::{Buyer, Contact};
+use indelible_domain::accounts::{Buyer, Contact, folio};
 use indelible_domain::index::Index;
 use indelible_domain::kernel::{self, Decider, Personal, Purpose};
 use indelible_domain::world::{Entry, Event, Noun, Tenant, World};
@@ -174,6 +174,7 @@ impl Books {
 
     /// The zone of an account, as it is now.
     pub fn zone(&self, account: &str) -> kernel::Zone {
+        let account = folio::owner(account);
         let account = self.find::<indelible_domain::accounts::Account>(account);
         account
             .map(|account| account.state.terms.zone.clone())

@@ -7,7 +7,7 @@ use indelible_domain::receivables::{self, Receivables, RestOn, Source};
 
 use super::books::{AsOf, Books};
 use super::desk::{self, Receipt};
-use super::payments::{Balance, CreditPayload};
+use super::payments::{Balance, CreditPayload, currency_of};
 use super::scalars::{Date, Decimal, Money};
 use super::{errors, ids};
 use crate::auth::Scope;
@@ -325,7 +325,7 @@ impl CashQueries {
             .await?;
         let mut state = found.map(|e| e.state.clone()).unwrap_or_default();
         if state.items.is_empty() && state.funds.is_empty() {
-            state.currency = terms.currency_code();
+            state.currency = currency_of(&key, terms.currency_code());
         }
         let day = on.map(|on| on.0).or(cut.effective);
         let figures = state.figures(day.unwrap_or_else(|| books.today(&key)));

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_graphql::connection::Connection;
 use async_graphql::{Context, Enum, ID, InputObject, Object, Result, SimpleObject};
+use indelible_domain::accounts;
 use indelible_domain::charges::What;
 use indelible_domain::command::Command;
 use indelible_domain::invoices as domain;
@@ -101,6 +102,16 @@ impl Invoice {
         Ok(Some(Books::of(ctx)?.zone(&self.document().account)))
     }
 
+    /// The folio that it is on.
+    fn folio_key(&self, ctx: &Context<'_>) -> Result<String> {
+        let document = self.document();
+        let account = Books::of(ctx)?.find::<accounts::Account>(&document.account);
+        // A preview of an account that is gone is on no folio.
+        Ok(account.map_or(document.account.clone(), |account| {
+            document.folio().id(&document.account, &account.state.terms)
+        }))
+    }
+
     fn document(&self) -> &domain::Document {
         &self.state.state.document
     }
@@ -195,11 +206,16 @@ impl Invoice {
         Money(self.document().total)
     }
 
+    /// The folio of its account that it is on.
+    async fn folio(&self, ctx: &Context<'_>) -> Result<String> {
+        self.folio_key(ctx)
+    }
+
     /// What is still to pay; zero for a draft, a credit note and a void document.
     async fn open(&self, ctx: &Context<'_>) -> Result<Money> {
         let document = self.document();
         let owed = Books::of(ctx)?
-            .find_at::<Receivables>(&document.account, &self.cut, self.zone(ctx)?)
+            .find_at::<Receivables>(&self.folio_key(ctx)?, &self.cut, self.zone(ctx)?)
             .await?;
         let item = owed.as_ref().and_then(|owed| owed.state.item(&self.key));
         Ok(Money(
@@ -209,9 +225,8 @@ impl Invoice {
 
     /// Payments, credit notes and credit applied to it.
     async fn applied(&self, ctx: &Context<'_>) -> Result<Vec<Applied>> {
-        let account = &self.document().account;
         let owed = Books::of(ctx)?
-            .find_at::<Receivables>(account, &self.cut, self.zone(ctx)?)
+            .find_at::<Receivables>(&self.folio_key(ctx)?, &self.cut, self.zone(ctx)?)
             .await?;
         let applied = owed
             .iter()

@@ -29,6 +29,7 @@ mod entitlements;
 mod errors;
 mod exchange;
 mod explained;
+mod folios;
 mod forget;
 mod ids;
 mod invoices;
@@ -71,6 +72,7 @@ pub struct Query(
     discounts::DiscountQueries,
     entitlements::EntitlementQueries,
     exchange::ExchangeQueries,
+    folios::FolioQueries,
     collections::CollectionQueries,
     contracts::ContractQueries,
     custom_fields::CustomFieldQueries,
@@ -114,6 +116,7 @@ pub struct Mutation(
     custom_fields::CustomFieldMutations,
     dunning::DunningMutations,
     exchange::ExchangeMutations,
+    folios::FolioMutations,
     forget::PersonalDataMutations,
     periods::PeriodMutations,
     invoices::InvoiceMutations,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, Enum, ID, InputObject, Object, Result, SimpleObject};
+use indelible_domain::accounts::folio;
 use indelible_domain::command::{self, Command};
 use indelible_domain::kernel;
 use indelible_domain::payments as domain;
@@ -42,7 +43,12 @@ impl Payment {
         cut: Cut,
     ) -> Result<Vec<(String, Payment)>> {
         let books = Books::of(ctx)?;
-        let keys = books.index(|index| index.payments_of.get(account).cloned().unwrap_or_default());
+        let keys = books.index(|index| {
+            let others = index.folios_of.get(account).into_iter().flatten();
+            let folios = std::iter::once(account).chain(others.map(String::as_str));
+            let payments = folios.filter_map(|folio| index.payments_of.get(folio));
+            payments.flatten().cloned().collect()
+        });
         let zone = Some(books.zone(account));
         let found = books.all_at::<domain::Payment>(keys, &cut, zone).await?;
         let row = |(n, (key, state))| (format!("{n:012}"), Payment { key, state, cut });
@@ -208,7 +214,12 @@ impl Applied {
     }
 }
 
-/// What an account owes and has to its credit.
+/// The currency of a folio; `own`: that of its account.
+pub fn currency_of(folio: &str, own: kernel::Currency) -> kernel::Currency {
+    folio::parts(folio).map_or(own, |(currency, _)| currency)
+}
+
+/// What an account owes and has to its credit on one of its folios.
 pub struct Balance {
     account: String,
     state: Receivables,
@@ -216,7 +227,7 @@ pub struct Balance {
 }
 
 impl Balance {
-    /// The balance of an account, now or as of some time; an account without facts owes nothing.
+    /// The balance of an account's own folio, or of the one that is named, now or as of some time; an account without facts owes nothing.
     pub async fn find(ctx: &Context<'_>, account: &str, as_of: Option<AsOf>) -> Result<Balance> {
         let cut = Books::of(ctx)?.cut(as_of).await?;
         Balance::at(ctx, account, cut).await
@@ -230,7 +241,7 @@ impl Balance {
             .find_at::<Receivables>(account, &cut, Some(books.zone(account)))
             .await?;
         let none = || Receivables {
-            currency: terms.currency_code(),
+            currency: currency_of(account, terms.currency_code()),
             ..Receivables::default()
         };
         Ok(Balance {
@@ -375,7 +386,7 @@ impl PaymentQueries {
         Payment::find(ctx, &ids::key("payment", &id))
     }
 
-    /// What an account owes, now or as of some time.
+    /// What an account owes to its legal entity in its currency, or on the folio that is named, now or as of some time.
     async fn balance(
         &self,
         ctx: &Context<'_>,

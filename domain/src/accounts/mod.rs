@@ -7,6 +7,7 @@
 //! - What was forgotten is never there again: a change that would bring it back is refused.
 
 mod exempt;
+pub mod folio;
 pub mod forget;
 mod old;
 
@@ -17,6 +18,7 @@ use crate::taxes::Exemption;
 use serde::{Deserialize, Serialize};
 
 pub use exempt::{TaxExempted, TaxExemptionEnded};
+pub use folio::Folio;
 pub use forget::{Forget, Forgotten};
 use old::{ChangedV1, ChangedV2, OpenedV1, OpenedV2};
 

@@ -2,11 +2,12 @@
 
 use super::notice;
 use super::{Collection, Command, Opened, Rules, Stage, Why};
+use crate::accounts::folio;
 use crate::entities::LegalEntity;
 use crate::invoices::Invoice;
 use crate::kernel::{Date, Id, Money, Rejection, calendar::add_days};
 use crate::methods::{Method, Methods};
-use crate::operations::{account_terms, wallets};
+use crate::operations::{folio_terms, wallets};
 use crate::payments::{self, Payment, Recorded, Routed};
 use crate::receivables::{Due, Receivables};
 use crate::session::Session;
@@ -144,9 +145,15 @@ fn choose<'a>(
         .or_else(|| usable().find(|m| !state.exhausted(&m.id)))
 }
 
-pub(super) fn methods(session: &Session<'_>, account: &str) -> Methods {
-    let found = session.find::<Methods>(account);
-    found.map(|e| e.state.clone()).unwrap_or_default()
+/// The ways in which the account of a folio pays. Its wallets are in its own currency, with its own legal entity: they pay
+/// nothing of another folio.
+pub fn methods(session: &Session<'_>, id: &str) -> Methods {
+    let found = session.find::<Methods>(folio::owner(id));
+    let mut known = found.map(|e| e.state.clone()).unwrap_or_default();
+    if !folio::is_own(id) {
+        known.methods.retain(|m| m.means.wallet().is_none());
+    }
+    known
 }
 
 /// What is to be asked for.
@@ -252,7 +259,7 @@ pub(crate) fn open_of(session: &Session<'_>, payment: &str, state: &Payment, on:
 
 /// How an account's legal entity collects.
 pub fn rules_of(session: &Session<'_>, account: &str) -> Result<Rules, Rejection> {
-    let entity = account_terms(session, account)?.entity;
+    let entity = folio_terms(session, account)?.entity;
     let found = session.find::<LegalEntity>(&entity);
     Ok(found
         .map(|e| e.state.collection.clone())
@@ -348,8 +355,9 @@ pub fn next_due(tables: &Tables, open: &[Id], account: &str) -> Option<Date> {
 }
 
 fn first_due(tables: &Tables, account: &str, running: impl Fn(&str) -> bool) -> Option<Date> {
-    let methods = &tables.methods.get(account)?.state;
-    let terms = &tables.accounts.get(account)?.state.terms;
+    let methods = &tables.methods.get(folio::owner(account))?.state;
+    let own = &tables.accounts.get(folio::owner(account))?.state.terms;
+    let terms = folio::terms(account, own)?;
     let rules = &tables.entities.get(&terms.entity)?.state.collection;
     let owed = &tables.receivables.get(account)?.state;
     let due = owed.dues(Date::MAX).into_iter().filter(|d| {

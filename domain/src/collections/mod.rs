@@ -23,8 +23,8 @@ use crate::events;
 use crate::kernel::{Date, Id, Money};
 use serde::{Deserialize, Serialize};
 
-pub(crate) use attempt::open_of;
 pub use attempt::{attempt, collect_due, next_due, open, rules_of};
+pub(crate) use attempt::{methods, open_of};
 pub use decide::Command;
 pub use drawn::{Drawn, DrawnPart, WALLET_SHORT};
 use old::OpenedV1;

@@ -29,10 +29,10 @@ pub(super) fn of_debit(
         ("text", route.text.clone()),
     ];
     let ask = Ask {
-        account: route.account.clone(),
+        account: crate::accounts::folio::owner(&route.account).to_string(),
         template: TEMPLATE.to_string(),
         values: BTreeMap::from(values.map(|(name, value)| (name.to_string(), value))),
-        on: session.today(&crate::operations::account_terms(session, &route.account)?.zone),
+        on: session.today(&crate::operations::folio_terms(session, &route.account)?.zone),
         ..Ask::default()
     };
     let message = format!("debit.{payment}");

@@ -2,11 +2,12 @@
 
 use super::attempt::{attempt, methods, open, open_collections, rules_of};
 use super::{Collection, Command, Event as Fact, Opened, Stage, Why};
+use crate::accounts::folio;
 use crate::command::FailureKind;
 use crate::dunning;
 use crate::kernel::{Date, Id, Rejection};
 use crate::methods::{self, Methods};
-use crate::operations::account_terms;
+use crate::operations::folio_terms;
 use crate::payments::{self, NOTHING_OPEN, Payment};
 use crate::receivables::{Event as Receivable, Receivables};
 use crate::session::{Session, Staged};
@@ -18,7 +19,7 @@ pub fn react(session: &mut Session<'_>, fact: &Staged) -> Result<(), Rejection> 
         Event::Payment(payments::Event::Failed(e)) => failed(session, &fact.id, e),
         Event::Payment(payments::Event::Settled(e)) => settled(session, &fact.id, e.on),
         Event::Collection(Fact::Planned(e)) => {
-            let today = session.today(&account_terms(session, &e.account)?.zone);
+            let today = session.today(&folio_terms(session, &e.account)?.zone);
             match e.next <= today {
                 true => attempt(session, &fact.id, None, today),
                 false => Ok(()),
@@ -54,13 +55,14 @@ fn failed(session: &mut Session<'_>, payment: &str, e: &payments::Failed) -> Res
         return Ok(());
     }
     let refused = e.code.is_some() && e.kind == FailureKind::Hard;
-    if refused && session.find::<Methods>(&e.account).is_some() {
+    let payer = folio::owner(&e.account);
+    if refused && session.find::<Methods>(payer).is_some() {
         let block = methods::Command::Block {
             method: route.method,
             code: code.clone(),
             on,
         };
-        session.decide::<Methods>(&e.account, block)?;
+        session.decide::<Methods>(payer, block)?;
     }
     let usable = methods(session, &e.account);
     let usable = usable
@@ -102,7 +104,7 @@ fn close_paid(session: &mut Session<'_>, account: &str) -> Result<(), Rejection>
         let waits = matches!(collection.stage, Stage::Waiting { .. });
         let left = owed.open_items().any(|i| collection.covers(&i.invoice));
         if waits && !left {
-            let on = session.today(&account_terms(session, account)?.zone);
+            let on = session.today(&folio_terms(session, account)?.zone);
             let reason = "nothing is open any more".to_string();
             session.decide::<Collection>(&id, Command::Close { reason, on })?;
         }
@@ -112,7 +114,7 @@ fn close_paid(session: &mut Session<'_>, account: &str) -> Result<(), Rejection>
 
 /// A collection that waits is tried now; where there is none one is opened. Without a method nothing can be asked.
 fn again(session: &mut Session<'_>, account: &str, invoices: &[Id]) -> Result<(), Rejection> {
-    let on = session.today(&account_terms(session, account)?.zone);
+    let on = session.today(&folio_terms(session, account)?.zone);
     let methods = methods(session, account);
     if !methods.usable(on).any(methods::Method::collects) {
         return Ok(());

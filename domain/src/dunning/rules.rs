@@ -5,7 +5,7 @@
 
 use super::owed::{self, Owed};
 use super::{Look, Policy};
-use crate::accounts::AccountTerms;
+use crate::accounts::{AccountTerms, folio};
 use crate::catalog::Catalog;
 use crate::entities::EntityTerms;
 use crate::events;
@@ -196,7 +196,7 @@ fn pays_by(look: &impl Look, subject: &Subject<'_>, when: &When) -> bool {
     if when.methods.is_empty() && !when.no_method {
         return true;
     }
-    let methods = look.state::<Methods>(subject.account);
+    let methods = look.state::<Methods>(folio::owner(subject.account));
     let preferred = methods.and_then(|m| m.preferred(subject.on));
     let kind = preferred.map(|m| m.means.kind());
     any_of(&when.methods, kind.as_ref()) && (!when.no_method || kind.is_none())

@@ -6,13 +6,14 @@
 use super::owed::{self, Owed};
 use super::rules::{self, Choice, Subject, Why};
 use super::{Case, Policy};
-use crate::accounts::Account;
+use crate::accounts::{Account, AccountTerms, folio};
 use crate::command::DunningLevel;
 use crate::entities::LegalEntity;
 use crate::kernel::{Date, Exact, Money, calendar::add_days};
 use crate::receivables::Receivables;
 use crate::session::Session;
 use crate::world::{Noun, Tables};
+use std::borrow::Cow;
 
 /// Where aggregates are read from: the world as it stands, or a session at work.
 pub trait Look {
@@ -119,11 +120,18 @@ fn level_of(
     None
 }
 
+/// Terms of the folio that is dunned.
+fn terms_of<'l>(look: &'l impl Look, id: &str) -> Option<Cow<'l, AccountTerms>> {
+    folio::terms(id, &look.state::<Account>(folio::owner(id))?.terms)
+}
+
 /// Whether a policy could be chosen for an account, whatever is overdue.
 fn may_be_dunned(look: &impl Look, account: &str) -> bool {
-    let terms = look.state::<Account>(account).map(|a| &a.terms);
-    let entity = terms.and_then(|t| look.state::<LegalEntity>(&t.entity));
-    match (terms, entity) {
+    let terms = terms_of(look, account);
+    let entity = terms
+        .as_ref()
+        .and_then(|t| look.state::<LegalEntity>(&t.entity));
+    match (&terms, entity) {
         (Some(terms), Some(entity)) => rules::may_choose(look, terms, &entity.terms),
         _ => false,
     }
@@ -157,7 +165,7 @@ pub fn chosen(
 }
 
 fn choose(look: &impl Look, account: &str, owed: &[Owed], on: Date) -> Option<Choice> {
-    let terms = &look.state::<Account>(account)?.terms;
+    let terms = &*terms_of(look, account)?;
     let entity = &look.state::<LegalEntity>(&terms.entity)?.terms;
     let subject = Subject {
         account,

@@ -16,7 +16,7 @@ pub mod product_lines;
 pub mod series;
 pub mod shown;
 
-use crate::accounts::Buyer;
+use crate::accounts::{Buyer, Folio};
 use crate::charges::What;
 use crate::events;
 use crate::kernel::{Currency, Date, Decider, Exact, Id, Money, Personal, Rejection, Rounding};
@@ -134,6 +134,16 @@ pub struct Document {
     pub order: Option<String>,
     /// The payment method that it is to be collected by, where documents are split by methods.
     pub method: Option<Id>,
+}
+
+impl Document {
+    /// The folio that it is on, of its account.
+    pub fn folio(&self) -> Folio {
+        Folio {
+            entity: self.entity.clone(),
+            currency: self.currency,
+        }
+    }
 }
 
 impl Default for Document {

@@ -9,11 +9,14 @@
 //! - Documents are split by subscription, by the group, the order or the payment method a subscription has, or by the account
 //!   that used it.
 //! - How lines are put together for a reader changes nothing of what is billed.
-//! - Charges in another currency than the account's are converted where somebody said how, and are not sold otherwise.
+//! - Charges in another currency than the account's are converted where somebody said how, or go onto documents of their own
+//!   where somebody said so, and are not sold otherwise.
+//! - What another legal entity sells goes onto documents of that entity. A subscription keeps the folio it was sold on.
 
 pub mod progress;
 pub mod review;
 
+use crate::accounts::Folio;
 use crate::events;
 use crate::invoices::Shown;
 use crate::kernel::{Decider, Decimal, Id, Rejection};
@@ -70,6 +73,17 @@ pub struct Exchange {
     pub max_age_days: u32,
 }
 
+/// In which currency documents are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Currencies {
+    /// In the account's: what is sold in another one is converted.
+    #[default]
+    Account,
+    /// In that of the sale: each currency has documents, open items and credit of its own.
+    Sale,
+}
+
 /// How documents are made.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Terms {
@@ -98,6 +112,14 @@ pub struct Invoicing {
     pub orders: BTreeMap<Id, String>,
     /// Payment methods of who pays, by subscription.
     pub methods: BTreeMap<Id, Id>,
+    /// None: as the legal entity says, or in the account's currency.
+    pub currencies: Option<Currencies>,
+    /// Subscriptions that are billed on another folio than the payer's own.
+    pub folios: BTreeMap<Id, Folio>,
+    /// The same of charges that belong to no subscription.
+    pub charges: BTreeMap<Id, Folio>,
+    /// In the stream of an offer: the legal entity that sells it to everybody.
+    pub seller: Option<Id>,
 }
 
 /// Stream of what a legal entity says.
@@ -108,6 +130,11 @@ pub fn of_entity(entity: &str) -> Id {
 /// Stream of what is said for one account.
 pub fn of_account(account: &str) -> Id {
     format!("account/{account}")
+}
+
+/// Stream of what is said for one offer.
+pub fn of_offer(offer: &str) -> Id {
+    format!("offer/{offer}")
 }
 
 /// How documents are made from now on; none: no longer said here.
@@ -149,6 +176,32 @@ pub struct PaidBy {
     pub method: Option<Id>,
 }
 
+/// In which currency documents are from now on; none: no longer said here.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CurrenciesSet {
+    pub currencies: Option<Currencies>,
+}
+
+/// The legal entity that sells an offer from now on; none: that of whoever buys it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SellerSet {
+    pub seller: Option<Id>,
+}
+
+/// A subscription is billed on a folio; none: on the payer's own.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FolioSet {
+    pub subscription: Id,
+    pub folio: Option<Folio>,
+}
+
+/// A charge that belongs to no subscription is billed on a folio that is not the payer's own.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ChargeFolioSet {
+    pub charge: Id,
+    pub folio: Folio,
+}
+
 events! {
     /// What happens to the way in which documents are made.
     pub enum Event in "invoicing" {
@@ -158,6 +211,10 @@ events! {
         ShownSet = "shown-set" 1,
         OfOrder = "of-order" 1,
         PaidBy = "paid-by" 1,
+        CurrenciesSet = "currencies-set" 1,
+        SellerSet = "seller-set" 1,
+        FolioSet = "folio-set" 1,
+        ChargeFolioSet = "charge-folio-set" 1,
     }
 }
 
@@ -172,6 +229,13 @@ pub enum Command {
     Show(Option<Shown>),
     Order(OfOrder),
     Pay(PaidBy),
+    Currencies(Option<Currencies>),
+    Sell {
+        seller: Option<Id>,
+    },
+    /// The folio of a subscription.
+    Fold(FolioSet),
+    FoldCharge(ChargeFolioSet),
 }
 
 impl Decider for Invoicing {
@@ -205,6 +269,18 @@ impl Decider for Invoicing {
                 Ok(vec![])
             }
             Command::Pay(by) => Ok(vec![by.into()]),
+            Command::Currencies(currencies) if currencies == state.currencies => Ok(vec![]),
+            Command::Currencies(currencies) => Ok(vec![CurrenciesSet { currencies }.into()]),
+            Command::Sell { seller } if seller == state.seller => Ok(vec![]),
+            Command::Sell { seller } => Ok(vec![SellerSet { seller }.into()]),
+            Command::Fold(set) if state.folios.get(&set.subscription) == set.folio.as_ref() => {
+                Ok(vec![])
+            }
+            Command::Fold(set) => Ok(vec![set.into()]),
+            Command::FoldCharge(set) if state.charges.get(&set.charge) == Some(&set.folio) => {
+                Ok(vec![])
+            }
+            Command::FoldCharge(set) => Ok(vec![set.into()]),
             Command::Set(terms) if terms == state.terms => Ok(vec![]),
             Command::Set(terms) => {
                 if let Some(terms) = &terms {
@@ -239,6 +315,12 @@ impl Decider for Invoicing {
             Event::ShownSet(e) => state.shown = e.shown,
             Event::OfOrder(e) => keep(&mut state.orders, &e.subscription, e.order.as_ref()),
             Event::PaidBy(e) => keep(&mut state.methods, &e.subscription, e.method.as_ref()),
+            Event::CurrenciesSet(e) => state.currencies = e.currencies,
+            Event::SellerSet(e) => state.seller.clone_from(&e.seller),
+            Event::FolioSet(e) => keep(&mut state.folios, &e.subscription, e.folio.as_ref()),
+            Event::ChargeFolioSet(e) => {
+                state.charges.insert(e.charge.clone(), e.folio.clone());
+            }
             Event::Grouped(e) => {
                 keep(&mut state.groups, &e.subscription, e.group.as_ref());
             }
@@ -247,7 +329,7 @@ impl Decider for Invoicing {
 }
 
 /// Remembers what a subscription has, or forgets it.
-fn keep(known: &mut BTreeMap<Id, String>, subscription: &Id, is: Option<&String>) {
+fn keep<T: Clone>(known: &mut BTreeMap<Id, T>, subscription: &Id, is: Option<&T>) {
     match is {
         Some(is) => known.insert(subscription.clone(), is.clone()),
         None => known.remove(subscription),

@@ -1,12 +1,13 @@
 //! The posting table: which fact moves what between which accounts. Everything else in `journal` is mechanism.
 
 use super::{Entry, Ledger, Line};
+use crate::accounts::folio;
 use crate::bank::{self, BankAccount};
 use crate::cash;
 use crate::charges::{Charges, What};
 use crate::invoices::{self, Document, Invoice};
 use crate::kernel::{Date, Id, Money, Rejection};
-use crate::operations::{account_terms, entity_terms};
+use crate::operations::{account_terms, entity_terms, folio_terms};
 use crate::receivables::{Event as Receivable, Reversal, Source, Why};
 use crate::session::{Session, Staged};
 use crate::shares::{self, Shares};
@@ -357,9 +358,10 @@ fn receivable(
         | Receivable::PlanAgreed(_)
         | Receivable::PlanEnded(_) => return Ok(None),
     };
-    let entity = account_terms(session, &fact.id)?.entity;
+    let entity = folio_terms(session, &fact.id)?.entity;
     let on = session.today(&entity_terms(session, &entity)?.zone);
-    let entry = Entry::balanced(on, &fact.id, format!("receivable/{}", fact.id), text, lines)?;
+    let account = folio::owner(&fact.id);
+    let entry = Entry::balanced(on, account, format!("receivable/{}", fact.id), text, lines)?;
     Ok(Some((entity, entry)))
 }
 

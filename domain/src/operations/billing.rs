@@ -1,12 +1,13 @@
 //! Drafts and documents: gathers what is due of everything an account pays for, and turns it into a document.
 
-use super::{account_terms, entity_terms, exchange, taxes};
-use crate::accounts::AccountTerms;
+use super::{account_terms, entity_terms, exchange, folio_terms, folios, taxes};
+use crate::accounts::{AccountTerms, Folio, folio};
 use crate::charges::due::{self, Basis, Due};
 use crate::charges::{self, Charges, Item, What};
 use crate::command::Outcome;
 use crate::entities::EntityTerms;
 use crate::invoices::{self, Document, Invoice, Line, Series, Stage, compose, series};
+use crate::invoicing::{self, Invoicing};
 use crate::kernel::{Date, Id, Money, Rejection, calendar::add_days, check_id, event};
 use crate::session::Session;
 use crate::subscriptions::Subscription;
@@ -28,7 +29,7 @@ pub(super) fn draft(
         super::invoicing::again(session, invoice)?;
         return Ok(Outcome::of("invoice", invoice));
     }
-    let terms = account_terms(session, account)?;
+    let terms = folio_terms(session, account)?;
     let as_of = as_of.unwrap_or_else(|| session.today(&terms.zone));
     let Some(document) = compose_document(session, account, as_of)? else {
         return Err(nothing_due(account, as_of));
@@ -64,7 +65,7 @@ pub(super) fn finalise_draft(
         None => {}
     }
     let drafted = state.document.clone();
-    let (account, as_of) = (drafted.account.clone(), drafted.as_of);
+    let (account, as_of) = (folios::of_document(session, &drafted)?, drafted.as_of);
     super::dunning::dun(session, &account)?;
     let whole = compose_document(session, &account, as_of)?;
     let due = match whole {
@@ -299,13 +300,13 @@ pub(super) fn tax_included(session: &Session<'_>, subscription: &str, what: &Wha
         .is_some_and(|term| term.offer.tax_included)
 }
 
-/// Everything due for an account and those it pays for, as a document; none when nothing is due.
+/// Everything due on a folio of an account, for it and for those it pays for, as a document; none when nothing is due.
 pub(super) fn compose_document(
     session: &Session<'_>,
-    payer: &str,
+    folio: &str,
     as_of: Date,
 ) -> Result<Option<Document>, Rejection> {
-    document_of(session, payer, as_of, false)
+    document_of(session, folio, as_of, false)
 }
 
 /// What would be billed if every period ended now: what is due, and what was used of running periods.
@@ -317,11 +318,11 @@ pub(super) fn expected(session: &Session<'_>, payer: &str) -> Result<Option<Docu
 /// The same; `running` with what was used so far of periods that have not ended.
 pub(super) fn document_of(
     session: &Session<'_>,
-    payer: &str,
+    on: &str,
     as_of: Date,
     running: bool,
 ) -> Result<Option<Document>, Rejection> {
-    let terms = account_terms(session, payer)?;
+    let (payer, terms) = (folio::owner(on), folio_terms(session, on)?);
     if let Some(other) = &terms.payer {
         return Err(Rejection::new(
             "PAID_BY_OTHER",
@@ -374,13 +375,13 @@ fn settled(session: &Session<'_>, subscription: &str) -> Date {
         .unwrap_or(Date::MIN)
 }
 
-/// Everything due for an account and those it pays for, before discounts.
+/// Everything due on a folio of an account, for it and for those it pays for, before discounts.
 pub(super) fn all_lines(
     session: &Session<'_>,
-    payer: &str,
+    on: &str,
     as_of: Date,
 ) -> Result<Vec<Line>, Rejection> {
-    let terms = account_terms(session, payer)?;
+    let (payer, terms) = (folio::owner(on), folio_terms(session, on)?);
     let entity = entity_terms(session, &terms.entity)?;
     let basis = Basis {
         currency: terms.currency,
@@ -398,12 +399,22 @@ fn lines_of(
     entity: &EntityTerms,
     basis: Basis,
 ) -> Result<Vec<Line>, Rejection> {
-    let mut lines = due_lines(session, payer, terms, entity, basis)?;
+    let own = Folio::own(&account_terms(session, payer)?);
+    let on = (&Folio::own(terms), &own);
+    let mut lines = due_lines(session, (payer, on), terms, entity, basis)?;
     for child in session.index().paid_by.get(payer).into_iter().flatten() {
         let child_terms = account_terms(session, child)?;
-        lines.extend(due_lines(session, child, &child_terms, entity, basis)?);
+        lines.extend(due_lines(
+            session,
+            (child, on),
+            &child_terms,
+            entity,
+            basis,
+        )?);
     }
-    lines.extend(committed_lines(session, payer, terms, entity, basis)?);
+    if *on.0 == own {
+        lines.extend(committed_lines(session, payer, terms, entity, basis)?);
+    }
     let to = exchange::Target {
         payer,
         entity: &terms.entity,
@@ -416,14 +427,17 @@ fn lines_of(
     Ok(lines)
 }
 
+/// What is due on the first of two folios; the second one is the payer's own, where everything is that has no other.
 fn due_lines(
     session: &Session<'_>,
-    account: &str,
+    (account, (on, own)): (&str, (&Folio, &Folio)),
     terms: &AccountTerms,
     entity: &EntityTerms,
     basis: Basis,
 ) -> Result<Vec<Line>, Rejection> {
     let none = Charges::default();
+    let said = session.find::<Invoicing>(&invoicing::of_account(account));
+    let said = said.map(|e| &e.state);
     let mut lines = Vec::new();
     for subscription in session
         .index()
@@ -432,6 +446,10 @@ fn due_lines(
         .into_iter()
         .flatten()
     {
+        let folio = said.and_then(|s| s.folios.get(subscription));
+        if folio.unwrap_or(own) != on {
+            continue;
+        }
         lines.extend(subscription_lines(
             session,
             account,
@@ -440,8 +458,13 @@ fn due_lines(
             basis,
         )?);
     }
-    let own = session.find::<Charges>(account).map_or(&none, |e| &e.state);
-    lines.extend(due::added(own, basis.as_of).into_iter().map(|due| {
+    let charges = session.find::<Charges>(account).map_or(&none, |e| &e.state);
+    let added = due::added(charges, basis.as_of).into_iter();
+    let here = added.filter(|due| {
+        let folio = said.and_then(|s| s.charges.get(due.what.charge()));
+        folio.unwrap_or(own) == on
+    });
+    lines.extend(here.map(|due| {
         let tax = taxes::answer(session, account, terms, entity, &due.tax_class, basis.as_of);
         line_of(account, None, tax, false, due)
     }));

@@ -1,7 +1,7 @@
 //! Money that comes in: whose it is, and what it pays.
 
-use super::{account_terms, entity_terms, payments};
-use crate::accounts::Account;
+use super::{entity_terms, folio_terms, folios, payments};
+use crate::accounts::folio;
 use crate::cash::{Command, Desk, Received, reference};
 use crate::command::{Exchange, Outcome, ReceiveCash, RecordPayment};
 use crate::invoices::Invoice;
@@ -36,7 +36,8 @@ pub fn receive(session: &mut Session<'_>, ask: ReceiveCash) -> Result<Outcome, R
         let why = format!("payment {} was already recorded", ask.payment);
         return Err(Rejection::new("PAYMENT_EXISTS", why));
     }
-    let owner = match owner(session, &ask)? {
+    let found = owner(session, &ask)?.map(|found| at_home(session, &ask, found));
+    let owner = match found {
         Ok(owner) if fits(session, &owner.account, &ask)? => owner,
         unclear => {
             let candidates = match unclear {
@@ -70,7 +71,11 @@ pub(super) fn allocate(
 ) -> Result<Outcome, Rejection> {
     let zone = entity_terms(session, entity)?.zone;
     let receipt = desk(session, entity).receipt(payment)?.clone();
-    let terms = account_terms(session, account)?;
+    let account = match exchange {
+        None => &folios::paying(session, account, Some(entity), receipt.amount.currency)?,
+        Some(_) => account,
+    };
+    let terms = folio_terms(session, account)?;
     if terms.entity != entity {
         return Err(other_entity(account, &terms.entity, entity));
     }
@@ -201,7 +206,20 @@ fn pay(session: &mut Session<'_>, ask: ReceiveCash, owner: Owner) -> Result<Outc
 
 /// Money of this entity and in the account's currency can be applied without anybody's help.
 fn fits(session: &Session<'_>, account: &str, ask: &ReceiveCash) -> Result<bool, Rejection> {
-    Ok(account_terms(session, account)?.currency == ask.amount.currency)
+    Ok(folio_terms(session, account)?.currency == ask.amount.currency)
+}
+
+/// The folio of the account found that takes money of this entity and currency, unless invoices say which.
+fn at_home(session: &Session<'_>, ask: &ReceiveCash, found: Owner) -> Owner {
+    if !found.invoices.is_empty() {
+        return found;
+    }
+    let account = folio::owner(&found.account);
+    let home = folios::paying(session, account, Some(&ask.entity), ask.amount.currency);
+    match home {
+        Ok(account) => Owner { account, ..found },
+        Err(_) => found,
+    }
 }
 
 /// Who owes what the text names, or the accounts among which it cannot be told.
@@ -217,7 +235,8 @@ fn owner(
         words.iter().filter_map(|w| reference::referred(w)),
     );
     if let Some(account) = &ask.account {
-        let terms = account_terms(session, account)?;
+        let account = &folios::paying(session, account, Some(&ask.entity), ask.amount.currency)?;
+        let terms = folio_terms(session, account)?;
         if terms.entity != ask.entity {
             return Err(other_entity(account, &terms.entity, &ask.entity));
         }
@@ -253,7 +272,19 @@ fn owner(
     let before = payer.and_then(|p| session.index().paid_from.get(p));
     let before = before.into_iter().flatten();
     let before = before.filter(|a| of_entity(session, a, &ask.entity));
-    Ok(only(before.cloned().collect(), Found::Payer, vec![]))
+    // Of several folios of one account the currency decides.
+    let before = before.map(|a| {
+        match folios::paying(
+            session,
+            folio::owner(a),
+            Some(&ask.entity),
+            ask.amount.currency,
+        ) {
+            Ok(home) => home,
+            Err(_) => a.clone(),
+        }
+    });
+    Ok(only(before.collect(), Found::Payer, vec![]))
 }
 
 fn only(accounts: BTreeSet<Id>, found: Found, invoices: Vec<Id>) -> Result<Owner, BTreeSet<Id>> {
@@ -280,7 +311,10 @@ fn named<'a>(
             let Some(document) = session.find::<Invoice>(id).map(|e| &e.state.document) else {
                 continue;
             };
-            let found = (document.account.clone(), id.clone());
+            let Ok(folio) = folios::of_document(session, document) else {
+                continue;
+            };
+            let found = (folio, id.clone());
             let fits = document.entity == ask.entity && document.total.is_positive();
             if fits && named.len() < TARGETS_MAX && !named.contains(&found) {
                 named.push(found);
@@ -291,9 +325,15 @@ fn named<'a>(
 }
 
 fn of_entity(session: &Session<'_>, account: &str, entity: &str) -> bool {
-    session
-        .find::<Account>(account)
-        .is_some_and(|e| e.state.open && e.state.terms.entity == entity)
+    let owned = folio::owner(account) == account;
+    match folio_terms(session, account) {
+        Ok(terms) if terms.entity == entity => true,
+        Ok(_) if owned => folios::of(session, account).is_ok_and(|folios| {
+            let mut others = folios.iter().filter_map(|f| folio_terms(session, f).ok());
+            others.any(|terms| terms.entity == entity)
+        }),
+        _ => false,
+    }
 }
 
 fn other_entity(account: &str, of: &str, asked: &str) -> Rejection {

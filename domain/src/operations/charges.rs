@@ -2,7 +2,8 @@
 
 use super::exchange::{self, currency_of};
 use super::subscriptions::running;
-use super::{account_terms, entity_terms};
+use super::{folio_terms, folios};
+use crate::accounts::{Folio, folio};
 use crate::catalog::{Moment, OneOff};
 use crate::charges::{Charges, Command, Order, Ordered, Pending};
 use crate::command::{OrderOneOff, Outcome};
@@ -19,8 +20,11 @@ pub(super) fn add(
     tax_class: String,
 ) -> Result<Outcome, Rejection> {
     check_id("charge", &charge)?;
-    let terms = account_terms(session, account)?;
-    if amount.currency != terms.currency && !exchange::converts(session, account, &terms) {
+    let terms = folio_terms(session, account)?;
+    if amount.currency != terms.currency
+        && !exchange::converts(session, folio::owner(account), &terms)
+        && !folios::apart(session, folio::owner(account), &terms)
+    {
         return Err(Rejection::new(
             "CURRENCY_MISMATCH",
             format!(
@@ -31,16 +35,19 @@ pub(super) fn add(
     }
     let on = on.unwrap_or_else(|| session.today(&terms.zone));
     let outcome = Outcome::of("charge", &charge);
-    session.decide::<Charges>(
-        account,
-        Command::Add(Pending {
-            charge,
-            text,
-            amount,
-            on,
-            tax_class,
-        }),
-    )?;
+    let pending = Pending {
+        charge: charge.clone(),
+        text,
+        amount,
+        on,
+        tax_class,
+    };
+    let owner = folio::owner(account);
+    session.decide::<Charges>(owner, Command::Add(pending))?;
+    match folio::is_own(account) {
+        true => folios::charge(session, owner, &charge, amount.currency)?,
+        false => folios::charge_on(session, owner, &charge, Folio::own(&terms))?,
+    }
     Ok(outcome)
 }
 
@@ -50,7 +57,7 @@ pub(super) fn cancel(
     charge: Id,
 ) -> Result<Outcome, Rejection> {
     let outcome = Outcome::of("charge", &charge);
-    session.decide::<Charges>(account, Command::Cancel { charge })?;
+    session.decide::<Charges>(folio::owner(account), Command::Cancel { charge })?;
     Ok(outcome)
 }
 
@@ -93,8 +100,8 @@ pub(super) fn order(session: &mut Session<'_>, ask: OrderOneOff) -> Result<Outco
             format!("a price of {amount} for charge {} is below zero", ask.code),
         ));
     }
-    let account = account_terms(session, &sub.account)?;
-    let rounding = entity_terms(session, &account.entity)?.rounding;
+    let (account, entity) = folios::sold_on(session, &sub.account, id)?;
+    let rounding = entity.rounding;
     let price = ask.amount.unwrap_or(fee.amount);
     let exact = Exact::from(price).times(ask.quantity.into())?;
     let ordered = Ordered {

@@ -1,12 +1,12 @@
 //! Getting money from payers through providers.
 
-use super::account_terms;
+use super::{folio_terms, folios};
 use crate::collections::{self, Collection, Command, Opened, Rules, Stage, Why};
 use crate::command::{Collect, Outcome};
 use crate::entities::{self, LegalEntity};
 use crate::invoices::Invoice;
 use crate::kernel::{Rejection, check_id};
-use crate::methods::{Method, Methods};
+use crate::methods::Method;
 use crate::payments::Payment;
 use crate::session::Session;
 
@@ -28,9 +28,10 @@ pub(super) fn collect(session: &mut Session<'_>, ask: Collect) -> Result<Outcome
         method,
     } = ask;
     check_id("collection", &collection)?;
-    let on = session.today(&account_terms(session, &account)?.zone);
+    let account = folios::holding(session, &account, invoice.as_deref());
+    let on = session.today(&folio_terms(session, &account)?.zone);
     if let Some(invoice) = &invoice
-        && session.get::<Invoice>(invoice)?.document.account != account
+        && folios::of_document(session, &session.get::<Invoice>(invoice)?.document)? != account
     {
         return Err(Rejection::new(
             "INVOICE_NOT_OPEN",
@@ -83,7 +84,7 @@ pub(super) fn collect(session: &mut Session<'_>, ask: Collect) -> Result<Outcome
 
 /// Makes the attempts that are due by today; a late or repeated call does the same.
 pub(super) fn collect_due(session: &mut Session<'_>, account: &str) -> Result<Outcome, Rejection> {
-    let on = session.today(&account_terms(session, account)?.zone);
+    let on = session.today(&folio_terms(session, account)?.zone);
     collections::collect_due(session, account, on)?;
     Ok(Outcome::of("account", account))
 }
@@ -103,7 +104,7 @@ pub(super) fn close(
             ),
         ));
     }
-    let on = session.today(&account_terms(session, &state.account)?.zone);
+    let on = session.today(&folio_terms(session, &state.account)?.zone);
     session.decide::<Collection>(collection, Command::Close { reason, on })?;
     Ok(Outcome::of("collection", collection))
 }
@@ -115,11 +116,8 @@ fn check_method(
     method: Option<&str>,
     on: crate::kernel::Date,
 ) -> Result<(), Rejection> {
-    let methods = session.find::<Methods>(account).map(|e| &e.state);
-    let mut usable = methods
-        .into_iter()
-        .flat_map(|m| m.usable(on))
-        .filter(|m| m.collects());
+    let methods = collections::methods(session, account);
+    let mut usable = methods.usable(on).filter(|m| m.collects());
     let found = match method {
         Some(id) => usable.any(|m: &Method| m.id == id),
         None => usable.next().is_some(),

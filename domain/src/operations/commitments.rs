@@ -1,6 +1,6 @@
 //! Commitments of accounts: agrees and ends them, and finds what is due for them.
 
-use super::{account_terms, exchange};
+use super::{account_terms, exchange, folios};
 use crate::charges::Charges;
 use crate::charges::committed::{self, Bounds};
 use crate::charges::due::{Basis, Due};
@@ -59,6 +59,10 @@ pub(super) fn due(
             let mut rated = Exact::ZERO;
             for subscription in paid_for(session, payer) {
                 let sub = session.get::<Subscription>(subscription)?;
+                // What is billed apart is of no account's commitment: its seller or its currency is another one.
+                if folios::of_subscription(session, &sub.account, subscription).is_some() {
+                    continue;
+                }
                 let counts = |term: &Term, _: &str| {
                     agreed.offers.is_empty() || agreed.offers.contains(&term.offer.code)
                 };

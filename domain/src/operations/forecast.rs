@@ -5,7 +5,7 @@
 //! usage counts as it is now.
 
 use super::billing::{self, subscription_lines};
-use super::{account_terms, discounts, entity_terms, exchange};
+use super::{discounts, exchange, folios};
 use crate::charges::due::{self, Basis};
 use crate::charges::{Charges, What};
 use crate::invoices::{Document, compose};
@@ -32,8 +32,7 @@ pub fn coming(
 ) -> Result<Vec<Coming>, Rejection> {
     let id = subscription.to_string();
     let account = session.get::<Subscription>(&id)?.account.clone();
-    let terms = account_terms(&session, &account)?;
-    let entity = entity_terms(&session, &terms.entity)?;
+    let (terms, entity) = folios::sold_on(&session, &account, &id)?;
     let payer = terms.payer(&account).to_string();
     let mut found = Vec::new();
     let mut day = session.today(&terms.zone);

@@ -4,7 +4,7 @@ use super::billing::{
     claim, compose_document, document_of, finalise, freeze, line_of, nothing_due, tax_included,
     unclaim,
 };
-use super::{account_terms, entity_terms, exchange, taxes};
+use super::{account_terms, entity_terms, exchange, folio_terms, folios, taxes};
 use crate::accounts::AccountTerms;
 use crate::catalog::Progressive;
 use crate::charges::due::{self, Basis};
@@ -66,7 +66,7 @@ pub(super) fn shown(session: &Session<'_>, account: &str, entity: &str) -> Shown
         .unwrap_or_default()
 }
 
-fn tell(
+pub(super) fn tell(
     session: &mut Session<'_>,
     place: &InvoicingPlace,
     command: invoicing::Command,
@@ -161,6 +161,10 @@ pub(super) fn carries(
     let Some(minimum) = terms.minimum else {
         return Ok(None);
     };
+    // It is told in the account's currency and says nothing about another one.
+    if account_terms(session, &document.account)?.currency != document.currency {
+        return Ok(None);
+    }
     let minimum = Money::round(minimum.into(), document.currency, document.rounding)?;
     let small = document.total.is_positive() && document.total.minor < minimum.minor;
     if !small || !runs_on(session, &document.account, document.as_of) {
@@ -281,7 +285,7 @@ fn reviewed(
     }
     let looked = Looked {
         document,
-        previous: previous(session, &document.account),
+        previous: previous(session, document),
         country: &account.country,
         group: account.group.as_deref().unwrap_or_default(),
     };
@@ -301,15 +305,16 @@ fn reviewed(
     }
 }
 
-/// Total of the account's latest invoice that is final.
-fn previous(session: &Session<'_>, account: &str) -> Option<Money> {
-    let documents = session.index().invoices_of.get(account)?;
+/// Total of the latest invoice that is final, of the same account, legal entity and currency.
+fn previous(session: &Session<'_>, of: &Document) -> Option<Money> {
+    let documents = session.index().invoices_of.get(&of.account)?;
     documents
         .iter()
         .rev()
         .take(LOOKED_BACK)
         .filter_map(|id| session.find::<Invoice>(id))
         .map(|e| &e.state)
+        .filter(|i| i.document.entity == of.entity && i.document.currency == of.currency)
         .find(|i| i.stage == Stage::Finalised && i.document.kind == Kind::Invoice)
         .map(|i| i.document.total)
 }
@@ -343,9 +348,10 @@ pub(super) fn release(
     invoice: &str,
     note: String,
 ) -> Result<Outcome, Rejection> {
-    let account = session.get::<Invoice>(invoice)?.document.account.clone();
-    if !account.is_empty() {
-        super::dunning::dun(session, &account)?;
+    let document = session.get::<Invoice>(invoice)?.document.clone();
+    if !document.account.is_empty() {
+        let folio = folios::of_document(session, &document)?;
+        super::dunning::dun(session, &folio)?;
     }
     session.decide::<Invoice>(invoice, invoices::Command::Release { note })?;
     let document = match fresh(session, invoice)? {
@@ -368,7 +374,8 @@ pub(super) fn ripen(session: &mut Session<'_>, invoice: &str) -> Result<Outcome,
         state.document.account.clone(),
         state.document.entity.clone(),
     );
-    super::dunning::dun(session, &account)?;
+    let folio = folios::of_document(session, &session.get::<Invoice>(invoice)?.document)?;
+    super::dunning::dun(session, &folio)?;
     let terms = Terms {
         grace_days: 0,
         ..terms_of(session, &account, &entity)
@@ -422,7 +429,8 @@ fn fresh(session: &mut Session<'_>, invoice: &str) -> Result<Fresh, Rejection> {
     if freed.is_err() {
         return Ok(Fresh::Frozen);
     }
-    let Some(whole) = compose_document(session, &held.account, held.as_of)? else {
+    let folio = folios::of_document(session, &held)?;
+    let Some(whole) = compose_document(session, &folio, held.as_of)? else {
         return Ok(Fresh::Nothing);
     };
     let whole = Document {
@@ -496,11 +504,11 @@ pub(super) fn now(
         ));
     }
     super::dunning::dun(session, account)?;
-    let today = session.today(&account_terms(session, account)?.zone);
+    let today = session.today(&folio_terms(session, account)?.zone);
     let Some(document) = document_of(session, account, today, usage)? else {
         return Err(nothing_due(account, today));
     };
-    let terms = at_once(session, account, &document.entity);
+    let terms = at_once(session, &document.account, &document.entity);
     conclude(session, invoice, document, &terms)?;
     Ok(Outcome::of("invoice", invoice))
 }
@@ -566,9 +574,8 @@ pub(super) fn bill_threshold(session: &mut Session<'_>, id: &str) -> Result<Outc
     let Some(terms) = progressive(&sub) else {
         return Ok(outcome);
     };
-    let user = account_terms(session, &sub.account)?;
+    let (user, entity) = folios::sold_on(session, &sub.account, id)?;
     let payer = user.payer(&sub.account).to_string();
-    let entity = entity_terms(session, &user.entity)?;
     let basis = Basis {
         currency: exchange::currency_of(&sub, user.currency),
         rounding: entity.rounding,

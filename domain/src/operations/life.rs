@@ -2,7 +2,7 @@
 
 use super::migration::lay;
 use super::subscriptions::{effective, running};
-use super::{account_terms, exchange};
+use super::{account_terms, exchange, folios};
 use crate::accounts::{self, Account};
 use crate::catalog::{Align, Offer};
 use crate::command::{
@@ -270,7 +270,10 @@ fn transfer(session: &mut Session<'_>, ask: TransferSubscription) -> Result<Outc
         ));
     }
     let sold = exchange::currency_of(&sub, own.currency);
-    if sold != other.currency && !exchange::converts(session, &ask.account, &other) {
+    if sold != other.currency
+        && !exchange::converts(session, &ask.account, &other)
+        && !folios::apart(session, &ask.account, &other)
+    {
         return Err(Rejection::new(
             "CURRENCY_MISMATCH",
             format!(
@@ -289,6 +292,7 @@ fn transfer(session: &mut Session<'_>, ask: TransferSubscription) -> Result<Outc
     };
     session.decide::<Subscription>(&ask.subscription, Command::End(Box::new(ending)))?;
     take_over(session, &sub, &ask, on)?;
+    folios::sell(session, &ask.to)?;
     lay(session, &ask.to, add_days(on, 1), None)?;
     let mut outcome = Outcome::of("subscription", &ask.to);
     let old = ("subscription".to_string(), ask.subscription);

@@ -1,7 +1,7 @@
 //! Prices in parts: what is reached becomes a charge in the same commit.
 
-use super::account_terms;
 use super::exchange::{self, currency_of};
+use super::{account_terms, folios};
 use crate::charges::{self, Charges, Pending, What};
 use crate::command::Outcome;
 use crate::kernel::{Date, Id, Rejection, check_id};
@@ -28,7 +28,9 @@ pub(super) fn agree(session: &mut Session<'_>, id: &str, plan: Plan) -> Result<O
     }
     let asked = plan.total.map_or(currency, |total| total.currency);
     let own = plan.subscription.is_none();
-    let converts = own && exchange::converts(session, &plan.account, &terms);
+    let converts = own
+        && (exchange::converts(session, &plan.account, &terms)
+            || folios::apart(session, &plan.account, &terms));
     if asked != currency && !converts {
         return Err(Rejection::new(
             "CURRENCY_MISMATCH",
@@ -91,9 +93,12 @@ fn due(
         tax_class: plan.tax_class.clone(),
     };
     let owner = plan.owner().clone();
-    session
-        .decide::<Charges>(&owner, charges::Command::Add(pending))
-        .map(|_| ())
+    let (charge, currency) = (pending.charge.clone(), pending.amount.currency);
+    session.decide::<Charges>(&owner, charges::Command::Add(pending))?;
+    match plan.subscription {
+        Some(_) => Ok(()),
+        None => folios::charge(session, &plan.account, &charge, currency),
+    }
 }
 
 pub(super) fn cancel(

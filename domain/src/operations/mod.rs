@@ -15,6 +15,7 @@ pub(crate) mod dunning;
 pub mod entitlements;
 pub(crate) mod exchange;
 pub(crate) mod fields;
+pub(crate) mod folios;
 mod forecast;
 pub mod forget;
 mod invoices;
@@ -44,12 +45,13 @@ pub use dunning::{Preview as DunningPreview, preview as preview_dunning};
 pub use forecast::{COMING_MAX, Coming, coming};
 pub use wallets::expected_balance;
 
-use crate::accounts::{Account, AccountTerms};
+use crate::accounts::{Account, AccountTerms, folio};
 use crate::command::{Command, Outcome};
 use crate::entities::{EntityTerms, LegalEntity};
 use crate::kernel::Rejection;
 use crate::processes;
 use crate::session::Session;
+use std::borrow::Cow;
 
 /// Runs one command and every process that reacts to what it decided. Nothing is written: the caller commits the
 /// session as one unit, or drops it (a refusal, a dry run).
@@ -231,6 +233,15 @@ fn handle(session: &mut Session<'_>, command: Command) -> Result<Outcome, Reject
             invoicing::set_exchange(session, &place, exchange)
         }
         Command::SetShown { place, shown } => invoicing::set_shown(session, &place, shown),
+        Command::SetCurrencies { place, currencies } => {
+            folios::set_currencies(session, &place, currencies)
+        }
+        Command::SetSeller { offer, seller } => folios::set_seller(session, &offer, seller),
+        Command::SetFolio {
+            subscription,
+            seller,
+            currencies,
+        } => folios::set(session, subscription, seller, currencies),
         Command::OrderSubscription {
             subscription,
             order,
@@ -444,6 +455,18 @@ pub(crate) fn account_terms(
                 format!("there is no account {account:?}"),
             )
         })
+}
+
+/// Terms of a folio, by its id: those of its account but for its currency and legal entity (see [`folio`]).
+pub(crate) fn folio_terms(session: &Session<'_>, id: &str) -> Result<AccountTerms, Rejection> {
+    let own = account_terms(session, folio::owner(id))?;
+    let known = folio::terms(id, &own).filter(|t| session.find::<LegalEntity>(&t.entity).is_some());
+    known.map(Cow::into_owned).ok_or_else(|| {
+        Rejection::new(
+            "ACCOUNT_UNKNOWN",
+            format!("there is no account and no folio {id:?}"),
+        )
+    })
 }
 
 /// Terms of a legal entity that must be open.

@@ -1,6 +1,6 @@
 //! Money in and out: payments, credit given by hand, write-offs.
 
-use super::account_terms;
+use super::{folio_terms, folios};
 use crate::accounts::AccountTerms;
 use crate::collections;
 use crate::command::{FailureKind, Outcome, RecordPayment};
@@ -12,7 +12,10 @@ use crate::session::Session;
 
 pub(super) fn record(session: &mut Session<'_>, ask: RecordPayment) -> Result<Outcome, Rejection> {
     check_id("payment", &ask.payment)?;
-    let terms = account_terms(session, &ask.account)?;
+    let held = folios::holding(session, &ask.account, ask.invoice.as_deref());
+    let account = folios::paying(session, &held, None, ask.amount.currency)?;
+    let ask = RecordPayment { account, ..ask };
+    let terms = folio_terms(session, &ask.account)?;
     check_currency(&terms, &ask.account, "payment", ask.amount)?;
     let on = session.today(&terms.zone);
     let RecordPayment {
@@ -185,7 +188,8 @@ pub(super) fn grant_credit(
     reason: String,
 ) -> Result<Outcome, Rejection> {
     check_id("credit", &credit)?;
-    let terms = account_terms(session, account)?;
+    let account = &folios::paying(session, account, None, amount.currency)?;
+    let terms = folio_terms(session, account)?;
     check_currency(&terms, account, "credit", amount)?;
     let outcome = Outcome::of("credit", &credit);
     session.decide::<Receivables>(
@@ -222,7 +226,7 @@ fn owing(
     let claims = &session.index().claims;
     let first = match claims.get(invoice) {
         Some(claim) => claim.account.clone(),
-        None => session.get::<Invoice>(invoice)?.document.account.clone(),
+        None => folios::of_document(session, &session.get::<Invoice>(invoice)?.document)?,
     };
     let mut all = vec![(first, invoice.to_string())];
     let mut next = 0;
@@ -268,7 +272,7 @@ fn today(session: &Session<'_>, payment: &str) -> Result<Date, Rejection> {
             format!("there is no payment {payment:?}"),
         ));
     };
-    Ok(session.today(&account_terms(session, &account)?.zone))
+    Ok(session.today(&folio_terms(session, &account)?.zone))
 }
 
 fn check_currency(

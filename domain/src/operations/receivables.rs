@@ -1,6 +1,6 @@
 //! What is agreed and moved by hand about open items and credit: matches, disputes, plans, deposits, transfers.
 
-use super::{account_terms, entity_terms, payments};
+use super::{entity_terms, folio_terms, folios, payments};
 use crate::accounts::AccountTerms;
 use crate::cash::{self, Desk};
 use crate::command::{Command, Outcome, RecordPayment};
@@ -23,7 +23,8 @@ pub(super) fn handle(session: &mut Session<'_>, command: Command) -> Result<Outc
             credits,
             rest_on,
         } => {
-            let entity = account_terms(session, &account)?.entity;
+            let account = folios::holding(session, &account, invoices.first().map(String::as_str));
+            let entity = folio_terms(session, &account)?.entity;
             let rules = session.find::<Desk>(&entity).map(|e| e.state.rules.clone());
             let ask = Ask::Match {
                 invoices,
@@ -37,7 +38,10 @@ pub(super) fn handle(session: &mut Session<'_>, command: Command) -> Result<Outc
             account,
             invoice,
             source,
-        } => ask_of(session, &account, Ask::Unmatch { invoice, source }),
+        } => {
+            let account = folios::holding(session, &account, Some(&invoice));
+            ask_of(session, &account, Ask::Unmatch { invoice, source })
+        }
         Command::ReleaseCredit { account } => ask_of(session, &account, Ask::Release),
         Command::TransferCredit {
             transfer,
@@ -68,6 +72,7 @@ pub(super) fn handle(session: &mut Session<'_>, command: Command) -> Result<Outc
             reason,
         } => {
             check_id("dispute", &dispute)?;
+            let account = folios::holding(session, &account, Some(&invoice));
             let ask = Ask::Dispute {
                 dispute,
                 invoice,
@@ -97,6 +102,7 @@ pub(super) fn handle(session: &mut Session<'_>, command: Command) -> Result<Outc
             grace_days,
         } => {
             check_id("payment plan", &plan)?;
+            let account = folios::holding(session, &account, invoices.first().map(String::as_str));
             let on = today(session, &account)?;
             let ask = Ask::Plan {
                 plan,
@@ -172,18 +178,18 @@ fn ask_of(
     account: &str,
     ask: receivables::Command,
 ) -> Result<Outcome, Rejection> {
-    account_terms(session, account)?;
+    folio_terms(session, account)?;
     session.decide::<Receivables>(account, ask)?;
     Ok(Outcome::of("account", account))
 }
 
 fn today(session: &Session<'_>, account: &str) -> Result<Date, Rejection> {
-    Ok(session.today(&account_terms(session, account)?.zone))
+    Ok(session.today(&folio_terms(session, account)?.zone))
 }
 
 /// Both accounts of a transfer, which must be of one entity and currency: two sets of books are not settled here.
 fn both(session: &Session<'_>, from: &str, to: &str) -> Result<AccountTerms, Rejection> {
-    let (giver, taker) = (account_terms(session, from)?, account_terms(session, to)?);
+    let (giver, taker) = (folio_terms(session, from)?, folio_terms(session, to)?);
     if from == to || giver.entity != taker.entity || giver.currency != taker.currency {
         let why = format!(
             "{from} is of {} in {}, {to} of {} in {}: a transfer needs two accounts of one entity and currency",
@@ -202,6 +208,8 @@ fn transfer_credit(
     reason: String,
 ) -> Result<Outcome, Rejection> {
     check_id("transfer", &transfer)?;
+    let from = &folios::paying(session, from, None, amount.currency)?;
+    let to = &folios::paying(session, to, None, amount.currency)?;
     both(session, from, to)?;
     let outcome = Outcome::of("transfer", &transfer);
     session.decide::<Receivables>(
@@ -231,6 +239,7 @@ fn transfer_debt(
     reason: String,
 ) -> Result<Outcome, Rejection> {
     check_id("transfer", &transfer)?;
+    let from = &folios::holding(session, from, Some(&invoice));
     both(session, from, to)?;
     let missing = || {
         let why = format!("account {from} has no finalised invoice {invoice:?} to pay");
@@ -276,7 +285,7 @@ fn refund_credit(
     reason: String,
 ) -> Result<Outcome, Rejection> {
     check_id("refund", &refund)?;
-    account_terms(session, account)?;
+    let account = &folios::paying(session, account, None, amount.currency)?;
     let funds = session.find::<Receivables>(account);
     let funds = funds.map(|e| e.state.funds.clone()).unwrap_or_default();
     let mut parts = Vec::new();
@@ -331,7 +340,7 @@ fn receive_deposit(
     method: String,
 ) -> Result<Outcome, Rejection> {
     check_id("deposit", &deposit)?;
-    account_terms(session, &account)?;
+    let account = folios::paying(session, &account, None, amount.currency)?;
     let remitted = Remitted {
         payment: deposit.clone(),
         value_date,
@@ -361,7 +370,7 @@ fn return_deposit(
     amount: Option<Money>,
     reason: String,
 ) -> Result<Outcome, Rejection> {
-    account_terms(session, account)?;
+    folio_terms(session, account)?;
     let before = parts_of(session, account, &deposit);
     let release = receivables::Command::ReleaseDeposit {
         deposit: deposit.clone(),

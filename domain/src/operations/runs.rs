@@ -1,7 +1,7 @@
 //! Bill runs: who may have something due, one payer after the other, and what became of each.
 
 use super::billing::compose_document;
-use super::{account_terms, invoicing};
+use super::{account_terms, folios, invoicing};
 use crate::command::Outcome;
 use crate::invoices::{self, Invoice, Stage};
 use crate::kernel::{Date, Id, Money, Rejection, check_id};
@@ -156,30 +156,38 @@ fn bill(
     as_of: Date,
     draft: bool,
 ) -> Result<Made, Rejection> {
+    let folios = folios::of(session, account)?;
     // Late fees and suspensions of days that have come are billed, whenever the clock is asked.
-    super::dunning::dun(session, account)?;
-    let Some(mut document) = compose_document(session, account, as_of)? else {
-        return Ok(Made::Documents(vec![]));
-    };
-    document.run = Some(run.to_string());
-    let terms = invoicing::terms_of(session, account, &document.entity);
-    if let (false, Some(minimum)) = (draft, invoicing::carries(session, &document, &terms)?) {
-        return Ok(Made::Carried {
-            total: document.total,
-            minimum,
-        });
+    for folio in &folios {
+        super::dunning::dun(session, folio)?;
     }
     let mut made = Vec::new();
-    for part in invoicing::split(session, document, terms.split)? {
-        let invoice = unused(session, run, account, made.len());
-        if draft {
-            session.decide::<Invoice>(&invoice, invoices::Command::Draft(Box::new(part)))?;
-        } else {
-            invoicing::conclude(session, &invoice, part, &terms)?;
+    let mut carried = None;
+    for folio in &folios {
+        // One after the other: what the first uses of a discount is not there for the next.
+        let Some(mut document) = compose_document(session, folio, as_of)? else {
+            continue;
+        };
+        document.run = Some(run.to_string());
+        let terms = invoicing::terms_of(session, account, &document.entity);
+        if let (false, Some(minimum)) = (draft, invoicing::carries(session, &document, &terms)?) {
+            carried = carried.or(Some((document.total, minimum)));
+            continue;
         }
-        made.push(invoice);
+        for part in invoicing::split(session, document, terms.split)? {
+            let invoice = unused(session, run, account, made.len());
+            if draft {
+                session.decide::<Invoice>(&invoice, invoices::Command::Draft(Box::new(part)))?;
+            } else {
+                invoicing::conclude(session, &invoice, part, &terms)?;
+            }
+            made.push(invoice);
+        }
     }
-    Ok(Made::Documents(made))
+    Ok(match carried {
+        Some((total, minimum)) if made.is_empty() => Made::Carried { total, minimum },
+        _ => Made::Documents(made),
+    })
 }
 
 /// `<run>.<account>`, and `<run>.<account>.2` and so on for more; one that was used by an earlier try is left out.

@@ -3,7 +3,7 @@
 mod by_buyer;
 
 use super::catalog::MAIN;
-use super::exchange;
+use super::{exchange, folios};
 use crate::accounts::AccountTerms;
 use crate::catalog::{
     Catalog, Framework, Market, Offer, OptionRule, Pay, Price, PriceRule, PriceSource, Prices,
@@ -189,7 +189,11 @@ fn compose(
 ) -> Result<Offer, Rejection> {
     let mut prices = prices(session, catalog, sale)?;
     let known = session.find::<Subscription>(sale.subscription).is_some();
-    if !known && !listed(&prices, base) && exchange::converts(session, sale.account, sale.terms) {
+    if !known
+        && !listed(&prices, base)
+        && (exchange::converts(session, sale.account, sale.terms)
+            || folios::apart(session, sale.account, sale.terms))
+    {
         convertible(base)?;
         prices.in_currency(base.currency, catalog.price_lists.values().map(|l| &**l));
     }

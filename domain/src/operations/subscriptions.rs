@@ -67,6 +67,7 @@ pub(super) fn start(
         access: ask.access,
     };
     session.decide::<Subscription>(&ask.subscription, Command::Start(Box::new(start)))?;
+    super::folios::sell(session, &ask.subscription)?;
     if beginning.awaits_activation {
         session.decide::<Subscription>(&ask.subscription, Command::Await)?;
     }

@@ -16,6 +16,7 @@
 //! Beside them it keeps up to which day a subscription is settled: its periods that end on or before this day were billed as
 //! the contract has them. Every fact about an earlier day lowers it, so billing looks at what can be due and not at history.
 
+use crate::accounts::folio;
 use crate::charges::{self, Charges, due};
 use crate::command::Command;
 use crate::index::Index;
@@ -187,8 +188,12 @@ impl Agenda {
     /// Advances by one event. `tables` and `index` hold it already, and perhaps later ones of the same commit.
     pub fn apply(&mut self, tables: &Tables, index: &Index, id: &str, event: &Event) {
         match event {
-            Event::Account(accounts::Event::Opened(e)) => self.account(tables, id, &e.terms.zone),
-            Event::Account(accounts::Event::Changed(e)) => self.account(tables, id, &e.terms.zone),
+            Event::Account(accounts::Event::Opened(e)) => {
+                self.account(tables, index, id, &e.terms.zone);
+            }
+            Event::Account(accounts::Event::Changed(e)) => {
+                self.account(tables, index, id, &e.terms.zone);
+            }
             Event::Subscription(e) => {
                 let day = affected_from(e);
                 if let Some(day) = day {
@@ -286,15 +291,19 @@ impl Agenda {
             Event::Dunning(_) => self.dun(tables, id),
             Event::Collection(e) => self.collect(tables, index, e.account()),
             Event::Method(_) => {
-                self.dun(tables, id);
+                for folio in folios(index, id) {
+                    self.dun(tables, folio);
+                    self.collect(tables, index, folio);
+                }
                 let next = tables.methods.get(id).and_then(|e| e.state.next_notice());
                 let account = id.to_string();
                 self.set(Timer::Cards { account }, next);
-                self.collect(tables, index, id);
             }
             Event::Entity(entities::Event::CollectionSet(_)) => {
                 for account in tables.methods.keys() {
-                    self.collect(tables, index, account);
+                    for folio in folios(index, account) {
+                        self.collect(tables, index, folio);
+                    }
                 }
             }
             Event::DunningPolicy(_)
@@ -329,7 +338,7 @@ impl Agenda {
         }
     }
 
-    fn account(&mut self, tables: &Tables, id: &str, zone: &Zone) {
+    fn account(&mut self, tables: &Tables, index: &Index, id: &str, zone: &Zone) {
         if let Some(before) = self.zone_of.insert(id.to_string(), zone.clone())
             && let Some(count) = self.zones.get_mut(&before)
         {
@@ -339,7 +348,9 @@ impl Agenda {
             }
         }
         *self.zones.entry(zone.clone()).or_default() += 1;
-        self.dun(tables, id);
+        for folio in folios(index, id) {
+            self.dun(tables, folio);
+        }
     }
 
     /// Something may be due on `day`, if nothing is earlier.
@@ -540,6 +551,12 @@ impl Agenda {
     }
 }
 
+/// The folios of an account: its own, and others on which something was owed.
+fn folios<'i>(index: &'i Index, account: &'i str) -> impl Iterator<Item = &'i str> {
+    let others = index.folios_of.get(account).into_iter().flatten();
+    std::iter::once(account).chain(others.map(String::as_str))
+}
+
 /// The first day whose charges a fact can change; none: it changes none.
 fn affected_from(event: &subscriptions::Event) -> Option<Date> {
     Some(match event {
@@ -608,7 +625,7 @@ pub fn due(tenant: &Tenant, now: Instant) -> Vec<(Date, Timer)> {
     let reached = |(on, timer): &&(Date, Timer)| {
         agenda
             .zone_of
-            .get(timer.account())
+            .get(folio::owner(timer.account()))
             .is_some_and(|zone| *on <= zone.date(now))
     };
     agenda.through(last).filter(reached).cloned().collect()
@@ -747,5 +764,9 @@ fn owed_version(tenant: &Tenant, account: &str) -> u64 {
 }
 
 fn methods_version(tenant: &Tenant, account: &str) -> u64 {
-    tenant.tables.methods.get(account).map_or(0, |e| e.version)
+    tenant
+        .tables
+        .methods
+        .get(folio::owner(account))
+        .map_or(0, |e| e.version)
 }

@@ -4,7 +4,7 @@ use super::{Command, Elsewhere, How, ItemOpened, Receivables, Reversal, Source};
 use crate::cash::Desk;
 use crate::invoices::{self, Invoice};
 use crate::kernel::{Date, Money, Rejection};
-use crate::operations::account_terms;
+use crate::operations::{folio_terms, folios};
 use crate::payments::{self, Payment};
 use crate::session::{Session, Staged};
 use crate::world::Event;
@@ -46,13 +46,15 @@ fn finalised(
             reason: format!("credit note {}", e.number),
         },
     };
-    session.decide::<Receivables>(&document.account, command)?;
+    let folio = folios::of_document(session, document)?;
+    session.decide::<Receivables>(&folio, command)?;
     Ok(())
 }
 
 fn voided(session: &mut Session<'_>, invoice: &str) -> Result<(), Rejection> {
     let state = session.get::<Invoice>(invoice)?;
-    let (account, total) = (state.document.account.clone(), state.document.total);
+    let total = state.document.total;
+    let account = folios::of_document(session, &state.document)?;
     // A draft has no number and was never owed.
     if state.number.is_empty() || total.is_zero() {
         return Ok(());
@@ -192,7 +194,7 @@ fn how(
     payment: &str,
     settled: Date,
 ) -> Result<How, Rejection> {
-    let entity = account_terms(session, account)?.entity;
+    let entity = folio_terms(session, account)?.entity;
     let rules = session.find::<Desk>(&entity).map(|e| e.state.rules.clone());
     let rules = rules.unwrap_or_default();
     let state = session.find::<Receivables>(account).map(|e| &e.state);

@@ -1,5 +1,6 @@
 //! Who has which account, and what it owes and has to its credit.
 
+use indelible_domain::accounts::folio;
 use indelible_domain::kernel::{Currency, Id, Instant, Money, Zone};
 use indelible_domain::{Event, Recorded, accounts};
 use serde::{Deserialize, Serialize};
@@ -10,6 +11,7 @@ use crate::{Page, Projection, Rows, Snapshot, ViewError};
 /// One account and its balance. An account that another one pays for owes nothing itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Balance {
+    /// Of a folio that is not the account's own, the folio's id.
     pub account: Id,
     pub entity: Id,
     pub currency: Currency,
@@ -62,6 +64,7 @@ impl Projection for Balances {
             }
             Event::Receivable(e) => {
                 let effects = effects(e);
+                folio_row(rows, recorded)?;
                 rows.change(&recorded.id, |row: &mut Balance| {
                     for (_, by) in effects.open {
                         row.open = row.open.plus(by);
@@ -74,6 +77,31 @@ impl Projection for Balances {
             _ => Ok(()),
         }
     }
+}
+
+/// A folio has a row of its own from the first fact about it on.
+fn folio_row(rows: &mut Rows<'_>, recorded: &Recorded<Event>) -> Result<(), ViewError> {
+    let id = &recorded.id;
+    let Some((currency, entity)) = folio::parts(id) else {
+        return Ok(());
+    };
+    if rows.get::<Balance>(id)?.is_some() {
+        return Ok(());
+    }
+    let Some(account) = rows.get::<Balance>(folio::owner(id))? else {
+        return Ok(());
+    };
+    let none = Money::zero(currency);
+    let row = Balance {
+        account: id.clone(),
+        entity: entity.map_or(account.entity, str::to_string),
+        currency,
+        open: none,
+        unapplied: none,
+        opened_at: recorded.meta.recorded_at,
+        ..account
+    };
+    rows.put(id, &row)
 }
 
 /// The balance of one account.

@@ -7,6 +7,7 @@ mod fold;
 
 use std::collections::BTreeMap;
 
+use indelible_domain::accounts::folio;
 use indelible_domain::kernel::calendar::{add_days, days_between, parse_date};
 use indelible_domain::kernel::{Currency, Date, Id, Money, Rejection};
 use serde::{Deserialize, Serialize};
@@ -177,9 +178,10 @@ pub fn of_account(
     day: Date,
     scheme: &Scheme,
 ) -> Result<Option<Aging>, ViewError> {
-    let Some(owner) = snapshot.get::<Agings, Owner>(&format!("a/{account}"))? else {
+    let Some(mut owner) = snapshot.get::<Agings, Owner>(&format!("a/{account}"))? else {
         return Ok(None);
     };
+    zoned(snapshot, account, &mut owner)?;
     let mut aging = Aging::none(owner.currency, scheme);
     for part in parts_of(snapshot, account, &owner, day)? {
         part.put(&mut aging, scheme, day);
@@ -198,13 +200,15 @@ pub fn cut(
 ) -> Result<Vec<(Part, Aging)>, ViewError> {
     let mut owners = Vec::new();
     snapshot.each::<Agings, Owner>("a/", "a0", &mut |key, owner| {
+        let id = key.get(2..).unwrap_or_default();
         if entity.is_none_or(|entity| owner.entity == entity) {
-            owners.push((key.get(2..).unwrap_or_default().to_string(), owner));
+            owners.push((id.to_string(), owner));
         }
         Ok(true)
     })?;
     let mut parts: BTreeMap<Part, Aging> = BTreeMap::new();
-    for (account, owner) in owners {
+    for (account, mut owner) in owners {
+        zoned(snapshot, &account, &mut owner)?;
         let part = |product_line: &str| Part {
             entity: pick(cut.entity, &owner.entity),
             product_line: product_line.to_string(),
@@ -328,6 +332,18 @@ impl Owed {
             Why::Deposit => sum(&mut aging.deposits),
         }
     }
+}
+
+/// The days of a folio begin and end in the zone that its account has now.
+fn zoned(snapshot: &Snapshot<'_>, id: &str, owner: &mut Owner) -> Result<(), ViewError> {
+    if folio::is_own(id) {
+        return Ok(());
+    }
+    let account = format!("a/{}", folio::owner(id));
+    if let Some(account) = snapshot.get::<Agings, Owner>(&account)? {
+        owner.zone = account.zone;
+    }
+    Ok(())
 }
 
 /// What was open, what was credit and what was held apart at the end of a day in the account's zone.

@@ -1,5 +1,6 @@
 //! The statement of an account: every movement of what it owes, with the balance after it.
 
+use indelible_domain::accounts::folio;
 use indelible_domain::kernel::{Currency, Date, Id, Money, Zone};
 use indelible_domain::receivables::{Event as Fact, Source};
 use indelible_domain::{Event, Recorded, accounts};
@@ -31,7 +32,7 @@ struct Owner {
     balance: Money,
 }
 
-/// Rows: `a/account` the balance now; `m/account/day/position` a [`Movement`].
+/// Rows: `a/account` the balance now; `m/account/day/position` a [`Movement`]. For an account stands each of its folios.
 pub struct Statements;
 
 impl Projection for Statements {
@@ -63,7 +64,7 @@ impl Projection for Statements {
 
 fn moved(rows: &mut Rows<'_>, recorded: &Recorded<Event>, fact: &Fact) -> Result<(), ViewError> {
     let key = format!("a/{}", recorded.id);
-    let Some(mut owner) = rows.get::<Owner>(&key)? else {
+    let Some(mut owner) = owner_of(rows, &recorded.id)? else {
         return Ok(());
     };
     let effects = effects(fact);
@@ -90,6 +91,20 @@ fn moved(rows: &mut Rows<'_>, recorded: &Recorded<Event>, fact: &Fact) -> Result
     let (on, position) = (movement.on, movement.position);
     rows.put(&key, &owner)?;
     rows.put(&format!("m/{}/{on}/{position:020}", recorded.id), &movement)
+}
+
+/// The balance of a folio, in the zone of its account.
+fn owner_of(rows: &mut Rows<'_>, id: &str) -> Result<Option<Owner>, ViewError> {
+    let known = rows.get::<Owner>(&format!("a/{id}"))?;
+    let Some((currency, _)) = folio::parts(id) else {
+        return Ok(known);
+    };
+    let account = rows.get::<Owner>(&format!("a/{}", folio::owner(id)))?;
+    Ok(account.map(|account| Owner {
+        currency,
+        balance: known.map_or(Money::zero(currency), |known| known.balance),
+        ..account
+    }))
 }
 
 /// What a source is called.

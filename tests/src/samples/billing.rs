@@ -2,6 +2,7 @@
 
 use super::{currency, date, days, decimal, money, ratio, sealed};
 use indelible_domain::Event;
+use indelible_domain::accounts::Folio;
 use indelible_domain::catalog::Timing;
 use indelible_domain::charges::{self, Item, Pending, What};
 use indelible_domain::exchange;
@@ -10,8 +11,8 @@ use indelible_domain::invoices::{
     self, Credited, Document, Hold, Kind, Line, Reason, Reduction, TaxGroup, series,
 };
 use indelible_domain::invoicing::{
-    Exchange, ExchangeSet, Grouped, OfOrder, PaidBy, RateDay, Rule, ShownSet, Split, Terms,
-    TermsSet, Verdict, progress,
+    ChargeFolioSet, Currencies, CurrenciesSet, Exchange, ExchangeSet, FolioSet, Grouped, OfOrder,
+    PaidBy, RateDay, Rule, SellerSet, ShownSet, Split, Terms, TermsSet, Verdict, progress,
 };
 use indelible_domain::kernel::Rounding;
 use indelible_domain::milestones;
@@ -20,6 +21,13 @@ use indelible_domain::taxes::{Answer, TaxPart};
 
 pub(super) fn events() -> Vec<Event> {
     [charges(), documents(), holds(), invoicing(), runs()].concat()
+}
+
+fn folio() -> Folio {
+    Folio {
+        entity: "other".to_string(),
+        currency: currency("USD"),
+    }
 }
 
 fn charges() -> Vec<Event> {
@@ -352,6 +360,32 @@ fn invoicing() -> Vec<Event> {
             PaidBy {
                 subscription: "mobile-1".to_string(),
                 method: Some("card-1".to_string()),
+            }
+            .into(),
+        ),
+        Event::Invoicing(
+            CurrenciesSet {
+                currencies: Some(Currencies::Sale),
+            }
+            .into(),
+        ),
+        Event::Invoicing(
+            SellerSet {
+                seller: Some("other".to_string()),
+            }
+            .into(),
+        ),
+        Event::Invoicing(
+            FolioSet {
+                subscription: "mobile-1".to_string(),
+                folio: Some(folio()),
+            }
+            .into(),
+        ),
+        Event::Invoicing(
+            ChargeFolioSet {
+                charge: "visit-1".to_string(),
+                folio: folio(),
             }
             .into(),
         ),

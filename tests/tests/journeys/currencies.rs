@@ -183,3 +183,130 @@ async fn a_price_in_parts_is_invoiced_as_its_milestones_are_reached() {
     let made = shop::bill(acme, "r2").await;
     assert_eq!(made["invoices"], json!([]));
 }
+
+#[tokio::test]
+async fn an_account_is_billed_and_pays_in_the_currency_of_each_sale_and_to_each_seller() {
+    let shop = shop::open("2026-03-01T08:00:00Z").await;
+    let acme = &shop.acme;
+    shop::furnish(acme).await;
+    ask(
+        acme,
+        r#"openAccount(idempotencyKey: "a2", input: { id: "bob", entity: "main", currency: "USD" }) { account { key } }"#,
+    )
+    .await;
+    ask(
+        acme,
+        r#"setLegalEntity(idempotencyKey: "e2", input: { id: "other", name: "Other", country: "FR", currency: "EUR", numberPrefix: "O-" }) { entity { key } }"#,
+    )
+    .await;
+    let set = r#"setDocumentCurrencies(idempotencyKey: "c1", account: "bob", currencies: SALE) { currencies }"#;
+    assert_eq!(
+        ask(acme, set).await["setDocumentCurrencies"]["currencies"],
+        "SALE"
+    );
+    for id in ["s2", "s3"] {
+        let start = format!(
+            r#"startSubscription(idempotencyKey: "{id}", input: {{ id: "{id}", account: "bob", offer: "basic", from: "2026-03-01" }}) {{ subscription {{ stage }} }}"#
+        );
+        ask(acme, &start).await;
+    }
+    let seller = r#"setSubscriptionFolio(idempotencyKey: "c2", subscription: "s3", seller: "other") { dryRun }"#;
+    ask(acme, seller).await;
+    ask(
+        acme,
+        r#"addCharge(idempotencyKey: "c3", input: { account: "bob", id: "x", text: "Visit", amount: "10.00 USD" }) { pending { amount } }"#,
+    )
+    .await;
+    shop::bill(acme, "r1").await;
+    let of = look(
+        acme,
+        r#"account(id: "bob") {
+            invoices { nodes { number total open folio entity { key } account { key } } }
+            folios { key currency entity { key } balance { balance } }
+        }"#,
+    )
+    .await;
+    let of = &of["account"];
+    let folios: Vec<_> = of["folios"]
+        .as_array()
+        .expect("folios")
+        .iter()
+        .map(|f| {
+            (
+                f["key"].as_str().unwrap_or_default(),
+                f["currency"].as_str().unwrap_or_default(),
+                f["entity"]["key"].as_str().unwrap_or_default(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        folios,
+        [
+            ("bob", "USD", "main"),
+            ("bob~EUR", "EUR", "main"),
+            ("bob~EUR~other", "EUR", "other")
+        ]
+    );
+    let documents = of["invoices"]["nodes"].as_array().expect("documents");
+    assert_eq!(documents.len(), 3);
+    for (document, folio) in documents
+        .iter()
+        .zip(of["folios"].as_array().expect("folios"))
+    {
+        assert_eq!(document["folio"], folio["key"]);
+        assert_eq!(document["entity"]["key"], folio["entity"]["key"]);
+        assert_eq!(document["account"]["key"], "bob");
+        assert_eq!(document["open"], document["total"]);
+        assert_eq!(folio["balance"]["balance"], document["total"]);
+    }
+    assert_eq!(documents[2]["number"], "O-2026-000001");
+    let owed = documents[1]["total"].as_str().expect("an amount");
+    let pay = format!(
+        r#"recordPayment(idempotencyKey: "p1", input: {{ id: "p1", account: "bob", amount: "{owed}", method: "transfer" }}) {{ payment {{ unapplied account {{ key }} applied {{ amount }} }} receipt {{ position }} }}"#
+    );
+    let paid = ask(acme, &pay).await["recordPayment"].take();
+    assert_eq!(
+        paid["payment"],
+        json!({ "unapplied": "0.00 EUR", "account": { "key": "bob" }, "applied": [{ "amount": owed }] })
+    );
+    let after = acme
+        .data(
+            r#"query($p: Position) {
+            balance(account: "bob~EUR") { balance }
+            other: balance(account: "bob~EUR~other") { balance }
+            own: balance(account: "bob") { balance }
+            openItems(account: "bob~EUR~other", minPosition: $p) { nodes { number account { key } } }
+            aging(day: "2026-03-01", account: "bob~EUR~other", minPosition: $p) { totals { currency open } } }"#,
+            json!({ "p": paid["receipt"]["position"] }),
+        )
+        .await;
+    assert_eq!(after["balance"]["balance"], "0.00 EUR");
+    assert_eq!(after["other"]["balance"], documents[2]["total"]);
+    assert_eq!(after["own"]["balance"], documents[0]["total"]);
+    assert_eq!(
+        after["openItems"]["nodes"],
+        json!([{ "number": "O-2026-000001", "account": { "key": "bob" } }])
+    );
+    assert_eq!(
+        after["aging"]["totals"],
+        json!([{ "currency": "EUR", "open": documents[2]["total"] }])
+    );
+    let fixed =
+        r#"mutation { setSubscriptionFolio(idempotencyKey: "c4", subscription: "s3") { dryRun } }"#;
+    assert_eq!(
+        acme.error(fixed, json!({})).await["extensions"]["code"],
+        "FOLIO_FIXED"
+    );
+    let offer =
+        r#"setOfferSeller(idempotencyKey: "c5", offer: "basic", seller: "other") { dryRun }"#;
+    ask(acme, offer).await;
+    let said = look(
+        acme,
+        r#"offerSeller(offer: "basic") { key } documentCurrencies(account: "bob")"#,
+    )
+    .await;
+    assert_eq!(
+        said,
+        json!({ "offerSeller": { "key": "other" }, "documentCurrencies": "SALE" })
+    );
+}

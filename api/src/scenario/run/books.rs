@@ -3,9 +3,9 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use indelible_domain::accounts::AccountTerms;
+use indelible_domain::accounts::{AccountTerms, folio};
 use indelible_domain::audit::audit;
-use indelible_domain::invoices::{Invoice, Kind, Stage};
+use indelible_domain::invoices::{Document, Invoice, Kind, Stage};
 use indelible_domain::kernel::{Currency, Date, Exact, Instant, Money, Rejection};
 use indelible_domain::processes::agenda::tick_commands;
 use indelible_domain::receivables::Receivables;
@@ -197,7 +197,7 @@ impl Books {
     pub(super) fn invoice_balance(&self, invoice: &str) -> Result<Money, Rejection> {
         let document = self.invoice(invoice)?.document;
         let open = self
-            .receivables(&document.account)?
+            .receivables(&self.folio(&document)?)?
             .item(invoice)
             .map(|item| item.open);
         Ok(open.unwrap_or(Money::zero(document.currency)))
@@ -211,7 +211,7 @@ impl Books {
             Stage::Rejected => return Ok(InvoiceState::Rejected),
             Stage::Finalised => {}
         }
-        let receivables = self.receivables(&invoice.document.account)?;
+        let receivables = self.receivables(&self.folio(&invoice.document)?)?;
         let paid = receivables.applied_to(id).next().is_some();
         Ok(match receivables.item(id) {
             Some(item) if item.open.is_positive() && paid => InvoiceState::PartlyPaid,
@@ -234,9 +234,16 @@ impl Books {
             .map(|receivables| receivables.unapplied())
     }
 
+    /// The folio that a document is on.
+    fn folio(&self, document: &Document) -> Result<String, Rejection> {
+        let terms = self.account(&document.account)?;
+        Ok(document.folio().id(&document.account, &terms))
+    }
+
     /// Empty for an account that never owed or had anything.
     fn receivables(&self, account: &str) -> Result<Receivables, Rejection> {
-        let currency = self.account(account)?.currency;
+        let own = self.account(folio::owner(account))?;
+        let currency = folio::parts(account).map_or(own.currency, |(currency, _)| currency);
         let none = Receivables {
             currency,
             ..Receivables::default()

@@ -2,12 +2,13 @@
 
 use super::order::Orders;
 use super::{bank_terms, follow};
+use crate::accounts::folio;
 use crate::bank::file::{self, Amended, Command, FILE_ID_MAX, ITEMS_MAX};
 use crate::bank::{BankFile, Item, Order, Sequence, Terms, end_to_end, target};
 use crate::command::Outcome;
 use crate::kernel::{Date, Id, Rejection, check_id};
 use crate::methods::{Kind, Mandate, MandateTerm, Means, Method, Methods, Scheme};
-use crate::operations::{account_terms, entity_terms};
+use crate::operations::{entity_terms, folio_terms};
 use crate::payments::{Payment, Stage};
 use crate::session::Session;
 use std::collections::BTreeMap;
@@ -195,7 +196,7 @@ pub(super) fn fits(session: &Session<'_>, payment: &Payment, terms: &Terms) -> b
         Some(route) => route.gateway == GATEWAY,
         None => payment.method == Kind::DirectDebit.name(),
     };
-    let account = account_terms(session, &payment.account).ok();
+    let account = folio_terms(session, &payment.account).ok();
     by_file
         && payment.amount.currency == terms.currency
         && account.is_some_and(|account| account.entity == terms.entity)
@@ -204,7 +205,9 @@ pub(super) fn fits(session: &Session<'_>, payment: &Payment, terms: &Terms) -> b
 /// The method with the mandate a payment is collected on: the one it was routed to, or the first there is for one
 /// recorded by hand.
 pub(super) fn method<'a>(session: &'a Session<'_>, payment: &Payment) -> Option<&'a Method> {
-    let methods = &session.find::<Methods>(&payment.account)?.state;
+    let methods = &session
+        .find::<Methods>(folio::owner(&payment.account))?
+        .state;
     let routed = payment.route.as_ref().map(|route| &route.method);
     let mut fitting = methods.methods.iter().filter(|method| match routed {
         Some(id) => method.id == *id,

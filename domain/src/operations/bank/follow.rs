@@ -8,7 +8,7 @@ use crate::bank::entry::{self, Booked, Fate, FeeTaken, Followed, Part, Returned}
 use crate::bank::{BankAccount, BankFile, Drawn, Entry as BankEntry, Item, Order, file};
 use crate::command::{FailureKind, ReceiveCash, ReceivedPart};
 use crate::kernel::{Date, Id, Money, Rejection};
-use crate::operations::{account_terms, cash, charges};
+use crate::operations::{cash, charges, folio_terms};
 use crate::payments::{Answer, Command, Decline, Payment, Stage};
 use crate::session::{Session, Staged};
 use crate::world::Event;
@@ -365,5 +365,5 @@ fn other_amount(item: &Item, amount: Money) -> Rejection {
 /// Today in the zone of the payment's account.
 pub(super) fn today(session: &Session<'_>, payment: &str) -> Result<Date, Rejection> {
     let account = &session.get::<Payment>(payment)?.account;
-    Ok(session.today(&account_terms(session, account)?.zone))
+    Ok(session.today(&folio_terms(session, account)?.zone))
 }

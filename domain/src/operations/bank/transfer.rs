@@ -2,12 +2,13 @@
 
 use super::bank_terms;
 use super::draw::{day, draw, fits, method, text};
+use crate::accounts::folio;
 use crate::bank::file::ITEMS_MAX;
 use crate::bank::{BankAccount, Item, Order, Terms, return_end_to_end};
 use crate::command::Outcome;
 use crate::kernel::{Date, Rejection};
 use crate::methods::{Kind, Means, Methods, SealedBank};
-use crate::operations::account_terms;
+use crate::operations::folio_terms;
 use crate::payments::{Back, BackStage, Payment};
 use crate::session::Session;
 
@@ -69,7 +70,9 @@ fn account(session: &Session<'_>, payment: &Payment, terms: &Terms) -> Option<Se
 
 /// The first account that the payer gave to have money sent to.
 fn given<'a>(session: &'a Session<'_>, payment: &Payment) -> Option<&'a SealedBank> {
-    let methods = &session.find::<Methods>(&payment.account)?.state;
+    let methods = &session
+        .find::<Methods>(folio::owner(&payment.account))?
+        .state;
     methods
         .methods
         .iter()
@@ -85,7 +88,7 @@ fn by_transfer(payment: &Payment) -> bool {
 }
 
 fn is_of(session: &Session<'_>, payment: &Payment, terms: &Terms) -> bool {
-    let account = account_terms(session, &payment.account).ok();
+    let account = folio_terms(session, &payment.account).ok();
     payment.amount.currency == terms.currency
         && account.is_some_and(|account| account.entity == terms.entity)
 }

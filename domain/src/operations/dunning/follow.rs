@@ -6,7 +6,7 @@ use crate::dunning::{
     self, Case, Command, Deferred, InterestCarried, PartPayment, Policy, SteppedBack,
 };
 use crate::kernel::{Date, Exact, Id, Money, Rejection, calendar::add_days};
-use crate::operations::account_terms;
+use crate::operations::folio_terms;
 use crate::receivables::Receivables;
 use crate::session::Session;
 
@@ -18,7 +18,7 @@ pub(crate) fn follow(
     account: &str,
     lost: Option<(&Id, Money)>,
 ) -> Result<(), Rejection> {
-    let today = session.today(&account_terms(session, account)?.zone);
+    let today = session.today(&folio_terms(session, account)?.zone);
     carry(session, account, today)?;
     if let Some((invoice, amount)) = lost {
         lose(session, account, invoice, amount, today)?;

@@ -14,7 +14,7 @@ pub(crate) use follow::follow;
 pub use preview::{Preview, preview};
 pub(super) use steer::steer;
 
-use super::account_terms;
+use super::{folio_terms, folios};
 use crate::command::{DunningLevel, Outcome};
 use crate::dunning::{self, Case, Command, Next, Policy, Rule, Rules, Terms};
 use crate::kernel::{Date, Id, Instant, Money, Rejection, check_id};
@@ -70,21 +70,21 @@ pub(super) fn pause(
     until: Option<Date>,
 ) -> Result<Outcome, Rejection> {
     dun(session, account)?;
-    let on = session.today(&account_terms(session, account)?.zone);
+    let on = session.today(&folio_terms(session, account)?.zone);
     session.decide::<Case>(account, Command::Pause { reason, on, until })?;
     Ok(Outcome::of("dunning", account))
 }
 
 pub(super) fn resume(session: &mut Session<'_>, account: &str) -> Result<Outcome, Rejection> {
     dun(session, account)?;
-    let on = session.today(&account_terms(session, account)?.zone);
+    let on = session.today(&folio_terms(session, account)?.zone);
     session.decide::<Case>(account, Command::Resume { on })?;
     Ok(Outcome::of("dunning", account))
 }
 
 /// Performs every level reached by today, in order, each dated at its own day: late or repeated, the result is the same.
 pub(super) fn dun(session: &mut Session<'_>, account: &str) -> Result<Outcome, Rejection> {
-    let today = session.today(&account_terms(session, account)?.zone);
+    let today = session.today(&folio_terms(session, account)?.zone);
     // Every turn does one more level, so the turns come to an end by themselves.
     for _ in 0..TURNS_MAX {
         let owed = session.keep::<Receivables>(account).unwrap_or_default();
@@ -108,7 +108,7 @@ pub(crate) fn catch_up(
     if session.events().iter().any(dunned) {
         return Ok(());
     }
-    let today = session.today(&account_terms(session, account)?.zone);
+    let today = session.today(&folio_terms(session, account)?.zone);
     for _ in 0..TURNS_MAX {
         if !turn(session, account, before, today)? {
             break;
@@ -140,9 +140,13 @@ fn late(session: &Session<'_>) -> Vec<Id> {
 
 /// Refuses to sell to an account that is held.
 pub(super) fn not_held(session: &mut Session<'_>, payer: &str) -> Result<(), Rejection> {
-    dun(session, payer)?;
-    match session.find::<Case>(payer) {
-        Some(case) if case.state.held() => Err(Rejection::new(
+    let folios = folios::of(session, payer)?;
+    for folio in &folios {
+        dun(session, folio)?;
+    }
+    let mut cases = folios.iter().filter_map(|f| session.find::<Case>(f));
+    match cases.find(|case| case.state.held()) {
+        Some(_) => Err(Rejection::new(
             "ACCOUNT_HELD",
             format!("account {payer} is held until what is overdue is paid: nothing new is sold"),
         )),

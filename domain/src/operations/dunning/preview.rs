@@ -1,5 +1,6 @@
 //! What dunning would do, without doing it.
 
+use crate::accounts::folio;
 use crate::command::Command;
 use crate::dunning::Event;
 use crate::kernel::{Date, Id, Rejection};
@@ -33,7 +34,11 @@ pub fn preview(tenant: &Tenant, on: Date, after: Option<&str>, limit: usize) -> 
 }
 
 fn of(tenant: &Tenant, account: &Id, on: Date) -> Preview {
-    let terms = tenant.tables.accounts.get(account).map(|a| &a.state.terms);
+    let terms = tenant
+        .tables
+        .accounts
+        .get(folio::owner(account))
+        .map(|a| &a.state.terms);
     let at = terms.map(|t| t.zone.start_of(on)).unwrap_or_default();
     let mut session = Session::new(tenant, at);
     let command = Command::DunAccount {

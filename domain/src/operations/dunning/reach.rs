@@ -1,7 +1,7 @@
 //! Does one level of one account: what its actions touch is looked up, changed, and said in the case's events.
 
 use super::{case, interest, restore::running};
-use crate::accounts::AccountTerms;
+use crate::accounts::{AccountTerms, Folio, folio};
 use crate::charges::{self, Charges, Pending};
 use crate::command::{DunningAction, DunningLevel};
 use crate::dunning::owed::{self, Owed};
@@ -9,7 +9,7 @@ use crate::dunning::{self, Case, Choice, Command, Effect, Notice, REASON, Restri
 use crate::entities::EntityTerms;
 use crate::kernel::{Date, Exact, Id, Money, Rejection, calendar::days_between};
 use crate::messages::{self, ABOUT_MAX, Ask, Message};
-use crate::operations::{account_terms, entity_terms};
+use crate::operations::{entity_terms, folio_terms, folios};
 use crate::receivables::{self, Receivables};
 use crate::session::Session;
 use crate::subscriptions::{self, Subscription, Unused, UsageRule};
@@ -50,7 +50,7 @@ pub(super) fn reach(
     owed: &Receivables,
 ) -> Result<(), Rejection> {
     let case = case(session, account);
-    let terms = account_terms(session, account)?;
+    let terms = folio_terms(session, account)?;
     let entity = entity_terms(session, &terms.entity)?;
     let parts = owed::owed(&case, owed, on);
     let Some(oldest) = parts.first().map(|o| o.invoice.clone()) else {
@@ -249,7 +249,12 @@ impl Work<'_> {
             on: self.on,
             tax_class: tax_class.to_string(),
         };
-        session.decide::<Charges>(self.account, charges::Command::Add(pending))?;
+        let owner = folio::owner(self.account);
+        session.decide::<Charges>(owner, charges::Command::Add(pending))?;
+        if !folio::is_own(self.account) {
+            let folio = Folio::own(&folio_terms(session, self.account)?);
+            folios::charge_on(session, owner, &id, folio)?;
+        }
         Ok(id)
     }
 
@@ -284,7 +289,7 @@ impl Work<'_> {
         });
         values.extend(agency.map(|agency| ("agency", agency.to_string())));
         let ask = Ask {
-            account: self.account.to_string(),
+            account: folio::owner(self.account).to_string(),
             template: notice.template.clone(),
             channel: notice.channel,
             language: notice.language.clone(),

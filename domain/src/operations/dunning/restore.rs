@@ -1,5 +1,6 @@
 //! Which services dunning restricts, and how it lifts what it did.
 
+use crate::accounts::folio;
 use crate::catalog::Catalog;
 use crate::dunning::{Measure, MeasureKind, Restriction, rules::MAIN};
 use crate::kernel::{Date, Id, Rejection};
@@ -18,6 +19,8 @@ pub(super) fn running(
     let index = session.index();
     let none = Catalog::default();
     let catalog = session.find::<Catalog>(MAIN).map_or(&none, |e| &e.state);
+    // Whatever is not paid for, the services are the account's.
+    let account = folio::owner(account);
     let children = index.paid_by.get(account).into_iter().flatten();
     let owners = std::iter::once(account).chain(children.map(String::as_str));
     let mut ids = Vec::new();

@@ -1,6 +1,7 @@
 //! What clerks do with a case.
 
 use super::{case, dun, follow, policy_unknown, receivables, restore};
+use crate::accounts::folio;
 use crate::charges::{self, Charges, What};
 use crate::command::Outcome;
 use crate::dunning::owed;
@@ -8,7 +9,7 @@ use crate::dunning::{
     Case, Command, Excluded, Included, Policy, Promised, Restored, Steer, Switched,
 };
 use crate::kernel::{Date, Id, Money, Rejection};
-use crate::operations::{account_terms, invoices};
+use crate::operations::{folio_terms, invoices};
 use crate::receivables::Receivables;
 use crate::session::Session;
 
@@ -19,7 +20,7 @@ pub(crate) fn steer(
     steer: Steer,
 ) -> Result<Outcome, Rejection> {
     dun(session, account)?;
-    let on = session.today(&account_terms(session, account)?.zone);
+    let on = session.today(&folio_terms(session, account)?.zone);
     match steer {
         Steer::PauseUntil { reason, until } => {
             let until = Some(until);
@@ -175,7 +176,8 @@ fn waive(
     charge: Id,
     reason: String,
 ) -> Result<Outcome, Rejection> {
-    let charges = session.find::<Charges>(account).map(|e| &e.state);
+    let owner = folio::owner(account);
+    let charges = session.find::<Charges>(owner).map(|e| &e.state);
     let pending = charges.is_some_and(|c| c.pending.iter().any(|p| p.charge == charge));
     let billed = charges.and_then(|c| {
         let is_it = |what: &What| matches!(what, What::Added { charge: c, .. } if *c == charge);
@@ -197,7 +199,7 @@ fn waive(
         }
         _ => {
             if pending {
-                session.decide::<Charges>(account, charges::Command::Cancel { charge })?;
+                session.decide::<Charges>(owner, charges::Command::Cancel { charge })?;
             }
             Ok(Outcome::of("dunning", account))
         }

@@ -5,7 +5,7 @@ use crate::charges::{Charges, What};
 use crate::invoices::{self, Document, Invoice, Line, Stage, compose};
 use crate::kernel::{Date, Days, Id, Money, Rejection};
 use crate::operations::billing::{self, owner_of};
-use crate::operations::{account_terms, discounts, entity_terms, invoicing};
+use crate::operations::{account_terms, discounts, entity_terms, folios, invoicing};
 use crate::reratings::{Rerating, Settle};
 use crate::session::Session;
 use std::collections::{BTreeMap, BTreeSet};
@@ -226,16 +226,17 @@ fn redraft(session: &mut Session<'_>, payer: &str, held: bool) -> Result<(), Rej
     let drafts = ids.filter_map(|id| {
         let state = &session.find::<Invoice>(id)?.state;
         let draft = state.stage == Stage::Draft && state.hold.is_some() == held;
-        draft.then(|| (id.clone(), state.document.as_of, state.document.run.clone()))
+        draft.then(|| (id.clone(), state.document.clone()))
     });
-    let drafts: Vec<(Id, Date, Option<Id>)> = drafts.collect();
-    for (id, as_of, run) in drafts {
+    let drafts: Vec<(Id, Document)> = drafts.collect();
+    for (id, before) in drafts {
         if held {
             invoicing::again(session, &id)?;
             continue;
         }
-        if let Some(mut document) = billing::compose_document(session, payer, as_of)? {
-            document.run = run;
+        let folio = folios::of_document(session, &before)?;
+        if let Some(mut document) = billing::compose_document(session, &folio, before.as_of)? {
+            document.run = before.run;
             session.decide::<Invoice>(&id, invoices::Command::Draft(Box::new(document)))?;
         }
     }

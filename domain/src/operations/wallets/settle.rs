@@ -6,7 +6,7 @@ use crate::charges::What;
 use crate::collections::DrawnPart;
 use crate::invoices::{Document, Finalised, Invoice, Line, product_lines::served_from};
 use crate::kernel::{Date, Exact, Id, Money, Rejection, Rounding};
-use crate::operations::{account_terms, billing};
+use crate::operations::{account_terms, billing, folios};
 use crate::receivables::{self, Receivables, Source};
 use crate::session::Session;
 use crate::subscriptions::Subscription;
@@ -44,6 +44,10 @@ pub(super) fn pay(
     let account = &document.account;
     let mut purse = purse(session, account);
     if purse.finalising().is_empty() {
+        return Ok(());
+    }
+    // They are in the account's own currency, with its own legal entity.
+    if folios::of_document(session, document)? != *account {
         return Ok(());
     }
     // Credit of the account has been used by now; what it left open is for the wallets.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use indelible_domain::accounts::folio;
 use indelible_domain::invoices::Event as Document;
 use indelible_domain::invoices::product_lines::{served_from, shares};
 use indelible_domain::kernel::{Currency, Date, Id, Instant, Money, Zone};
@@ -109,6 +110,26 @@ fn own(
     rows.put(&format!("a/{account}"), &owner)
 }
 
+/// A folio has a row of its own from the first fact about it on.
+fn folio_row(rows: &mut Rows<'_>, id: &str) -> Result<(), ViewError> {
+    let Some((currency, entity)) = folio::parts(id) else {
+        return Ok(());
+    };
+    let key = format!("a/{id}");
+    if rows.get::<Owner>(&key)?.is_some() {
+        return Ok(());
+    }
+    let Some(account) = rows.get::<Owner>(&format!("a/{}", folio::owner(id)))? else {
+        return Ok(());
+    };
+    let owner = Owner {
+        currency,
+        entity: entity.map_or(account.entity, str::to_string),
+        zone: account.zone,
+    };
+    rows.put(&key, &owner)
+}
+
 fn sold(
     rows: &mut Rows<'_>,
     subscription: &str,
@@ -211,6 +232,7 @@ fn receivable(
     recorded: &Recorded<Event>,
     fact: &Fact,
 ) -> Result<(), ViewError> {
+    folio_row(rows, &recorded.id)?;
     match fact {
         Fact::ItemOpened(e) => {
             let days = (e.issued, e.due);
