@@ -1,6 +1,7 @@
 //! Everything that can be asked of the ledger. GraphQL, the command line, scenarios and the demo all speak this.
 
 use crate::accounts::{AccountTerms, Buyer};
+use crate::advances;
 use crate::bank::{Balance, FeeRule, Part, Terms, Verdict, statement};
 use crate::cash::Rules;
 use crate::catalog::{self, Offer};
@@ -755,6 +756,17 @@ pub enum Command {
     /// Parts that no document has are not asked for any more.
     CancelMilestones {
         plan: Id,
+        reason: String,
+    },
+    /// Invoices money before the supply, which is taken off what the supply is invoiced for.
+    AskAdvance {
+        advance: Id,
+        terms: Box<advances::Terms>,
+    },
+    /// Takes nothing more of it off, and gives back what is left by a credit note.
+    CloseAdvance {
+        advance: Id,
+        rest: advances::Rest,
         reason: String,
     },
     /// What currencies are worth on days; `entity` none: for the whole tenant.

@@ -7,7 +7,7 @@ use crate::reservations::Reserved;
 use crate::table::ById;
 use crate::world::Event;
 use crate::{
-    accounts, cash, collections, contracts, invoices, mediation, payments, receivables,
+    accounts, advances, cash, collections, contracts, invoices, mediation, payments, receivables,
     subscriptions, wallets,
 };
 use serde::{Deserialize, Serialize};
@@ -57,6 +57,8 @@ pub struct Index {
     pub collections_of: BTreeMap<Id, BTreeSet<Id>>,
     /// Folios of an account besides its own, on which something was ever owed or paid.
     pub folios_of: BTreeMap<Id, BTreeSet<Id>>,
+    /// Advances of an account that may have something left, in the order they were asked for.
+    pub advances_of: BTreeMap<Id, Vec<Id>>,
     /// Every collection of an account, in the order they were opened.
     pub all_collections_of: BTreeMap<Id, Vec<Id>>,
 }
@@ -137,6 +139,17 @@ impl Index {
                     .entry(e.account.clone())
                     .or_default()
                     .insert(id.to_string());
+            }
+            Event::Advance(advances::Event::Asked(e)) => {
+                let owner = folio::owner(&e.terms.account);
+                let known = self.advances_of.entry(owner.to_string()).or_default();
+                known.push(id.to_string());
+            }
+            Event::Advance(advances::Event::Closed(_)) => {
+                for known in self.advances_of.values_mut() {
+                    known.retain(|advance| advance != id);
+                }
+                self.advances_of.retain(|_, known| !known.is_empty());
             }
             Event::Contract(contracts::Event::Agreed(e)) => {
                 let account = e.agreement.account.clone();

@@ -4,6 +4,7 @@
 //! Start at `docs/tour.md`; every noun here has a folder of the same name in the other crates.
 
 pub mod accounts;
+pub mod advances;
 pub mod audit;
 pub mod bank;
 mod berths;

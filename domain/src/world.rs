@@ -203,6 +203,7 @@ nouns! {
     Counter in counters: counters::Counter, kind "counter", event crate::counters::Event;
     Exchange in exchanges: exchange::ExchangeRates, kind "exchange", event crate::exchange::Event;
     Milestone in milestones: milestones::Milestones, kind "milestone", event crate::milestones::Event;
+    Advance in advances: advances::Advance, kind "advance", event crate::advances::Event;
 }
 
 /// One tenant: its aggregates, the indexes over them, and what is to be done for them.

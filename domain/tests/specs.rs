@@ -1,5 +1,7 @@
 //! The rules of each noun as given / when / then, spoken through commands.
 
+#[path = "specs/advances.rs"]
+mod advances;
 #[path = "specs/agenda.rs"]
 mod agenda;
 #[path = "specs/any_bytes.rs"]

@@ -10,6 +10,7 @@ use indelible_domain::fields::Carrier;
 use indelible_domain::kernel::{Currency, Rounding as DomainRounding, Zone};
 use indelible_domain::{entities, world::Entry};
 
+use super::advances::Advance;
 use super::books::{AsOf, Books, Cut};
 use super::charges::PendingCharge;
 use super::collections::CollectionRules;
@@ -244,7 +245,7 @@ impl Account {
         ))
     }
 
-    /// Messages to its holder in the order they were asked for, up to now.
+    /// Messages to its holder in the order they were asked for.
     #[graphql(complexity = "page::cost(first, child_complexity)")]
     async fn messages(
         &self,
@@ -253,7 +254,10 @@ impl Account {
         after: Option<String>,
     ) -> Result<Connection<Cursor, Message>> {
         let asked = page::asked(first, after)?;
-        Ok(page::sorted(&asked, Message::of_account(ctx, &self.key)?))
+        Ok(page::sorted(
+            &asked,
+            Message::of_account(ctx, &self.key, self.cut).await?,
+        ))
     }
 
     /// Prepaid wallets, first the one that is burnt first.
@@ -266,9 +270,14 @@ impl Account {
         PendingCharge::of_account(ctx, &self.key, &self.cut).await
     }
 
-    /// Its dunning as it is now; none while nothing was ever dunned or paused.
+    /// Its dunning, on its own folio; none while nothing was ever dunned or paused.
     async fn dunning(&self, ctx: &Context<'_>) -> Result<Option<dunning::Case>> {
-        dunning::case(ctx, self.key.clone(), None).await
+        dunning::case_at(ctx, &self.key, self.cut).await
+    }
+
+    /// Advances that are open, in the order they were asked for.
+    async fn advances(&self, ctx: &Context<'_>) -> Result<Vec<Advance>> {
+        Advance::of_account(ctx, &self.key, &self.cut).await
     }
 
     /// What it owes apart, by legal entity and currency; its own folio first.

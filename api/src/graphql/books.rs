@@ -55,6 +55,11 @@ impl Cut {
         Cut::default()
     }
 
+    /// Whether it is everything known, today.
+    pub fn is_now(&self) -> bool {
+        *self == Cut::now()
+    }
+
     /// The day that is looked at, where the zone is; none: today.
     pub fn day(&self, zone: &kernel::Zone) -> Option<kernel::Date> {
         self.effective
@@ -168,6 +173,23 @@ impl Books {
                 Some((key, state))
             });
             Ok(found.collect())
+        })
+        .await
+    }
+
+    /// The facts of one stream that there were at the cut, in order, as [`all_at`](Books::all_at) counts them.
+    pub async fn facts_at(
+        &self,
+        (kind, key): (&'static str, &str),
+        cut: &Cut,
+        zone: kernel::Zone,
+    ) -> Result<Vec<Recorded<Event>>> {
+        let (tenant, key, cut) = (self.tenant().to_owned(), key.to_owned(), *cut);
+        self.blocking(move |office| {
+            let mut facts = office.ledger.stream(&tenant, kind, &key, cut.known)?;
+            let on = |fact: &Recorded<Event>| zone.date(fact.meta.recorded_at);
+            facts.retain(|fact| cut.effective.is_none_or(|until| on(fact) <= until));
+            Ok(facts)
         })
         .await
     }

@@ -68,6 +68,10 @@ pub enum LineKind {
     Cap,
     /// What a discount took off a line; never a line of its own.
     Reduction,
+    /// Money asked for before the supply.
+    Advance,
+    /// An advance that is taken off what it was for.
+    Deducted,
 }
 
 impl From<&domain::What> for LineKind {
@@ -82,6 +86,8 @@ impl From<&domain::What> for LineKind {
             domain::What::TrueUp { .. } => LineKind::TrueUp,
             domain::What::Cap { .. } => LineKind::Cap,
             domain::What::Reduction { .. } => LineKind::Reduction,
+            domain::What::Advance { .. } => LineKind::Advance,
+            domain::What::Deducted { .. } => LineKind::Deducted,
         }
     }
 }

@@ -364,8 +364,16 @@ impl Invoice {
             } else {
                 format!(" ({})", of.join(", "))
             };
+            let lines = document.lines.iter().filter(|line| line.tax == *tax);
+            let (taken, taxed) = domain::compose::taken_off(lines, document.currency);
+            let (net, whole) = (net.plus(taken), amount.plus(taxed));
+            let less = if taken.is_zero() {
+                String::new()
+            } else {
+                format!(", less {taxed} that advances of {taken} had: {amount}")
+            };
             sentences.push(format!(
-                "{} at rate {} on {net}, {how}rounded once for the group: {amount}{of}{}",
+                "{} at rate {} on {net}, {how}rounded once for the group: {whole}{less}{of}{}",
                 tax.name,
                 tax.rate,
                 if tax.exempt.is_empty() {

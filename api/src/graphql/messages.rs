@@ -9,7 +9,7 @@ use indelible_domain::messages as domain;
 use indelible_domain::world::Entry;
 
 use super::accounts::{Account, LegalEntity, LegalEntityPayload};
-use super::books::Books;
+use super::books::{Books, Cut};
 use super::desk::{self, Receipt};
 use super::invoices::Invoice;
 use super::page::{self, Cursor};
@@ -155,17 +155,20 @@ impl Message {
     }
 
     /// Messages of an account with their sort keys: the order in which they were asked for.
-    pub fn of_account(ctx: &Context<'_>, account: &str) -> Result<Vec<(String, Message)>> {
+    pub async fn of_account(
+        ctx: &Context<'_>,
+        account: &str,
+        cut: Cut,
+    ) -> Result<Vec<(String, Message)>> {
         let books = Books::of(ctx)?;
         let keys = books.index(|index| {
             let of_account = &index.outbox.of_account;
             of_account.get(account).cloned().unwrap_or_default()
         });
-        let rows = keys.into_iter().enumerate().filter_map(|(n, key)| {
-            let state = books.find::<domain::Message>(&key)?;
-            Some((format!("{n:012}"), Message { key, state }))
-        });
-        Ok(rows.collect())
+        let zone = Some(books.zone(account));
+        let found = books.all_at::<domain::Message>(keys, &cut, zone).await?;
+        let row = |(n, (key, state))| (format!("{n:012}"), Message { key, state });
+        Ok(found.into_iter().enumerate().map(row).collect())
     }
 }
 

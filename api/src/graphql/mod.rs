@@ -11,6 +11,7 @@ use crate::limits;
 use crate::office::Office;
 
 mod accounts;
+mod advances;
 mod bank;
 mod bank_told;
 mod bill_runs;
@@ -64,6 +65,7 @@ pub type Schema = Built<Query, Mutation, Feed>;
 pub struct Query(
     ViewerQueries,
     accounts::AccountQueries,
+    advances::AdvanceQueries,
     bank::BankQueries,
     bill_runs::BillRunQueries,
     cash::CashQueries,
@@ -102,6 +104,7 @@ pub struct Query(
 #[derive(MergedObject, Default)]
 pub struct Mutation(
     accounts::AccountMutations,
+    advances::AdvanceMutations,
     bank::BankMutations,
     bank_told::BankToldMutations,
     bill_runs::BillRunMutations,

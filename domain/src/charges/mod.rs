@@ -52,6 +52,10 @@ pub enum What {
     TrueUp { commitment: String, days: Days },
     /// What a commitment's period has beyond its maximum, taken off.
     Cap { commitment: String, days: Days },
+    /// Money asked for before the supply.
+    Advance { advance: Id, on: Date },
+    /// An advance taken off what it was for; `tax`, positive, is what of its tax goes with it.
+    Deducted { advance: Id, tax: Money },
 }
 
 impl What {
@@ -66,6 +70,7 @@ impl What {
             What::TrueUp { commitment, .. } | What::Cap { commitment, .. } => commitment,
             What::OneOff { code, .. } => code,
             What::TopUp { grant, .. } => grant,
+            What::Advance { advance, .. } | What::Deducted { advance, .. } => advance,
         }
     }
 
@@ -80,7 +85,9 @@ impl What {
             What::OneOff { .. }
             | What::Added { .. }
             | What::TopUp { .. }
-            | What::Reduction { .. } => None,
+            | What::Reduction { .. }
+            | What::Advance { .. }
+            | What::Deducted { .. } => None,
         }
     }
 }
@@ -314,7 +321,16 @@ fn bill(state: &Charges, items: Vec<Item>) -> Result<Vec<Event>, Rejection> {
                     format!("top-up {grant} of wallet {wallet} is already billed"),
                 ));
             }
-            What::OneOff { .. }
+            // Its document may have several lines of it.
+            What::Advance { advance, .. } if state.items.iter().any(|i| i.what == item.what) => {
+                return Err(Rejection::new(
+                    "BILLED_TWICE",
+                    format!("advance {advance} is already billed"),
+                ));
+            }
+            What::Advance { .. }
+            | What::Deducted { .. }
+            | What::OneOff { .. }
             | What::Added { .. }
             | What::Usage { .. }
             | What::TopUp { .. }

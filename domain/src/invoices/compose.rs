@@ -1,6 +1,7 @@
 //! From due lines to a document: taxes per group, sums, and the credit note for parts of an invoice.
 
 use super::{Converted, Credited, Document, Invoice, Kind, Line, TaxGroup};
+use crate::charges::What;
 use crate::kernel::{Currency, Exact, Money, Rejection, Rounding};
 use crate::taxes::Answer;
 use std::collections::BTreeMap;
@@ -31,8 +32,16 @@ pub fn complete(mut document: Document) -> Result<Document, Rejection> {
                     of.filter(|l| l.gross.is_some() == gross).map(|l| l.net),
                 )
             };
-            let exact = nets(false).exact().times(Exact::from(tax.rate))?;
-            let amount = Money::round(exact, currency, rounding)?.plus(included);
+            // An advance is taken off with the tax that was asked for with it, which may be rounded otherwise.
+            let of = members.iter().filter_map(|i| document.lines.get(*i));
+            let (taken, taxed) = taken_off(of, currency);
+            let exact = nets(false)
+                .plus(taken)
+                .exact()
+                .times(Exact::from(tax.rate))?;
+            let amount = Money::round(exact, currency, rounding)?
+                .plus(included)
+                .minus(taxed);
             Ok(TaxGroup {
                 parts: tax.split(amount, rounding)?,
                 net: nets(false).plus(nets(true)),
@@ -50,6 +59,17 @@ pub fn complete(mut document: Document) -> Result<Document, Rejection> {
         Kind::Invoice
     };
     Ok(document)
+}
+
+/// Net and tax, both positive, of the advances that lines take off.
+pub fn taken_off<'l>(lines: impl Iterator<Item = &'l Line>, currency: Currency) -> (Money, Money) {
+    let mut sums = (Money::zero(currency), Money::zero(currency));
+    for line in lines {
+        if let What::Deducted { tax, .. } = &line.what {
+            sums = (sums.0.minus(line.net), sums.1.plus(*tax));
+        }
+    }
+    sums
 }
 
 /// Takes the tax out of the lines of a group whose prices include it: the group's net is rounded once, and its lines share

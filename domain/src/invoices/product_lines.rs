@@ -52,7 +52,10 @@ pub fn shares(
 /// The first day that a line is about.
 pub fn served_from(line: &Line) -> Option<Date> {
     match &line.what {
-        What::OneOff { on, .. } | What::Added { on, .. } | What::TopUp { on, .. } => Some(*on),
+        What::OneOff { on, .. }
+        | What::Added { on, .. }
+        | What::TopUp { on, .. }
+        | What::Advance { on, .. } => Some(*on),
         other => other.days().map(|days| days.from),
     }
 }

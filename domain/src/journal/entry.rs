@@ -36,6 +36,8 @@ pub enum Ledger {
     BankFees,
     /// What others get of what was billed.
     PartnerShares,
+    /// What was invoiced before the supply, without tax, and not taken off yet.
+    Advances,
     /// Revenue of charges that name their own account, out of [`REVENUE_CODES`].
     Revenue(u16),
 }
@@ -45,7 +47,7 @@ pub const REVENUE_CODES: RangeInclusive<u16> = 40_000..=49_999;
 
 impl Ledger {
     /// The accounts that every ledger has.
-    pub const ALL: [Ledger; 21] = [
+    pub const ALL: [Ledger; 22] = [
         Ledger::Cash,
         Ledger::Receivable,
         Ledger::CustomerCredit,
@@ -67,6 +69,7 @@ impl Ledger {
         Ledger::ExchangeLoss,
         Ledger::BankFees,
         Ledger::PartnerShares,
+        Ledger::Advances,
     ];
 
     /// Never changed once shipped: entries are stored with it.
@@ -93,6 +96,7 @@ impl Ledger {
             Ledger::ExchangeLoss => 5300,
             Ledger::BankFees => 5400,
             Ledger::PartnerShares => 2300,
+            Ledger::Advances => 2400,
             Ledger::Revenue(code) => code,
         }
     }
@@ -120,6 +124,7 @@ impl Ledger {
             Ledger::ExchangeLoss => "exchange loss",
             Ledger::BankFees => "bank fees",
             Ledger::PartnerShares => "partner shares",
+            Ledger::Advances => "advances invoiced",
             Ledger::Revenue(_) => "revenue",
         }
     }

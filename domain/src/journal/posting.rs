@@ -170,6 +170,7 @@ fn earned_as(what: &What) -> Ledger {
         What::OneOff { .. } | What::Added { .. } | What::Reduction { .. } => Ledger::OneOffRevenue,
         // Nothing is earned before it is used.
         What::TopUp { .. } => Ledger::PrepaidInvoiced,
+        What::Advance { .. } | What::Deducted { .. } => Ledger::Advances,
     }
 }
 

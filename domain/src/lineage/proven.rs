@@ -314,6 +314,8 @@ fn origin(id: &str, line: &Line, facts: &[Recorded<Event>]) -> Result<(), String
         | What::Usage { .. }
         | What::OneOff { .. }
         | What::TopUp { .. }
+        | What::Advance { .. }
+        | What::Deducted { .. }
         | What::TrueUp { .. }
         | What::Cap { .. } => true,
         // A discount lowers a line; it is never one.

@@ -1,6 +1,6 @@
 //! Drafts and documents: gathers what is due of everything an account pays for, and turns it into a document.
 
-use super::{account_terms, entity_terms, exchange, folio_terms, folios, taxes};
+use super::{account_terms, advances, entity_terms, exchange, folio_terms, folios, taxes};
 use crate::accounts::{AccountTerms, Folio, folio};
 use crate::charges::due::{self, Basis, Due};
 use crate::charges::{self, Charges, Item, What};
@@ -128,6 +128,7 @@ pub(super) fn claim(
     for (owner, items) in billed_items(invoice, document)? {
         session.decide::<Charges>(&owner, charges::Command::Bill { items })?;
     }
+    super::advances::take(session, invoice, &document.lines)?;
     super::discounts::take(session, invoice, document)
 }
 
@@ -139,6 +140,7 @@ pub(super) fn unclaim(
     lines: &[Line],
 ) -> Result<(), Rejection> {
     super::discounts::give_back(session, invoice, account, lines)?;
+    super::advances::give_back(session, invoice, lines)?;
     let owners: BTreeSet<Id> = lines.iter().map(owner_of).collect();
     for owner in owners {
         let invoice = invoice.to_string();
@@ -287,7 +289,10 @@ pub(super) fn tax_included(session: &Session<'_>, subscription: &str, what: &Wha
             .is_some_and(|l| l.gross.is_some());
     }
     let on = match what {
-        What::OneOff { on, .. } | What::Added { on, .. } | What::TopUp { on, .. } => Some(*on),
+        What::OneOff { on, .. }
+        | What::Added { on, .. }
+        | What::TopUp { on, .. }
+        | What::Advance { on, .. } => Some(*on),
         other => other.days().map(|days| days.from),
     };
     session
@@ -353,7 +358,8 @@ pub(super) fn document_of(
         lines,
         ..Document::default()
     };
-    compose::complete(document).map(Some)
+    let whole = compose::complete(document)?;
+    advances::deduct(session, whole, &mut advances::Used::new()).map(Some)
 }
 
 /// Up to which day nothing of a subscription can be due; not known where this very command changed something of it.

@@ -74,6 +74,7 @@ pub(super) fn credit(
             session.decide::<Charges>(&owner_of(line), adjust)?;
         }
     }
+    super::advances::credited(session, note, &state, &credited)?;
     session.decide::<Invoice>(invoice, Command::Credit { parts: credited })?;
     let entity = entity_terms(session, &document.entity)?;
     // A note is made out to whom its invoice was.

@@ -4,7 +4,7 @@ use super::billing::{
     claim, compose_document, document_of, finalise, freeze, line_of, nothing_due, tax_included,
     unclaim,
 };
-use super::{account_terms, entity_terms, exchange, folio_terms, folios, taxes};
+use super::{account_terms, advances, entity_terms, exchange, folio_terms, folios, taxes};
 use crate::accounts::AccountTerms;
 use crate::catalog::Progressive;
 use crate::charges::due::{self, Basis};
@@ -193,6 +193,9 @@ pub(super) fn split(
     if how == Split::Whole {
         return Ok(vec![whole]);
     }
+    // Each part takes off what is for it.
+    let whole = advances::without(whole)?;
+    let mut used = advances::Used::new();
     let mut parts: BTreeMap<(bool, Id), Vec<Line>> = BTreeMap::new();
     let Document { lines, .. } = whole.clone();
     for line in lines {
@@ -204,12 +207,13 @@ pub(super) fn split(
         .into_iter()
         .map(|((_, key), lines)| {
             let key = Some(key).filter(|key| !key.is_empty());
-            compose::complete(Document {
+            let part = compose::complete(Document {
                 lines,
                 order: key.clone().filter(|_| how == Split::Order),
                 method: key.filter(|_| how == Split::Method),
                 ..whole.clone()
-            })
+            })?;
+            advances::deduct(session, part, &mut used)
         })
         .collect()
 }
@@ -629,6 +633,7 @@ pub(super) fn bill_threshold(session: &mut Session<'_>, id: &str) -> Result<Outc
             shown: shown(session, &payer, &user.entity),
             ..Document::default()
         })?;
+        let document = advances::deduct(session, document, &mut advances::Used::new())?;
         let number = format!("{id}.progress-{}", known.times + 1);
         let terms = at_once(session, &payer, &document.entity);
         conclude(session, &number, document, &terms)?;

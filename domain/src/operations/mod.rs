@@ -1,6 +1,7 @@
 //! One command → decisions of one or more aggregates, staged in a session. One file per noun.
 
 mod accounts;
+pub(crate) mod advances;
 mod bank;
 mod billing;
 pub(crate) mod cash;
@@ -257,6 +258,12 @@ fn handle(session: &mut Session<'_>, command: Command) -> Result<Outcome, Reject
             on,
         } => milestones::reach(session, &plan, milestone, on),
         Command::CancelMilestones { plan, reason } => milestones::cancel(session, &plan, reason),
+        Command::AskAdvance { advance, terms } => advances::ask(session, &advance, *terms),
+        Command::CloseAdvance {
+            advance,
+            rest,
+            reason,
+        } => advances::close(session, &advance, rest, reason),
         Command::TellRates { entity, rates } => exchange::tell(session, entity, rates),
         Command::WithdrawRate {
             entity,

@@ -309,7 +309,7 @@ fn refund_credit(
     Ok(Outcome::of("refund", &refund))
 }
 
-fn pay_out(
+pub(super) fn pay_out(
     session: &mut Session<'_>,
     refund: &str,
     account: &str,

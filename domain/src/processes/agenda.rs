@@ -26,7 +26,7 @@ use crate::operations::invoicing as billing;
 use crate::operations::migration::kept_until;
 use crate::world::{Event, Tables, Tenant};
 use crate::{
-    accounts, catalog, collections, commitments, dunning, entities, invoices, reratings,
+    accounts, catalog, collections, commitments, dunning, entities, invoices, invoicing, reratings,
     subscriptions, usage,
 };
 use serde::{Deserialize, Serialize};
@@ -240,7 +240,9 @@ impl Agenda {
             Event::Invoice(invoices::Event::Finalised(e)) if e.document.corrects.is_none() => {
                 self.grace(tables, id);
                 self.settle(id, &e.document);
-                self.billed(tables, index, &e.document.account, e.document.as_of);
+                if covers_all(tables, index, &e.document) {
+                    self.billed(tables, index, &e.document.account, e.document.as_of);
+                }
             }
             // What a held draft bills is not due any more, as with a finalised one.
             Event::Invoice(invoices::Event::Held(_) | invoices::Event::Drafted(_)) => {
@@ -248,7 +250,9 @@ impl Agenda {
                 if let Some(held) = tables.invoices.get(id).filter(|i| i.state.hold.is_some()) {
                     let document = &held.state.document;
                     self.settle(id, document);
-                    self.billed(tables, index, &document.account, document.as_of);
+                    if covers_all(tables, index, document) {
+                        self.billed(tables, index, &document.account, document.as_of);
+                    }
                 }
             }
             Event::Invoice(
@@ -549,6 +553,29 @@ impl Agenda {
             next_dun(tables, account),
         );
     }
+}
+
+/// Whether everything up to its day is billed by a document: not by one that only asks for money before the supply, nor by
+/// one that was asked for alone where the account is billed on several folios. A run bills them all.
+fn covers_all(tables: &Tables, index: &Index, document: &invoices::Document) -> bool {
+    let ahead = |line: &invoices::Line| {
+        matches!(
+            line.what,
+            charges::What::Advance { .. } | charges::What::TopUp { .. }
+        )
+    };
+    if document.lines.iter().all(ahead) {
+        return false;
+    }
+    if document.run.is_some() {
+        return true;
+    }
+    let children = index.paid_by.get(&document.account).into_iter().flatten();
+    let mut accounts = std::iter::once(&document.account).chain(children);
+    accounts.all(|account| {
+        let said = tables.invoicings.get(&invoicing::of_account(account));
+        said.is_none_or(|s| s.state.folios.is_empty() && s.state.charges.is_empty())
+    })
 }
 
 /// The folios of an account: its own, and others on which something was owed.

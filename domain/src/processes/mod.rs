@@ -52,6 +52,7 @@ fn react(session: &mut Session<'_>, fact: &Staged) -> Result<(), Rejection> {
     crate::receivables::react(session, fact)?;
     // After the receivable: what is open of an invoice decides what a wallet can pay.
     crate::operations::wallets::react(session, fact)?;
+    crate::operations::advances::react(session, fact)?;
     crate::journal::react(session, fact)?;
     crate::dunning::react(session, fact)?;
     crate::collections::react(session, fact)?;

@@ -1,6 +1,7 @@
 //! What must be true of all open items, funds and the journal together.
 
 use super::{Elsewhere, Receivables, Source};
+use crate::invoices::Stage;
 use crate::journal::{self, Ledger};
 use crate::kernel::{Currency, Date, Money};
 use crate::world::Tenant;
@@ -38,6 +39,32 @@ pub fn audit(tenant: &Tenant, broken: &mut Vec<String>) {
         *prepaid.entry(wallet.currency).or_default() -= paid_in.minor - wallet.posted.minor;
     }
     books(tenant, Ledger::WalletLiability, &prepaid, broken);
+    let mut advances: BTreeMap<Currency, i128> = BTreeMap::new();
+    for advance in tenant.tables.advances.values().map(|a| &a.state) {
+        let is_final = |id: &str| {
+            let invoice = tenant.tables.invoices.get(id);
+            invoice.is_some_and(|i| i.state.stage == Stage::Finalised)
+        };
+        if !is_final(&advance.invoice) {
+            continue;
+        }
+        for left in advance.rest() {
+            *advances.entry(left.net.currency).or_default() -= left.net.minor;
+        }
+        // What a held draft takes off is kept for it, and posted when it is final.
+        for (_, part) in advance.taken.iter().filter(|(id, _)| !is_final(id)) {
+            *advances.entry(part.net.currency).or_default() -= part.net.minor;
+        }
+        for left in advance.rest() {
+            if left.net.is_negative() || left.amount.is_negative() {
+                broken.push(format!(
+                    "advance of {}: more was taken off or credited than was asked for",
+                    advance.invoice
+                ));
+            }
+        }
+    }
+    books(tenant, Ledger::Advances, &advances, broken);
     let mut moved: BTreeMap<Currency, i128> = BTreeMap::new();
     for balance in journal::trial_balance(&tenant.tables) {
         *moved.entry(balance.debit.currency).or_default() += balance.net().minor;

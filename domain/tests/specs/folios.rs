@@ -576,3 +576,20 @@ fn a_seller_can_be_said_for_one_subscription_and_must_exist() {
     assert_eq!(book.refused(set("arms")), "FOLIO_FIXED");
     assert_eq!(owes(&book, "alice"), "nothing");
 }
+
+#[test]
+fn a_document_that_is_asked_for_on_one_folio_leaves_the_others_to_the_run() {
+    let mut book = apart();
+    start(&mut book, "s1", "plan");
+    start(&mut book, "s2", "local");
+    book.ask(Command::InvoiceNow {
+        invoice: "i1".into(),
+        account: "alice~EUR".into(),
+        usage: false,
+    })
+    .expect("is invoiced");
+    assert_eq!(document(&book, "i1").total, eur("30.00"));
+    run(&mut book, "r1");
+    assert_eq!(document(&book, "r1.alice").total, usd("10.00"));
+    assert_eq!(run(&mut book, "r2").billed.len(), 0);
+}

@@ -253,6 +253,21 @@ pub fn read(fact: &Fact) -> (Kind, Date, Option<&String>, Option<Money>) {
     }
 }
 
+/// The case of an account as facts of it leave it, in their order, and its steps; none: nothing of it was dunned or paused.
+/// For whoever asks for a past day: the rows of the read model are of today.
+pub fn of_facts(account: &str, facts: &[Recorded<Event>]) -> Option<(Case, Vec<Step>)> {
+    let (mut case, mut steps) = (Case::default(), Vec::new());
+    case.account = account.to_string();
+    for recorded in facts {
+        let Event::Dunning(fact) = &recorded.event else {
+            continue;
+        };
+        apply(&mut case, fact);
+        steps.push(step(recorded, fact));
+    }
+    (!steps.is_empty()).then_some((case, steps))
+}
+
 fn step(recorded: &Recorded<Event>, fact: &Fact) -> Step {
     let (kind, on, level, amount) = read(fact);
     Step {

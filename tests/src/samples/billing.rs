@@ -3,6 +3,7 @@
 use super::{currency, date, days, decimal, money, ratio, sealed};
 use indelible_domain::Event;
 use indelible_domain::accounts::Folio;
+use indelible_domain::advances;
 use indelible_domain::catalog::Timing;
 use indelible_domain::charges::{self, Item, Pending, What};
 use indelible_domain::exchange;
@@ -20,7 +21,74 @@ use indelible_domain::runs;
 use indelible_domain::taxes::{Answer, TaxPart};
 
 pub(super) fn events() -> Vec<Event> {
-    [charges(), documents(), holds(), invoicing(), runs()].concat()
+    [
+        charges(),
+        documents(),
+        holds(),
+        invoicing(),
+        advances(),
+        runs(),
+    ]
+    .concat()
+}
+
+fn advances() -> Vec<Event> {
+    let part = || advances::Part {
+        tax: Answer::simple("VAT", decimal("0.19")),
+        net: money("33.33 EUR"),
+        amount: money("6.33 EUR"),
+    };
+    vec![
+        Event::Advance(
+            advances::Asked {
+                terms: advances::Terms {
+                    account: "alice".to_string(),
+                    subscription: None,
+                    order: Some("order-7".to_string()),
+                    lines: vec![advances::Wanted {
+                        text: "A third in advance".to_string(),
+                        amount: money("33.33 EUR"),
+                        tax_class: "standard".to_string(),
+                    }],
+                    once_paid: true,
+                },
+                invoice: "advance.a-1".to_string(),
+                rounding: Rounding::HalfUp,
+                parts: vec![part()],
+                on: date("2026-01-15"),
+            }
+            .into(),
+        ),
+        Event::Advance(
+            advances::Deducted {
+                document: "run-2.alice".to_string(),
+                parts: vec![part()],
+            }
+            .into(),
+        ),
+        Event::Advance(
+            advances::Returned {
+                document: "run-2.alice".to_string(),
+            }
+            .into(),
+        ),
+        Event::Advance(
+            advances::Credited {
+                note: "advance.a-1.note".to_string(),
+                parts: vec![part()],
+            }
+            .into(),
+        ),
+        Event::Advance(
+            advances::Closed {
+                rest: advances::Rest::Refund,
+                note: Some("advance.a-1.note".to_string()),
+                reason: "called off".to_string(),
+                on: date("2026-03-01"),
+            }
+            .into(),
+        ),
+    ]
 }
 
 fn folio() -> Folio {

@@ -132,3 +132,55 @@ async fn a_run_is_watched_its_exceptions_are_tried_again_and_another_one_is_canc
         json!({ "run": { "cancelled": "wrong month" }, "invoices": [{ "stage": "REJECTED" }] })
     );
 }
+
+#[tokio::test]
+async fn an_advance_is_taken_off_the_final_invoice_with_its_tax_and_its_rest_goes_back() {
+    let shop = shop::open("2026-03-01T08:00:00Z").await;
+    let acme = &shop.acme;
+    shop::furnish(acme).await;
+    let ask = r#"mutation { askAdvance(idempotencyKey: "a1", input: { id: "a1", account: "alice",
+        lines: [{ text: "A third", amount: "33.33 EUR" }] }) {
+        advance { asked { net tax rate } left { net tax } invoice { key total open lines { nodes { kind net } } } } } }"#;
+    let asked = acme.data(ask, json!({})).await["askAdvance"]["advance"].take();
+    assert_eq!(
+        asked,
+        json!({
+            "asked": [{ "net": "33.33 EUR", "tax": "6.67 EUR", "rate": "0.20" }],
+            "left": [{ "net": "33.33 EUR", "tax": "6.67 EUR" }],
+            "invoice": { "key": "advance.a1", "total": "40.00 EUR", "open": "40.00 EUR",
+                "lines": { "nodes": [{ "kind": "ADVANCE", "net": "33.33 EUR" }] } }
+        })
+    );
+    let add = r#"mutation { addCharge(idempotencyKey: "c1", input: { id: "c1", account: "alice", text: "Visit", amount: "20.00 EUR" }) { pending { amount } } }"#;
+    acme.data(add, json!({})).await;
+    shop::bill(acme, "r1").await;
+    let billed = r#"{ advance(id: "a1") { left { net } deductions { part { net tax } invoice { key lines { nodes { kind net text } } } } }
+        account(id: "alice") { advances { key } } }"#;
+    let found = acme.data(billed, json!({})).await;
+    // The supply of the day asks for more than the advance.
+    assert_eq!(found["advance"]["left"], json!([]));
+    let deduction = &found["advance"]["deductions"][0];
+    assert_eq!(
+        deduction["part"],
+        json!({ "net": "33.33 EUR", "tax": "6.67 EUR" })
+    );
+    let lines = deduction["invoice"]["lines"]["nodes"]
+        .as_array()
+        .expect("lines");
+    let last = lines.last().expect("a line");
+    assert_eq!(last["kind"], "DEDUCTED");
+    assert_eq!(last["net"], "-33.33 EUR");
+    let void = r#"mutation { voidInvoice(idempotencyKey: "v1", id: "advance.a1", reason: "wrong") { invoice { key } } }"#;
+    let refused = acme.error(void, json!({})).await;
+    assert_eq!(refused["extensions"]["code"], "ADVANCE_DEDUCTED");
+    let more = r#"mutation { askAdvance(idempotencyKey: "a2", input: { id: "a2", account: "alice",
+        lines: [{ text: "Another", amount: "10.00 EUR" }] }) { advance { key } } }"#;
+    acme.data(more, json!({})).await;
+    let close = r#"mutation { closeAdvance(idempotencyKey: "a3", id: "a2", rest: REFUND, reason: "called off") {
+        advance { left { net } closed { rest reason note { total } } } } }"#;
+    let closed = acme.data(close, json!({})).await["closeAdvance"]["advance"].take();
+    assert_eq!(
+        closed,
+        json!({ "left": [], "closed": { "rest": "REFUND", "reason": "called off", "note": { "total": "-12.00 EUR" } } })
+    );
+}

@@ -17,7 +17,7 @@ pub use policy::Policy;
 use rules::Rule;
 
 use super::accounts::Account;
-use super::books::Books;
+use super::books::{Books, Cut};
 use super::ids;
 use super::invoices::Invoice;
 use super::page::{self, Cursor};
@@ -27,6 +27,8 @@ use super::subscriptions::Subscription;
 /// An account that was dunned at least once, or whose dunning is paused.
 pub struct Case {
     row: board::Case,
+    /// Of a past day: what was done until then.
+    past: Option<Vec<board::Step>>,
 }
 
 #[Object(name = "DunningCase")]
@@ -127,8 +129,11 @@ impl Case {
         })
     }
 
-    /// What time alone will bring next, by what is open now.
+    /// What time alone will bring next, by what is open now; nothing of a past day.
     async fn next(&self, ctx: &Context<'_>) -> Result<Option<Next>> {
+        if self.past.is_some() {
+            return Ok(None);
+        }
         let account = &self.row.account;
         Ok(Books::of(ctx)?.live(|tenant| {
             let owed = &tenant.tables.receivables.get(account)?.state;
@@ -182,7 +187,12 @@ impl Case {
         first: Option<i32>,
         after: Option<String>,
     ) -> Result<Connection<Cursor, Step>> {
-        steps(ctx, Some(self.row.account.clone()), first, after, None).await
+        let Some(past) = &self.past else {
+            return steps(ctx, Some(self.row.account.clone()), first, after, None).await;
+        };
+        let asked = page::asked(first, after)?;
+        let row = |row: &board::Step| (format!("{:020}", row.position), Step { row: row.clone() });
+        Ok(page::sorted(&asked, past.iter().map(row).collect()))
     }
 }
 
@@ -366,7 +376,7 @@ impl DunningQueries {
                 board::page(views, only_open, seen.as_deref(), most)
             })
             .await?;
-        Ok(page::rows(&asked, rows, |row| Case { row }))
+        Ok(page::rows(&asked, rows, |row| Case { row, past: None }))
     }
 
     /// Every step of every account, in the order they were taken.
@@ -414,5 +424,20 @@ pub async fn case(
     let row = Books::of(ctx)?
         .views(min_position, move |views| board::get(views, &account))
         .await?;
-    Ok(row.map(|row| Case { row }))
+    Ok(row.map(|row| Case { row, past: None }))
+}
+
+/// The case of an account as it stood at a cut.
+pub async fn case_at(ctx: &Context<'_>, account: &str, cut: Cut) -> Result<Option<Case>> {
+    if cut.is_now() {
+        return case(ctx, account.to_owned(), None).await;
+    }
+    let books = Books::of(ctx)?;
+    let zone = books.zone(account);
+    let facts = books.facts_at(("dunning", account), &cut, zone).await?;
+    let found = board::of_facts(account, &facts);
+    Ok(found.map(|(row, steps)| Case {
+        row,
+        past: Some(steps),
+    }))
 }

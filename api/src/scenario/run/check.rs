@@ -229,9 +229,13 @@ fn line_rows(expected: &[ast::Line], actual: &[Line], currency: Currency) -> Vec
 fn span(line: &Line) -> (NaiveDate, Option<NaiveDate>) {
     match (&line.what, line.what.days()) {
         (_, Some(days)) => (days.from, Some(days.until)),
-        (What::OneOff { on, .. } | What::Added { on, .. } | What::TopUp { on, .. }, None) => {
-            (*on, None)
-        }
+        (
+            What::OneOff { on, .. }
+            | What::Added { on, .. }
+            | What::TopUp { on, .. }
+            | What::Advance { on, .. },
+            None,
+        ) => (*on, None),
         _ => (NaiveDate::default(), None),
     }
 }

@@ -41,7 +41,11 @@ pub(super) fn arithmetic(
             };
             Ok(Arithmetic::of(vec![figure]))
         }
-        What::TopUp { .. } | What::Reduction { .. } | What::Usage { .. } => {
+        What::TopUp { .. }
+        | What::Advance { .. }
+        | What::Deducted { .. }
+        | What::Reduction { .. }
+        | What::Usage { .. } => {
             let amount = Figure::amount(Source::Amount, line.exact)?;
             Ok(Arithmetic::of(vec![amount.told(line.text.as_str())]))
         }

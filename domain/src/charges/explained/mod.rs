@@ -10,7 +10,7 @@ mod words;
 
 use super::{Charges, What};
 use crate::catalog::PriceSource;
-use crate::invoices::{Converted, Document, Line, Reduction};
+use crate::invoices::{Converted, Document, Line, Reduction, compose};
 use crate::kernel::{Currency, Date, Days, Decimal, Exact, Money, Rejection, Rounding};
 use crate::subscriptions::Subscription;
 use crate::usage::{Kept, Metered};
@@ -334,31 +334,35 @@ fn tax_share(document: &Document, line: &Line) -> Result<TaxShare, Rejection> {
         return Ok(share);
     };
     (share.group_net, share.group_amount) = (group.net, group.amount);
-    let lines: Vec<&Line> = document
-        .lines
-        .iter()
-        .filter(|l| l.tax == line.tax)
+    // An advance is taken off with the tax that it had; the other lines share what is asked for them.
+    if let What::Deducted { tax, .. } = &line.what {
+        share.amount = tax.negated();
+        return Ok(share);
+    }
+    let members = || document.lines.iter().filter(|l| l.tax == line.tax);
+    let (taken, taxed) = compose::taken_off(members(), document.currency);
+    let (net, amount) = (group.net.plus(taken), group.amount.plus(taxed));
+    let lines: Vec<&Line> = members()
+        .filter(|l| !matches!(l.what, What::Deducted { .. }))
         .collect();
     let at = lines.iter().position(|l| l.no == line.no).unwrap_or(0);
     let one_sign =
         lines.iter().all(|l| !l.net.is_negative()) || lines.iter().all(|l| !l.net.is_positive());
-    let parts: Vec<Money> = if group.net.is_zero() {
+    let parts: Vec<Money> = if net.is_zero() {
         let mut parts = vec![zero; lines.len()];
         if let Some(last) = parts.last_mut() {
-            *last = group.amount;
+            *last = amount;
         }
         parts
     } else if one_sign {
         let weight = |l: &&Line| l.net.minor.saturating_abs();
-        group
-            .amount
-            .allocate(&lines.iter().map(weight).collect::<Vec<_>>())?
+        amount.allocate(&lines.iter().map(weight).collect::<Vec<_>>())?
     } else {
         let (mut so_far, mut before, mut parts) = (Exact::ZERO, zero, Vec::new());
         for line in &lines {
             so_far = so_far.plus(line.net.exact())?;
-            let part = so_far.times(group.amount.exact())?;
-            let whole = group.net.exact();
+            let part = so_far.times(amount.exact())?;
+            let whole = net.exact();
             let upto = part.share(whole.denominator(), whole.numerator())?;
             let upto = Money::round(upto, document.currency, Rounding::HalfUp)?;
             parts.push(upto.minus(before));

@@ -1,0 +1,272 @@
+//! Advances: money asked for before the supply and taken off what the supply is invoiced for.
+
+use async_graphql::{ComplexObject, Context, Enum, ID, InputObject, Object, Result, SimpleObject};
+use indelible_domain::advances as domain;
+use indelible_domain::command::Command;
+
+use super::books::{Books, Cut};
+use super::desk::{self, Receipt};
+use super::ids;
+use super::invoices::Invoice;
+use super::scalars::{Date, Decimal, Money};
+use crate::auth::Scope;
+
+/// Money asked for before the supply.
+#[derive(SimpleObject)]
+#[graphql(complex)]
+pub struct Advance {
+    /// The id without its kind.
+    key: String,
+    /// Key of who pays it.
+    account: String,
+    /// Key of the subscription that it is for; none: not for one alone.
+    subscription: Option<String>,
+    /// The order that it is for; none: not for one alone.
+    order: Option<String>,
+    /// It is taken off only once it is paid whole.
+    once_paid: bool,
+    /// What was asked for, by tax and rate.
+    asked: Vec<AdvancePart>,
+    /// What was taken off, document by document.
+    deductions: Vec<AdvanceDeduction>,
+    /// What no document took off and no note gave back.
+    left: Vec<AdvancePart>,
+    /// Why nothing of it is taken off any more; none: it is open.
+    closed: Option<AdvanceClosed>,
+    #[graphql(skip)]
+    invoice: String,
+}
+
+#[ComplexObject]
+impl Advance {
+    /// The document that asked for it.
+    async fn invoice(&self, ctx: &Context<'_>) -> Result<Option<Invoice>> {
+        Invoice::now(ctx, &self.invoice)
+    }
+}
+
+/// An amount of one tax and rate.
+#[derive(SimpleObject)]
+pub struct AdvancePart {
+    tax_name: String,
+    /// 0.19 is 19 %.
+    rate: Decimal,
+    net: Money,
+    tax: Money,
+}
+
+impl From<&domain::Part> for AdvancePart {
+    fn from(part: &domain::Part) -> AdvancePart {
+        AdvancePart {
+            tax_name: part.tax.name.clone(),
+            rate: Decimal(part.tax.rate),
+            net: Money(part.net),
+            tax: Money(part.amount),
+        }
+    }
+}
+
+/// What a document took off.
+#[derive(SimpleObject)]
+#[graphql(complex)]
+pub struct AdvanceDeduction {
+    part: AdvancePart,
+    #[graphql(skip)]
+    document: String,
+}
+
+#[ComplexObject]
+impl AdvanceDeduction {
+    /// The document that it was taken off.
+    async fn invoice(&self, ctx: &Context<'_>) -> Result<Option<Invoice>> {
+        Invoice::now(ctx, &self.document)
+    }
+}
+
+/// What becomes of the rest of an advance.
+#[derive(Clone, Copy, Debug, Default, Enum, PartialEq, Eq)]
+#[graphql(remote = "domain::Rest")]
+pub enum AdvanceRest {
+    /// It is account credit, as far as it was paid.
+    #[default]
+    Credit,
+    /// It is paid out, as far as it was paid and nothing else is open.
+    Refund,
+}
+
+/// How an advance ended.
+#[derive(SimpleObject)]
+#[graphql(complex)]
+pub struct AdvanceClosed {
+    rest: AdvanceRest,
+    reason: String,
+    on: Date,
+    #[graphql(skip)]
+    note: Option<String>,
+}
+
+#[ComplexObject]
+impl AdvanceClosed {
+    /// The credit note over what was left; none: nothing was.
+    async fn note(&self, ctx: &Context<'_>) -> Result<Option<Invoice>> {
+        match &self.note {
+            Some(note) => Invoice::now(ctx, note),
+            None => Ok(None),
+        }
+    }
+}
+
+#[derive(InputObject)]
+pub struct AdvanceLineInput {
+    /// What the line says.
+    text: String,
+    /// Net.
+    amount: Money,
+    #[graphql(default_with = "\"standard\".to_owned()")]
+    tax_class: String,
+}
+
+#[derive(InputObject)]
+pub struct AdvanceInput {
+    /// Chosen by you.
+    id: ID,
+    /// Who pays it: an account, or one of its folios.
+    account: ID,
+    /// Only documents of this subscription take it off.
+    subscription: Option<ID>,
+    /// Only what is of this order takes it off.
+    order: Option<String>,
+    lines: Vec<AdvanceLineInput>,
+    /// It is taken off only once it is paid whole.
+    #[graphql(default)]
+    once_paid: bool,
+}
+
+#[derive(SimpleObject)]
+pub struct AdvancePayload {
+    advance: Option<Advance>,
+    receipt: Receipt,
+}
+
+impl Advance {
+    fn of(key: &str, state: &domain::Advance) -> Option<Advance> {
+        let terms = state.terms.as_ref()?;
+        let deduction = |(document, part): &(String, domain::Part)| AdvanceDeduction {
+            part: part.into(),
+            document: document.clone(),
+        };
+        Some(Advance {
+            key: key.to_owned(),
+            account: terms.account.clone(),
+            subscription: terms.subscription.clone(),
+            order: terms.order.clone(),
+            once_paid: terms.once_paid,
+            asked: state.parts.iter().map(AdvancePart::from).collect(),
+            deductions: state.taken.iter().map(deduction).collect(),
+            left: state.rest().iter().map(AdvancePart::from).collect(),
+            closed: state.closed.as_ref().map(|closed| AdvanceClosed {
+                rest: closed.rest.into(),
+                reason: closed.reason.clone(),
+                on: Date(closed.on),
+                note: closed.note.clone(),
+            }),
+            invoice: state.invoice.clone(),
+        })
+    }
+
+    /// Advances of an account that are open, in the order they were asked for.
+    pub async fn of_account(ctx: &Context<'_>, account: &str, cut: &Cut) -> Result<Vec<Advance>> {
+        let books = Books::of(ctx)?;
+        let keys = books.index(|index| index.advances_of.get(account).cloned().unwrap_or_default());
+        let zone = Some(books.zone(account));
+        let found = books.all_at::<domain::Advance>(keys, cut, zone).await?;
+        let rows = found.iter();
+        Ok(rows
+            .filter_map(|(key, advance)| Advance::of(key, &advance.state))
+            .collect())
+    }
+}
+
+fn find(books: &Books, key: &str) -> Option<Advance> {
+    Advance::of(key, &books.find::<domain::Advance>(key)?.state)
+}
+
+async fn done(
+    ctx: &Context<'_>,
+    idempotency_key: &str,
+    key: &str,
+    command: Command,
+    dry_run: bool,
+) -> Result<AdvancePayload> {
+    let receipt =
+        desk::hand_in_or_try(ctx, Scope::Operate, idempotency_key, command, dry_run).await?;
+    Ok(AdvancePayload {
+        advance: find(&Books::of(ctx)?, key),
+        receipt,
+    })
+}
+
+#[derive(Default)]
+pub struct AdvanceQueries;
+
+#[Object]
+impl AdvanceQueries {
+    async fn advance(&self, ctx: &Context<'_>, id: ID) -> Result<Option<Advance>> {
+        Ok(find(&Books::of(ctx)?, &ids::key("advance", &id)))
+    }
+}
+
+#[derive(Default)]
+pub struct AdvanceMutations;
+
+#[Object]
+impl AdvanceMutations {
+    /// Invoices money before the supply, with its tax. Documents of what it is for show all of it and take the advance off with
+    /// the tax that was asked for, until nothing of it is left.
+    async fn ask_advance(
+        &self,
+        ctx: &Context<'_>,
+        idempotency_key: String,
+        input: AdvanceInput,
+        #[graphql(default)] dry_run: bool,
+    ) -> Result<AdvancePayload> {
+        let key = ids::key("advance", &input.id);
+        let line = |line: AdvanceLineInput| domain::Wanted {
+            text: line.text,
+            amount: line.amount.0,
+            tax_class: line.tax_class,
+        };
+        let terms = domain::Terms {
+            account: ids::key("account", &input.account),
+            subscription: input.subscription.map(|s| ids::key("subscription", &s)),
+            order: input.order,
+            lines: input.lines.into_iter().map(line).collect(),
+            once_paid: input.once_paid,
+        };
+        let command = Command::AskAdvance {
+            advance: key.clone(),
+            terms: Box::new(terms),
+        };
+        done(ctx, &idempotency_key, &key, command, dry_run).await
+    }
+
+    /// Takes nothing more of an advance off, and gives back what is left of it by a credit note: as credit, or paid out. One
+    /// that was called off before anything was supplied is credited whole.
+    async fn close_advance(
+        &self,
+        ctx: &Context<'_>,
+        idempotency_key: String,
+        id: ID,
+        #[graphql(default)] rest: AdvanceRest,
+        reason: String,
+        #[graphql(default)] dry_run: bool,
+    ) -> Result<AdvancePayload> {
+        let key = ids::key("advance", &id);
+        let command = Command::CloseAdvance {
+            advance: key.clone(),
+            rest: rest.into(),
+            reason,
+        };
+        done(ctx, &idempotency_key, &key, command, dry_run).await
+    }
+}

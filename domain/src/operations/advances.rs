@@ -1,0 +1,430 @@
+//! Advances: invoiced when they are asked for, taken off what they are for, given back when something is left.
+
+use super::{entity_terms, folio_terms, folios, invoices, receivables, taxes};
+use crate::accounts::folio;
+use crate::advances::{Advance, Asked, Closed, Command, Credited, Deducted, Part, Rest, Terms};
+use crate::charges::What;
+use crate::command::Outcome;
+use crate::invoices::{Document, Invoice, Line, compose};
+use crate::invoicing::{self, Invoicing};
+use crate::kernel::{Date, Id, Money, Rejection, check_id};
+use crate::receivables::{Event as Receivable, Receivables, Source};
+use crate::session::{Session, Staged};
+use crate::subscriptions::Subscription;
+use crate::taxes::Answer;
+use crate::world::Event;
+use std::collections::BTreeMap;
+
+/// What documents that are made together take off, by advance and tax, before any of them is final.
+pub(super) type Used = BTreeMap<(Id, Answer), Part>;
+
+/// Id of the document of an advance.
+pub fn invoice_id(advance: &str) -> Id {
+    format!("advance.{advance}")
+}
+
+pub(super) fn ask(session: &mut Session<'_>, id: &str, terms: Terms) -> Result<Outcome, Rejection> {
+    check_id("advance", id)?;
+    let account = folio_terms(session, &terms.account)?;
+    let owner = folio::owner(&terms.account).to_string();
+    if let Some(payer) = &account.payer {
+        return Err(Rejection::new(
+            "PAID_BY_OTHER",
+            format!("account {owner} is paid for by {payer}: ask that account"),
+        ));
+    }
+    if let Some(subscription) = &terms.subscription {
+        let sub = session.get::<Subscription>(subscription)?;
+        let paid_by = super::account_terms(session, &sub.account)?;
+        if paid_by.payer(&sub.account) != owner {
+            return Err(Rejection::new(
+                "SUBSCRIPTION_UNKNOWN",
+                format!("account {owner} does not pay for subscription {subscription:?}"),
+            ));
+        }
+    }
+    let entity = entity_terms(session, &account.entity)?;
+    let on = session.today(&account.zone);
+    let invoice = invoice_id(id);
+    let mut lines = Vec::new();
+    for wanted in &terms.lines {
+        if wanted.amount.currency != account.currency {
+            return Err(Rejection::new(
+                "CURRENCY_MISMATCH",
+                format!(
+                    "{} is owed in {}, the advance is in {}",
+                    terms.account, account.currency, wanted.amount.currency
+                ),
+            ));
+        }
+        let class = &wanted.tax_class;
+        let tax = taxes::answer(session, &owner, &account, &entity, class, on);
+        let what = What::Advance {
+            advance: id.to_string(),
+            on,
+        };
+        let explain = format!("{} asked for before the supply", wanted.amount);
+        lines.push(line(
+            &owner,
+            what,
+            wanted.text.clone(),
+            wanted.amount,
+            tax,
+            explain,
+        ));
+    }
+    let document = compose::complete(Document {
+        account: owner,
+        entity: account.entity,
+        currency: account.currency,
+        rounding: entity.rounding,
+        as_of: on,
+        lines,
+        order: terms.order.clone(),
+        ..Document::default()
+    })?;
+    let part = |group: &crate::invoices::TaxGroup| Part {
+        tax: group.tax.clone(),
+        net: group.net,
+        amount: group.amount,
+    };
+    let asked = Asked {
+        terms,
+        invoice: invoice.clone(),
+        rounding: document.rounding,
+        parts: document.taxes.iter().map(part).collect(),
+        on,
+    };
+    session.decide::<Advance>(id, Command::Ask(Box::new(asked)))?;
+    super::billing::finalise(session, &invoice, document)?;
+    let mut outcome = Outcome::of("advance", id);
+    outcome.touched.push(("invoice".to_string(), invoice));
+    Ok(outcome)
+}
+
+fn line(account: &str, what: What, text: String, net: Money, tax: Answer, explain: String) -> Line {
+    Line {
+        no: 0,
+        account: account.to_string(),
+        subscription: None,
+        what,
+        text,
+        quantity: "1".to_string(),
+        exact: net.exact(),
+        net,
+        tax,
+        explain,
+        corrects_line: None,
+        reductions: vec![],
+        gross: None,
+        converted: None,
+    }
+}
+
+/// The document without what it takes off.
+pub(super) fn without(document: Document) -> Result<Document, Rejection> {
+    let takes = |l: &Line| matches!(l.what, What::Deducted { .. });
+    if !document.lines.iter().any(takes) {
+        return Ok(document);
+    }
+    let lines = document.lines.iter().filter(|l| !takes(l)).cloned();
+    compose::complete(Document {
+        lines: lines.collect(),
+        ..document.clone()
+    })
+}
+
+/// The document with what advances take off it: the oldest first, by tax and rate, never more than it asks for. `used`: what
+/// other documents of the same making take off.
+pub(super) fn deduct(
+    session: &Session<'_>,
+    document: Document,
+    used: &mut Used,
+) -> Result<Document, Rejection> {
+    let known = session.index().advances_of.get(&document.account);
+    let Some(known) = known.filter(|known| !known.is_empty()) else {
+        return Ok(document);
+    };
+    let mut document = without(document)?;
+    let mut room: BTreeMap<Answer, Money> = BTreeMap::new();
+    for group in &document.taxes {
+        room.insert(group.tax.clone(), group.net);
+    }
+    let mut lines = Vec::new();
+    for id in known {
+        let Some(advance) = session.find::<Advance>(id).map(|e| &e.state) else {
+            continue;
+        };
+        let Some(terms) = advance.terms.as_ref().filter(|_| advance.is_open()) else {
+            continue;
+        };
+        let Some(origin) = session.find::<Invoice>(&advance.invoice).map(|e| &e.state) else {
+            continue;
+        };
+        if origin.document.folio() != document.folio() || !ripe(session, terms, origin, advance)? {
+            continue;
+        }
+        for whole in &advance.parts {
+            let Some(mut left) = advance.left(&whole.tax) else {
+                continue;
+            };
+            let key = (id.clone(), whole.tax.clone());
+            if let Some(gone) = used.get(&key) {
+                left.net = left.net.minus(gone.net);
+                left.amount = left.amount.minus(gone.amount);
+            }
+            let asked = asked_for(session, terms, &document, &whole.tax);
+            let most = room.get(&whole.tax).copied().unwrap_or(asked).min(asked);
+            let net = left.net.min(most);
+            if !net.is_positive() {
+                continue;
+            }
+            let part = Advance::share(&left, net, document.rounding)?;
+            if let Some(room) = room.get_mut(&whole.tax) {
+                *room = room.minus(net);
+            }
+            let gone = used.entry(key).or_insert_with(|| Part {
+                tax: whole.tax.clone(),
+                net: Money::zero(net.currency),
+                amount: Money::zero(net.currency),
+            });
+            gone.net = gone.net.plus(part.net);
+            gone.amount = gone.amount.plus(part.amount);
+            lines.push(taken_off(&document.account, id, origin, part));
+        }
+    }
+    if lines.is_empty() {
+        return Ok(document);
+    }
+    document.lines.extend(lines);
+    compose::complete(document)
+}
+
+fn taken_off(account: &str, advance: &str, origin: &Invoice, part: Part) -> Line {
+    let issued = origin.issued.unwrap_or_default();
+    let text = format!("Advance {} of {issued}", origin.number);
+    let explain = format!(
+        "{} asked for by {} on {issued}, with tax {}, is taken off",
+        part.net, origin.number, part.amount
+    );
+    let what = What::Deducted {
+        advance: advance.to_string(),
+        tax: part.amount,
+    };
+    line(account, what, text, part.net.negated(), part.tax, explain)
+}
+
+/// Whether an advance can be taken off: its own document stands, and is paid where that is agreed.
+fn ripe(
+    session: &Session<'_>,
+    terms: &Terms,
+    origin: &Invoice,
+    advance: &Advance,
+) -> Result<bool, Rejection> {
+    if origin.stage != crate::invoices::Stage::Finalised {
+        return Ok(false);
+    }
+    if !terms.once_paid {
+        return Ok(true);
+    }
+    let folio = folios::of_document(session, &origin.document)?;
+    let owed = session.find::<Receivables>(&folio);
+    let item = owed.and_then(|e| e.state.item(&advance.invoice));
+    Ok(item.is_some_and(|i| i.open.is_zero() && i.written_off.is_zero()))
+}
+
+/// What a document asks for of one tax and rate for what an advance is for.
+fn asked_for(session: &Session<'_>, terms: &Terms, document: &Document, tax: &Answer) -> Money {
+    let is_for = |line: &&Line| match (&terms.subscription, &terms.order) {
+        (Some(subscription), _) => line.subscription.as_ref() == Some(subscription),
+        (None, Some(order)) => order_of(session, line).as_ref() == Some(order),
+        (None, None) => true,
+    };
+    let own = |line: &&Line| !matches!(line.what, What::TopUp { .. } | What::Advance { .. });
+    let lines = document.lines.iter().filter(|l| l.tax == *tax);
+    let nets = lines.filter(own).filter(is_for).map(|l| l.net);
+    Money::sum(document.currency, nets)
+}
+
+fn order_of(session: &Session<'_>, line: &Line) -> Option<String> {
+    let said = session.find::<Invoicing>(&invoicing::of_account(&line.account))?;
+    said.state.orders.get(line.subscription.as_ref()?).cloned()
+}
+
+/// A document is final, or waits with its lines: what it takes off is gone.
+pub(super) fn take(
+    session: &mut Session<'_>,
+    invoice: &str,
+    lines: &[Line],
+) -> Result<(), Rejection> {
+    let mut parts: BTreeMap<Id, Vec<Part>> = BTreeMap::new();
+    for line in lines {
+        if let What::Deducted { advance, tax } = &line.what {
+            parts.entry(advance.clone()).or_default().push(Part {
+                tax: line.tax.clone(),
+                net: line.net.negated(),
+                amount: *tax,
+            });
+        }
+    }
+    for (advance, parts) in parts {
+        let document = invoice.to_string();
+        let deducted = Deducted { document, parts };
+        session.decide::<Advance>(&advance, Command::Deduct(deducted))?;
+    }
+    Ok(())
+}
+
+/// A document is void or was never sent: what it took off is there again. One that asked for an advance of which something was
+/// taken off stays.
+pub(super) fn give_back(
+    session: &mut Session<'_>,
+    invoice: &str,
+    lines: &[Line],
+) -> Result<(), Rejection> {
+    for line in lines {
+        match &line.what {
+            What::Deducted { advance, .. } => {
+                let document = invoice.to_string();
+                session.decide::<Advance>(advance, Command::Return { document })?;
+            }
+            What::Advance { advance, on } => {
+                let state = session.get::<Advance>(advance)?;
+                if !state.taken.is_empty() {
+                    return Err(deducted(advance));
+                }
+                if state.is_open() {
+                    let closed = Closed {
+                        rest: Rest::Credit,
+                        note: None,
+                        reason: "its invoice is void".to_string(),
+                        on: *on,
+                    };
+                    session.decide::<Advance>(advance, Command::Close(closed))?;
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn deducted(advance: &str) -> Rejection {
+    Rejection::new(
+        "ADVANCE_DEDUCTED",
+        format!("something of advance {advance} was taken off a document: void that one first"),
+    )
+}
+
+/// A credit note gives back parts of an advance's document: never what was taken off.
+pub(super) fn credited(
+    session: &mut Session<'_>,
+    note: &str,
+    invoice: &Invoice,
+    parts: &[crate::invoices::Credited],
+) -> Result<(), Rejection> {
+    let mut given: BTreeMap<Id, Vec<Part>> = BTreeMap::new();
+    for part in parts {
+        let Some(line) = invoice.line(part.line) else {
+            continue;
+        };
+        let What::Advance { advance, .. } = &line.what else {
+            continue;
+        };
+        let known = given.entry(advance.clone()).or_default();
+        match known.iter_mut().find(|p| p.tax == line.tax) {
+            Some(known) => {
+                known.net = known.net.plus(part.net);
+                known.amount = known.amount.plus(part.tax);
+            }
+            None => known.push(Part {
+                tax: line.tax.clone(),
+                net: part.net,
+                amount: part.tax,
+            }),
+        }
+    }
+    for (advance, parts) in given {
+        let note = note.to_string();
+        session.decide::<Advance>(&advance, Command::Credit(Credited { note, parts }))?;
+    }
+    Ok(())
+}
+
+/// Gives back what is left by a credit note, and takes nothing off any more.
+pub(super) fn close(
+    session: &mut Session<'_>,
+    id: &str,
+    rest: Rest,
+    reason: String,
+) -> Result<Outcome, Rejection> {
+    let state = session.get::<Advance>(id)?.clone();
+    let on = match &state.terms {
+        Some(terms) => session.today(&folio_terms(session, &terms.account)?.zone),
+        None => Date::default(),
+    };
+    let left = state.rest();
+    let note = (!left.is_empty() && state.is_open()).then(|| format!("{}.note", state.invoice));
+    let closed = Closed {
+        rest,
+        note: note.clone(),
+        reason: reason.clone(),
+        on,
+    };
+    session.decide::<Advance>(id, Command::Close(closed))?;
+    let mut outcome = Outcome::of("advance", id);
+    if let Some(note) = note {
+        let origin = session.get::<Invoice>(&state.invoice)?;
+        let mut parts = Vec::new();
+        for part in left {
+            let mut back = part.net;
+            let lines = origin.document.lines.iter().filter(|l| l.tax == part.tax);
+            for line in lines {
+                let of = origin.line_left(line).min(back);
+                if of.is_positive() {
+                    back = back.minus(of);
+                    parts.push((line.no, Some(of)));
+                }
+            }
+        }
+        invoices::credit(session, &note, &state.invoice, &parts, &reason)?;
+        outcome.touched.push(("invoice".to_string(), note));
+    }
+    Ok(outcome)
+}
+
+/// What the note over the rest of an advance left unused is paid out, where that was chosen.
+pub(crate) fn react(session: &mut Session<'_>, fact: &Staged) -> Result<(), Rejection> {
+    let Event::Receivable(Receivable::CreditGranted(e)) = &fact.event else {
+        return Ok(());
+    };
+    let Source::Note(note) = &e.source else {
+        return Ok(());
+    };
+    let Some(document) = session.find::<Invoice>(note).map(|e| &e.state.document) else {
+        return Ok(());
+    };
+    let Some(What::Advance { advance, .. }) = document.lines.first().map(|l| &l.what) else {
+        return Ok(());
+    };
+    let closed = session.find::<Advance>(advance);
+    let closed = closed.and_then(|e| e.state.closed.clone());
+    let Some(closed) = closed.filter(|c| c.rest == Rest::Refund && c.note.as_ref() == Some(note))
+    else {
+        return Ok(());
+    };
+    let free = session
+        .find::<Receivables>(&fact.id)
+        .and_then(|e| e.state.fund(&of_note(note)).map(|f| f.unapplied));
+    match free.filter(|free| free.is_positive()) {
+        Some(free) => {
+            let parts = vec![(of_note(note), free)];
+            receivables::pay_out(session, note, &fact.id, parts, &closed.reason)
+        }
+        None => Ok(()),
+    }
+}
+
+fn of_note(note: &str) -> Source {
+    Source::Note(note.to_string())
+}

@@ -1,0 +1,488 @@
+//! Advances: invoiced before the supply with their tax, taken off what the supply is invoiced for, and given back when something
+//! is left. What is taken off, credited and left makes the advance, to the cent.
+
+use crate::book::{Book, d, usd};
+use indelible_domain::advances::{Advance, Rest, Terms, Wanted};
+use indelible_domain::catalog;
+use indelible_domain::command::{InvoicingPlace, RecordPayment, StartSubscription};
+use indelible_domain::invoices::{Document, Invoice};
+use indelible_domain::invoicing::{self, Split};
+use indelible_domain::journal::{self, Ledger};
+use indelible_domain::kernel::Money;
+use indelible_domain::taxes::Rate;
+use indelible_domain::{Command, Rejection};
+use std::collections::BTreeMap;
+
+const CATALOG: &str = r#"
+[[offer]]
+code = "plan"
+name = "Plan"
+currency = "USD"
+[[offer.recurring]]
+code = "fee"
+name = "Fee"
+price = { flat = "30.00" }
+every = "1 month"
+align = "calendar"
+"#;
+
+/// A seller that asks 19 % tax, and 7 % of what is reduced.
+fn book() -> Book {
+    let mut book = Book::new();
+    let offers = catalog::parse(CATALOG).expect("the catalog is read");
+    book.ask(Command::ApplyCatalog { offers }).expect("applies");
+    for (class, rate) in [("standard", "0.19"), ("reduced", "0.07")] {
+        let rate = Rate {
+            name: class.into(),
+            category: "*".into(),
+            class: class.into(),
+            seller: "*".into(),
+            buyer: "*".into(),
+            rate: rate.parse().expect("a rate"),
+            from: d("2000-01-01"),
+            parts: vec![],
+        };
+        book.ask(Command::SetTaxRate(rate)).expect("is set");
+    }
+    book
+}
+
+fn wanted(amount: &str, class: &str) -> Wanted {
+    Wanted {
+        text: "in advance".into(),
+        amount: usd(amount),
+        tax_class: class.into(),
+    }
+}
+
+fn terms(lines: Vec<Wanted>) -> Terms {
+    Terms {
+        account: "alice".into(),
+        lines,
+        ..Terms::default()
+    }
+}
+
+fn ask(book: &mut Book, advance: &str, terms: Terms) {
+    let terms = Box::new(terms);
+    let advance = advance.into();
+    book.ask(Command::AskAdvance { advance, terms })
+        .expect("is asked for");
+}
+
+fn close(book: &mut Book, advance: &str, rest: Rest) -> Result<(), Rejection> {
+    let close = Command::CloseAdvance {
+        advance: advance.into(),
+        rest,
+        reason: "called off".into(),
+    };
+    book.ask(close).map(|_| ())
+}
+
+fn supply(book: &mut Book, charge: &str, amount: &str, class: &str) {
+    book.ask(Command::AddCharge {
+        account: "alice".into(),
+        charge: charge.into(),
+        text: "machine".into(),
+        amount: usd(amount),
+        on: None,
+        tax_class: class.into(),
+    })
+    .expect("is added");
+}
+
+fn invoice(book: &mut Book, id: &str) {
+    book.ask(Command::InvoiceNow {
+        invoice: id.into(),
+        account: "alice".into(),
+        usage: false,
+    })
+    .expect("is invoiced");
+}
+
+fn document<'b>(book: &'b Book, id: &str) -> &'b Document {
+    let invoice: &Invoice = &book.tenant().tables.invoices[id].state;
+    &invoice.document
+}
+
+fn nets(book: &Book, id: &str) -> Vec<String> {
+    let lines = document(book, id).lines.iter();
+    lines.map(|l| l.net.amount()).collect()
+}
+
+fn sums(book: &Book, id: &str) -> (String, String, String) {
+    let of = document(book, id);
+    (of.net.amount(), of.tax.amount(), of.total.amount())
+}
+
+fn told(net: &str, tax: &str, total: &str) -> (String, String, String) {
+    (net.into(), tax.into(), total.into())
+}
+
+fn left(book: &Book, advance: &str) -> Vec<String> {
+    let state: &Advance = &book.tenant().tables.advances[advance].state;
+    let rest = state.rest().into_iter();
+    rest.map(|p| format!("{} + {}", p.net.amount(), p.amount.amount()))
+        .collect()
+}
+
+fn pay(book: &mut Book, payment: &str, amount: &str, invoice: &str) {
+    book.ask(Command::RecordPayment(RecordPayment {
+        payment: payment.into(),
+        account: "alice".into(),
+        amount: usd(amount),
+        invoice: Some(invoice.into()),
+        method: "transfer".into(),
+        pending: false,
+    }))
+    .expect("is paid");
+}
+
+fn posted(book: &Book, account: Ledger) -> String {
+    let balances = journal::trial_balance(&book.tenant().tables);
+    let found = balances.into_iter().find(|b| b.account == account);
+    found.map_or("0.00".into(), |b| b.net().amount())
+}
+
+#[test]
+fn an_advance_is_invoiced_with_its_tax_and_is_no_revenue() {
+    let mut book = book();
+    ask(
+        &mut book,
+        "a1",
+        terms(vec![
+            wanted("100.00", "standard"),
+            wanted("50.00", "reduced"),
+        ]),
+    );
+    assert_eq!(sums(&book, "advance.a1"), told("150.00", "22.50", "172.50"));
+    assert_eq!(book.open_of("advance.a1"), "172.50");
+    assert_eq!(posted(&book, Ledger::Advances), "-150.00");
+    assert_eq!(posted(&book, Ledger::TaxPayable), "-22.50");
+    assert_eq!(posted(&book, Ledger::OneOffRevenue), "0.00");
+    // Once, and for something.
+    let again = Command::AskAdvance {
+        advance: "a1".into(),
+        terms: Box::new(terms(vec![wanted("1.00", "standard")])),
+    };
+    assert_eq!(book.refused(again), "ADVANCE_EXISTS");
+    let nothing = Command::AskAdvance {
+        advance: "a2".into(),
+        terms: Box::new(terms(vec![wanted("0.00", "standard")])),
+    };
+    assert_eq!(book.refused(nothing), "ADVANCE_INVALID");
+    let euros = Wanted {
+        amount: "1.00 EUR".parse::<Money>().expect("an amount"),
+        ..wanted("1.00", "standard")
+    };
+    let foreign = Command::AskAdvance {
+        advance: "a2".into(),
+        terms: Box::new(terms(vec![euros])),
+    };
+    assert_eq!(book.refused(foreign), "CURRENCY_MISMATCH");
+}
+
+#[test]
+fn the_document_of_the_supply_shows_all_of_it_and_takes_the_advance_off_with_its_tax() {
+    let mut book = book();
+    // 33.33 × 19 % = 6.3327, 16.67 × 7 % = 1.1669
+    ask(
+        &mut book,
+        "a1",
+        terms(vec![
+            wanted("33.33", "standard"),
+            wanted("16.67", "reduced"),
+        ]),
+    );
+    supply(&mut book, "c1", "100.00", "standard");
+    supply(&mut book, "c2", "50.00", "reduced");
+    invoice(&mut book, "i1");
+    let mut lines = nets(&book, "i1");
+    lines.sort();
+    assert_eq!(lines, ["-16.67", "-33.33", "100.00", "50.00"]);
+    let all = (sums(&book, "advance.a1"), sums(&book, "i1"));
+    assert_eq!(all.0, told("50.00", "7.50", "57.50"));
+    // 19.00 − 6.33 and 3.50 − 1.17: both documents make what the supply alone would.
+    assert_eq!(all.1, told("100.00", "15.00", "115.00"));
+    let text = document(&book, "i1")
+        .lines
+        .iter()
+        .find(|l| l.net == usd("-33.33"));
+    assert_eq!(
+        text.map(|l| l.text.as_str()),
+        Some("Advance 2012-000001 of 2012-05-01")
+    );
+    assert_eq!(left(&book, "a1"), Vec::<String>::new());
+    assert_eq!(posted(&book, Ledger::Advances), "0.00");
+    assert_eq!(posted(&book, Ledger::OneOffRevenue), "-150.00");
+    assert_eq!(posted(&book, Ledger::TaxPayable), "-22.50");
+}
+
+#[test]
+fn it_is_taken_off_until_it_is_used_up_the_oldest_first_and_never_beyond_what_is_asked() {
+    let mut book = book();
+    ask(&mut book, "a1", terms(vec![wanted("10.01", "standard")]));
+    ask(
+        &mut book,
+        "a2",
+        terms(vec![wanted("90.00", "standard"), wanted("5.00", "reduced")]),
+    );
+    let mut tax = 0;
+    for (n, expected) in ["0.00", "0.00", "0.00"].iter().enumerate() {
+        let (charge, id) = (format!("c{n}"), format!("i{n}"));
+        supply(&mut book, &charge, "33.33", "standard");
+        invoice(&mut book, &id);
+        assert_eq!(document(&book, &id).net.amount(), *expected);
+        tax += document(&book, &id).tax.minor;
+    }
+    // 100.01 − 99.99 is left of the advances, and no document was of the reduced rate.
+    assert_eq!(left(&book, "a1"), Vec::<String>::new());
+    let rest = left(&book, "a2");
+    assert_eq!(rest.len(), 2, "{rest:?}");
+    assert!(rest.contains(&"5.00 + 0.35".to_string()), "{rest:?}");
+    // Taxes of 1.90 and 17.10 were asked for with the advances of 19 %; what is left has none of them.
+    assert_eq!(rest.iter().filter(|r| r.starts_with("0.02")).count(), 1);
+    let asked = document(&book, "advance.a1").tax.minor + document(&book, "advance.a2").tax.minor;
+    let state: &Advance = &book.tenant().tables.advances["a2"].state;
+    let kept: i128 = state.rest().iter().map(|p| p.amount.minor).sum();
+    let of_supply = 3 * 633;
+    assert_eq!(tax + asked - kept, of_supply);
+}
+
+#[test]
+fn what_is_for_one_subscription_or_order_is_taken_off_its_documents_alone() {
+    let mut book = book();
+    for id in ["s1", "s2", "s3"] {
+        book.ask(Command::StartSubscription(Box::new(StartSubscription {
+            subscription: id.into(),
+            account: "alice".into(),
+            offer: "plan".into(),
+            quantity: 1.into(),
+            from: None,
+            billing_day: None,
+            overrides: BTreeMap::new(),
+            trial: true,
+            access: vec![],
+        })))
+        .expect("starts");
+    }
+    book.ask(Command::OrderSubscription {
+        subscription: "s3".into(),
+        order: Some("po-7".into()),
+    })
+    .expect("is ordered");
+    book.ask(Command::SetInvoicing {
+        place: InvoicingPlace::Account("alice".into()),
+        terms: Some(Box::new(invoicing::Terms {
+            split: Split::Subscription,
+            ..Default::default()
+        })),
+    })
+    .expect("is set");
+    let of_s2 = Terms {
+        subscription: Some("s2".into()),
+        ..terms(vec![wanted("100.00", "standard")])
+    };
+    ask(&mut book, "a1", of_s2);
+    let of_order = Terms {
+        order: Some("po-7".into()),
+        ..terms(vec![wanted("10.00", "standard")])
+    };
+    ask(&mut book, "a2", of_order);
+    let both = Terms {
+        order: Some("po-7".into()),
+        subscription: Some("s2".into()),
+        ..terms(vec![wanted("10.00", "standard")])
+    };
+    let refused = Command::AskAdvance {
+        advance: "a3".into(),
+        terms: Box::new(both),
+    };
+    assert_eq!(book.refused(refused), "ADVANCE_INVALID");
+    let mut outcome = book
+        .ask(Command::StartBillRun {
+            run: "r1".into(),
+            as_of: None,
+            accounts: vec![],
+            draft: false,
+        })
+        .expect("starts");
+    while outcome.left > 0 {
+        outcome = book
+            .ask(Command::StepBillRun { run: "r1".into() })
+            .expect("steps");
+    }
+    let run = &book.tenant().tables.runs["r1"].state;
+    assert_eq!(run.failed.iter().count(), 0, "{:?}", run.failed);
+    let totals: Vec<_> = ["r1.alice", "r1.alice.2", "r1.alice.3"]
+        .map(|id| document(&book, id).net.amount())
+        .into();
+    assert_eq!(totals, ["30.00", "0.00", "20.00"]);
+    assert_eq!(left(&book, "a1"), ["70.00 + 13.30"]);
+    assert_eq!(left(&book, "a2"), Vec::<String>::new());
+}
+
+#[test]
+fn nothing_is_taken_off_twice_and_a_void_document_gives_it_back() {
+    let mut book = book();
+    ask(&mut book, "a1", terms(vec![wanted("40.00", "standard")]));
+    supply(&mut book, "c1", "100.00", "standard");
+    invoice(&mut book, "i1");
+    assert_eq!(sums(&book, "i1"), told("60.00", "11.40", "71.40"));
+    supply(&mut book, "c2", "10.00", "standard");
+    invoice(&mut book, "i2");
+    assert_eq!(sums(&book, "i2"), told("10.00", "1.90", "11.90"));
+    // What was taken off stands.
+    let void = |invoice: &str| Command::VoidInvoice {
+        invoice: invoice.into(),
+        reason: "wrong".into(),
+    };
+    assert_eq!(book.refused(void("advance.a1")), "ADVANCE_DEDUCTED");
+    let credit = Command::CreditInvoice {
+        note: "n1".into(),
+        invoice: "advance.a1".into(),
+        parts: vec![(1, Some(usd("1.00")))],
+        reason: "wrong".into(),
+    };
+    assert_eq!(book.refused(credit), "ADVANCE_EXCEEDED");
+    book.ask(void("i1")).expect("is void");
+    assert_eq!(left(&book, "a1"), ["40.00 + 7.60"]);
+    invoice(&mut book, "i3");
+    assert_eq!(sums(&book, "i3"), told("60.00", "11.40", "71.40"));
+    book.ask(void("i3")).expect("is void");
+    book.ask(void("advance.a1")).expect("is void");
+    invoice(&mut book, "i4");
+    assert_eq!(sums(&book, "i4"), told("100.00", "19.00", "119.00"));
+    assert_eq!(posted(&book, Ledger::Advances), "0.00");
+}
+
+#[test]
+fn a_held_draft_keeps_what_it_takes_off_until_it_is_rejected() {
+    let mut book = book();
+    ask(&mut book, "a1", terms(vec![wanted("40.00", "standard")]));
+    supply(&mut book, "c1", "100.00", "standard");
+    book.ask(Command::DraftInvoice {
+        invoice: "i1".into(),
+        account: "alice".into(),
+        as_of: None,
+    })
+    .expect("drafts");
+    // A draft keeps nothing until it is held.
+    assert_eq!(left(&book, "a1"), ["40.00 + 7.60"]);
+    book.ask(Command::HoldInvoice {
+        invoice: "i1".into(),
+        reason: "look".into(),
+    })
+    .expect("is held");
+    assert_eq!(left(&book, "a1"), Vec::<String>::new());
+    book.ask(Command::RejectInvoice {
+        invoice: "i1".into(),
+        reason: "no".into(),
+    })
+    .expect("is rejected");
+    assert_eq!(left(&book, "a1"), ["40.00 + 7.60"]);
+}
+
+#[test]
+fn what_is_taken_off_only_once_it_is_paid_waits_for_its_money() {
+    let mut book = book();
+    let paid = Terms {
+        once_paid: true,
+        ..terms(vec![wanted("40.00", "standard")])
+    };
+    ask(&mut book, "a1", paid);
+    supply(&mut book, "c1", "50.00", "standard");
+    invoice(&mut book, "i1");
+    assert_eq!(sums(&book, "i1"), told("50.00", "9.50", "59.50"));
+    pay(&mut book, "p1", "47.60", "advance.a1");
+    supply(&mut book, "c2", "50.00", "standard");
+    invoice(&mut book, "i2");
+    assert_eq!(sums(&book, "i2"), told("10.00", "1.90", "11.90"));
+}
+
+#[test]
+fn the_rest_of_a_closed_advance_is_credit_or_is_paid_out_and_one_called_off_is_credited_whole() {
+    let mut book = book();
+    // Never paid: its item is gone, and nothing is credit.
+    ask(&mut book, "a1", terms(vec![wanted("40.00", "standard")]));
+    close(&mut book, "a1", Rest::Refund).expect("is closed");
+    assert_eq!(
+        sums(&book, "advance.a1.note"),
+        told("-40.00", "-7.60", "-47.60")
+    );
+    assert_eq!(book.owes(), crate::book::sums("0.00", "0.00"));
+    // Paid and partly used: the rest is credit, with the tax that is left.
+    ask(
+        &mut book,
+        "a2",
+        terms(vec![
+            wanted("33.33", "standard"),
+            wanted("10.00", "reduced"),
+        ]),
+    );
+    pay(&mut book, "p1", "50.36", "advance.a2");
+    supply(&mut book, "c1", "20.00", "standard");
+    invoice(&mut book, "i1");
+    assert_eq!(sums(&book, "i1"), told("0.00", "0.00", "0.00"));
+    close(&mut book, "a2", Rest::Credit).expect("is closed");
+    assert_eq!(
+        sums(&book, "advance.a2.note"),
+        told("-23.33", "-3.23", "-26.56")
+    );
+    assert_eq!(book.owes(), crate::book::sums("-26.56", "26.56"));
+    let again = close(&mut book, "a2", Rest::Credit).expect_err("is closed already");
+    assert_eq!(again.code, "ADVANCE_CLOSED");
+    supply(&mut book, "c2", "5.00", "standard");
+    invoice(&mut book, "i2");
+    assert_eq!(sums(&book, "i2"), told("5.00", "0.95", "5.95"));
+    // Paid, nothing used, nothing else open: it goes out.
+    ask(&mut book, "a3", terms(vec![wanted("10.00", "standard")]));
+    assert_eq!(book.owes(), crate::book::sums("-8.71", "8.71"));
+    close(&mut book, "a3", Rest::Refund).expect("is closed");
+    assert_eq!(book.owes(), crate::book::sums("-8.71", "8.71"));
+    assert_eq!(posted(&book, Ledger::Cash), "38.46");
+    assert_eq!(posted(&book, Ledger::Advances), "0.00");
+}
+
+#[test]
+fn an_advance_is_taken_off_documents_of_its_own_folio_alone() {
+    let mut book = book();
+    let offers = catalog::parse(&CATALOG.replace("plan", "euro").replace("USD", "EUR"));
+    book.ask(Command::ApplyCatalog {
+        offers: offers.expect("the catalog is read"),
+    })
+    .expect("applies");
+    book.ask(Command::SetCurrencies {
+        place: InvoicingPlace::Account("alice".into()),
+        currencies: Some(invoicing::Currencies::Sale),
+    })
+    .expect("is set");
+    let euros = |amount: &str| -> Money { format!("{amount} EUR").parse().expect("an amount") };
+    let of_euros = Terms {
+        account: "alice~EUR".into(),
+        ..terms(vec![Wanted {
+            amount: euros("20.00"),
+            ..wanted("0.00", "standard")
+        }])
+    };
+    ask(&mut book, "a1", of_euros);
+    supply(&mut book, "c1", "100.00", "standard");
+    book.ask(Command::AddCharge {
+        account: "alice".into(),
+        charge: "c2".into(),
+        text: "machine".into(),
+        amount: euros("100.00"),
+        on: None,
+        tax_class: "standard".into(),
+    })
+    .expect("is added");
+    invoice(&mut book, "i1");
+    assert_eq!(document(&book, "i1").total, usd("119.00"));
+    book.ask(Command::InvoiceNow {
+        invoice: "i2".into(),
+        account: "alice~EUR".into(),
+        usage: false,
+    })
+    .expect("is invoiced");
+    assert_eq!(document(&book, "i2").total, euros("95.20"));
+}
