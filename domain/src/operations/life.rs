@@ -179,6 +179,7 @@ fn activate(
     let day_of = |from: Date, offer: &Offer| offer.trial.map_or(from, |t| t.after(from)).day();
     let billing_day = sub.terms.last().map_or(1, |term| {
         let given = term.offer.billing_day.or(account.billing_day).is_some();
+        let given = given || sub.day_chosen;
         // A day that nobody chose is that of the first charged day, whenever that comes.
         match !given && term.billing_day == day_of(term.from, &term.offer) {
             true => day_of(on, &term.offer),
@@ -333,9 +334,9 @@ fn take_over(
             on,
         }));
     }
-    commands.extend(sub.tenure.as_ref().map(|tenure| Command::AgreeTenure {
-        from: tenure.from,
-        terms: tenure.terms,
+    commands.extend(sub.tenure.clone().map(|tenure| Command::CarryTenure {
+        tenure,
+        ends: sub.end.is_some(),
     }));
     commands.push(Command::TakeOver {
         subscription: ask.subscription.clone(),

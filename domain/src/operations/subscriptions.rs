@@ -48,11 +48,9 @@ pub(super) fn start(
     }
     super::fields::require(session, &ask.subscription, &ask.account, &offer, from)?;
     let first_charged = offer.trial.map_or(from, |t| t.after(from));
-    let billing_day = ask
-        .billing_day
-        .or(offer.billing_day)
-        .or(account.billing_day)
-        .unwrap_or(first_charged.day());
+    let chosen = ask.billing_day.or(offer.billing_day);
+    let chosen = chosen.or(account.billing_day);
+    let billing_day = chosen.unwrap_or(first_charged.day());
     let tenure = beginning.tenure.or(offer.tenure);
     let term = Term {
         from,
@@ -69,7 +67,12 @@ pub(super) fn start(
     session.decide::<Subscription>(&ask.subscription, Command::Start(Box::new(start)))?;
     super::folios::sell(session, &ask.subscription)?;
     if beginning.awaits_activation {
-        session.decide::<Subscription>(&ask.subscription, Command::Await)?;
+        session.decide::<Subscription>(
+            &ask.subscription,
+            Command::Await {
+                day_chosen: chosen.is_some(),
+            },
+        )?;
     }
     if let Some(terms) = tenure {
         session.decide::<Subscription>(&ask.subscription, Command::AgreeTenure { from, terms })?;

@@ -51,7 +51,10 @@ pub enum Command {
         today: Date,
     },
     /// It is sold, and begins when it is handed out.
-    Await,
+    Await {
+        /// Somebody chose the billing day.
+        day_chosen: bool,
+    },
     /// `billing_day` is that of the terms from now on.
     Activate {
         on: Date,
@@ -61,6 +64,12 @@ pub enum Command {
     TakeOver {
         subscription: Id,
         since: Date,
+    },
+    /// The tenure of what it goes on with.
+    CarryTenure {
+        tenure: tenure::Tenure,
+        /// Its end was not withdrawn.
+        ends: bool,
     },
     AgreeTenure {
         from: Date,
@@ -110,7 +119,7 @@ impl Decider for Subscription {
                 Ok(vec![ending::reactivate(state, on)?.into()])
             }
             Command::Undo { plan, today } => planned::undo(state, plan, today),
-            Command::Await => await_activation(state),
+            Command::Await { day_chosen } => await_activation(state, day_chosen),
             Command::Activate { on, billing_day } => activate(state, on, billing_day),
             Command::TakeOver {
                 subscription,
@@ -126,6 +135,7 @@ impl Decider for Subscription {
                 ])
             }
             Command::AgreeTenure { from, terms } => tenure::agree(state, from, terms),
+            Command::CarryTenure { tenure, ends } => tenure::carry(state, &tenure, ends),
             Command::Tend { today } => {
                 started(state)?;
                 Ok(tenure::tend(state, today))
@@ -185,11 +195,11 @@ fn lay(state: &Subscription, terms: Vec<Term>) -> Result<Vec<Event>, Rejection> 
     Ok(events)
 }
 
-fn await_activation(state: &Subscription) -> Result<Vec<Event>, Rejection> {
+fn await_activation(state: &Subscription, day_chosen: bool) -> Result<Vec<Event>, Rejection> {
     started(state)?;
     Ok(match state.awaits {
         true => vec![],
-        false => vec![ActivationAwaited {}.into()],
+        false => vec![ActivationAwaited { day_chosen }.into()],
     })
 }
 

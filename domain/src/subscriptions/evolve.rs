@@ -29,7 +29,7 @@ pub(super) fn evolve(state: &mut Subscription, event: &Event) {
         Event::Ended(e) => state.end = Some(e.ending.clone()),
         Event::Reactivated(e) => reactivate(state, e),
         Event::Undone(e) => undo(state, &e.plan),
-        Event::ActivationAwaited(_) => state.awaits = true,
+        Event::ActivationAwaited(e) => (state.awaits, state.day_chosen) = (true, e.day_chosen),
         Event::Activated(e) => activate(state, e),
         Event::TakenOver(e) => state.since = Some(e.since),
         Event::TenureAgreed(e) => state.tenure = Some(Tenure::new(e.from, e.terms)),
@@ -120,7 +120,7 @@ fn handed_out(term: &Term, on: Date) -> Offer {
 
 /// The subscription begins on the day it is handed out, as it was last agreed.
 fn activate(state: &mut Subscription, fact: &Activated) {
-    state.awaits = false;
+    (state.awaits, state.day_chosen) = (false, false);
     let Some(mut term) = state.terms.pop() else {
         return;
     };

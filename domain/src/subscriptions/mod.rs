@@ -96,6 +96,8 @@ pub struct Subscription {
     pub since: Option<Date>,
     /// It is sold and not handed out yet: nothing of it runs.
     pub awaits: bool,
+    /// Somebody chose the billing day of what awaits its activation.
+    pub day_chosen: bool,
     pub tenure: Option<Tenure>,
 }
 
@@ -232,7 +234,10 @@ pub struct Terminated {
 
 /// It was sold, and begins when it is handed out.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ActivationAwaited {}
+pub struct ActivationAwaited {
+    /// Somebody chose the billing day: the day of the activation does not take its place.
+    pub day_chosen: bool,
+}
 
 /// It was handed out: the contract begins on this day.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -262,7 +267,7 @@ events! {
         Ended = "ended" 1,
         Reactivated = "reactivated" 1,
         Undone = "undone" 1,
-        ActivationAwaited = "activation-awaited" 1,
+        ActivationAwaited = "activation-awaited" 2 from { 1: old::ActivationAwaitedV1 },
         Activated = "activated" 1,
         TakenOver = "taken-over" 1,
         TenureAgreed = "tenure-agreed" 1,

@@ -1,6 +1,6 @@
 //! Terms as they were stored in version 1: with every field of the offer.
 
-use super::{Changed, Started, Term, Unused};
+use super::{ActivationAwaited, Changed, Started, Term, Unused};
 use crate::catalog::{OfferV1, Sold};
 use crate::kernel::{Date, Decimal, Id};
 use serde::Deserialize;
@@ -26,6 +26,16 @@ pub(super) struct StartedV1 {
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct ChangedV1 {
     term: TermV1,
+}
+
+/// What was sold in version 1 did not say whether its billing day was chosen.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct ActivationAwaitedV1 {}
+
+impl From<ActivationAwaitedV1> for ActivationAwaited {
+    fn from(_: ActivationAwaitedV1) -> ActivationAwaited {
+        ActivationAwaited { day_chosen: false }
+    }
 }
 
 impl From<TermV1> for Term {

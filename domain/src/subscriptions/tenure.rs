@@ -188,6 +188,23 @@ pub(super) fn agree(
     Ok(events)
 }
 
+/// Takes a tenure over as it stands with what another account had: one that is over is over here too, and stops nothing again.
+/// `ends`: its end was not withdrawn.
+pub(super) fn carry(
+    state: &Subscription,
+    tenure: &Tenure,
+    ends: bool,
+) -> Result<Vec<Event>, Rejection> {
+    let mut events = agree(state, tenure.from, tenure.terms)?;
+    if tenure.over || !ends {
+        events.retain(|event| !matches!(event, Event::Ended(_)));
+    }
+    if tenure.over {
+        events.push(TenureOver { on: tenure.until() }.into());
+    }
+    Ok(events)
+}
+
 /// Tells and does what the tenure asks for up to a day; a late or repeated call does the same.
 pub(super) fn tend(state: &Subscription, today: Date) -> Vec<Event> {
     let mut events: Vec<Event> = Vec::new();

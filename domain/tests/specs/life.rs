@@ -601,6 +601,49 @@ fn what_is_sold_to_be_activated_begins_on_that_day() {
 }
 
 #[test]
+fn a_billing_day_that_was_chosen_stays_when_it_is_activated_even_if_it_is_that_of_the_sale() {
+    for (chosen, first) in [
+        (None, "alice [2012-06-09, 2012-07-09) 31.00"),
+        // 22 of the 30 days of June.
+        (Some(1), "alice [2012-06-09, 2012-07-01) 22.73"),
+    ] {
+        let mut book = shop();
+        let awaits = Beginning {
+            awaits_activation: true,
+            ..Beginning::default()
+        };
+        let Command::StartWithOptions(mut sale) = beginning("basic", "2012-05-01", awaits) else {
+            unreachable!("it is a sale");
+        };
+        sale.start.billing_day = chosen;
+        book.ask(Command::StartWithOptions(sale)).expect("is sold");
+        book.on("2012-06-09")
+            .ask(activate("2012-06-09"))
+            .expect("is handed out");
+        let lines = bill(&mut book, "2012-06-09");
+        assert_eq!(lines[1], first, "chosen: {chosen:?}");
+    }
+}
+
+#[test]
+fn a_tenure_that_is_over_stays_over_with_who_takes_it_over() {
+    let mut book = shop();
+    book.ask(start("basic", "2012-05-01")).expect("starts");
+    book.ask(agree("2 months", AtEnd::Pause))
+        .expect("is agreed");
+    tick(&mut book, "2012-07-02");
+    book.ask(resume(subscriptions::tenure::TENURE_OVER, "2012-07-02"))
+        .expect("goes on");
+    book.on("2012-07-10")
+        .ask(transfer("2012-07-10"))
+        .expect("is handed over");
+    assert!(tick(&mut book, "2012-07-11").is_empty());
+    let new = &book.tenant().tables.subscriptions["s2"].state;
+    assert_eq!(new.stage(book.today), Stage::Active);
+    assert!(new.tenure.as_ref().is_some_and(|t| t.over));
+}
+
+#[test]
 fn it_runs_before_it_is_billed_where_that_is_agreed() {
     let mut book = shop();
     let later = Beginning {

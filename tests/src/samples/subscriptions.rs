@@ -89,7 +89,7 @@ pub(super) fn events() -> Vec<Event> {
             }
             .into(),
         ),
-        Event::Subscription(ActivationAwaited {}.into()),
+        Event::Subscription(ActivationAwaited { day_chosen: true }.into()),
         Event::Subscription(
             Activated {
                 on: date("2026-02-03"),
