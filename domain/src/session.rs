@@ -135,9 +135,14 @@ impl<'w> Session<'w> {
 
     /// Ids of one kind that start with `prefix`, staged ones included, in order.
     pub fn ids<N: Noun>(&self, prefix: &str) -> Vec<Id> {
+        self.ids_from::<N>(prefix, prefix)
+    }
+
+    /// Those of them that are not before `first`; none before it is looked at.
+    pub fn ids_from<N: Noun>(&self, prefix: &str, first: &str) -> Vec<Id> {
         let scan = |t: &'_ Tables| -> Vec<Id> {
             N::table(t)
-                .range(prefix..)
+                .range(first..)
                 .map(|(id, _)| id.clone())
                 .take_while(|id| id.starts_with(prefix))
                 .collect()
@@ -147,6 +152,18 @@ impl<'w> Session<'w> {
         ids.sort();
         ids.dedup();
         ids
+    }
+
+    /// The first id of one kind that starts with `prefix` and is not before `first`, staged ones included.
+    pub fn first_id<N: Noun>(&self, prefix: &str, first: &str) -> Option<Id> {
+        let found = |t: &'_ Tables| -> Option<Id> {
+            let (id, _) = N::table(t).range(first..).next()?;
+            Some(id.clone())
+        };
+        let firsts = found(&self.base.tables)
+            .into_iter()
+            .chain(found(&self.over));
+        firsts.min().filter(|id| id.starts_with(prefix))
     }
 
     /// Asks an aggregate to decide; its events are staged and its staged state moves on. Returns how many there were.

@@ -58,6 +58,8 @@ mod expressions;
 mod fields;
 #[path = "specs/folios.rs"]
 mod folios;
+#[path = "specs/follows.rs"]
+mod follows;
 #[path = "specs/forgetting.rs"]
 mod forgetting;
 #[path = "specs/ingest.rs"]

@@ -109,3 +109,75 @@ pub fn no_longer<'m>(
     };
     left.into_iter().map(taken_back).collect()
 }
+
+/// Usage that was rated and lies in no period of the contract any more, such as that of days after an end that was told
+/// late: a period of its own, due at once. `meters`: the charge and the first day of each. What the days cost whether
+/// anything is used or not is the matter of the periods that there are.
+pub fn left_behind<'m>(
+    sub: &Subscription,
+    charges: &Charges,
+    meters: &[(String, Date)],
+    metered: impl Fn(&str, Date) -> Option<&'m Metered>,
+    basis: Basis,
+) -> Result<Vec<Due>, Rejection> {
+    let mut out = Vec::new();
+    for (code, from) in meters {
+        let Some(meter) = metered(code, *from).map(|m| &m.meter) else {
+            continue;
+        };
+        let Some(days) = meter.period.filter(|days| days.from <= basis.as_of) else {
+            continue;
+        };
+        let mut terms = sub.terms.iter().rev();
+        let sold = terms.find_map(|t| Some((t, t.offer.usage.iter().find(|u| u.code == *code)?)));
+        let exact = match sold {
+            Some((_, charge)) => {
+                rating::price::bounded(charge, charge.price_on(*from), meter.amount)?
+            }
+            None => meter.amount.max(Exact::ZERO),
+        };
+        let total = basis.round(exact)?;
+        let earlier: Vec<&super::Item> = charges.usage_billed(code, *from).collect();
+        let billed = Money::sum(basis.currency, earlier.iter().map(|i| i.net));
+        let net = total.minus(billed);
+        if net.is_zero() {
+            continue;
+        }
+        let unit = sold.map_or("", |(_, charge)| charge.unit.as_str());
+        let name = match sold {
+            Some((term, charge)) => format!("{} {}", term.offer.name, charge.name),
+            None => code.clone(),
+        };
+        let (quantity, records) = (meter.quantity, meter.records);
+        let mut explain = format!(
+            "{quantity} {unit} in {records} records of {days}, a period that the contract does not have any more = {}, {} to {total}",
+            exact.to_decimal(12),
+            basis.how(),
+        );
+        if let Some(first) = earlier.first() {
+            explain.push_str(&format!(
+                "; {billed} of it was billed before, first on {}",
+                first.invoice
+            ));
+        }
+        out.push(Due {
+            what: What::Usage {
+                charge: code.clone(),
+                days,
+            },
+            text: format!("{name} {days}"),
+            quantity: format!("{quantity} {unit}"),
+            exact: if earlier.is_empty() {
+                exact
+            } else {
+                net.exact()
+            },
+            net,
+            tax_class: sold
+                .map_or("standard", |(_, u)| u.tax_class.as_str())
+                .to_string(),
+            explain,
+        });
+    }
+    Ok(out)
+}

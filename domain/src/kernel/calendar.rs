@@ -159,6 +159,13 @@ impl Span {
         add_days(moved, i64::from(self.days))
     }
 
+    /// A day from which this span, begun on any day up to it, is over by `date`: nothing that is as long and begins before it
+    /// reaches beyond `date`.
+    pub fn before(&self, date: Date) -> Date {
+        let days = i64::from(self.months).saturating_mul(31);
+        add_days(date, -days.saturating_add(i64::from(self.days)))
+    }
+
     /// Months in this span as a fraction: a week is 12/52, a day 12/365 of a month (policy 33).
     pub fn in_months(&self) -> (i128, i128) {
         if self.months > 0 {

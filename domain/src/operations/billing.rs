@@ -1,9 +1,14 @@
 //! Drafts and documents: gathers what is due of everything an account pays for, and turns it into a document.
 
+<<<<<<< HEAD
 use super::{account_terms, advances, entity_terms, exchange, folio_terms, folios, taxes};
+=======
+use super::usage::follow::left_behind;
+use super::{account_terms, entity_terms, exchange, folio_terms, folios, taxes};
+>>>>>>> 012916a (Let usage follow its contract: what was rated in a period that a late change takes away reached no document)
 use crate::accounts::{AccountTerms, Folio, folio};
 use crate::charges::due::{self, Basis, Due};
-use crate::charges::{self, Charges, Item, What};
+use crate::charges::{self, Charges, Item, What, used};
 use crate::command::Outcome;
 use crate::entities::EntityTerms;
 use crate::invoices::{self, Document, Invoice, Line, Series, Stage, compose, series};
@@ -499,7 +504,10 @@ pub(super) fn subscription_lines(
             .find::<Metered>(&crate::usage::id(subscription, charge, from))
             .map(|e| &e.state)
     };
-    let due = due::of_subscription(sub, charges, metered, basis, settled(session, subscription))?;
+    let settled = settled(session, subscription);
+    let mut due = due::of_subscription(sub, charges, metered, basis, settled)?;
+    let left = left_behind(session, subscription, sub, settled);
+    due.extend(used::left_behind(sub, charges, &left, metered, basis)?);
     let line = |due: Due| {
         let gross = tax_included(session, subscription, &due.what);
         let tax = taxes::answer(session, account, terms, entity, &due.tax_class, basis.as_of);

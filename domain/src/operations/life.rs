@@ -2,6 +2,7 @@
 
 use super::migration::lay;
 use super::subscriptions::{effective, running};
+use super::usage::follow::follow;
 use super::{account_terms, exchange, folios};
 use crate::accounts::{self, Account};
 use crate::catalog::{Align, Offer};
@@ -217,6 +218,7 @@ fn move_billing_day(
     };
     session.decide::<Subscription>(id, Command::Change(Box::new(term)))?;
     lay(session, id, add_days(from, 1), None)?;
+    follow(session, id)?;
     Ok(Outcome::of("subscription", id))
 }
 

@@ -5,6 +5,7 @@ use super::account_terms;
 use super::catalog::MAIN;
 use super::selling::{self, Sale};
 use super::subscriptions::{effective, running, sold_since};
+use super::usage::follow::follow;
 use crate::catalog::{Catalog, Offer, Sold};
 use crate::command::{Effective, Outcome};
 use crate::contracts::Contract;
@@ -227,7 +228,8 @@ fn move_on(
         unused,
     };
     session.decide::<Subscription>(id, Command::Change(Box::new(term)))?;
-    lay(session, id, add_days(from, 1), None)
+    lay(session, id, add_days(from, 1), None)?;
+    follow(session, id)
 }
 
 /// Gives a subscription a term from every day, not before `from`, on which contracts change its prices. `also`: a contract

@@ -3,6 +3,7 @@
 use super::account_terms;
 use super::migration::lay;
 use super::selling::{self, Choices, Sale};
+use super::usage::follow::follow;
 use crate::catalog::{Chosen, Offer, Sold, problems};
 use crate::command::{ChangeWithOptions, Effective, Outcome, StartWithOptions};
 use crate::kernel::{Date, Rejection, calendar::add_days, check_id};
@@ -139,6 +140,7 @@ pub(super) fn change(
     };
     session.decide::<Subscription>(&id, Command::Change(Box::new(term)))?;
     lay(session, &id, add_days(from, 1), None)?;
+    follow(session, &id)?;
     Ok(Outcome::of("subscription", &id))
 }
 

@@ -10,7 +10,7 @@ mod undo;
 pub mod what_if;
 
 use super::account_terms;
-use super::usage::recount::{Counted, Edit, Recounting, Said, recount};
+use super::usage::recount::{Counted, Edit, Recounting, Said, Which, recount};
 use crate::command::Outcome;
 use crate::kernel::{Date, Id, Rejection, check_id};
 use crate::mediation::Intake;
@@ -132,8 +132,11 @@ fn next(session: &mut Session<'_>, rerating: &str, state: &Rerating) -> Result<(
                 &Recounting {
                     by: rerating,
                     subscription,
-                    days,
-                    charges: &ask.charges,
+                    which: Which::Met {
+                        days,
+                        charges: &ask.charges,
+                    },
+                    contracts: &[],
                     edit: &|standing, on| edits.edit(ask, standing, on),
                     back: vec![],
                 },

@@ -1,8 +1,9 @@
 //! What a subscription owes for the past, line by line, whatever was billed of it: the two sides of a difference.
 
 use crate::charges::due::{self, Basis, Due};
-use crate::charges::{Charges, What};
+use crate::charges::{Charges, What, used};
 use crate::kernel::{Date, Days, Id, Money, Rejection};
+use crate::operations::usage::follow::left_behind;
 use crate::operations::{account_terms, entity_terms, exchange};
 use crate::reratings::Difference;
 use crate::session::Session;
@@ -19,7 +20,7 @@ pub(super) type Owed = BTreeMap<Place, Due>;
 /// Lines of usage, recurring charges and commitments of periods that meet the days, up to today.
 pub(super) fn owed<'m>(
     session: &Session<'_>,
-    sub: &Subscription,
+    (id, sub): (&str, &Subscription),
     days: Days,
     metered: impl Fn(&str, Date) -> Option<&'m Metered>,
 ) -> Result<Owed, Rejection> {
@@ -32,7 +33,11 @@ pub(super) fn owed<'m>(
         running: true,
     };
     let mut owed = Owed::new();
-    for line in due::of_subscription(sub, &Charges::default(), metered, basis, Date::MIN)? {
+    let none = Charges::default();
+    let mut lines = due::of_subscription(sub, &none, &metered, basis, Date::MIN)?;
+    let left = left_behind(session, id, sub, Date::MIN);
+    lines.extend(used::left_behind(sub, &none, &left, &metered, basis)?);
+    for line in lines {
         let kind = match &line.what {
             What::Usage { .. } => 0,
             What::Recurring { .. } => 1,
@@ -51,7 +56,7 @@ pub(super) fn owed<'m>(
 /// The same of a subscription as the session has it now.
 pub(super) fn now(session: &Session<'_>, id: &str, days: Days) -> Result<Owed, Rejection> {
     let sub = session.get::<Subscription>(id)?;
-    owed(session, sub, days, |charge, from| {
+    owed(session, (id, sub), days, |charge, from| {
         let metered = session.find::<Metered>(&usage::id(id, charge, from));
         metered.map(|e| &e.state)
     })
@@ -61,7 +66,7 @@ pub(super) fn now(session: &Session<'_>, id: &str, days: Days) -> Result<Owed, R
 pub(super) fn before(session: &Session<'_>, id: &str, days: Days) -> Result<Owed, Rejection> {
     let sub = session.get::<Subscription>(id)?;
     let sub = session.before::<Subscription>(id).map_or(sub, |e| &e.state);
-    owed(session, sub, days, |charge, from| {
+    owed(session, (id, sub), days, |charge, from| {
         let metered = session.before::<Metered>(&usage::id(id, charge, from));
         metered.map(|e| &e.state)
     })

@@ -6,7 +6,7 @@
 use super::{note_restored, terms};
 use crate::kernel::Rejection;
 use crate::mediation::Key;
-use crate::operations::usage::recount::{Edit, Own, Recounting, Said, recount, restore};
+use crate::operations::usage::recount::{Edit, Own, Recounting, Said, Which, recount, restore};
 use crate::reratings::{Change, Command, Done, Failed, Rerating};
 use crate::session::Session;
 use crate::subscriptions::Subscription;
@@ -112,8 +112,8 @@ fn count(
         &Recounting {
             by: rerating,
             subscription: &done.subscription,
-            days,
-            charges: &[],
+            which: Which::Met { days, charges: &[] },
+            contracts: &[],
             edit,
             back,
         },

@@ -6,7 +6,7 @@ use crate::catalog::{Catalog, File};
 use crate::kernel::{Date, Days, Id, Money, Rejection};
 use crate::operations::account_terms;
 use crate::operations::catalog::{self, MAIN};
-use crate::operations::usage::recount::{Edit, Recounting, recount};
+use crate::operations::usage::recount::{Edit, Recounting, Which, recount};
 use crate::reratings::{Ask, Change, Difference, Settle};
 use crate::session::Session;
 use crate::subscriptions::Subscription;
@@ -156,8 +156,8 @@ fn thought(
         &Recounting {
             by: THOUGHT,
             subscription: id,
-            days,
-            charges: &[],
+            which: Which::Met { days, charges: &[] },
+            contracts: &[],
             edit: &|_, _| Edit::Keep,
             back: vec![],
         },

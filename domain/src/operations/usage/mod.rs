@@ -1,6 +1,7 @@
 //! Usage: takes in batches, and rates what waited once its subscription starts.
 
 mod desk;
+pub(crate) mod follow;
 mod lots;
 mod open;
 mod quick;

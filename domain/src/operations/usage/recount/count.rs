@@ -137,7 +137,8 @@ pub(super) fn together(
     let mut nobody = Purse::default();
     for (_, number, _, item) in order {
         let mut record = item.record.clone().ok_or_else(crate::past::gone)?;
-        let place = rating::place(session, (ask.subscription, sub), &zone, &record)?;
+        let contracts = ask.contracts(sub);
+        let place = super::place(session, (ask.subscription, contracts), &zone, &record)?;
         let way = lots.way((ask.subscription, sub), &place, &record)?;
         if let std::collections::btree_map::Entry::Vacant(free) = open.entry(number) {
             let id = ids.get(number).cloned().unwrap_or_default();

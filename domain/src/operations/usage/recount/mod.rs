@@ -60,13 +60,51 @@ pub(crate) struct Recounting<'a> {
     /// Who asks: the id of a rerating.
     pub by: &'a str,
     pub subscription: &'a str,
-    /// Meters of periods that meet these days.
-    pub days: Days,
-    /// Codes of charges; empty: all.
-    pub charges: &'a [String],
+    /// Meters that are counted anew.
+    pub which: Which<'a>,
+    /// The contract as records are placed by it; what the first one has no place for is placed by the next. None: as it is
+    /// known now.
+    pub contracts: &'a [Subscription],
     pub edit: &'a dyn Fn(&Standing, Date) -> Edit,
     /// Records that count nowhere now and come back, each with the charge it was priced by.
     pub back: Vec<(String, Standing)>,
+}
+
+/// Meters of a subscription.
+#[derive(Clone, Copy)]
+pub(crate) enum Which<'a> {
+    /// Of periods that meet these days.
+    Met {
+        days: Days,
+        /// Codes of charges; empty: all.
+        charges: &'a [String],
+    },
+    These(&'a BTreeSet<Id>),
+}
+
+impl Which<'_> {
+    fn has(self, session: &Session<'_>, meter: &Id) -> bool {
+        let Which::Met { days, charges } = self else {
+            return matches!(self, Which::These(meters) if meters.contains(meter));
+        };
+        let found = session.find::<Metered>(meter);
+        let period = found.and_then(|m| m.state.meter.period);
+        let code = meter.split('/').nth(1).unwrap_or_default();
+        period.is_some_and(|period| !period.overlap(days).is_empty())
+            && (charges.is_empty() || charges.iter().any(|c| c == code))
+    }
+}
+
+impl<'a> Recounting<'a> {
+    fn contracts<'s>(&self, sub: &'s Subscription) -> &'s [Subscription]
+    where
+        'a: 's,
+    {
+        match self.contracts {
+            [] => std::slice::from_ref(sub),
+            contracts => contracts,
+        }
+    }
 }
 
 /// What was done.
@@ -183,21 +221,15 @@ fn gather(
     let mut queue: Vec<Id> = session
         .ids::<Metered>(&format!("{id}/"))
         .into_iter()
-        .filter(|meter| {
-            let period = session
-                .find::<Metered>(meter)
-                .and_then(|m| m.state.meter.period);
-            let code = meter.split('/').nth(1).unwrap_or_default();
-            period.is_some_and(|days| !days.overlap(ask.days).is_empty())
-                && (ask.charges.is_empty() || ask.charges.iter().any(|c| c == code))
-        })
+        .filter(|meter| ask.which.has(session, meter))
         .collect();
+    let contracts = ask.contracts(sub);
     let (mut items, mut meters) = (Vec::new(), BTreeSet::new());
     for (code, standing) in &ask.back {
-        let charge = sold(sub, code)?;
+        let charge = sold(contracts, code)?;
         items.push(placed(
             session,
-            (id, sub),
+            (id, contracts),
             &zone,
             charge,
             None,
@@ -228,9 +260,17 @@ fn gather(
                 true => (ask.edit)(&standing, on),
                 false => Edit::Keep,
             };
-            let charge = sold(sub, &code)?;
+            let charge = sold(contracts, &code)?;
             let from = Some(meter.clone());
-            let item = placed(session, (id, sub), &zone, charge, from, standing, edit)?;
+            let item = placed(
+                session,
+                (id, contracts),
+                &zone,
+                charge,
+                from,
+                standing,
+                edit,
+            )?;
             // A record that moves takes the meter it comes to along.
             queue.extend(item.to.iter().filter(|to| !meters.contains(*to)).cloned());
             items.push(item);
@@ -257,8 +297,9 @@ fn beside(session: &Session<'_>, id: &str, meter: &str) -> Vec<Id> {
 }
 
 /// A usage charge by its code, of whichever term has it.
-fn sold<'s>(sub: &'s Subscription, code: &str) -> Result<&'s Usage, Rejection> {
-    let mut charges = sub.terms.iter().rev().flat_map(|t| &t.offer.usage);
+fn sold<'s>(contracts: &'s [Subscription], code: &str) -> Result<&'s Usage, Rejection> {
+    let terms = contracts.iter().flat_map(|sub| sub.terms.iter().rev());
+    let mut charges = terms.flat_map(|t| &t.offer.usage);
     charges.find(|u| u.code == code).ok_or_else(|| {
         Rejection::new(
             "CHARGE_UNKNOWN",
@@ -267,9 +308,26 @@ fn sold<'s>(sub: &'s Subscription, code: &str) -> Result<&'s Usage, Rejection> {
     })
 }
 
+/// The place that the first of the contracts has for a record; the refusal is that of the first.
+fn place<'a>(
+    session: &'a Session<'_>,
+    (id, contracts): (&'a str, &'a [Subscription]),
+    zone: &'a Zone,
+    record: &UsageRecord,
+) -> Result<rating::Place<'a>, Rejection> {
+    let mut refused = None;
+    for sub in contracts {
+        match rating::place(session, (id, sub), zone, record) {
+            Ok(place) => return Ok(place),
+            Err(why) => refused = refused.or(Some(why)),
+        }
+    }
+    Err(refused.unwrap_or_else(crate::past::gone))
+}
+
 fn placed(
     session: &Session<'_>,
-    (id, sub): (&str, &Subscription),
+    (id, contracts): (&str, &[Subscription]),
     zone: &Zone,
     charge: &Usage,
     from: Option<Id>,
@@ -296,7 +354,7 @@ fn placed(
     });
     let to = match &record {
         Some(record) => {
-            let place = rating::place(session, (id, sub), zone, record)?;
+            let place = place(session, (id, contracts), zone, record)?;
             Some(usage::id(id, &place.charge.code, place.days.from))
         }
         None => None,

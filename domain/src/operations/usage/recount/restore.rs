@@ -205,7 +205,7 @@ fn put_back(
     let difference = old.meter.burnt.minus(current.meter.burnt)?;
     let on = old.meter.period.or(current.meter.period);
     let code = id.split('/').nth(1).unwrap_or_default();
-    let charge = sold(sub, code).ok();
+    let charge = sold(std::slice::from_ref(sub), code).ok();
     let paid = Paid {
         pay: Pay::Invoice,
         on: on.map(|days| days.from).unwrap_or_default(),
