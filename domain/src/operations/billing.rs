@@ -1,11 +1,7 @@
 //! Drafts and documents: gathers what is due of everything an account pays for, and turns it into a document.
 
-<<<<<<< HEAD
-use super::{account_terms, advances, entity_terms, exchange, folio_terms, folios, taxes};
-=======
 use super::usage::follow::left_behind;
-use super::{account_terms, entity_terms, exchange, folio_terms, folios, taxes};
->>>>>>> 012916a (Let usage follow its contract: what was rated in a period that a late change takes away reached no document)
+use super::{account_terms, advances, entity_terms, exchange, folio_terms, folios, taxes};
 use crate::accounts::{AccountTerms, Folio, folio};
 use crate::charges::due::{self, Basis, Due};
 use crate::charges::{self, Charges, Item, What, used};
