@@ -2,7 +2,7 @@
 //!
 //! - One file per question (`<noun>/<question>.rs`) and one line in `registry.rs`: `docs/recipes/add-a-read-model.md`.
 //! - Rows and the position they are folded to are written in one atomic batch: after a crash a read model goes on
-//!   exactly where its rows are.
+//!   exactly where its rows are. Batches gather in memory before they go to disk (`late_shelf.rs`): the log has everything.
 //! - A [`Snapshot`] belongs to one tenant and one position: everything read through it fits together.
 
 pub mod accounts;
@@ -18,6 +18,7 @@ pub mod wallets;
 
 mod disk_shelf;
 mod error;
+mod late_shelf;
 mod making;
 mod near;
 mod pages;

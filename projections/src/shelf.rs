@@ -23,13 +23,18 @@ pub trait Shelf: Send + Sync {
     /// Visits the keys in `[from, until)` in order.
     fn range(&self, from: &[u8], until: &[u8], visit: &mut Visit<'_>) -> Result<(), ViewError>;
 
-    /// Writes all changes or none, also across a crash.
+    /// Writes all changes or none. After a crash, the latest of them may be gone: all or none of each call.
     fn write(&self, changes: &[Change]) -> Result<(), ViewError>;
 
     /// Writes rows that nobody reads yet, or any more: a crash may leave some of the changes, and others read and write
     /// meanwhile, other sets of rows. Fast when the keys ascend.
     fn pour(&self, changes: Changes) -> Result<(), ViewError> {
         self.write(&changes)
+    }
+
+    /// What was written so far is not behind what is poured from now on, also after a crash.
+    fn settle(&self) -> Result<(), ViewError> {
+        Ok(())
     }
 }
 

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use indelible_store::EventStore;
 
 use crate::disk_shelf::DiskShelf;
+use crate::late_shelf::LateShelf;
 use crate::making::{self, Spent};
 use crate::projection::Registered;
 use crate::rows::{behind, set_prefix};
@@ -66,7 +67,7 @@ impl Views {
         tell: &mut Tell<'_>,
     ) -> Result<Views, ViewError> {
         let shelf = DiskShelf::open(&data.join(DIRECTORY))?;
-        Views::over(store, Box::new(shelf), tell)
+        Views::over(store, Box::new(LateShelf::over(shelf)), tell)
     }
 
     /// Read models that end with the process.
@@ -193,6 +194,8 @@ impl Views {
         }
         after.extend(fresh);
         inner.publish(&changes, after)?;
+        // The old rows go at once.
+        shelf.settle()?;
         drop(folding);
         spent.switching = start.elapsed();
         let start = Instant::now();
@@ -344,6 +347,7 @@ fn prepare(
         set.list(&mut changes)?;
     }
     shelf.write(&changes)?;
+    shelf.settle()?;
     live.extend(fresh);
     Ok(live)
 }
@@ -361,6 +365,7 @@ fn begin(shelf: &dyn Shelf, wanted: &[Registered]) -> Result<Vec<Set>, ViewError
         set.list(&mut changes)?;
     }
     shelf.write(&changes)?;
+    shelf.settle()?;
     Ok(fresh)
 }
 
