@@ -67,7 +67,8 @@ pub fn held(rows: &mut Rows<'_>, payer: &str) -> Result<Vec<(Id, Subscription)>,
     Ok(held)
 }
 
-/// The discounts of an account that recur, with the days on which they do.
+/// The discounts of an account that recur, with the days on which they do; how often they were taken, and how much, is left
+/// out: what recurs does not depend on it otherwise.
 pub fn discounts(rows: &mut Rows<'_>, payer: &str) -> Result<Vec<Redemption>, ViewError> {
     let own = of(rows, payer)?;
     let recurring = own
@@ -81,7 +82,11 @@ pub fn discounts(rows: &mut Rows<'_>, payer: &str) -> Result<Vec<Redemption>, Vi
             let last = last.unwrap_or(redemption.from);
             redemption.until = Some(redemption.until.map_or(last, |until| until.min(last)));
         }
-        redemption
+        Redemption {
+            times: 0,
+            taken: 0,
+            ..redemption
+        }
     };
     Ok(recurring.map(within).collect())
 }
@@ -129,8 +134,11 @@ pub fn pays(
     ]))
 }
 
+/// A payer, and the discounts it had before a fact.
+pub type Before = (Id, Vec<Redemption>);
+
 /// Keeps how far a document goes that discounts for so many documents are taken off; the answer is its payer, if any are.
-pub fn covered(rows: &mut Rows<'_>, fact: &invoices::Event) -> Result<Option<Id>, ViewError> {
+pub fn covered(rows: &mut Rows<'_>, fact: &invoices::Event) -> Result<Option<Before>, ViewError> {
     let invoices::Event::Finalised(e) = fact else {
         return Ok(None);
     };
@@ -146,6 +154,7 @@ pub fn covered(rows: &mut Rows<'_>, fact: &invoices::Event) -> Result<Option<Id>
         return Ok(None);
     }
     let payer = e.document.account.clone();
+    let before = discounts(rows, &payer)?;
     let mut counts = false;
     rows.change(&key(&payer), |h: &mut Holding| {
         for (id, until) in ends {
@@ -158,5 +167,5 @@ pub fn covered(rows: &mut Rows<'_>, fact: &invoices::Event) -> Result<Option<Id>
             }
         }
     })?;
-    Ok(counts.then_some(payer))
+    Ok(counts.then_some((payer, before)))
 }
