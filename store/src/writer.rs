@@ -6,6 +6,8 @@
 //! Encoding, the CRC and the keys of the index are the submitters' work; what is left to this thread is what needs the order:
 //! versions, positions and the hash.
 
+mod versions;
+
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -23,15 +25,12 @@ use crate::index::{Facts, Tip};
 use crate::log::{Medium, SealedBlock, Shared, check_payload};
 use crate::queue::Weighed;
 use crate::{Appended, Commit, StoreError, StreamKey};
+use versions::Versions;
 
 /// Most commits of one group.
 const GROUP_COMMITS: usize = 256;
 /// Bytes at which a group is closed: 2 MiB keep the answer within a few milliseconds of a slow disk.
 const GROUP_BYTES: usize = 2 << 20;
-/// Streams whose version the writer remembers beside the index, 24 bytes each: a stream that was just written to is often
-/// written to again, and its last block may be on disk already.
-const RECENT_STREAMS: usize = 1 << 16;
-
 /// Facts from which on the writer encodes them.
 const MANY_FACTS: usize = 100;
 /// Bytes of payload that certainly fit a commit: half of what one may have.
@@ -119,7 +118,7 @@ pub(crate) fn certain_bytes(staged: &[Staged]) -> Option<usize> {
     }
     let mut bytes = 0_usize;
     for fact in staged {
-        bytes = bytes.saturating_add(fact.event.size_bound()?);
+        bytes = bytes.saturating_add(fact.size_bound()?);
     }
     (bytes <= CERTAIN_BYTES).then_some(bytes)
 }
@@ -426,8 +425,8 @@ struct Plan<'a, M: Medium> {
     /// Versions of the commit that is being checked, in its order, and by key.
     checked: Vec<(Key, u64)>,
     of_commit: HashMap<Key, u64, ByKey>,
-    /// Durable versions by part of their key; 0 = none. Only this thread changes versions, so they are never old.
-    recent: Vec<(Key, u64)>,
+    /// Durable versions. Only this thread changes versions, so they are never old.
+    recent: Versions,
 }
 
 impl<'a, M: Medium> Plan<'a, M> {
@@ -439,7 +438,7 @@ impl<'a, M: Medium> Plan<'a, M> {
             commands: HashSet::default(),
             checked: Vec::new(),
             of_commit: HashMap::default(),
-            recent: vec![(Key(0, 0), 0); RECENT_STREAMS],
+            recent: Versions::new(),
         }
     }
 
@@ -453,9 +452,7 @@ impl<'a, M: Medium> Plan<'a, M> {
     /// Keeps the versions of a group that is durable.
     fn remember(&mut self) {
         for (key, version) in self.versions.drain() {
-            if let Some(slot) = self.recent.get_mut(slot(key)) {
-                *slot = (key, version);
-            }
+            self.recent.put(key, version);
         }
     }
 
@@ -503,11 +500,8 @@ impl<'a, M: Medium> Plan<'a, M> {
         if let Some(version) = self.versions.get(&stream) {
             return Ok(*version);
         }
-        if let Some((key, version)) = self.recent.get(slot(stream))
-            && *key == stream
-            && *version > 0
-        {
-            return Ok(*version);
+        if let Some(version) = self.recent.get(stream) {
+            return Ok(version);
         }
         let shared = self.shared;
         let last = shared.index.last(&shared.medium, stream)?;
@@ -554,8 +548,4 @@ impl<'a, M: Medium> Plan<'a, M> {
         };
         (sealed, facts, answer)
     }
-}
-
-fn slot(key: Key) -> usize {
-    key.0 as usize % RECENT_STREAMS
 }
