@@ -41,7 +41,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let repeated = per_batch / 100;
         let mut asked = new.clone();
         asked.extend((0..repeated.min(known)).map(|n| key((n * 7_919 + batch * 104_729) % known)));
-        let staged = fact(batch, &new);
+        let staged = Arc::new(fact(batch, &new));
         let (begun, busy) = (Instant::now(), busy());
         let found = seen.sightings(TENANT, &asked)?;
         seen.learn(TENANT, position - 1, &staged);

@@ -23,6 +23,7 @@ const SMALL: KeysLimits = KeysLimits {
     tail_facts: 90,
     page_bytes: 128,
     fanout: 3,
+    aside_facts: 3,
 };
 /// Keys of records; so few that most come again.
 const KEYS: u64 = 150;

@@ -58,7 +58,7 @@ impl Ledger {
     }
 
     /// Remembers what a commit of these facts says of keys; the first of them has the position after `before`.
-    pub(super) fn see(&self, tenant: &str, before: u64, staged: &[Staged]) {
+    pub(super) fn see(&self, tenant: &str, before: u64, staged: &Arc<Vec<Staged>>) {
         self.seen.learn(tenant, before, staged);
     }
 }

@@ -71,6 +71,11 @@ impl<R: Row> Tail<R> {
         Some(self.node(*self.last.get(&key)?)?.row)
     }
 
+    /// Whether the key has any row.
+    pub fn holds(&self, key: Key) -> bool {
+        self.last.contains_key(&key)
+    }
+
     /// Takes the key's next row.
     pub fn put(&mut self, key: Key, row: R) {
         let number = u32::try_from(self.nodes.len()).expect("a tail has fewer than 2^32 entries");

@@ -4,11 +4,12 @@
 //! The latest keys are in memory, all others in sorted runs on disk ([`crate::runs`]); a filter per run says of a new key
 //! that it is nowhere. The files are made from the log, and made again when they are missing, damaged or of another chain.
 
+mod aside;
 mod sight;
 mod table;
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -21,6 +22,7 @@ use crate::runs::{
     Broken, FANOUT, IndexLimits, Keeper, PAGE_BYTES, Row, Tail, Totals, WAITING_TAILS,
 };
 use crate::{EventRef, EventStore, StoreError};
+use aside::{Aside, Facts};
 use sight::Sight;
 use table::{Salt, Table, end};
 
@@ -28,6 +30,10 @@ use table::{Salt, Table, end};
 const TAIL_KEYS: usize = 7 << 16;
 /// Facts behind a tail at which it becomes a run, however few keys they have.
 const TAIL_FACTS: u64 = 1 << 20;
+/// Facts whose keys are fetched together.
+const TOGETHER: usize = 32;
+/// Facts of a commit from which on a thread takes their keys beside whoever decided them.
+const ASIDE_FACTS: usize = 500;
 /// How often a wait for the disk looks whether it is in vain.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
@@ -48,6 +54,8 @@ pub struct KeysLimits {
     pub page_bytes: usize,
     /// Runs of one level that are merged; at least 2.
     pub fanout: usize,
+    /// Facts of a commit from which on a thread takes their keys beside whoever decided them.
+    pub aside_facts: usize,
 }
 
 impl Default for KeysLimits {
@@ -57,6 +65,7 @@ impl Default for KeysLimits {
             tail_facts: TAIL_FACTS,
             page_bytes: PAGE_BYTES,
             fanout: FANOUT,
+            aside_facts: ASIDE_FACTS,
         }
     }
 }
@@ -81,6 +90,9 @@ pub struct Seen {
     thread: Mutex<Option<JoinHandle<()>>>,
     ended: Arc<AtomicBool>,
     store: Arc<dyn EventStore>,
+    /// Takes the keys of large commits, from the first one on.
+    aside: OnceLock<Option<Aside>>,
+    aside_facts: usize,
 }
 
 impl Seen {
@@ -115,23 +127,41 @@ impl Seen {
             thread: Mutex::new(thread),
             ended,
             store: Arc::clone(store),
+            aside: OnceLock::new(),
+            aside_facts: limits.aside_facts,
         })
     }
 
     /// Takes what a commit says; the first of its facts has the position after `before`. May wait while too much of it
     /// waits to be written, which bounds the memory.
-    pub fn learn(&self, tenant: &str, before: u64, staged: &[Staged]) {
-        let full = {
-            let mut table = self.keeper.write();
-            let salt = Salt::of(tenant);
-            for (staged, position) in staged.iter().zip(before + 1..) {
-                table.learn(salt, &staged.id, position, &staged.event);
-            }
-            table.freeze_if_full()
+    pub fn learn(&self, tenant: &str, before: u64, staged: &Arc<Vec<Staged>>) {
+        let mut facts = Facts {
+            tenant: tenant.to_string(),
+            before,
+            staged: Arc::clone(staged),
         };
-        if full {
-            self.keeper.wake();
-            self.keeper.wait_for_room();
+        if staged.len() >= self.aside_facts {
+            let start = || {
+                let keeper = Arc::clone(&self.keeper);
+                Aside::start(move |facts| take(&keeper, facts)).ok()
+            };
+            if let Some(aside) = self.aside.get_or_init(start) {
+                match aside.give(facts) {
+                    Ok(()) => return,
+                    Err(back) => facts = back,
+                }
+            }
+        }
+        // Where some of the facts before were lost, everybody who asks is told so.
+        let _ = self.caught_up();
+        take(&self.keeper, &facts);
+    }
+
+    /// Waits until the facts of all commits so far are taken.
+    fn caught_up(&self) -> Result<(), StoreError> {
+        match self.aside.get() {
+            Some(Some(aside)) => aside.wait(),
+            _ => Ok(()),
         }
     }
 
@@ -141,6 +171,7 @@ impl Seen {
         tenant: &str,
         keys: &[RecordKey],
     ) -> Result<Vec<Option<Sighting>>, StoreError> {
+        self.caught_up()?;
         let salt = Salt::of(tenant);
         let keys: Vec<Key> = keys.iter().map(|key| salt.key(key)).collect();
         let found = self.mended(|| self.look_up(&keys))?;
@@ -181,6 +212,7 @@ impl Seen {
 
     /// The batch that brought the record that holds a key.
     pub fn batch_of(&self, tenant: &str, key: &RecordKey) -> Result<Option<String>, StoreError> {
+        self.caught_up()?;
         let key = Salt::of(tenant).key(key);
         let name = self.mended(|| self.name(key))?;
         Ok(name.map(|name| String::from_utf8_lossy(&name).into_owned()))
@@ -233,6 +265,7 @@ impl Seen {
 
     /// What it takes.
     pub fn stats(&self) -> KeysStats {
+        let _ = self.caught_up();
         let (in_tails, runs) = {
             let table = self.keeper.read();
             (table.keys_in_memory(), table.runs())
@@ -252,14 +285,17 @@ impl Seen {
 
     /// Waits until the thread has nothing to do. False = it still has when the time is over.
     pub fn idle_within(&self, limit: Duration) -> bool {
+        let _ = self.caught_up();
         self.keeper.idle_within(limit)
     }
 }
 
 impl Drop for Seen {
     fn drop(&mut self) {
+        // Nothing is waited for from here on, so what was given to the thread aside is soon taken.
         self.keeper.stop();
         self.ended.store(true, Ordering::Release);
+        self.aside.take();
         let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(thread) = thread.take() else {
             return;
@@ -271,6 +307,27 @@ impl Drop for Seen {
             // What is not written is read again from the log.
             let _ = self.keeper.write().close(&settle);
         }
+    }
+}
+
+/// Takes the keys of a commit's facts.
+fn take(keeper: &Keeper<Table>, facts: &Facts) {
+    let full = {
+        let mut table = keeper.write();
+        let salt = Salt::of(&facts.tenant);
+        let parts = facts.staged.chunks(TOGETHER);
+        for (some, first) in parts.zip((facts.before + 1..).step_by(TOGETHER)) {
+            let facts = (some.iter()).map(|staged| (staged.id.as_str(), &staged.event));
+            table.fetch(salt, facts.clone());
+            for ((stream, event), position) in facts.zip(first..) {
+                table.learn(salt, stream, position, event);
+            }
+        }
+        table.freeze_if_full()
+    };
+    if full {
+        keeper.wake();
+        keeper.wait_for_room();
     }
 }
 
