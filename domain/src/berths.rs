@@ -167,10 +167,19 @@ impl Book {
         berth.meters.get_mut(spot.meter as usize)
     }
 
-    /// The berth of a record; none where it is to be counted the long way.
-    pub fn find(&mut self, tenant: &Tenant, record: &UsageRecord) -> Option<u32> {
-        let access = short_access(&record.access)?;
-        let known = self.by_access.get(&access).copied();
+    /// What is known of an access, as [`short_access`] says it: the number of its berth, and the epoch in which it was so.
+    pub fn known(&self, access: &Key) -> Option<(u32, u32)> {
+        self.by_access.get(access).copied()
+    }
+
+    /// The berth of a record and its access, of which that much is known; none where it is to be counted the long way.
+    pub fn find(
+        &mut self,
+        tenant: &Tenant,
+        record: &UsageRecord,
+        access: Key,
+        known: Option<(u32, u32)>,
+    ) -> Option<u32> {
         let number = match known {
             Some((number, epoch)) if epoch == self.epoch => number,
             _ => {
@@ -387,7 +396,7 @@ fn is_common(charge: &Usage) -> bool {
 }
 
 /// Sixteen bytes that say the same as the access of a record, which is a hash in hexadecimal digits.
-fn short_access(access: &str) -> Option<Key> {
+pub(crate) fn short_access(access: &str) -> Option<Key> {
     let digits: &[u8; 32] = access.as_bytes().try_into().ok()?;
     let value = |digit: u8| match digit {
         b'0'..=b'9' => Some(digit - b'0'),

@@ -28,6 +28,18 @@ pub struct Apart {
     /// The meter's row, if there was one before.
     pub(crate) row: Option<Place>,
     pub(crate) spot: Spot,
+    /// At least as many bytes as the fact is stored with.
+    pub(crate) bytes: usize,
+}
+
+impl Staged {
+    /// At least as many bytes as the fact is stored with; none where that would have to be found by encoding it.
+    pub fn size_bound(&self) -> Option<usize> {
+        match &self.apart {
+            Some(apart) => Some(apart.bytes),
+            None => self.event.size_bound(),
+        }
+    }
 }
 
 pub struct Session<'w> {

@@ -8,7 +8,7 @@ use crate::kernel::event::CodecError;
 use crate::kernel::{Decider, Id, Recorded};
 use crate::processes::agenda::Agenda;
 use crate::session::{Apart, Staged};
-use crate::usage::Metered;
+use crate::usage::{self, Metered};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -206,6 +206,9 @@ nouns! {
     Advance in advances: advances::Advance, kind "advance", event crate::advances::Event;
 }
 
+/// Facts whose meters are fetched together.
+const TOGETHER: usize = 32;
+
 /// One tenant: its aggregates, the indexes over them, and what is to be done for them.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Tenant {
@@ -277,21 +280,25 @@ impl Tenant {
     /// Takes over what a session staged. On a copy of a tenant: a dry run of several commands.
     pub fn absorb(&mut self, staged: Tables, events: &[crate::session::Staged]) {
         self.tables.absorb(staged);
-        for staged in events {
-            match staged.apart {
-                Some(apart) => self.count(apart, staged),
-                None => {
-                    self.expire(&staged.event);
-                    self.index.apply(&staged.id, staged.version, &staged.event);
-                    self.agenda
-                        .apply(&self.tables, &self.index, &staged.id, &staged.event);
+        for some in events.chunks(TOGETHER) {
+            let rows = some.iter().filter_map(|staged| staged.apart?.row);
+            usage::fetch(&self.tables.usage, rows);
+            for staged in some {
+                match staged.apart {
+                    Some(apart) => self.count(apart, staged),
+                    None => {
+                        self.expire(&staged.event);
+                        self.index.apply(&staged.id, staged.version, &staged.event);
+                        self.agenda
+                            .apply(&self.tables, &self.index, &staged.id, &staged.event);
+                    }
                 }
             }
         }
     }
 
     /// Folds a fact whose meter was not staged.
-    fn count(&mut self, Apart { row, spot }: Apart, staged: &Staged) {
+    fn count(&mut self, Apart { row, spot, .. }: Apart, staged: &Staged) {
         let counted = self.berths.book().counted(spot);
         let row = row.or_else(|| counted.as_ref().and_then(|c| c.row));
         let row = row.unwrap_or_else(|| self.tables.usage.make(&staged.id));

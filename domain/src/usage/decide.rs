@@ -69,7 +69,18 @@ impl Decider for Metered {
                 ),
             ));
         }
-        let mut events = rated(&batch, &source, &basis, records, &meter);
+        let rated = Rated {
+            batch: batch.clone(),
+            source: source.clone(),
+            basis: basis.clone(),
+            records,
+            meter: meter.clone(),
+        };
+        let mut events: Vec<Event> = match rated.in_parts() {
+            Ok(whole) if whole.records.is_empty() => vec![],
+            Ok(whole) => vec![whole.into()],
+            Err(parts) => parts.into_iter().map(Event::from).collect(),
+        };
         for corrections in chunks(corrections, |c| 200 + c.now.as_ref().map_or(0, size)) {
             let (batch, source, basis) = (batch.clone(), source.clone(), basis.clone());
             events.push(
@@ -138,31 +149,6 @@ fn recount(
     Ok(events)
 }
 
-/// The facts that records were rated, of which none is larger than an event may be.
-pub(crate) fn rated(
-    batch: &Text,
-    source: &Text,
-    basis: &Basis,
-    records: Vec<RatedRecord>,
-    meter: &Meter,
-) -> Vec<Event> {
-    let fact = |records| {
-        let fact = Rated {
-            batch: batch.clone(),
-            source: source.clone(),
-            basis: basis.clone(),
-            records,
-            meter: meter.clone(),
-        };
-        fact.into()
-    };
-    // Nearly always all of it is one fact.
-    match records.iter().map(size).sum::<usize>() <= EVENT_BYTES && !records.is_empty() {
-        true => vec![fact(records)],
-        false => chunks(records, size).into_iter().map(fact).collect(),
-    }
-}
-
 /// Splits what is remembered so that no part is larger than one event may be.
 fn cut(remembered: Remembered) -> Vec<Remembered> {
     let Remembered { gone, moves, worth } = remembered;
@@ -212,6 +198,29 @@ pub(crate) fn chunks<T>(items: Vec<T>, size: impl Fn(&T) -> usize) -> Vec<Vec<T>
 }
 
 impl Rated {
+    /// The fact as it is, or in parts where it would be larger than one event may be.
+    pub(crate) fn in_parts(self) -> Result<Rated, Vec<Rated>> {
+        // Nearly always it is one record.
+        if self.records.len() < 2 || self.records.iter().map(size).sum::<usize>() <= EVENT_BYTES {
+            return Ok(self);
+        }
+        let Rated {
+            batch,
+            source,
+            basis,
+            records,
+            meter,
+        } = self;
+        let part = |records| Rated {
+            batch: batch.clone(),
+            source: source.clone(),
+            basis: basis.clone(),
+            records,
+            meter: meter.clone(),
+        };
+        Err(chunks(records, size).into_iter().map(part).collect())
+    }
+
     /// At least as many bytes as the fact is stored with.
     pub(crate) fn size_bound(&self) -> usize {
         let basis = &self.basis;

@@ -4,6 +4,7 @@ use super::{Draws, Event, Memory, Meter, Part, Payer, RatedRecord, Voided};
 use crate::kernel::{Decimal, Exact};
 use crate::mediation::Key;
 use crate::rating::tally::Use;
+use crate::table::{Place, Table};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
@@ -109,6 +110,22 @@ pub struct Metered {
     pub draws: Option<Box<Draws>>,
     /// Records that a rerating took out: nothing corrects them, only undoing it brings them back.
     pub voided: Option<Box<Voided>>,
+}
+
+/// Fetches the meters in some rows together, before any of them is worked on, so that the waits for memory overlap.
+pub(crate) fn fetch(meters: &Table<Metered>, rows: impl Iterator<Item = Place> + Clone) {
+    let found = || rows.clone().filter_map(|row| meters.at(row));
+    let heads = found().fold(0, |touched, (id, entry)| {
+        touched ^ entry.version ^ id.len() as u64
+    });
+    let rest = found().fold(heads, |touched, (id, entry)| {
+        let state = &entry.state;
+        let zeros = state.meter.burnt.is_zero() ^ state.meter.free.is_zero();
+        let name = id.as_bytes().first().copied().unwrap_or(0);
+        let length = state.paid.len() as u64;
+        touched ^ state.meter.records ^ length ^ u64::from(zeros) ^ u64::from(name)
+    });
+    std::hint::black_box(rest);
 }
 
 impl Metered {

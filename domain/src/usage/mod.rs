@@ -21,8 +21,9 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 pub use decide::Command;
-pub(crate) use decide::{chunks, rated};
+pub(crate) use decide::chunks;
 pub use draws::{Drawing, Drawn, Draws, Lot, Way};
+pub(crate) use kept::fetch;
 pub use kept::{Kept, Metered, Records, book};
 pub use memory::{Gone, Group, Memory, Moved, Remembered, Slot, Worth};
 pub use recounted::{Recount, Recounted, Standing, Voided, standing};

@@ -6,7 +6,7 @@
 use super::desk::Desk;
 use super::open::Name;
 use super::working::{By, rated};
-use crate::berths::{Berth, Book, Known, Spot};
+use crate::berths::{Berth, Book, Known, Spot, short_access};
 use crate::catalog::{Price, Usage};
 use crate::kernel::{Date, Id, Rejection};
 use crate::mediation::{Received, UsageRecord};
@@ -15,7 +15,7 @@ use crate::rating::tally::Use;
 use crate::rating::{self, CarriedIn, Over, Place, Tally, measured};
 use crate::session::{Apart, Session};
 use crate::table;
-use crate::usage::{self, Basis, Meter, Payer, RatedRecord};
+use crate::usage::{self, Basis, Meter, Payer, Rated, RatedRecord};
 use std::sync::{Arc, MutexGuard};
 
 /// Records whose berths and meters are fetched together, so that the waits for memory overlap.
@@ -54,34 +54,46 @@ impl<'s> Short<'s> {
     }
 
     /// Finds where some records are counted, and fetches what counting them will need: all of it before the first is
-    /// counted, so that the waits for memory overlap, and so few that all of it is still near by then.
+    /// counted, and so few that all of it is still near by then. Each step of the way is made for all of them before the
+    /// next one, so that the waits for memory overlap.
     pub fn spots(
         &mut self,
         session: &Session<'_>,
         some: &[Received],
         spots: &mut [Option<Spot>; TOGETHER],
     ) {
-        let meters = &session.base().tables.usage;
-        let mut berths = [None; TOGETHER];
-        for (line, berth) in some.iter().zip(&mut berths) {
+        let mut accesses = [None; TOGETHER];
+        for (line, access) in some.iter().zip(&mut accesses) {
             if let Received::Record(record) = line {
-                *berth = self.book.find(session.base(), record);
+                *access = short_access(&record.access);
             }
         }
-        spots.fill(None);
-        for ((line, berth), spot) in some.iter().zip(berths).zip(spots.iter_mut()) {
-            if let (Received::Record(record), Some(berth)) = (line, berth) {
-                *spot = self.book.spot(berth, record);
-            }
-        }
-        let mut touched = 0;
-        for spot in spots.iter().flatten() {
-            let row = self.book.counted(*spot).and_then(|counted| counted.row);
-            if let Some((id, entry)) = row.and_then(|row| meters.at(row)) {
-                touched ^= entry.version ^ u64::from(id.as_bytes().first().copied().unwrap_or(0));
-            }
-        }
+        let known = accesses.map(|access| self.book.known(&access?));
+        let berths = known.map(|known| self.book.berth(known?.0));
+        let touched = berths.iter().flatten().fold(0, |touched, berth| {
+            touched ^ berth.term ^ berth.meters.len()
+        });
+        let touched = berths.iter().flatten().fold(touched, |touched, berth| {
+            let ends = [berth.meters.first(), berth.meters.last()];
+            let ends = ends.into_iter().flatten();
+            ends.fold(touched, |touched, counted| touched ^ counted.charge)
+        });
         std::hint::black_box(touched);
+        spots.fill(None);
+        let found = some.iter().zip(accesses).zip(known).zip(spots.iter_mut());
+        for (((line, access), known), spot) in found {
+            if let (Received::Record(record), Some(access)) = (line, access) {
+                let berth = self.book.find(session.base(), record, access, known);
+                *spot = berth.and_then(|berth| self.book.spot(berth, record));
+            }
+        }
+        self.fetch(session, spots);
+    }
+
+    /// Fetches the meters at some spots.
+    fn fetch(&mut self, session: &Session<'_>, spots: &[Option<Spot>; TOGETHER]) {
+        let rows = spots.map(|spot| self.book.counted(spot?)?.row);
+        usage::fetch(&session.base().tables.usage, rows.into_iter().flatten());
     }
 
     /// What the long way knows a meter by.
@@ -262,10 +274,6 @@ impl Quick {
                 usage::id(subscription, &charge.code, self.over.days.from)
             }
         };
-        let apart = Apart {
-            row: self.row,
-            spot: self.spot,
-        };
         let basis = Basis {
             engine: by.rules.engine.clone(),
             tzdb: by.rules.tzdb.clone(),
@@ -273,14 +281,24 @@ impl Quick {
             version: self.known.sold.version,
         };
         let meter = self.meter.written_out()?;
-        let facts = usage::rated(&by.batch, &by.source, &basis, self.records, &meter);
+        let (row, spot) = (self.row, self.spot);
         let mut version = self.version;
-        let mut id = Some(id);
-        let count = facts.len();
-        for (left, fact) in (0..count).rev().zip(facts) {
+        let mut stage = |id: Id, fact: Rated| {
             version += 1;
-            let name = if left == 0 { id.take() } else { id.clone() };
-            session.stage_apart(name.unwrap_or_default(), version, fact, apart);
+            let bytes = fact.size_bound();
+            let apart = Apart { row, spot, bytes };
+            session.stage_apart(id, version, fact.into(), apart);
+        };
+        let rated = Rated {
+            batch: by.batch.clone(),
+            source: by.source.clone(),
+            basis,
+            records: self.records,
+            meter,
+        };
+        match rated.in_parts() {
+            Ok(whole) => stage(id, whole),
+            Err(parts) => parts.into_iter().for_each(|part| stage(id.clone(), part)),
         }
         Ok(())
     }
