@@ -11,7 +11,7 @@ use indelible_tests::faults::{
     Outcome, Setting, bill_runs, flips, full, power, run, summary, writer,
 };
 
-const USAGE: &str = "run [NAME] | write DIR RUN COMMITS | bill DIR MONTH ahead|stepwise|two | flips DIR COPY PLAN FROM | power SEED CUTS | full tmpfs|ext4";
+const USAGE: &str = "run [NAME] | write DIR RUN COMMITS | bill DIR MONTH ahead|stepwise|two|rerate-N|undo-N | flips DIR COPY PLAN FROM | power SEED CUTS | full tmpfs|ext4";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();

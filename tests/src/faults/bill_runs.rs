@@ -23,12 +23,12 @@ use indelible_store::{
 use super::business::{self, TENANT};
 use super::process::Running;
 use super::random::Random;
-use super::{Outcome, Setting};
+use super::{Outcome, Setting, reratings};
 
 /// Accounts of the business whose runs are stopped after every commit.
 const FEW: u64 = 12;
 /// Accounts of the business whose process is killed.
-const MANY: u64 = 30;
+pub(super) const MANY: u64 = 30;
 /// Months of the business that is stopped after every commit.
 const FEW_MONTHS: u64 = 2;
 /// Most commands of a run that are durable before a kill.
@@ -52,23 +52,23 @@ fn other(month: u64) -> String {
     format!("m{month}-again")
 }
 
-fn refused(what: &str) -> impl Fn(Refused) -> String + '_ {
+pub(super) fn refused(what: &str) -> impl Fn(Refused) -> String + '_ {
     move |no| format!("{what}: {}: {}", no.code(), no.message())
 }
 
-fn hand_in(ledger: &Ledger, requests: Vec<Request>) -> Result<(), String> {
+pub(super) fn hand_in(ledger: &Ledger, requests: Vec<Request>) -> Result<(), String> {
     let done = ledger.execute_all(requests, &mut |_| {});
     done.map_err(refused("the business"))
 }
 
 /// A business in memory up to the run of a month, which nobody disturbs.
-struct Undisturbed {
-    ledger: Ledger,
+pub(super) struct Undisturbed {
+    pub ledger: Ledger,
     accounts: u64,
 }
 
 impl Undisturbed {
-    fn open(accounts: u64) -> Result<Undisturbed, String> {
+    pub fn open(accounts: u64) -> Result<Undisturbed, String> {
         let ledger = Ledger::open(Arc::new(MemoryStore::new())).map_err(|e| e.to_string())?;
         hand_in(&ledger, business::opening(accounts))?;
         Ok(Undisturbed { ledger, accounts })
@@ -88,7 +88,7 @@ impl Undisturbed {
 }
 
 /// The first sentence that tells two states apart.
-fn same(disturbed: &Ledger, undisturbed: &Ledger) -> Result<(), String> {
+pub(super) fn same(disturbed: &Ledger, undisturbed: &Ledger) -> Result<(), String> {
     let expected = undisturbed.read(TENANT, Tenant::clone);
     disturbed.read(TENANT, |found| {
         if *found == expected {
@@ -198,7 +198,7 @@ fn cut(commits: &[Commit]) -> Result<Ledger, String> {
     Ledger::open(Arc::new(store)).map_err(|e| e.to_string())
 }
 
-fn commits(store: &dyn EventStore) -> Result<Vec<Commit>, String> {
+pub(super) fn commits(store: &dyn EventStore) -> Result<Vec<Commit>, String> {
     let (mut found, mut after) = (Vec::new(), 0);
     while after < store.head() {
         for raw in store.blocks(after, READ_BYTES).map_err(|e| e.to_string())? {
@@ -267,15 +267,21 @@ fn stopped(log: &[Commit], undisturbed: &Ledger, month: u64) -> Result<(), Strin
 }
 
 /// The process that is killed: works through a month of the business in a directory, and says `did` after each command of
-/// the run that is durable, `done` at the end. `how` is `ahead`, `stepwise` or `two`.
+/// the run that is durable, `done` at the end. `how` is `ahead`, `stepwise` or `two`, or what is rated again or taken back
+/// ([`reratings`]).
 pub fn bill(data: &Path, month: u64, how: &str) -> Result<(), String> {
     let store = SledStore::open(data).map_err(|e| e.to_string())?;
     let ledger = Ledger::open(Arc::new(store)).map_err(|e| e.to_string())?;
+    let mut did = || say("did");
+    if let Some(done) = reratings::work(&ledger, MANY, how, &mut did) {
+        done?;
+        say("done");
+        return Ok(());
+    }
     hand_in(&ledger, business::opening(MANY))?;
     hand_in(&ledger, business::before(month, MANY))?;
     say("open");
     let (one, other) = (name(month), other(month));
-    let mut did = || say("did");
     match how {
         "ahead" => ledger
             .run_bill(&business::run(month, &one), &mut |_, _| did())
@@ -288,29 +294,39 @@ pub fn bill(data: &Path, month: u64, how: &str) -> Result<(), String> {
     Ok(())
 }
 
-fn say(line: &str) {
+pub(super) fn say(line: &str) {
     let mut out = std::io::stdout().lock();
     let _ = out.write_all(format!("{line}\n").as_bytes());
     let _ = out.flush();
 }
 
 /// What a process that billed came to.
-enum End {
+pub(super) enum End {
     Killed,
     /// Before its moment came.
     Done,
 }
 
-struct Killer<'a> {
+pub(super) struct Killer<'a> {
     setting: &'a Setting,
     random: Random,
-    kills: u64,
-    unfinished: u64,
+    pub kills: u64,
+    /// Those that came between two steps.
+    pub unfinished: u64,
 }
 
-impl Killer<'_> {
+impl<'a> Killer<'a> {
+    pub fn of(setting: &'a Setting) -> Killer<'a> {
+        Killer {
+            setting,
+            random: Random::seeded(setting.seed),
+            kills: 0,
+            unfinished: 0,
+        }
+    }
+
     /// Lets the process work up to a random moment, or to its end.
-    fn once(&mut self, data: &Path, month: u64, how: &str, kill: bool) -> Result<End, String> {
+    pub fn once(&mut self, data: &Path, month: u64, how: &str, kill: bool) -> Result<End, String> {
         let mut process = Process::new(&self.setting.exe);
         process
             .arg("bill")
@@ -351,12 +367,7 @@ pub fn kills(setting: &Setting) -> Result<Outcome, String> {
     let dir = tempfile::tempdir().map_err(|e| e.to_string())?;
     let data = dir.path().join("data");
     let undisturbed = Undisturbed::open(MANY)?;
-    let mut killer = Killer {
-        setting,
-        random: Random::seeded(setting.seed),
-        kills: 0,
-        unfinished: 0,
-    };
+    let mut killer = Killer::of(setting);
     let overlapping = (setting.run_kills / OVERLAPPING).max(1);
     let alone = setting.run_kills.saturating_sub(overlapping);
     let mut month = 1;
@@ -416,7 +427,7 @@ fn month_through(
     }
 }
 
-fn opened(data: &Path) -> Result<Ledger, String> {
+pub(super) fn opened(data: &Path) -> Result<Ledger, String> {
     let store = SledStore::open(data).map_err(|e| e.to_string())?;
     Ledger::open(Arc::new(store)).map_err(|e| e.to_string())
 }

@@ -23,6 +23,7 @@ pub mod mounts;
 pub mod power;
 pub mod process;
 pub mod random;
+pub mod reratings;
 pub mod syncs;
 pub mod torn;
 pub mod truth;
@@ -37,7 +38,7 @@ pub struct Setting {
     pub seed: u64,
     /// `kill -9` of the writer process.
     pub kills: u64,
-    /// `kill -9` of the process that bills.
+    /// `kill -9` of the process that bills, and as many of the one that rates again.
     pub run_kills: u64,
     /// Power cuts, half of them on XFS and half on ext4.
     pub cuts: u64,
@@ -64,10 +65,12 @@ pub enum Outcome {
 pub type Drill = (&'static str, fn(&Setting) -> Result<Outcome, String>);
 
 /// All drills, in the order of the report.
-pub const DRILLS: [Drill; 11] = [
+pub const DRILLS: [Drill; 13] = [
     ("kills", kills::drill),
     ("bill runs stopped at every step", bill_runs::every_step),
     ("bill runs killed", bill_runs::kills),
+    ("reratings stopped at every step", reratings::every_step),
+    ("reratings killed", reratings::kills),
     ("power cuts", power::drill),
     ("failed syncs", syncs::failed_by_hook),
     ("failed system calls", syncs::failed_by_kernel),
