@@ -236,7 +236,7 @@ impl InvoicingQueries {
         Ok(document.map(|document| {
             let state = documents::Invoice {
                 stage: documents::Stage::Draft,
-                document,
+                document: document.into(),
                 ..documents::Invoice::default()
             };
             let entry = Entry { version: 0, state };

@@ -130,7 +130,7 @@ pub fn credit_note(
     note: &str,
     parts: &[(u32, Money)],
 ) -> Result<(Document, Vec<Credited>), Rejection> {
-    let origin = &of.document;
+    let origin: &Document = &of.document;
     let mut lines = Vec::new();
     let mut credited: Vec<Credited> = Vec::new();
     let mut groups: BTreeMap<_, Vec<(u32, Money)>> = BTreeMap::new();
@@ -211,7 +211,7 @@ pub fn credit_note(
         total: net.plus(tax),
         corrects: Some(of_id.to_string()),
         run: None,
-        ..origin.clone()
+        ..Document::clone(origin)
     };
     Ok((document, credited))
 }

@@ -22,6 +22,7 @@ use crate::events;
 use crate::kernel::{Currency, Date, Decider, Exact, Id, Money, Personal, Rejection, Rounding};
 use crate::taxes::Answer;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 pub use converted::Converted;
 pub use hold::{GRACE, Held, Hold, KEPT, Reason, Rejected, Released};
@@ -184,7 +185,7 @@ pub enum Stage {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Invoice {
     pub stage: Stage,
-    pub document: Document,
+    pub document: Arc<Document>,
     pub number: String,
     pub issued: Option<Date>,
     pub due: Option<Date>,
@@ -208,7 +209,8 @@ pub struct Credited {
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Drafted {
-    pub document: Document,
+    /// Shared by the fact, the state that it leads to and whoever looks at either.
+    pub document: Arc<Document>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -216,7 +218,8 @@ pub struct Finalised {
     pub number: String,
     pub issued: Date,
     pub due: Date,
-    pub document: Document,
+    /// Shared, as in [`Drafted`].
+    pub document: Arc<Document>,
     /// Who it is made out to.
     pub buyer: Option<Personal<Buyer>>,
 }
@@ -309,12 +312,12 @@ impl Decider for Invoice {
                 command @ (Command::Hold(_) | Command::Release { .. } | Command::Reject { .. }),
                 _,
             ) => hold::decide(state, command),
-            (Command::Draft(document), Stage::Draft) if *document == state.document => Ok(vec![]),
+            (Command::Draft(document), Stage::Draft) if *document == *state.document => Ok(vec![]),
             (Command::Draft(document), Stage::Absent | Stage::Draft) => {
                 check_sums(&document)?;
                 Ok(vec![
                     Drafted {
-                        document: *document,
+                        document: Arc::from(document),
                     }
                     .into(),
                 ])
@@ -335,7 +338,7 @@ impl Decider for Invoice {
                         number,
                         issued,
                         due,
-                        document: *document,
+                        document: Arc::from(document),
                         buyer,
                     }
                     .into(),
@@ -381,12 +384,12 @@ impl Decider for Invoice {
         match event {
             Event::Drafted(e) => {
                 state.stage = Stage::Draft;
-                state.document = e.document.clone();
+                state.document = Arc::clone(&e.document);
             }
             Event::Finalised(e) => {
                 state.stage = Stage::Finalised;
                 state.hold = None;
-                state.document = e.document.clone();
+                state.document = Arc::clone(&e.document);
                 state.number.clone_from(&e.number);
                 state.issued = Some(e.issued);
                 state.due = Some(e.due);

@@ -8,6 +8,7 @@ use crate::charges::What;
 use crate::kernel::{Currency, Date, Exact, Id, Money, Personal, Rounding};
 use crate::taxes::{Answer, AnswerV1};
 use serde::Deserialize;
+use std::sync::Arc;
 
 #[derive(Clone, Debug, Deserialize)]
 struct LineV1 {
@@ -131,7 +132,7 @@ impl From<DocumentV1> for Document {
 impl From<DraftedV1> for Drafted {
     fn from(old: DraftedV1) -> Drafted {
         Drafted {
-            document: old.document.into(),
+            document: Arc::new(old.document.into()),
         }
     }
 }
@@ -142,7 +143,7 @@ impl From<FinalisedV1> for Finalised {
             number: old.number,
             issued: old.issued,
             due: old.due,
-            document: old.document.into(),
+            document: Arc::new(old.document.into()),
             buyer: None,
         }
     }
@@ -154,7 +155,7 @@ impl From<FinalisedV2> for Finalised {
             number: old.number,
             issued: old.issued,
             due: old.due,
-            document: old.document.into(),
+            document: Arc::new(old.document.into()),
             buyer: old.buyer,
         }
     }
@@ -257,7 +258,7 @@ impl From<DocumentV2> for Document {
 impl From<DraftedV2> for Drafted {
     fn from(old: DraftedV2) -> Drafted {
         Drafted {
-            document: old.document.into(),
+            document: Arc::new(old.document.into()),
         }
     }
 }
@@ -268,7 +269,7 @@ impl From<FinalisedV3> for Finalised {
             number: old.number,
             issued: old.issued,
             due: old.due,
-            document: old.document.into(),
+            document: Arc::new(old.document.into()),
             buyer: old.buyer,
         }
     }

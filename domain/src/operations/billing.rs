@@ -79,7 +79,7 @@ pub(super) fn finalise_draft(
     let Some(mut document) = due else {
         return Err(nothing_due(&account, as_of));
     };
-    document.run = drafted.run;
+    document.run.clone_from(&drafted.run);
     finalise(session, invoice, document)?;
     Ok(Outcome::of("invoice", invoice))
 }

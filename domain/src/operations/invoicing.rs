@@ -363,7 +363,7 @@ pub(super) fn release(
         Fresh::Nothing => return Err(nothing_left(invoice)),
         Fresh::Frozen => {
             let document = session.get::<Invoice>(invoice)?.document.clone();
-            freeze(session, invoice, document)?;
+            freeze(session, invoice, Document::clone(&document))?;
             return Ok(Outcome::of("invoice", invoice));
         }
     };
@@ -392,7 +392,7 @@ pub(super) fn ripen(session: &mut Session<'_>, invoice: &str) -> Result<Outcome,
         }
         Fresh::Frozen => {
             let document = session.get::<Invoice>(invoice)?.document.clone();
-            freeze(session, invoice, document)?;
+            freeze(session, invoice, Document::clone(&document))?;
         }
     }
     Ok(Outcome::of("invoice", invoice))
@@ -405,7 +405,7 @@ pub(super) fn again(session: &mut Session<'_>, invoice: &str) -> Result<(), Reje
     let Fresh::Due(document) = next else {
         return Ok(());
     };
-    if *document == now {
+    if *document == *now {
         return Ok(());
     }
     unclaim(session, invoice, &now.account, &now.lines)?;

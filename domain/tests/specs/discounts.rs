@@ -150,7 +150,7 @@ fn bill(book: &mut Book) -> Option<(String, Document)> {
     .expect("finalises");
     let state = &book.tenant().tables.invoices[&invoice].state;
     assert_eq!(state.stage, Stage::Finalised);
-    Some((invoice.clone(), state.document.clone()))
+    Some((invoice.clone(), Document::clone(&state.document)))
 }
 
 fn nets(document: &Document) -> Vec<String> {

@@ -81,7 +81,7 @@ fn bill(book: &mut Book) -> Vec<String> {
     let step = Command::StepBillRun { run };
     while book.ask(step.clone()).expect("a run goes on").left > 0 {}
     let of = |event: &Event| match event {
-        Event::Invoice(invoices::Event::Finalised(e)) => Some(e.document.clone()),
+        Event::Invoice(invoices::Event::Finalised(e)) => Some(Document::clone(&e.document)),
         _ => None,
     };
     let documents: Vec<Document> = book.log[since..]

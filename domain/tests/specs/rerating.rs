@@ -131,7 +131,7 @@ fn differences(log: &[(String, Event)]) -> Vec<String> {
 /// Finalised documents since a place of the log.
 pub fn documents(book: &Book, since: usize) -> Vec<Document> {
     let of = |event: &Event| match event {
-        Event::Invoice(invoices::Event::Finalised(e)) => Some(e.document.clone()),
+        Event::Invoice(invoices::Event::Finalised(e)) => Some(Document::clone(&e.document)),
         _ => None,
     };
     book.log[since..]

@@ -61,7 +61,7 @@ fn run(book: &mut Book, run: &str, draft: bool) -> Vec<Document> {
     }
     let tables = &book.tenant().tables;
     let billed = &tables.runs[run].state.billed;
-    let of = |(_, id): &(String, String)| tables.invoices[id].state.document.clone();
+    let of = |(_, id): &(String, String)| Document::clone(&tables.invoices[id].state.document);
     billed.iter().map(of).collect()
 }
 

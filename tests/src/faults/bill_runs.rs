@@ -153,7 +153,7 @@ fn made(ledger: &Ledger, names: &[&str]) -> Made {
             }
             let document = Document {
                 run: None,
-                ..document.clone()
+                ..Document::clone(document)
             };
             let account = document.account.clone();
             made.documents.entry(account).or_default().push(document);

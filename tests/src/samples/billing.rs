@@ -216,7 +216,8 @@ fn documents() -> Vec<Event> {
                     kind: Kind::Invoice,
                     rounding: Rounding::Up,
                     ..credit_note()
-                },
+                }
+                .into(),
             }
             .into(),
         ),
@@ -225,7 +226,7 @@ fn documents() -> Vec<Event> {
                 number: "NL-CN-2026-000007".to_string(),
                 issued: date("2026-02-01"),
                 due: date("2026-02-15"),
-                document: credit_note(),
+                document: credit_note().into(),
                 buyer: Some(sealed()),
             }
             .into(),

@@ -226,7 +226,7 @@ fn redraft(session: &mut Session<'_>, payer: &str, held: bool) -> Result<(), Rej
     let drafts = ids.filter_map(|id| {
         let state = &session.find::<Invoice>(id)?.state;
         let draft = state.stage == Stage::Draft && state.hold.is_some() == held;
-        draft.then(|| (id.clone(), state.document.clone()))
+        draft.then(|| (id.clone(), Document::clone(&state.document)))
     });
     let drafts: Vec<(Id, Document)> = drafts.collect();
     for (id, before) in drafts {
