@@ -273,20 +273,25 @@ impl<'w> Session<'w> {
         &mut self,
         attempt: impl FnOnce(&mut Self) -> Result<T, Rejection>,
     ) -> Result<T, Rejection> {
-        let (over, events) = (self.over.clone(), self.events.len());
+        let (over, events) = (self.staged(), self.events.len());
         attempt(self).inspect_err(|_| {
-            self.over = over;
+            self.over = over.unwrap_or_else(Tables::unordered);
             self.events.truncate(events);
         })
     }
 
     /// Runs `look` and takes back whatever it staged: what would come of something.
     pub fn probe<T>(&mut self, look: impl FnOnce(&mut Self) -> T) -> T {
-        let (over, events) = (self.over.clone(), self.events.len());
+        let (over, events) = (self.staged(), self.events.len());
         let seen = look(self);
-        self.over = over;
+        self.over = over.unwrap_or_else(Tables::unordered);
         self.events.truncate(events);
         seen
+    }
+
+    /// A copy of the staged states; none where nothing was decided, and so nothing differs from what is below.
+    fn staged(&self) -> Option<Tables> {
+        (!self.events.is_empty()).then(|| self.over.clone())
     }
 
     /// The staged state and events, for the runtime.

@@ -68,9 +68,13 @@ macro_rules! nouns {
             pub fn encode_into(&self, out: &mut Vec<u8>) -> Result<(), CodecError> {
                 match self {
                     Event::Usage(crate::usage::Event::Rated(rated)) => rated.store(out),
-                    other => out.extend_from_slice(&other.encode()?),
+                    other => return other.store(out),
                 }
                 Ok(())
+            }
+
+            fn store(&self, out: &mut Vec<u8>) -> Result<(), CodecError> {
+                match self { $( Event::$variant(e) => e.encode_into(out) ),+ }
             }
 
             /// At least as many bytes as a fact of usage is stored with; none for any other.

@@ -7,6 +7,9 @@ use thiserror::Error;
 /// An upper bound on one event's stored payload, in bytes.
 pub const PAYLOAD_MAX: u64 = 4 * 1024 * 1024;
 
+/// Room to begin with for a payload of which nothing is known.
+const USUAL_BYTES: usize = 256;
+
 /// Why stored bytes could not be read as an event. Never a panic: a damaged log must be reported, not crash.
 #[derive(Debug, Error)]
 pub enum CodecError {
@@ -32,14 +35,32 @@ fn options() -> impl Options {
         .with_limit(PAYLOAD_MAX)
 }
 
+/// Appends the stored bytes of a payload struct.
+///
+/// The limit is looked at afterwards: asked to keep it, bincode walks through the whole value once before it writes anything.
+pub fn write_into<T: Serialize>(
+    event_type: &str,
+    value: &T,
+    out: &mut Vec<u8>,
+) -> Result<(), CodecError> {
+    let unwritable = |why: String| CodecError::Unwritable {
+        event_type: event_type.to_string(),
+        why,
+    };
+    let begin = out.len();
+    let written = options().with_no_limit().serialize_into(&mut *out, value);
+    written.map_err(|e| unwritable(e.to_string()))?;
+    match (out.len() - begin) as u64 > PAYLOAD_MAX {
+        true => Err(unwritable(format!("it has more than {PAYLOAD_MAX} bytes"))),
+        false => Ok(()),
+    }
+}
+
 /// The stored bytes of a payload struct.
 pub fn to_bytes<T: Serialize>(event_type: &str, value: &T) -> Result<Vec<u8>, CodecError> {
-    options()
-        .serialize(value)
-        .map_err(|e| CodecError::Unwritable {
-            event_type: event_type.to_string(),
-            why: e.to_string(),
-        })
+    let mut bytes = Vec::with_capacity(USUAL_BYTES);
+    write_into(event_type, value, &mut bytes)?;
+    Ok(bytes)
 }
 
 /// Reads a payload struct back; trailing bytes are refused.
@@ -94,6 +115,11 @@ macro_rules! events {
 
             pub fn encode(&self) -> Result<Vec<u8>, $crate::kernel::event::CodecError> {
                 match self { $( Event::$name(payload) => $crate::kernel::event::to_bytes(concat!($kind, ".", $text), payload) ),+ }
+            }
+
+            /// Appends what [`Event::encode`] answers.
+            pub fn encode_into(&self, out: &mut Vec<u8>) -> Result<(), $crate::kernel::event::CodecError> {
+                match self { $( Event::$name(payload) => $crate::kernel::event::write_into(concat!($kind, ".", $text), payload, out) ),+ }
             }
 
             /// Reads any version ever shipped, as the current one.

@@ -108,11 +108,8 @@ impl<T: Clone> Roll<T> {
         };
         match shelf.last_mut() {
             Some(last) if last.len() < BLOCK => Arc::make_mut(last).push(entry),
-            _ => {
-                let mut block = Vec::with_capacity(BLOCK);
-                block.push(entry);
-                shelf.push(Arc::new(block));
-            }
+            // Most streams never fill a block, so it has no room in advance.
+            _ => shelf.push(Arc::new(vec![entry])),
         }
     }
 
