@@ -18,11 +18,13 @@ use std::collections::{BTreeMap, BTreeSet};
 fn sent(record: &Record) -> Received {
     let mut key = [0; 16];
     key[..8].copy_from_slice(&record.n.to_be_bytes());
+    let mut content = key;
+    content[8] = u8::from(record.corrects);
     Received::Record(UsageRecord {
         line: u64::try_from(record.n).expect("above zero"),
         key,
-        content: key,
-        corrects: false,
+        content,
+        corrects: record.corrects,
         metric: "m".into(),
         access: "line".into(),
         at: Instant(record.at * 1_000_000),
@@ -584,4 +586,67 @@ fn in_whatever_batches_it_comes_and_whenever_it_is_billed_it_costs_the_same() {
         }
         Ok(())
     });
+}
+
+#[test]
+fn a_record_that_is_corrected_costs_what_it_would_have_cost_right_away() {
+    let corrected = std::cell::Cell::new(0);
+    let checked = seeds(150, |seed| {
+        let wrong = any_history(seed);
+        let mut dice = Dice::of(seed ^ 0xAA);
+        let shares = catalog(&wrong).contains("percentage = ");
+        let low = if shares { 0 } else { -6_000 };
+        // Each may be corrected once, to more or less than it was, or to what takes back.
+        let (mut right, mut corrections) = (wrong.clone(), Vec::new());
+        for arrival in &mut right.arrivals {
+            let Arrival::Batch(records) = arrival else {
+                continue;
+            };
+            for record in records {
+                let other = Record {
+                    corrects: true,
+                    quantity: dice.within(low, 12_000) / 500 * 500,
+                    amount: record.amount.map(|_| dice.within(-3_000, 9_000)),
+                    ..record.clone()
+                };
+                let there = |record: &Record| {
+                    place(&wrong, record).map(|(charge, period, _)| (charge.code, period))
+                };
+                let known = there(record);
+                if dice.once_in(2) && known.is_some() && there(&other) == known {
+                    corrections.push(other.clone());
+                    *record = other;
+                }
+            }
+        }
+        if corrections.is_empty() {
+            return Ok(());
+        }
+        corrected.set(corrected.get() + corrections.len());
+        let mut told = wrong.clone();
+        let last = told.arrivals.pop().expect("a bill");
+        while !corrections.is_empty() {
+            let most = i64::try_from(corrections.len()).expect("few");
+            let some = usize::try_from(dice.within(1, most)).expect("few");
+            let rest = corrections.split_off(some);
+            told.arrivals.push(Arrival::Batch(corrections));
+            corrections = rest;
+        }
+        told.arrivals.push(last);
+        let Ok((fast, _)) = lived(&told) else {
+            return Ok(());
+        };
+        let (fast, slow) = (amounts(&fast), amounts(&slow(&right).0));
+        if fast != slow {
+            return Err(format!(
+                "billed {fast:?}\nand not {slow:?}\n{}\n{told:?}",
+                catalog(&told)
+            ));
+        }
+        Ok(())
+    });
+    assert!(
+        corrected.get() as u64 > checked,
+        "hardly anything was corrected"
+    );
 }

@@ -60,6 +60,8 @@ pub struct Charge {
 #[derive(Clone, Debug)]
 pub struct Record {
     pub n: i64,
+    /// It takes the place of the record of the same number.
+    pub corrects: bool,
     pub at: i64,
     pub quantity: i64,
     pub amount: Option<i64>,
@@ -292,6 +294,7 @@ pub fn any_history(seed: u64) -> History {
             let quantity = dice.within(low, 12_000) / 500 * 500;
             Record {
                 n,
+                corrects: false,
                 at: calendar::begins(zone, on) + second,
                 quantity,
                 amount: (!dice.once_in(6)).then(|| dice.within(-3_000, 9_000)),
