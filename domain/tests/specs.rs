@@ -52,6 +52,8 @@ mod dunning_rules;
 mod entitlements;
 #[path = "specs/exchange.rs"]
 mod exchange;
+#[path = "specs/explained.rs"]
+mod explained;
 #[path = "specs/expressions.rs"]
 mod expressions;
 #[path = "specs/fields.rs"]

@@ -60,6 +60,11 @@ impl Cut {
         *self == Cut::now()
     }
 
+    /// The moment that is looked at, where one was asked for and no day.
+    pub fn moment(&self) -> Option<kernel::Instant> {
+        self.moment.filter(|_| self.effective.is_none())
+    }
+
     /// The day that is looked at, where the zone is; none: today.
     pub fn day(&self, zone: &kernel::Zone) -> Option<kernel::Date> {
         self.effective

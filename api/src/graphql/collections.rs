@@ -76,6 +76,11 @@ impl Collection {
         Account::named(ctx, &self.state.state.account).await
     }
 
+    /// The folio of the account that it is about.
+    async fn folio(&self) -> &str {
+        &self.state.state.account
+    }
+
     /// None: everything the account has due.
     async fn invoice(&self, ctx: &Context<'_>) -> Result<Option<Invoice>> {
         match &self.state.state.invoice {

@@ -1,9 +1,13 @@
 //! How a line of a document came to its amount, as figures: what was multiplied, what was taken off, how it was rounded.
 
+use std::collections::BTreeMap;
+
 use async_graphql::{Context, Enum, Result, SimpleObject};
 use indelible_domain::charges::explained::{self as domain, Behind};
 use indelible_domain::charges::{Charges, What};
+use indelible_domain::commitments::Commitments;
 use indelible_domain::invoices::{Document, Event as DocumentEvent, Line};
+use indelible_domain::invoicing;
 use indelible_domain::kernel;
 use indelible_domain::subscriptions::Subscription;
 use indelible_domain::usage::{self, Kept, Metered, Records};
@@ -186,6 +190,8 @@ pub enum FigureSource {
     RecordBounds,
     /// Records of which each has a price of its own; `charges` of the line say how they came to it.
     Records,
+    /// A level, for as long as it stood: `days` of `periodDays`, or seconds where the charge counts them.
+    Level,
     /// What counters of money pay, less what units cost that counters cover.
     Counters,
     /// What wallets paid.
@@ -221,6 +227,9 @@ struct Stood {
     charges: Option<Charges>,
     metered: Option<Metered>,
     records: Vec<Kept>,
+    before: BTreeMap<kernel::Date, Metered>,
+    commitments: Option<Commitments>,
+    rated: Vec<(kernel::Id, kernel::Exact)>,
 }
 
 /// Position of the fact that made the document as it is: numbered, or drafted last. None: nobody wrote it.
@@ -245,6 +254,7 @@ fn stood(
     tenant: &str,
     invoice: &str,
     line: &Line,
+    paid_for: &[kernel::Id],
 ) -> std::result::Result<Stood, StoreError> {
     let at = made_at(ledger, tenant, invoice)?;
     let owner = line.subscription.as_ref().unwrap_or(&line.account);
@@ -253,6 +263,17 @@ fn stood(
         ..Stood::default()
     };
     let Some(subscription) = &line.subscription else {
+        if let What::TrueUp { commitment, days } | What::Cap { commitment, days } = &line.what {
+            committed(
+                ledger,
+                tenant,
+                at,
+                (owner, commitment),
+                *days,
+                paid_for,
+                &mut stood,
+            )?;
+        }
         return Ok(stood);
     };
     stood.subscription = ledger.state_at::<Subscription>(tenant, subscription, at)?;
@@ -265,8 +286,71 @@ fn stood(
         });
         stood.records = Records::of(events).iter().cloned().collect();
         stood.metered = ledger.state_at::<Metered>(tenant, &meter, at)?;
+        let earlier = stood.subscription.as_ref();
+        let earlier = earlier.map(|sub| domain::earlier(sub, charge, days.from));
+        for from in earlier.into_iter().flatten() {
+            let meter = usage::id(subscription, charge, from);
+            if let Some(metered) = ledger.state_at::<Metered>(tenant, &meter, at)? {
+                stood.before.insert(from, metered);
+            }
+        }
     }
     Ok(stood)
+}
+
+/// What an account committed itself to, and what was rated of it by subscription: those it paid for are looked at as they
+/// stood.
+fn committed(
+    ledger: &Ledger,
+    tenant: &str,
+    at: Option<u64>,
+    (account, commitment): (&str, &str),
+    days: kernel::Days,
+    paid_for: &[kernel::Id],
+    stood: &mut Stood,
+) -> std::result::Result<(), StoreError> {
+    stood.commitments = ledger.state_at::<Commitments>(tenant, account, at)?;
+    let agreed = stood.commitments.iter().flat_map(|c| &c.agreed);
+    let Some(agreed) = agreed.into_iter().find(|a| a.id == commitment) else {
+        return Ok(());
+    };
+    for id in paid_for {
+        let Some(sub) = ledger.state_at::<Subscription>(tenant, id, at)? else {
+            continue;
+        };
+        let mut meters = BTreeMap::new();
+        for (charge, from) in domain::meters(&sub, days) {
+            let meter = usage::id(id, &charge, from);
+            if let Some(metered) = ledger.state_at::<Metered>(tenant, &meter, at)? {
+                meters.insert((charge, from), metered);
+            }
+        }
+        let metered = |charge: &str, from| meters.get(&(charge.to_owned(), from));
+        // What cannot be computed any more is a part of what the figures leave.
+        if let Ok(rated) = domain::rated(agreed, &sub, days, metered) {
+            stood.rated.push((id.clone(), rated));
+        }
+    }
+    Ok(())
+}
+
+/// Subscriptions of an account and of those it pays for that its commitments count: what is billed on other folios is not
+/// among them.
+fn paid_for(books: &Books, account: &str) -> Vec<kernel::Id> {
+    books.live(|tenant| {
+        let index = &tenant.index;
+        let children = index.paid_by.get(account).into_iter().flatten();
+        let accounts = std::iter::once(account).chain(children.map(String::as_str));
+        let all = accounts.flat_map(|account| {
+            let said = tenant
+                .tables
+                .invoicings
+                .get(&invoicing::of_account(account));
+            let of = index.subscriptions_of.get(account).into_iter().flatten();
+            of.filter(move |id| said.is_none_or(|s| !s.state.folios.contains_key(*id)))
+        });
+        all.cloned().collect()
+    })
 }
 
 /// Explains a line of a document, from what stood behind it when the document was made.
@@ -279,8 +363,12 @@ pub async fn line(
     let books = Books::of(ctx)?;
     let (tenant, invoice) = (books.tenant().to_owned(), invoice.to_owned());
     let (asked, of) = (line.clone(), invoice.clone());
+    let paid_for = match line.subscription {
+        None => paid_for(&books, &line.account),
+        Some(_) => vec![],
+    };
     let stood = books
-        .blocking(move |office| stood(&office.ledger, &tenant, &of, &asked))
+        .blocking(move |office| stood(&office.ledger, &tenant, &of, &asked, &paid_for))
         .await?;
     let behind = Behind {
         invoice: &invoice,
@@ -288,6 +376,9 @@ pub async fn line(
         charges: stood.charges.as_ref(),
         metered: stood.metered.as_ref(),
         records: &stood.records,
+        before: &stood.before,
+        commitments: stood.commitments.as_ref(),
+        rated: &stood.rated,
     };
     let found = domain::line(document, line, behind).map_err(errors::rejected)?;
     Ok(LineExplanation::of(found))

@@ -42,6 +42,7 @@ mod methods;
 mod milestones;
 mod options;
 mod page;
+mod past;
 mod payments;
 mod periods;
 mod position;

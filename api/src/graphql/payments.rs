@@ -81,6 +81,11 @@ impl Payment {
         Account::named_at(ctx, &self.state.state.account, self.cut).await
     }
 
+    /// The folio of the account that it is about.
+    async fn folio(&self) -> &str {
+        &self.state.state.account
+    }
+
     async fn stage(&self) -> PaymentStage {
         match self.state.state.stage {
             domain::Stage::Absent | domain::Stage::Pending => PaymentStage::Pending,
@@ -256,6 +261,11 @@ impl Balance {
 impl Balance {
     async fn account(&self, ctx: &Context<'_>) -> Result<Account> {
         Account::named_at(ctx, &self.account, self.cut).await
+    }
+
+    /// The folio of the account that it is about.
+    async fn folio(&self) -> &str {
+        &self.account
     }
 
     /// Open amounts less unapplied credit; below zero when the account is in credit.

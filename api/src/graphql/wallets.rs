@@ -17,6 +17,7 @@ use super::desk::{self, Receipt};
 use super::errors;
 use super::ids;
 use super::page::{self, Cursor};
+use super::past;
 use super::scalars::{Date, Decimal, Instant, Money, Position};
 use super::wallet_terms::{ChangeWalletInput, GrantWalletInput, RolloverInput, WalletTerms};
 use crate::auth::Scope;
@@ -107,6 +108,11 @@ impl Wallet {
     /// What will be left in the wallet's currency once everything held, due and used up to now is paid.
     async fn expected_balance(&self, ctx: &Context<'_>) -> Result<String> {
         let books = Books::of(ctx)?;
+        if !self.cut.is_now() {
+            let account = &self.state.state.account;
+            let then = past::expected_balance(&books, &self.key, account, &self.cut).await?;
+            return Ok(then.to_decimal(EXACT_PLACES));
+        }
         let now = books.now();
         let expected = books
             .live(|tenant| operations::expected_balance(&Session::new(tenant, now), &self.key));

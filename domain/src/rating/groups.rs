@@ -1,6 +1,6 @@
 //! The running totals of a charge that remembers its records: one per slot, moved record by record.
 
-use super::levels::{Carried, CarriedIn, Over, Walk};
+use super::levels::{Carried, CarriedIn, Over, Steps, Walk};
 use super::price;
 use crate::catalog::{Price, Usage};
 use crate::kernel::{Date, Exact, Rejection};
@@ -107,6 +107,26 @@ impl<'a> Period<'a> {
             sum = sum.plus(self.walked(slot, &group.moves)?.worth()?)?;
         }
         Ok(sum)
+    }
+
+    /// What each slot comes to, step by step, with its price and what it is worth.
+    pub fn steps(
+        &self,
+        memory: Option<&Memory>,
+    ) -> Result<Vec<(Slot, &'a Price, Steps, Worth)>, Rejection> {
+        let mut all = Vec::new();
+        let none = Vec::new();
+        let standing = self.standing().into_iter();
+        let alone = standing.filter(|slot| memory.is_none_or(|m| !m.groups.contains_key(slot)));
+        let alone = alone.map(|slot| (slot, &none));
+        let groups = memory.iter().flat_map(|m| &m.groups);
+        for (slot, moves) in alone.chain(groups.map(|(slot, group)| (slot.clone(), &group.moves))) {
+            let mut walk = self.walk(&slot)?.kept();
+            moves.iter().try_for_each(|moved| walk.pass(moved))?;
+            let (steps, worth) = (walk.steps()?, walk.worth()?);
+            all.push((slot.clone(), self.price_of(&slot)?, steps, worth));
+        }
+        Ok(all)
     }
 
     /// What goes over to the period after it.

@@ -63,6 +63,33 @@ struct Time {
     amount: Exact,
     /// The highest level that was priced.
     top: Exact,
+    /// Each level and how long it stood, where somebody asks for it.
+    stretches: Option<Vec<Stretch>>,
+}
+
+/// A level that stood for a while.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Stretch {
+    pub level: Exact,
+    /// Days or seconds, as the charge counts them.
+    pub spent: i128,
+    /// What it costs if it stands for the whole period, without flat fees.
+    pub each: Exact,
+}
+
+/// What one slot comes to, step by step.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Steps {
+    /// Each record has a price of its own.
+    Records(Exact),
+    /// The units that the price model sees at the end.
+    Units(Exact),
+    /// Levels by the time they stood, out of `whole` days or seconds, and the flat fees that were entered.
+    Levels {
+        stretches: Vec<Stretch>,
+        whole: i128,
+        flat: Exact,
+    },
 }
 
 /// What moved on one day.
@@ -100,6 +127,7 @@ impl<'a> Walk<'a> {
                 units: Exact::ZERO,
                 amount: Exact::ZERO,
                 top: level,
+                stretches: None,
             },
             day: None,
         }
@@ -226,6 +254,46 @@ impl<'a> Walk<'a> {
         Ok(Some(counted))
     }
 
+    /// Keeps each level and how long it stood, for [`steps`](Walk::steps).
+    pub fn kept(mut self) -> Walk<'a> {
+        self.time.stretches = Some(vec![]);
+        self
+    }
+
+    /// What it all comes to, step by step, if nothing more happens until the end of the days.
+    pub fn steps(&self) -> Result<Steps, Rejection> {
+        let (charge, price) = (self.charge, self.price);
+        if matches!(price, Price::Percentage(_) | Price::Dynamic(_)) {
+            return Ok(Steps::Records(self.by_record.amount));
+        }
+        if charge.aggregate != Aggregate::Level {
+            return Ok(Steps::Units(self.worth()?.units));
+        }
+        let (end, whole) = self.ended()?;
+        Ok(Steps::Levels {
+            flat: price::flats(price, price::seen(charge, end.top)?)?,
+            stretches: end.stretches.unwrap_or_default(),
+            whole,
+        })
+    }
+
+    /// The time of all days, and how much there is in the whole period.
+    fn ended(&self) -> Result<(Time, i128), Rejection> {
+        let (charge, price) = (self.charge, self.price);
+        let mut end = self.time.clone();
+        if let Some(counted) = self.today()? {
+            end.spend(charge, price, counted, 1)?;
+        }
+        let day = match charge.precision() {
+            By::Second => SECONDS,
+            By::Day => 1,
+        };
+        let until = i128::from(self.over.days.count()) * day;
+        let rest = until - end.until;
+        end.spend(charge, price, self.counted(), rest)?;
+        Ok((end, i128::from(self.over.whole.count().max(1)) * day))
+    }
+
     /// What it all comes to, if nothing more happens until the end of the days.
     pub fn worth(&self) -> Result<Worth, Rejection> {
         let (charge, price) = (self.charge, self.price);
@@ -238,18 +306,7 @@ impl<'a> Walk<'a> {
         let units = match charge.aggregate {
             Aggregate::Peak => self.highest,
             Aggregate::Weighted | Aggregate::Level => {
-                let mut end = self.time.clone();
-                if let Some(counted) = self.today()? {
-                    end.spend(charge, price, counted, 1)?;
-                }
-                let day = match charge.precision() {
-                    By::Second => SECONDS,
-                    By::Day => 1,
-                };
-                let until = i128::from(self.over.days.count()) * day;
-                let rest = until - end.until;
-                end.spend(charge, price, self.counted(), rest)?;
-                let whole = i128::from(self.over.whole.count().max(1)) * day;
+                let (end, whole) = self.ended()?;
                 let units = end.units.share(1, whole)?;
                 if charge.aggregate == Aggregate::Level {
                     let flat = price::flats(price, price::seen(charge, end.top)?)?;
@@ -297,6 +354,12 @@ impl Time {
         if charge.aggregate == Aggregate::Level {
             let each = price::without_flats(price, price::seen(charge, level)?)?;
             self.amount = self.amount.plus(each.times(Exact::from(spent))?)?;
+            if let Some(stretches) = &mut self.stretches {
+                match stretches.last_mut().filter(|last| last.level == level) {
+                    Some(last) => last.spent += spent,
+                    None => stretches.push(Stretch { level, spent, each }),
+                }
+            }
         }
         Ok(())
     }

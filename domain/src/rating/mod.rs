@@ -11,7 +11,7 @@ pub mod record;
 pub mod tally;
 
 pub use groups::{Period, carried_in};
-pub use levels::{Carried, CarriedIn, Over};
+pub use levels::{Carried, CarriedIn, Over, Steps, Stretch};
 pub use measured::measured;
 pub use quote::{Quote, quote};
 pub use record::{Place, place};

@@ -1,6 +1,7 @@
 //! What must be true of all open items, funds and the journal together.
 
 use super::{Elsewhere, Receivables, Source};
+use crate::accounts::folio;
 use crate::invoices::Stage;
 use crate::journal::{self, Ledger};
 use crate::kernel::{Currency, Date, Money};
@@ -14,6 +15,7 @@ pub fn audit(tenant: &Tenant, broken: &mut Vec<String>) {
     let mut deposits: BTreeMap<Currency, i128> = BTreeMap::new();
     for (account, entry) in &tenant.tables.receivables {
         let state = &entry.state;
+        on_its_folio(tenant, account, state, broken);
         items(account, state, broken);
         funds(tenant, account, state, broken);
         *open.entry(state.currency).or_default() += state.open().minor;
@@ -74,6 +76,31 @@ pub fn audit(tenant: &Tenant, broken: &mut Vec<String>) {
             "journal: debits and credits in {currency} differ by {}",
             Money::new(sum, currency)
         ));
+    }
+}
+
+/// What is owed on a folio is in its currency, and documents that are owed there belong there.
+fn on_its_folio(tenant: &Tenant, id: &str, state: &Receivables, broken: &mut Vec<String>) {
+    if state.items.is_empty() && state.funds.is_empty() {
+        return;
+    }
+    let own = tenant.tables.accounts.get(folio::owner(id));
+    let named = own.and_then(|own| folio::named(id, &own.state.terms));
+    let Some(named) = named.filter(|f| f.currency == state.currency) else {
+        broken.push(format!(
+            "{id}: something in {} is owed here",
+            state.currency
+        ));
+        return;
+    };
+    for item in &state.items {
+        let document = tenant.tables.invoices.get(&item.invoice);
+        if document.is_some_and(|d| d.state.document.folio() != named) {
+            broken.push(format!(
+                "{id}: invoice {} belongs to another folio",
+                item.number
+            ));
+        }
     }
 }
 

@@ -125,12 +125,26 @@ impl Teller {
             };
             let events = self.past.meter(&meter).expect("the past is there");
             let records: Vec<Kept> = Records::of(&events).iter().cloned().collect();
+            let sub = tables.subscriptions.get("s").map(|e| &e.state);
+            let earlier = match (sub, &line.what) {
+                (Some(sub), What::Usage { charge, days }) => {
+                    let days = explained::earlier(sub, charge, days.from).into_iter();
+                    let meters = days.filter_map(|from| {
+                        let meter = tables.usage.get(&usage::id("s", charge, from))?;
+                        Some((from, Metered::clone(&meter.state)))
+                    });
+                    meters.collect()
+                }
+                _ => BTreeMap::new(),
+            };
             let behind = explained::Behind {
                 invoice,
-                subscription: tables.subscriptions.get("s").map(|e| &e.state),
+                subscription: sub,
                 charges: tables.charges.get("s").map(|e| -> &Charges { &e.state }),
                 metered: tables.usage.get(&meter).map(|e| -> &Metered { &e.state }),
                 records: &records,
+                before: &earlier,
+                ..explained::Behind::default()
             };
             let found = explained::line(document, line, behind).expect("fits");
             assert_eq!(

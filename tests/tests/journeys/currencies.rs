@@ -262,12 +262,12 @@ async fn an_account_is_billed_and_pays_in_the_currency_of_each_sale_and_to_each_
     assert_eq!(documents[2]["number"], "O-2026-000001");
     let owed = documents[1]["total"].as_str().expect("an amount");
     let pay = format!(
-        r#"recordPayment(idempotencyKey: "p1", input: {{ id: "p1", account: "bob", amount: "{owed}", method: "transfer" }}) {{ payment {{ unapplied account {{ key }} applied {{ amount }} }} receipt {{ position }} }}"#
+        r#"recordPayment(idempotencyKey: "p1", input: {{ id: "p1", account: "bob", amount: "{owed}", method: "transfer" }}) {{ payment {{ unapplied folio account {{ key }} applied {{ amount }} }} receipt {{ position }} }}"#
     );
     let paid = ask(acme, &pay).await["recordPayment"].take();
     assert_eq!(
         paid["payment"],
-        json!({ "unapplied": "0.00 EUR", "account": { "key": "bob" }, "applied": [{ "amount": owed }] })
+        json!({ "unapplied": "0.00 EUR", "folio": "bob~EUR", "account": { "key": "bob" }, "applied": [{ "amount": owed }] })
     );
     let after = acme
         .data(

@@ -145,7 +145,7 @@ async fn an_advance_is_taken_off_the_final_invoice_with_its_tax_and_its_rest_goe
     assert_eq!(
         asked,
         json!({
-            "asked": [{ "net": "33.33 EUR", "tax": "6.67 EUR", "rate": "0.20" }],
+            "asked": [{ "net": "33.33 EUR", "tax": "6.67 EUR", "rate": "0.2" }],
             "left": [{ "net": "33.33 EUR", "tax": "6.67 EUR" }],
             "invoice": { "key": "advance.a1", "total": "40.00 EUR", "open": "40.00 EUR",
                 "lines": { "nodes": [{ "kind": "ADVANCE", "net": "33.33 EUR" }] } }

@@ -338,3 +338,68 @@ async fn a_report_that_would_never_end_is_refused() {
         "CURRENCY_UNKNOWN"
     );
 }
+
+#[tokio::test]
+async fn dunning_messages_and_a_wallet_are_told_as_they_stood_on_a_past_day() {
+    let shop = shop::open("2026-03-01T08:00:00Z").await;
+    shop::furnish(&shop.acme).await;
+    let steps = r#"mutation {
+        setDunningPolicy(idempotencyKey: "dp", id: "strict", levels: [
+            { name: "reminder", afterDays: 5, actions: [{ kind: REMIND }] }
+            { name: "fee", afterDays: 10, actions: [{ kind: FEE, fee: "5.00" }] }
+        ]) { policy { levels { name } } }
+        changeAccount(idempotencyKey: "da", input: { id: "alice", dunningPolicy: "strict" }) { receipt { replayed } }
+        sendMessage(idempotencyKey: "m1", input: { id: "m1", account: "alice", template: "reminder" }) { message { key } } }"#;
+    shop.acme.data(steps, json!({})).await;
+    shop::bill(&shop.acme, "march").await;
+    for day in ["2026-03-21", "2026-03-27"] {
+        shop.move_to(&format!("{day}T08:00:00Z"));
+        timers::tick(&shop.office);
+    }
+    let wallet = r#"mutation {
+        openWallet(idempotencyKey: "w1", id: "w1", account: "alice") { wallet { key } }
+        changeWallet(idempotencyKey: "w2", input: { wallet: "w1", terms: { burn: FINALISING } }) { wallet { key } }
+        topUpWallet(idempotencyKey: "w3", input: { wallet: "w1", grant: "t1", amount: "100.00 EUR" }) { wallet { balance expectedBalance } } }"#;
+    let topped = shop.acme.data(wallet, json!({})).await;
+    // The late fee is due, and nothing of April is yet.
+    let expected = topped["topUpWallet"]["wallet"]["expectedBalance"].clone();
+    shop.move_to("2026-04-02T08:00:00Z");
+    let then = r#"query($on: Date) { account(id: "alice", asOf: { effective: $on }) {
+        messages { nodes { key } }
+        dunning { open level fees steps { nodes { kind } } next { on } }
+        wallets { balance expectedBalance } } }"#;
+    let of = |on: &'static str| {
+        let client = &shop.acme;
+        async move { client.data(then, json!({ "on": on })).await["account"].take() }
+    };
+    let before = of("2026-03-10").await;
+    assert_eq!(before["dunning"], Value::Null);
+    assert_eq!(before["messages"]["nodes"], json!([{ "key": "m1" }]));
+    assert_eq!(before["wallets"], json!([]));
+    let reminded = of("2026-03-22").await;
+    assert_eq!(reminded["dunning"]["level"], "reminder");
+    assert_eq!(reminded["dunning"]["fees"], Value::Null);
+    assert_eq!(reminded["dunning"]["next"], Value::Null);
+    let kinds: Vec<_> = reminded["dunning"]["steps"]["nodes"]
+        .as_array()
+        .expect("steps")
+        .iter()
+        .filter_map(|s| s["kind"].as_str())
+        .collect();
+    assert_eq!(kinds, ["BEGUN", "LEVEL_REACHED", "REMINDED"]);
+    let charged = of("2026-03-28").await;
+    assert_eq!(charged["dunning"]["level"], "fee");
+    assert_eq!(charged["dunning"]["fees"], "5.00 EUR");
+    assert_eq!(charged["wallets"][0]["expectedBalance"], expected);
+    // Today April is due as well.
+    let now = shop
+        .acme
+        .data(
+            r#"{ account(id: "alice") { wallets { expectedBalance } } }"#,
+            json!({}),
+        )
+        .await;
+    let now = &now["account"]["wallets"][0]["expectedBalance"];
+    assert_ne!(*now, expected);
+    assert_ne!(now.as_str(), Some("100"));
+}

@@ -48,6 +48,11 @@ impl Preview {
         Account::named(ctx, &self.made.account).await
     }
 
+    /// The folio of the account that it is about.
+    async fn folio(&self) -> &str {
+        &self.made.account
+    }
+
     async fn steps(&self) -> Vec<PreviewedStep> {
         let events = self.made.events.iter().flatten();
         let step = |event: &domain::Event| {

@@ -37,6 +37,11 @@ impl Case {
         Account::named(ctx, &self.row.account).await
     }
 
+    /// The folio of the account that it is about.
+    async fn folio(&self) -> &str {
+        &self.row.account
+    }
+
     /// Something overdue was dunned and is not cleared yet.
     async fn open(&self) -> bool {
         self.row.open
@@ -228,6 +233,11 @@ pub struct Step {
 impl Step {
     async fn account(&self, ctx: &Context<'_>) -> Result<Account> {
         Account::named(ctx, &self.row.account).await
+    }
+
+    /// The folio of the account that it is about.
+    async fn folio(&self) -> &str {
+        &self.row.account
     }
 
     async fn on(&self) -> Date {

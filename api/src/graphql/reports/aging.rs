@@ -83,6 +83,11 @@ impl AccountAging {
     async fn account(&self, ctx: &Context<'_>) -> Result<Account> {
         Account::named(ctx, &self.key).await
     }
+
+    /// The folio of the account that it is about.
+    async fn folio(&self) -> &str {
+        &self.key
+    }
 }
 
 /// How old what is owed is, on a day.
@@ -178,6 +183,11 @@ impl AgingPart {
             "" => Ok(None),
             account => Account::find(ctx, account, None).await,
         }
+    }
+
+    /// The folio of the account; none unless cut by account.
+    async fn folio(&self) -> Option<&str> {
+        Some(self.part.account.as_str()).filter(|folio| !folio.is_empty())
     }
 
     /// None unless cut by entity.

@@ -24,6 +24,11 @@ impl AccountBalance {
         Account::named(ctx, &self.row.account).await
     }
 
+    /// The folio of the account that it is about.
+    async fn folio(&self) -> &str {
+        &self.row.account
+    }
+
     /// Open amounts less unapplied credit; below zero when the account is in credit.
     async fn balance(&self) -> Money {
         Money(self.row.balance())
@@ -49,6 +54,11 @@ pub struct OpenItemRow {
 impl OpenItemRow {
     async fn account(&self, ctx: &Context<'_>) -> Result<Account> {
         Account::named(ctx, &self.row.account).await
+    }
+
+    /// The folio of the account that it is about.
+    async fn folio(&self) -> &str {
+        &self.row.account
     }
 
     async fn invoice(&self, ctx: &Context<'_>) -> Result<Option<Invoice>> {

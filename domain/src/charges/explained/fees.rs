@@ -198,20 +198,70 @@ fn bound(
         .subscription
         .and_then(|sub| committed(sub, code, days));
     let Some((term, commitment, period)) = found else {
-        let amount = Figure::amount(Source::Commitment, line.exact)?;
-        return Ok(Arithmetic::of(vec![amount.told(line.text.as_str())]));
+        return of_account(line, code, days, behind);
     };
     let bound = which(commitment).unwrap_or_default();
-    let share = (days.count(), period.count());
-    let mut figure = Figure::amount(Source::Commitment, bound.into())?;
-    if share.0 != share.1 {
-        figure = figure.shared(share)?;
-    }
+    let figure = asked(bound, &commitment.name, (days, period))?;
     let rated = Figure::amount(Source::Rated, line.exact.minus(figure.amount)?)?;
     Ok(Arithmetic {
         sold: Some(sold(term, None)),
         period: Some(period),
-        figures: vec![figure.told(commitment.name.as_str()), rated],
+        figures: vec![figure, rated],
+        ..Arithmetic::default()
+    })
+}
+
+/// What a bound asks for of a period, prorated like a fee.
+fn asked(bound: Decimal, name: &str, (days, period): (Days, Days)) -> Result<Figure, Rejection> {
+    let figure = Figure::amount(Source::Commitment, bound.into())?.told(name);
+    match (days.count(), period.count()) {
+        (part, whole) if part == whole => Ok(figure),
+        share => figure.shared(share),
+    }
+}
+
+/// A bound of a commitment of the account, less what was rated of each subscription.
+fn of_account(
+    line: &Line,
+    code: &str,
+    days: Days,
+    behind: Behind<'_>,
+) -> Result<Arithmetic, Rejection> {
+    let whole = || {
+        let amount = Figure::amount(Source::Commitment, line.exact)?;
+        Ok(Arithmetic::of(vec![amount.told(line.text.as_str())]))
+    };
+    let known = behind.commitments.into_iter().flat_map(|c| &c.agreed);
+    let Some(agreed) = known.into_iter().find(|a| a.id == code) else {
+        return whole();
+    };
+    let mut periods = agreed.periods(days.from).into_iter();
+    let Some((_, period)) = periods.find(|(d, _)| *d == days) else {
+        return whole();
+    };
+    let bound = match line.what {
+        What::Cap { .. } => agreed.max,
+        _ => agreed.min,
+    };
+    let mut figures = vec![asked(
+        bound.unwrap_or_default(),
+        &agreed.name,
+        (days, period),
+    )?];
+    for (subscription, rated) in behind.rated {
+        if !rated.is_zero() {
+            let rated = Figure::amount(Source::Rated, rated.negated())?;
+            figures.push(rated.told(format!("subscription {subscription}")));
+        }
+    }
+    // What came in another currency, or was changed since, is what is missing.
+    let rest = line.exact.minus(sum(&figures)?)?;
+    if !rest.is_zero() {
+        figures.push(Figure::amount(Source::Rated, rest)?);
+    }
+    Ok(Arithmetic {
+        period: Some(period),
+        figures,
         ..Arithmetic::default()
     })
 }

@@ -5,19 +5,22 @@
 //! traced any more, because it was changed since, is one figure that says so ([`Source::Other`]).
 
 mod fees;
+mod kept;
 mod used;
 mod words;
 
 use super::{Charges, What};
 use crate::catalog::PriceSource;
+use crate::commitments::{Agreed, Commitments};
 use crate::invoices::{Converted, Document, Line, Reduction, compose};
-use crate::kernel::{Currency, Date, Days, Decimal, Exact, Money, Rejection, Rounding};
-use crate::subscriptions::Subscription;
+use crate::kernel::{Currency, Date, Days, Decimal, Exact, Id, Money, Rejection, Rounding};
+use crate::subscriptions::{Subscription, Term, commitments, schedule};
 use crate::usage::{Kept, Metered};
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 /// What stood behind a line when it was made.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct Behind<'a> {
     /// The document's id: what it billed itself was not billed before.
     pub invoice: &'a str,
@@ -28,6 +31,72 @@ pub struct Behind<'a> {
     pub metered: Option<&'a Metered>,
     /// Its records, in the order they were rated: only models that price single records need them.
     pub records: &'a [Kept],
+    /// Meters of the same charge before it, by their first days, where what stands carries over: see [`earlier`].
+    pub before: &'a BTreeMap<Date, Metered>,
+    /// What the account committed itself to, of a line that belongs to no subscription.
+    pub commitments: Option<&'a Commitments>,
+    /// What was rated of it, by subscription: see [`rated`].
+    pub rated: &'a [(Id, Exact)],
+}
+
+impl Default for Behind<'_> {
+    fn default() -> Self {
+        static NONE: BTreeMap<Date, Metered> = BTreeMap::new();
+        Behind {
+            invoice: "",
+            subscription: None,
+            charges: None,
+            metered: None,
+            records: &[],
+            before: &NONE,
+            commitments: None,
+            rated: &[],
+        }
+    }
+}
+
+/// First days of the earlier periods whose meters say what a period of a charge began with.
+pub fn earlier(sub: &Subscription, charge: &str, from: Date) -> Vec<Date> {
+    let carries = |t: &Term| {
+        let mut usage = t.offer.usage.iter();
+        usage.any(|u| u.code == charge && u.carry && u.remembers())
+    };
+    if !term_on(sub, from).is_some_and(carries) {
+        return vec![];
+    }
+    let periods = schedule::usage_periods(sub, from).into_iter();
+    let same = periods.filter(|p| p.charge.code == charge && p.days.from < from);
+    same.map(|p| p.days.from).collect()
+}
+
+/// The meters that tell what was rated of a subscription in the days of a commitment: charge and first day.
+pub fn meters(sub: &Subscription, days: Days) -> Vec<(String, Date)> {
+    let carries = sub
+        .terms
+        .iter()
+        .any(|t| t.offer.usage.iter().any(|u| u.carry));
+    let since = if carries { Date::MIN } else { days.from };
+    let periods = schedule::usage_periods_since(sub, since, days.until).into_iter();
+    let mut all: Vec<_> = periods
+        .map(|p| (p.charge.code.clone(), p.days.from))
+        .collect();
+    all.sort();
+    all.dedup();
+    all
+}
+
+/// What counts of a subscription for a commitment of its account. `metered` answers for those of [`meters`].
+///
+/// Errors: an amount that does not fit.
+pub fn rated<'m>(
+    agreed: &Agreed,
+    sub: &Subscription,
+    days: Days,
+    metered: impl Fn(&str, Date) -> Option<&'m Metered>,
+) -> Result<Exact, Rejection> {
+    let counts =
+        |term: &Term, _: &str| agreed.offers.is_empty() || agreed.offers.contains(&term.offer.code);
+    commitments::rated(sub, days, counts, metered)
 }
 
 /// Where a figure comes from.
@@ -53,6 +122,8 @@ pub enum Source {
     RecordBounds,
     /// Records of which each has a price of its own; their charges say how they came to it.
     Records,
+    /// A level, for as long as it stood.
+    Level,
     /// What counters of money pay, less what units cost that counters cover.
     Counters,
     /// What wallets paid.
@@ -404,7 +475,7 @@ impl Explained {
 }
 
 /// The term of a subscription that a day of a charge belongs to.
-fn term_on(sub: &Subscription, on: Date) -> Option<&crate::subscriptions::Term> {
+fn term_on(sub: &Subscription, on: Date) -> Option<&Term> {
     let running = sub.term_on(on).map(|(_, term)| term);
     running.or_else(|| sub.terms.iter().rev().find(|t| t.from <= on))
 }

@@ -1,6 +1,7 @@
 //! Lines of usage: what the price made of the period's total, or of its records.
 
 use super::fees::{figures, sold};
+use super::kept;
 use super::{Arithmetic, Behind, Covered, Figure, Sale, Source, Use, sum, term_on};
 use crate::catalog::{Percentage, Price, Usage};
 use crate::charges::used::least;
@@ -11,6 +12,9 @@ use crate::rating::price;
 use crate::subscriptions::{Subscription, Term, schedule};
 use crate::usage::{Draws, Kept, Metered};
 use std::collections::BTreeMap;
+
+/// Most different prices that an expression's records are told by.
+const PRICES_MAX: usize = 100;
 
 pub(super) fn arithmetic(
     line: &Line,
@@ -46,9 +50,28 @@ pub(super) fn arithmetic(
     let none = Metered::default();
     let metered = behind.metered.unwrap_or(&none);
     let whole = whole(sub, term, charge, days);
-    let mut found = priced(charge, days, metered, behind.records, total)?;
-    beside(&mut found, metered)?;
-    bounds(&mut found, charge, days, whole, days.until <= sale.as_of)?;
+    let ended = days.until <= sale.as_of;
+    let mut found = None;
+    if charge.remembers() {
+        let each = kept::remembered(sub, charge, (days, whole), metered, behind)?;
+        if let Some(mut each) = each {
+            beside(&mut each, metered)?;
+            bounds(&mut each, charge, days, whole, ended)?;
+            // What was carried in may have changed since: then the steps would be of something else.
+            let now = sum(&each)?;
+            let same = now == total || !billed.is_empty() && sale.round(now)?.exact() == total;
+            found = same.then_some(each);
+        }
+    }
+    let found = match found {
+        Some(found) => found,
+        None => {
+            let mut found = priced(charge, days, metered, behind.records, total)?;
+            beside(&mut found, metered)?;
+            bounds(&mut found, charge, days, whole, ended)?;
+            found
+        }
+    };
     Ok(Arithmetic {
         sold: Some(sold(term, charge.source.clone())),
         period: Some(whole),
@@ -123,7 +146,7 @@ fn priced(
         Price::Dynamic(d) => carried(records, d.multiplier)?,
         Price::Percentage(p) => percentage(p, records)?,
         Price::Matrix(_) => by_rate(records)?,
-        Price::Expression(_) => vec![],
+        Price::Expression(_) => by_price(records)?,
         _ => {
             let units = price::seen(charge, price::whole_steps(charge, meter.units)?)?;
             let mut found = figures(&parts(price, units)?)?;
@@ -165,6 +188,22 @@ fn by_rate(records: &[Kept]) -> Result<Vec<Figure>, Rejection> {
     }
     let figure = |(rate, units)| Figure::new(Source::Price, units, rate);
     rates.into_iter().map(figure).collect()
+}
+
+/// Records by what an expression asked for them, the dearest last; none where nearly every record has a price of its own.
+fn by_price(records: &[Kept]) -> Result<Vec<Figure>, Rejection> {
+    let mut prices: BTreeMap<Exact, i128> = BTreeMap::new();
+    for record in records {
+        *prices.entry(record.amount).or_default() += 1;
+    }
+    if prices.len() > PRICES_MAX {
+        return Ok(vec![]);
+    }
+    let figure = |(price, count)| {
+        let each = Figure::new(Source::PerRecord, Exact::from(count), price)?;
+        Ok(each.told("by what the price says of a record"))
+    };
+    prices.into_iter().map(figure).collect()
 }
 
 /// A percentage of what is not free, a fee for each record that is not, and what the bounds of a record change.
