@@ -10,6 +10,7 @@ pub mod auth;
 pub mod bank;
 pub mod bench;
 pub mod bounces;
+pub mod clerk;
 pub mod cli;
 pub mod clock;
 pub mod collections;

@@ -11,13 +11,16 @@ use indelible_store::{
 };
 use tokio::sync::watch;
 
+use crate::clerk::Clerk;
 use crate::clock::Clock;
 use crate::forget;
 use crate::metrics::Messages;
 
 /// Everything a request or a subcommand works with.
 pub struct Office {
-    pub ledger: Ledger,
+    /// Takes commands of clients that do not block while they wait.
+    pub clerk: Clerk,
+    pub ledger: Arc<Ledger>,
     pub views: Views,
     pub keyring: Keyring,
     pub clock: Clock,
@@ -129,7 +132,9 @@ impl Office {
                 news
             });
         }));
+        let ledger = Arc::new(ledger);
         Arc::new(Office {
+            clerk: Clerk::new(Arc::clone(&ledger)),
             ledger,
             views,
             keyring,

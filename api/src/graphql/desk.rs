@@ -679,9 +679,7 @@ async fn execute(
         now: books.now(),
         command,
     };
-    let done = books
-        .blocking(move |office| Ok(office.ledger.execute(request)))
-        .await?;
+    let done = books.office().clerk.execute(request).await;
     let indelible_store::Receipt {
         position,
         events,

@@ -1,0 +1,158 @@
+//! Takes the commands of all clients, one after the other, and answers each when it is durable.
+//!
+//! One thread decides what comes in, another waits for the disk: while a group of commits is synced, the commands of the next one
+//! are decided. A thread for each client that waits would be woken for each answer, and to wake it costs more than its command.
+
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::{Arc, OnceLock};
+use std::thread::{Builder, JoinHandle};
+
+use indelible_store::{Ledger, Posted, Receipt, Refused, Request};
+use tokio::sync::{mpsc, oneshot};
+
+/// Commands that wait to be decided, and decided ones that wait for the disk: above, clients wait to be heard.
+const WAITING: usize = 1_024;
+
+type Answer = oneshot::Sender<Result<Receipt, Refused>>;
+
+/// The desk of one ledger. Dropped, it has answered everybody who was heard.
+pub struct Clerk {
+    ledger: Arc<Ledger>,
+    /// From the first command on.
+    desk: OnceLock<Option<Desk>>,
+}
+
+struct Desk {
+    ask: Option<mpsc::Sender<(Request, Answer)>>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Clerk {
+    pub fn new(ledger: Arc<Ledger>) -> Clerk {
+        Clerk {
+            ledger,
+            desk: OnceLock::new(),
+        }
+    }
+
+    /// Decides a command after those that came before it, and answers when what it led to is durable. It is carried out
+    /// also if nobody waits for the answer any more.
+    pub async fn execute(&self, request: Request) -> Result<Receipt, Refused> {
+        let gone = |what: &str| Refused::Broken { what: what.into() };
+        let desk = self.desk.get_or_init(|| Desk::start(&self.ledger).ok());
+        let ask = desk.as_ref().and_then(|desk| desk.ask.as_ref());
+        let ask = ask.ok_or_else(|| gone("no thread could be started to take commands"))?;
+        let (answer, answered) = oneshot::channel();
+        let ended = || gone("the thread that takes commands has ended");
+        (ask.send((request, answer)).await).map_err(|_| ended())?;
+        answered.await.map_err(|_| ended())?
+    }
+}
+
+impl Desk {
+    fn start(ledger: &Arc<Ledger>) -> std::io::Result<Desk> {
+        let (ask, asked) = mpsc::channel(WAITING);
+        let (post, posted) = sync_channel::<(Posted, Answer)>(WAITING);
+        let (decides, settles) = (Arc::clone(ledger), Arc::clone(ledger));
+        let desk = Builder::new().name("indelible-desk".into());
+        let desk = desk.spawn(move || decide(&decides, asked, &post))?;
+        let answers = Builder::new().name("indelible-answers".into());
+        let answers = answers.spawn(move || {
+            for (posted, answer) in posted {
+                // Who asked may have gone.
+                let _ = answer.send(settles.settle(posted));
+            }
+        })?;
+        Ok(Desk {
+            ask: Some(ask),
+            threads: vec![desk, answers],
+        })
+    }
+}
+
+fn decide(
+    ledger: &Ledger,
+    mut asked: mpsc::Receiver<(Request, Answer)>,
+    post: &SyncSender<(Posted, Answer)>,
+) {
+    while let Some((request, answer)) = asked.blocking_recv() {
+        match ledger.post(request) {
+            // Dropped where nobody settles any more, which tells who waits.
+            Ok(posted) => drop(post.send((posted, answer))),
+            Err(refused) => drop(answer.send(Err(refused))),
+        }
+    }
+}
+
+impl Drop for Desk {
+    fn drop(&mut self) {
+        self.ask = None;
+        for thread in self.threads.drain(..) {
+            // A panic in there was told to whoever waited.
+            let _ = thread.join();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use indelible_domain::command::Command;
+    use indelible_domain::entities::EntityTerms;
+    use indelible_domain::kernel::Instant;
+    use indelible_store::MemoryStore;
+
+    use super::*;
+
+    fn open(entity: &str, key: &str) -> Request {
+        Request {
+            tenant: "t".into(),
+            command_id: Some(key.into()),
+            input_hash: [1; 32],
+            actor: "test".into(),
+            correlation: String::new(),
+            causation: 0,
+            now: Instant(0),
+            command: Command::OpenEntity {
+                entity: entity.into(),
+                terms: EntityTerms {
+                    name: "Test".into(),
+                    country: "DE".into(),
+                    ..EntityTerms::default()
+                },
+            },
+        }
+    }
+
+    #[test]
+    fn every_client_gets_the_answer_to_its_own_command_and_a_repeated_one_the_first() {
+        let ledger = Ledger::open(Arc::new(MemoryStore::new())).expect("an empty log");
+        let ledger = Arc::new(ledger);
+        let clerk = Arc::new(Clerk::new(Arc::clone(&ledger)));
+        let runtime = tokio::runtime::Builder::new_multi_thread();
+        let runtime = { runtime }.worker_threads(2).build().expect("a runtime");
+        let ask = |n: usize| {
+            let clerk = Arc::clone(&clerk);
+            let request = open(&format!("e{}", n % 32), &format!("k{}", n % 32));
+            runtime.spawn(async move { clerk.execute(request).await })
+        };
+        let asked: Vec<_> = (0..64).map(ask).collect();
+        let answers = asked.into_iter().map(|asked| {
+            let answer = runtime.block_on(asked).expect("no panic");
+            answer.expect("nothing refuses it")
+        });
+        let answers: Vec<Receipt> = answers.collect();
+        let positions: BTreeSet<u64> = answers.iter().map(|receipt| receipt.position).collect();
+        assert_eq!(positions.len(), 32);
+        assert_eq!(
+            answers.iter().filter(|receipt| receipt.replayed).count(),
+            32
+        );
+        let refused = runtime.block_on(clerk.execute(open("e1", "another")));
+        assert!(matches!(refused, Err(Refused::Rejection(_))), "{refused:?}");
+        // Nothing of it outlives the clerk.
+        drop(clerk);
+        assert_eq!(Arc::strong_count(&ledger), 1);
+    }
+}
