@@ -12,8 +12,9 @@ use indelible_domain::Staged;
 
 use crate::{StoreError, codec};
 
-/// Most events in one commit.
-pub const MAX_EVENTS: usize = 10_000;
+/// Most events in one commit. A batch of usage is one, and each of its records may move a meter and counters of its own.
+pub const MAX_EVENTS: usize = 40_000;
+const _: () = assert!(MAX_EVENTS >= 4 * indelible_domain::mediation::LINES_MAX);
 /// Most bytes of payloads and receipt together in one commit (8 MiB).
 pub const MAX_PAYLOAD_BYTES: usize = 8 << 20;
 /// Longest tenant, stream kind, stream id, event type, actor, correlation and command id, in bytes of UTF-8.

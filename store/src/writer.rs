@@ -138,7 +138,8 @@ impl Pending {
                     (kind.as_str(), id.as_str(), event.expected_version)
                 }),
             ),
-            count: u32::try_from(commit.events.len()).expect("a commit has at most 10,000 events"),
+            count: u32::try_from(commit.events.len())
+                .expect("a commit's events are counted by `check`"),
             body_crc: block::body_crc(&block),
             block,
             answer,
@@ -187,7 +188,7 @@ impl Pending {
             causation: commit.causation,
             command: command.map(|c| Key::command(&commit.tenant, &c.command_id)),
             spans: spans(&commit.tenant, streams),
-            count: u32::try_from(staged.len()).expect("a commit has at most 10,000 events"),
+            count: u32::try_from(staged.len()).expect("a commit's events are counted by `check`"),
             body_crc: block::body_crc(&block),
             block,
             answer,
