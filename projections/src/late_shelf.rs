@@ -102,13 +102,18 @@ impl<S: Shelf> Shelf for LateShelf<S> {
     }
 
     fn write(&self, changes: &[Change]) -> Result<(), ViewError> {
+        self.take(changes.to_vec())
+    }
+
+    fn take(&self, changes: Changes) -> Result<(), ViewError> {
         let mut bytes = self.writing();
         let rows = {
             let mut late = self.late.write().unwrap_or_else(PoisonError::into_inner);
             for (key, to) in changes {
-                *bytes += weight(key, to.as_deref());
-                if let Some(was) = late.insert(key.clone(), to.clone()) {
-                    *bytes -= weight(key, was.as_deref());
+                let bytes_of_key = key.len();
+                *bytes += weight(&key, to.as_deref());
+                if let Some(was) = late.insert(key, to) {
+                    *bytes -= bytes_of_key + was.map_or(0, |was| was.len());
                 }
             }
             late.len()

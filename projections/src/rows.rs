@@ -7,6 +7,7 @@ use std::any::Any;
 use std::collections::HashMap;
 
 use bincode::Options;
+use foldhash::fast::RandomState;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -20,13 +21,17 @@ const CELL_BYTES: usize = 160;
 /// How much more a decoded row takes than its bytes, and how much a change may add to it, roughly.
 const DECODED: usize = 3;
 const GROWTH_BYTES: usize = 64;
+/// Bytes that most rows have at most.
+const USUAL_BYTES: usize = 256;
 /// Rows written at a time.
 const WRITE_ROWS: usize = 4_096;
 
 pub(crate) fn encode<T: Serialize>(name: &str, row: &T) -> Result<Vec<u8>, ViewError> {
-    options()
-        .serialize(row)
-        .map_err(|e| ViewError::row(name, e))
+    // `serialize` would go over the row twice, first to count its bytes.
+    let mut bytes = Vec::with_capacity(USUAL_BYTES);
+    let written = options().serialize_into(&mut bytes, row);
+    written.map_err(|e| ViewError::row(name, e))?;
+    Ok(bytes)
 }
 
 pub(crate) fn decode<T: DeserializeOwned>(name: &str, bytes: &[u8]) -> Result<T, ViewError> {
@@ -120,8 +125,11 @@ impl Cell {
 /// The rows of one tenant that were touched.
 struct Touched {
     prefix: Vec<u8>,
-    cells: HashMap<Box<str>, Cell>,
+    cells: Cells,
 }
+
+/// What is known of rows, by key. Keyed at random: who chooses ids cannot choose ones that meet.
+type Cells = HashMap<Box<str>, Cell, RandomState>;
 
 /// What events make of one set of rows, until it is written.
 pub(crate) struct Folding<'s> {
@@ -169,7 +177,7 @@ impl<'s> Folding<'s> {
         if !self.tenants.contains_key(tenant) {
             let touched = Touched {
                 prefix: tenant_prefix(self.set, tenant),
-                cells: HashMap::new(),
+                cells: Cells::default(),
             };
             self.tenants.insert(tenant.to_string(), touched);
         }
@@ -292,6 +300,22 @@ impl Rows<'_> {
     pub fn get<T: Row>(&mut self, key: &str) -> Result<Option<T>, ViewError> {
         let name = self.name;
         Ok(self.cell(key, true)?.row::<T>(name)?.cloned())
+    }
+
+    /// What `look` makes of the row of a key, without a copy of it.
+    pub fn look<T: Row, R>(
+        &mut self,
+        key: &str,
+        look: impl FnOnce(Option<&T>) -> R,
+    ) -> Result<R, ViewError> {
+        let name = self.name;
+        Ok(look(self.cell(key, true)?.row::<T>(name)?.as_deref()))
+    }
+
+    /// Writes the row of a key that never had one, as one with a position in it: nobody looks for what it had before.
+    pub fn add<T: Row>(&mut self, key: &str, row: &T) -> Result<(), ViewError> {
+        self.cell(key, false)?.stored.get_or_insert(0);
+        self.put(key, row)
     }
 
     /// Writes the row of a key.

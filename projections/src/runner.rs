@@ -27,7 +27,7 @@ fn fold(inner: &Inner) -> Result<(), ViewError> {
     let before = inner.live_sets();
     let batch = guarded(|| sets::advance(&*inner.store, &*inner.shelf, &before, u64::MAX))?;
     if let Some((changes, after)) = batch {
-        inner.publish(&changes, after)?;
+        inner.publish(changes, after)?;
     }
     Ok(())
 }

@@ -26,6 +26,11 @@ pub trait Shelf: Send + Sync {
     /// Writes all changes or none. After a crash, the latest of them may be gone: all or none of each call.
     fn write(&self, changes: &[Change]) -> Result<(), ViewError>;
 
+    /// As [`write`](Shelf::write), of changes that the shelf may keep.
+    fn take(&self, changes: Changes) -> Result<(), ViewError> {
+        self.write(&changes)
+    }
+
     /// Writes rows that nobody reads yet, or any more: a crash may leave some of the changes, and others read and write
     /// meanwhile, other sets of rows. Fast when the keys ascend.
     fn pour(&self, changes: Changes) -> Result<(), ViewError> {

@@ -15,7 +15,7 @@ use crate::projection::Registered;
 use crate::rows::{behind, set_prefix};
 use crate::runner::{self, guarded, position};
 use crate::sets::{self, Set};
-use crate::shelf::{Change, Changes, MemoryShelf, Shelf};
+use crate::shelf::{Changes, MemoryShelf, Shelf};
 use crate::{Dump, Snapshot, ViewError, parts, registry};
 
 /// The directory of the read models in a data directory.
@@ -193,7 +193,7 @@ impl Views {
             retired.list(&mut changes)?;
         }
         after.extend(fresh);
-        inner.publish(&changes, after)?;
+        inner.publish(changes, after)?;
         // The old rows go at once.
         shelf.settle()?;
         drop(folding);
@@ -219,7 +219,7 @@ impl Views {
         while let Some((changes, after)) =
             guarded(|| sets::advance(store, shelf, &now, position(&fresh)))?
         {
-            inner.publish(&changes, after.clone())?;
+            inner.publish(changes, after.clone())?;
             now = after;
         }
         let until = position(&now);
@@ -297,10 +297,10 @@ impl Inner {
     }
 
     /// Writes rows and lets queries see them, in one step.
-    pub fn publish(&self, changes: &[Change], after: Vec<Set>) -> Result<(), ViewError> {
+    pub fn publish(&self, changes: Changes, after: Vec<Set>) -> Result<(), ViewError> {
         {
             let mut live = self.live.write().unwrap_or_else(PoisonError::into_inner);
-            self.shelf.write(changes)?;
+            self.shelf.take(changes)?;
             *live = after;
             self.news().position = position(&live);
         }

@@ -75,7 +75,7 @@ impl Projection for Invoices {
         match fact {
             Fact::Drafted(e) => {
                 let row = of(recorded, &e.document, rows)?;
-                rows.put(&key(&recorded.id), &row)
+                keep(rows, recorded, &row)
             }
             Fact::Finalised(e) => {
                 let row = Invoice {
@@ -86,7 +86,7 @@ impl Projection for Invoices {
                     ..of(recorded, &e.document, rows)?
                 };
                 issue(rows, &row, true)?;
-                rows.put(&key(&recorded.id), &row)
+                keep(rows, recorded, &row)
             }
             Fact::Voided(_) => {
                 let Some(mut row) = rows.get::<Invoice>(&key(&recorded.id))? else {
@@ -110,18 +110,40 @@ impl Projection for Invoices {
     }
 }
 
+fn keep(rows: &mut Rows<'_>, recorded: &Recorded<Event>, row: &Invoice) -> Result<(), ViewError> {
+    match recorded.version {
+        1 => rows.add(&key(&recorded.id), row),
+        _ => rows.put(&key(&recorded.id), row),
+    }
+}
+
 fn of(
     recorded: &Recorded<Event>,
     document: &Document,
     rows: &mut Rows<'_>,
 ) -> Result<Invoice, ViewError> {
-    let before = rows.get::<Invoice>(&key(&recorded.id))?;
-    let position = before.map_or(recorded.position, |b| b.position);
-    rows.put(&format!("o/{position:020}"), &recorded.id)?;
-    rows.put(
-        &format!("a/{}/{position:020}", document.account),
-        &recorded.id,
-    )?;
+    // The first fact of a document finds nothing of it.
+    let before = match recorded.version {
+        1 => None,
+        _ => rows.look(&key(&recorded.id), |row: Option<&Invoice>| {
+            row.map(|row| row.position)
+        })?,
+    };
+    let position = before.unwrap_or(recorded.position);
+    let (all, own) = (
+        format!("o/{position:020}"),
+        format!("a/{}/{position:020}", document.account),
+    );
+    match before {
+        None => {
+            rows.add(&all, &recorded.id)?;
+            rows.add(&own, &recorded.id)?;
+        }
+        Some(_) => {
+            rows.put(&all, &recorded.id)?;
+            rows.put(&own, &recorded.id)?;
+        }
+    }
     Ok(Invoice {
         invoice: recorded.id.clone(),
         account: document.account.clone(),

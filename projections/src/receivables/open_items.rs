@@ -59,7 +59,7 @@ impl Projection for OpenItems {
                     written_off: none,
                     pending: None,
                 };
-                rows.put(&item_key(account, &e.invoice), &item)?;
+                rows.add(&item_key(account, &e.invoice), &item)?;
             }
             Fact::ClaimOpened(e) => {
                 let none = Money::zero(e.total.currency);
@@ -99,6 +99,9 @@ impl Projection for OpenItems {
                 _ => {}
             }
             match item.open.is_positive() {
+                true if matches!(fact, Fact::ItemOpened(_)) => {
+                    rows.add(&open_key(&item), &item.invoice)?;
+                }
                 true => rows.put(&open_key(&item), &item.invoice)?,
                 false => rows.remove(&open_key(&item))?,
             }

@@ -90,7 +90,7 @@ fn moved(rows: &mut Rows<'_>, recorded: &Recorded<Event>, fact: &Fact) -> Result
     };
     let (on, position) = (movement.on, movement.position);
     rows.put(&key, &owner)?;
-    rows.put(&format!("m/{}/{on}/{position:020}", recorded.id), &movement)
+    rows.add(&format!("m/{}/{on}/{position:020}", recorded.id), &movement)
 }
 
 /// The balance of a folio, in the zone of its account.

@@ -68,10 +68,12 @@ pub struct Agings;
 
 const CREDIT: &str = "credit";
 const DEPOSITS: &str = "deposits";
+/// There is a row once any offer has a product line: before, nobody looks for those of a document's lines.
+const CLASSIFIED: &str = "c";
 
 impl Projection for Agings {
     const NAME: &'static str = "receivables/aging";
-    const VERSION: u32 = 4;
+    const VERSION: u32 = 5;
     const KINDS: &'static [&'static str] = &[
         "account",
         "catalog",
@@ -86,6 +88,9 @@ impl Projection for Agings {
             Event::Account(accounts::Event::Opened(e)) => own(rows, account, &e.terms),
             Event::Account(accounts::Event::Changed(e)) => own(rows, account, &e.terms),
             Event::Catalog(catalog::Event::OfferClassified(e)) => {
+                if !e.product_line.is_empty() {
+                    rows.put(CLASSIFIED, &true)?;
+                }
                 rows.put(&format!("p/{}", e.offer), &e.product_line)
             }
             Event::Subscription(subscriptions::Event::Started(e)) => sold(rows, account, &e.term),
@@ -176,8 +181,11 @@ fn document(
                 total: of.total,
             };
             add(rows, &format!("y/{}", counted.day), of.total)?;
-            rows.put(&format!("t/{invoice}"), &counted)?;
+            rows.add(&format!("t/{invoice}"), &counted)?;
             if !of.total.is_positive() {
+                return Ok(());
+            }
+            if rows.get::<bool>(CLASSIFIED)?.is_none() {
                 return Ok(());
             }
             let mut lines = BTreeMap::new();
@@ -306,10 +314,18 @@ fn receivable(
 }
 
 fn opened(rows: &mut Rows<'_>, recorded: &Recorded<Event>, item: Item) -> Result<(), ViewError> {
-    let (key, item) = (format!("i/{}", item.invoice), Box::new(item));
-    turn(rows, recorded, &key, |_| {
-        Some(What::Item { item, grace: 0 })
-    })
+    // An item is opened once: nothing was so before.
+    let key = format!("n/{}/i/{}", recorded.id, item.invoice);
+    let now = Stretch {
+        what: What::Item {
+            item: Box::new(item),
+            grace: 0,
+        },
+        from: recorded.meta.recorded_at,
+        position: recorded.position,
+        until: None,
+    };
+    rows.add(&key, &now)
 }
 
 fn change(

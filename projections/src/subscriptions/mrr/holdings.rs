@@ -45,7 +45,8 @@ pub fn moves(rows: &mut Rows<'_>, id: &Id, from: &str, to: &str) -> Result<(), V
 }
 
 pub fn payer(rows: &mut Rows<'_>, account: &Id) -> Result<Id, ViewError> {
-    Ok(of(rows, account)?.payer.unwrap_or_else(|| account.clone()))
+    let payer = rows.look(&key(account), |h: Option<&Holding>| h?.payer.clone())?;
+    Ok(payer.unwrap_or_else(|| account.clone()))
 }
 
 /// The subscriptions that an account pays for.
@@ -70,13 +71,15 @@ pub fn held(rows: &mut Rows<'_>, payer: &str) -> Result<Vec<(Id, Subscription)>,
 /// The discounts of an account that recur, with the days on which they do; how often they were taken, and how much, is left
 /// out: what recurs does not depend on it otherwise.
 pub fn discounts(rows: &mut Rows<'_>, payer: &str) -> Result<Vec<Redemption>, ViewError> {
-    let own = of(rows, payer)?;
-    let recurring = own
-        .discounts
-        .redeemed
-        .into_iter()
-        .filter(Redemption::recurs);
-    let within = |mut redemption: Redemption| {
+    rows.look(&key(payer), |h: Option<&Holding>| {
+        h.map(recurring).unwrap_or_default()
+    })
+}
+
+fn recurring(own: &Holding) -> Vec<Redemption> {
+    let recurring = own.discounts.redeemed.iter().filter(|r| r.recurs());
+    let within = |redemption: &Redemption| {
+        let mut redemption = redemption.clone();
         if redemption.used_up() {
             let last = own.covered.get(&redemption.id).copied();
             let last = last.unwrap_or(redemption.from);
@@ -88,7 +91,7 @@ pub fn discounts(rows: &mut Rows<'_>, payer: &str) -> Result<Vec<Redemption>, Vi
             ..redemption
         }
     };
-    Ok(recurring.map(within).collect())
+    recurring.map(within).collect()
 }
 
 pub fn redeemed(
