@@ -6,7 +6,7 @@
 //! limits, because the query every GraphQL console sends is deeper than anything a client needs.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_graphql::extensions::{Extension, ExtensionContext, ExtensionFactory, NextParseQuery};
 use async_graphql::parser::types::{
@@ -46,12 +46,40 @@ const INTROSPECTION_LISTS: usize = 3;
 /// Nesting the parser itself follows before it gives up.
 pub const PARSER_DEPTH: usize = 64;
 
-/// The extension that refuses a document above the limits.
-pub struct DocumentLimits;
+/// Documents that are remembered, and the longest one, in bytes: frontends send the same few again and again, and to parse one
+/// takes longer than most commands.
+const DOCUMENTS: usize = 256;
+const DOCUMENT_BYTES: usize = 8 * 1024;
+
+/// The extension that refuses a document above the limits. Documents within them are remembered.
+#[derive(Clone, Default)]
+pub struct DocumentLimits(Arc<Mutex<HashMap<String, Arc<ExecutableDocument>>>>);
+
+impl DocumentLimits {
+    fn known(&self, query: &str) -> Option<Arc<ExecutableDocument>> {
+        self.documents().get(query).cloned()
+    }
+
+    fn remember(&self, query: &str, document: &ExecutableDocument) {
+        if query.len() > DOCUMENT_BYTES {
+            return;
+        }
+        let mut documents = self.documents();
+        // Who makes up documents gains nothing: those in use are soon there again.
+        if documents.len() >= DOCUMENTS {
+            documents.clear();
+        }
+        documents.insert(query.to_owned(), Arc::new(document.clone()));
+    }
+
+    fn documents(&self) -> MutexGuard<'_, HashMap<String, Arc<ExecutableDocument>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 impl ExtensionFactory for DocumentLimits {
     fn create(&self) -> Arc<dyn Extension> {
-        Arc::new(DocumentLimits)
+        Arc::new(self.clone())
     }
 }
 
@@ -64,8 +92,12 @@ impl Extension for DocumentLimits {
         variables: &Variables,
         next: NextParseQuery<'_>,
     ) -> ServerResult<ExecutableDocument> {
+        if let Some(known) = self.known(query) {
+            return Ok(ExecutableDocument::clone(&known));
+        }
         let document = next.run(ctx, query, variables).await?;
         check(&document)?;
+        self.remember(query, &document);
         Ok(document)
     }
 }
@@ -259,6 +291,22 @@ mod tests {
             refused(&nested(13)).unwrap(),
             "the query has 13 levels of fields, the limit is 12"
         );
+    }
+
+    #[test]
+    fn a_document_is_remembered_as_it_was_read_and_never_more_than_there_is_room_for() {
+        let limits = DocumentLimits::default();
+        let first = parse_query("{ a }").unwrap();
+        limits.remember("{ a }", &first);
+        let known = limits.known("{ a }").expect("it was remembered");
+        assert_eq!(format!("{known:?}"), format!("{first:?}"));
+        let long = format!("{{ {} }}", "a ".repeat(DOCUMENT_BYTES));
+        limits.remember(&long, &first);
+        assert!(limits.known(&long).is_none());
+        for n in 0..DOCUMENTS + 1 {
+            limits.remember(&format!("{{ a{n} }}"), &first);
+            assert!(limits.documents().len() <= DOCUMENTS);
+        }
     }
 
     #[test]

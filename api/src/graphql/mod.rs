@@ -147,7 +147,7 @@ fn builder() -> async_graphql::SchemaBuilder<Query, Mutation, Feed> {
         .limit_complexity(limits::COMPLEXITY)
         .limit_recursive_depth(limits::PARSER_DEPTH)
         .limit_directives(limits::DIRECTIVES)
-        .extension(limits::DocumentLimits)
+        .extension(limits::DocumentLimits::default())
 }
 
 /// Builds the schema over one office, with its limits.
