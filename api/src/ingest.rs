@@ -5,11 +5,11 @@
 
 use std::sync::mpsc;
 
-use indelible_domain::command::UsageCounts;
+use indelible_domain::command::{Command, UsageCounts};
 use indelible_domain::kernel::{Personal, Purpose};
 use indelible_domain::mediation::formats::{self, Format, LineRef, Unreadable};
 use indelible_domain::mediation::{
-    BATCH_BYTES_MAX, Intake, LINES_MAX, Received, Sealer, UsageRecord, access_hash,
+    BATCH_BYTES_MAX, IN_PARTS, Intake, LINES_MAX, Received, Sealer, UsageRecord, access_hash,
 };
 use indelible_store::{Keyring, KeyringError, Ledger, Receipt, Refused, Request};
 
@@ -156,11 +156,8 @@ impl<H: Fn(&[u8]) -> [u8; 32]> Cutter<'_, H> {
                 let sealed = self
                     .keyring
                     .seal(tenant, &record.access, purpose, text.as_bytes())?;
-                Some(Personal::sealed(
-                    sealed.key_id,
-                    sealed.nonce,
-                    sealed.ciphertext,
-                ))
+                let line = Personal::sealed(sealed.key_id, sealed.nonce, sealed.ciphertext);
+                Some(Box::new(line))
             }
             Raw::Dropped => None,
         };
@@ -183,12 +180,82 @@ impl<H: Fn(&[u8]) -> [u8; 32]> Cutter<'_, H> {
     }
 }
 
+/// A batch that may have to be taken in by halves. So few records never lead to more facts than a commit takes, whatever they
+/// draw on; copying the others costs little beside deciding them.
+const WHOLE: usize = 100;
+
+/// What is needed to take a command in by halves, if it is a batch that may need it.
+pub fn kept(command: &Command) -> Option<Intake> {
+    match command {
+        Command::IngestUsage(intake) if intake.lines.len() > WHOLE => Some(Intake::clone(intake)),
+        _ => None,
+    }
+}
+
+/// Whether a batch was refused only because of how much it leads to: more than a commit takes, now or when it first came.
+pub fn by_halves(refused: &Refused) -> bool {
+    matches!(refused.code(), "TOO_LARGE" | IN_PARTS)
+}
+
+/// Takes a batch in, as a whole or, where that leads to more facts than a commit takes, as two, in its order.
+fn take_one(
+    ledger: &Ledger,
+    batch: Intake,
+    request: &(dyn Fn(Intake) -> Request + Sync),
+    told: &mut dyn FnMut(Receipt),
+) -> Result<(), Refused> {
+    let mut waiting = vec![batch];
+    while let Some(batch) = waiting.pop() {
+        let request = request(batch);
+        let kept = kept(&request.command);
+        match (ledger.execute(request), kept.and_then(Intake::halves)) {
+            (Ok(receipt), _) => told(receipt),
+            (Err(no), Some([first, second])) if by_halves(&no) => waiting.extend([second, first]),
+            (Err(no), _) => return Err(no),
+        }
+    }
+    Ok(())
+}
+
 /// Batches read ahead of those that are decided.
 const READ_AHEAD: usize = 2;
 
 /// Takes a whole file in: one thread reads, this one decides, and the log's own writes. Tells each receipt when it is
 /// durable. `request` makes the request of a batch.
+///
+/// From the first batch on that leads to more facts than a commit takes, it goes on batch by batch, and such batches are taken
+/// in by halves.
 pub fn take_in(
+    ledger: &Ledger,
+    keyring: &Keyring,
+    origin: &Origin<'_>,
+    raw: Raw,
+    bytes: &[u8],
+    request: &(dyn Fn(Intake) -> Request + Sync),
+    told: &mut dyn FnMut(Receipt),
+) -> Result<(), TakeInError> {
+    let mut done = 0;
+    let counted = &mut |receipt| {
+        done += 1;
+        told(receipt);
+    };
+    match ahead(ledger, keyring, origin, raw, bytes, request, counted) {
+        Err(TakeInError::Refused(no)) if by_halves(&no) => {}
+        ended => return ended,
+    }
+    let (mut passed, mut refused) = (0, None);
+    each_intake(keyring, origin, raw, bytes, &mut |batch| {
+        passed += 1;
+        if passed > done {
+            refused = take_one(ledger, batch, request, told).err();
+        }
+        refused.is_none()
+    })?;
+    refused.map_or(Ok(()), |no| Err(no.into()))
+}
+
+/// Takes a whole file in, several batches ahead of the disk. The first refusal ends it.
+fn ahead(
     ledger: &Ledger,
     keyring: &Keyring,
     origin: &Origin<'_>,
@@ -273,6 +340,13 @@ fn size(line: &LineRef<'_>) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use indelible_domain::accounts::AccountTerms;
+    use indelible_domain::catalog;
+    use indelible_domain::command::StartSubscription;
+    use indelible_domain::entities::EntityTerms;
+    use indelible_store::{MAX_EVENTS, MemoryStore};
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
 
     fn origin() -> Origin<'static> {
         Origin {
@@ -318,5 +392,114 @@ mod tests {
             panic!("the line is readable")
         };
         assert_eq!(record.access, access(&keyring, "t", "491700000001"));
+    }
+
+    /// An offer whose records draw on fifty counters, and so many customers who have it.
+    fn office(keyring: &Keyring, customers: usize) -> Ledger {
+        let counters: String = (0..50)
+            .map(|n| format!("[[offer.counter]]\ncode = \"c{n}\"\nunit = \"s\"\nsize = \"1\"\n"))
+            .collect();
+        let offer = "[[offer]]\ncode = \"o\"\nname = \"o\"\ncurrency = \"EUR\"\n[[offer.usage]]\ncode = \"u\"\nname = \"u\"\n\
+             metric = \"voice\"\nunit = \"s\"\nevery = \"1 month\"\nprice = { per_unit = \"1\" }\n";
+        let ledger = Ledger::open(Arc::new(MemoryStore::new())).expect("an empty ledger");
+        let ask = |command| ledger.execute(asked(command)).expect("is carried out");
+        let eur = "EUR".parse().expect("EUR");
+        ask(Command::OpenEntity {
+            entity: "e".into(),
+            terms: EntityTerms {
+                name: "E".into(),
+                country: "DE".into(),
+                currency: eur,
+                ..EntityTerms::default()
+            },
+        });
+        ask(Command::OpenAccount {
+            account: "a".into(),
+            terms: AccountTerms {
+                entity: "e".into(),
+                currency: eur,
+                ..AccountTerms::default()
+            },
+        });
+        let offers = catalog::parse(&format!("{offer}{counters}")).expect("a catalog");
+        ask(Command::ApplyCatalog { offers });
+        for n in 0..customers {
+            ask(Command::StartSubscription(Box::new(StartSubscription {
+                subscription: format!("s{n}"),
+                account: "a".into(),
+                offer: "o".into(),
+                quantity: 1.into(),
+                from: None,
+                billing_day: None,
+                overrides: BTreeMap::new(),
+                trial: false,
+                access: vec![access(keyring, "t", &format!("49170{n:07}"))],
+            })));
+        }
+        ledger
+    }
+
+    fn asked(command: Command) -> Request {
+        Request {
+            tenant: "t".into(),
+            command_id: None,
+            input_hash: [0; 32],
+            actor: "test".into(),
+            correlation: "test".into(),
+            causation: 0,
+            now: "2026-10-01T12:00:00Z".parse().expect("an instant"),
+            command,
+        }
+    }
+
+    #[test]
+    fn a_batch_that_leads_to_more_facts_than_a_commit_takes_is_taken_in_by_halves_and_once() {
+        // Fifty counters each begin and are drawn on: little more than a hundred facts.
+        let customers = MAX_EVENTS / 95;
+        let keyring = Keyring::in_memory(1);
+        let ledger = office(&keyring, customers);
+        let rows: String = (0..customers)
+            .map(|n| format!("r{n};49170{n:07};2026-10-01T10:00:00+00:00;60\n"))
+            .collect();
+        let file = format!("record_id;msisdn;start;seconds\n{rows}").into_bytes();
+        let request = |intake: Intake| asked(Command::IngestUsage(Box::new(intake)));
+        let take = |bytes: &[u8]| {
+            let (mut sum, mut batches) = (UsageCounts::default(), vec![]);
+            let told = &mut |receipt: Receipt| {
+                sum = added(&sum, &receipt.outcome.usage.unwrap_or_default());
+                batches.extend(receipt.outcome.touched.into_iter().map(|(_, id)| id));
+            };
+            take_in(
+                &ledger,
+                &keyring,
+                &origin(),
+                Raw::Sealed,
+                bytes,
+                &request,
+                told,
+            )
+            .expect("is taken in");
+            (sum, batches)
+        };
+        let whole = intakes(&keyring, &origin(), &file)
+            .expect("calls")
+            .remove(0);
+        let refused = ledger
+            .execute(request(whole))
+            .expect_err("is too much for one commit");
+        assert_eq!(refused.code(), "TOO_LARGE");
+        let (sum, batches) = take(&file);
+        assert_eq!(
+            (sum.rated, sum.received),
+            (customers as u64, customers as u64)
+        );
+        assert_eq!(batches, ["b::1", "b::2"]);
+        let head = ledger.store().head();
+        assert_eq!(take(&file), (sum, batches));
+        assert_eq!(
+            ledger.store().head(),
+            head,
+            "sent again, nothing is written"
+        );
     }
 }

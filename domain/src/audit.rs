@@ -23,6 +23,7 @@ pub fn audit(tenant: &Tenant) -> Vec<String> {
     crate::receivables::audit::audit(tenant, &mut broken);
     crate::wallets::audit::audit(tenant, &mut broken);
     crate::counters::audit::audit(tenant, &mut broken);
+    crate::advances::audit::audit(tenant, &mut broken);
     broken
 }
 

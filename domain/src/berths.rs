@@ -8,7 +8,7 @@
 use crate::accounts::Account;
 use crate::catalog::{Aggregate, Pay, Sold, Usage};
 use crate::kernel::key::ByKey;
-use crate::kernel::{Days, Instant, Text, Zone};
+use crate::kernel::{Date, Days, Instant, Text, Zone};
 use crate::mediation::{Key, UsageRecord};
 use crate::subscriptions::{Subscription, schedule};
 use crate::table::Place;
@@ -100,7 +100,21 @@ pub(crate) struct Berth {
     pub term: usize,
     /// Days of the term.
     days: Days,
+    /// Some usage is billed when its period begins.
+    in_advance: bool,
+    /// The earliest day on which its usage was put on the agenda, and how often bills had been put off then.
+    billed: (u64, Date),
     pub meters: Vec<Counted>,
+}
+
+/// What the agenda is still to be told of a meter that was counted on.
+pub(crate) enum Agenda<'b> {
+    /// Nothing: it was told.
+    Told,
+    /// Its account has something to bill by this day, as far as bills go.
+    BillBy(&'b str, Date),
+    /// It finds out by itself.
+    Ask,
 }
 
 /// One charge in one period.
@@ -261,6 +275,9 @@ impl Book {
             known,
             term,
             days: sub.term_days(term),
+            in_advance: (sub.terms.iter())
+                .any(|term| term.offer.usage.iter().any(Usage::in_advance)),
+            billed: (0, Date::MAX),
             meters: Vec::new(),
         };
         berth.usable = berth.is_usable(tenant);
@@ -295,6 +312,42 @@ impl Book {
             berth: number,
             meter: u32::try_from(meter).ok()?,
         })
+    }
+
+    /// Notes the row of a meter that was counted on; `settled` says that bills have reached its days already. Telling the
+    /// agenda twice of a meter changes nothing, unless bills were put off or periods settled meanwhile.
+    pub fn counted_on(
+        &mut self,
+        spot: Spot,
+        row: Place,
+        put_off: u64,
+        settled: bool,
+    ) -> Agenda<'_> {
+        let Some(berth) = self.berths.get_mut(spot.berth as usize) else {
+            return Agenda::Ask;
+        };
+        let Some(counted) = berth.meters.get_mut(spot.meter as usize) else {
+            return Agenda::Ask;
+        };
+        counted.row = Some(row);
+        if settled {
+            return Agenda::Ask;
+        }
+        if counted.asked == put_off {
+            return Agenda::Told;
+        }
+        counted.asked = put_off;
+        if berth.in_advance {
+            return Agenda::Ask;
+        }
+        let day = counted.days.until;
+        match berth.billed {
+            (told, by) if told == put_off && by <= day => Agenda::Told,
+            _ => {
+                berth.billed = (put_off, day);
+                Agenda::BillBy(&berth.of.0.state.account, day)
+            }
+        }
     }
 
     /// Notes that a batch has opened a meter.

@@ -15,7 +15,7 @@ use crate::entities::{Closing, EntityTerms, Retention};
 use crate::fields;
 use crate::invoices::Shown;
 use crate::invoicing;
-use crate::kernel::{Currency, Date, Decimal, Id, Money, Personal, Purpose};
+use crate::kernel::{Currency, Date, Decimal, Id, Money, Personal, Purpose, Zone};
 use crate::mediation::Intake;
 use crate::messages;
 use crate::methods::{MandateTerm, Means};
@@ -153,9 +153,16 @@ pub enum Command {
         account: Id,
         terms: AccountTerms,
     },
+    /// Another time zone in the terms is in force from today on.
     ChangeAccount {
         account: Id,
         terms: AccountTerms,
+    },
+    /// Another time zone from a day on, past or coming; none: from today on. Zones that were to follow later do not.
+    SetAccountZone {
+        account: Id,
+        zone: Zone,
+        from: Option<Date>,
     },
     ForgetAccount(Box<ForgetAccount>),
 
@@ -719,6 +726,12 @@ pub enum Command {
     SetCurrencies {
         place: InvoicingPlace,
         currencies: Option<invoicing::Currencies>,
+    },
+    /// The total below which documents in a currency wait for more from now on; none: no longer said there.
+    SetMinimum {
+        place: InvoicingPlace,
+        currency: Currency,
+        minimum: Option<Decimal>,
     },
     /// The legal entity that sells an offer from now on, whoever buys it; none: the buyer's own.
     SetSeller {

@@ -23,25 +23,25 @@ pub use outbox::Outbox;
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Index {
-    pub subscriptions_of: BTreeMap<Id, BTreeSet<Id>>,
+    pub subscriptions_of: ById<BTreeSet<Id>>,
     /// Accounts by who pays for them.
-    pub paid_by: BTreeMap<Id, BTreeSet<Id>>,
-    payer_of: BTreeMap<Id, Id>,
+    pub paid_by: ById<BTreeSet<Id>>,
+    payer_of: ById<Id>,
     /// Documents of an account, in the order they came to be.
-    pub invoices_of: BTreeMap<Id, Vec<Id>>,
+    pub invoices_of: ById<Vec<Id>>,
     /// Payments of an account, in the order they were recorded.
-    pub payments_of: BTreeMap<Id, Vec<Id>>,
+    pub payments_of: ById<Vec<Id>>,
     /// Subscriptions by what finds them in usage records.
     pub access: ById<Vec<Id>>,
     /// Drafts that wait to be released, or for the end of their grace period.
     pub held: BTreeSet<Id>,
     /// Finalised documents by their number's letters and digits: how a payer's text finds them.
-    pub numbered: BTreeMap<String, BTreeSet<Id>>,
+    pub numbered: ById<BTreeSet<Id>>,
     /// Accounts by the keyed hash of the bank account that paid for them.
     pub paid_from: BTreeMap<String, BTreeSet<Id>>,
     pub wallets_of: ById<BTreeSet<Id>>,
     /// Framework contracts of an account.
-    pub contracts_of: BTreeMap<Id, BTreeSet<Id>>,
+    pub contracts_of: ById<BTreeSet<Id>>,
     /// Debts that other accounts took over.
     pub claims: Claims,
     pub bank: crate::bank::BankIndex,
@@ -54,13 +54,13 @@ pub struct Index {
     /// What providers are asked for.
     pub intents: Intents,
     /// Open collections of an account.
-    pub collections_of: BTreeMap<Id, BTreeSet<Id>>,
+    pub collections_of: ById<BTreeSet<Id>>,
     /// Folios of an account besides its own, on which something was ever owed or paid.
-    pub folios_of: BTreeMap<Id, BTreeSet<Id>>,
+    pub folios_of: ById<BTreeSet<Id>>,
     /// Advances of an account that may have something left, in the order they were asked for.
-    pub advances_of: BTreeMap<Id, Vec<Id>>,
+    pub advances_of: ById<Vec<Id>>,
     /// Every collection of an account, in the order they were opened.
-    pub all_collections_of: BTreeMap<Id, Vec<Id>>,
+    pub all_collections_of: ById<Vec<Id>>,
 }
 
 impl Index {

@@ -8,6 +8,7 @@
 //! needs no name.
 
 mod by_id;
+mod near;
 mod ordered;
 
 use crate::kernel::Id;
@@ -152,12 +153,28 @@ impl<S> Table<S> {
         self.spots.is_empty()
     }
 
+    /// The id at a place, to be held by others too.
+    pub(crate) fn name(&self, place: Place) -> Option<&Arc<Id>> {
+        Some(&self.row(place.0)?.name.0)
+    }
+
+    /// An aggregate and its id, both to be held by others too.
+    pub(crate) fn share(&self, id: &str) -> Option<(Arc<Id>, Arc<Entry<S>>)> {
+        let row = self.row(self.place(id)?.0)?;
+        Some((Arc::clone(&row.name.0), Arc::clone(&row.entry)))
+    }
+
     /// Puts an aggregate in place; the answer is what was there.
     pub fn insert(&mut self, id: Id, entry: Arc<Entry<S>>) -> Option<Arc<Entry<S>>> {
+        self.put(Arc::new(id), entry)
+    }
+
+    /// The same, with an id that others hold too.
+    pub(crate) fn put(&mut self, id: Arc<Id>, entry: Arc<Entry<S>>) -> Option<Arc<Entry<S>>> {
         match self.place(&id).and_then(|place| self.at_mut(place)) {
             Some(row) => Some(std::mem::replace(row, entry)),
             None => {
-                self.add(Name(Arc::new(id)), entry);
+                self.add(Name(id), entry);
                 None
             }
         }
@@ -202,6 +219,11 @@ impl<S> Table<S> {
     }
 
     pub fn remove(&mut self, id: &str) -> Option<Arc<Entry<S>>> {
+        self.take(id).map(|(_, entry)| entry)
+    }
+
+    /// Takes an aggregate out, with its id.
+    pub(crate) fn take(&mut self, id: &str) -> Option<(Arc<Id>, Arc<Entry<S>>)> {
         if self.spots.is_empty() {
             return None;
         }
@@ -218,7 +240,7 @@ impl<S> Table<S> {
         }
         self.free.push(spot.place);
         let row = self.rows.get_mut(spot.place as usize)?.take()?;
-        Some(row.entry)
+        Some((row.name.0, row.entry))
     }
 
     /// In the order of the ids.
@@ -261,17 +283,18 @@ impl<S> Table<S> {
 }
 
 impl<S: Default> Table<S> {
-    /// Where the aggregate with this id lies, made if there is none.
-    pub(crate) fn make(&mut self, id: &str) -> Place {
-        match self.place(id) {
-            Some(place) => place,
-            None => self.add(Name(Arc::new(id.to_string())), Arc::default()),
-        }
+    /// Makes an aggregate of an id that is certainly not there.
+    pub(crate) fn make(&mut self, id: Arc<Id>) -> Place {
+        debug_assert!(self.place(&id).is_none(), "{id} is there already");
+        self.add(Name(id), Arc::default())
     }
 
     /// The aggregate with this id, made if there is none.
     pub(crate) fn entry(&mut self, id: &str) -> &mut Arc<Entry<S>> {
-        let place = self.make(id);
+        let place = match self.place(id) {
+            Some(place) => place,
+            None => self.add(Name(Arc::new(id.to_string())), Arc::default()),
+        };
         self.at_mut(place)
             .expect("the row is there or was just made")
     }

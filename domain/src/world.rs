@@ -2,7 +2,7 @@
 //!
 //! A pure fold of the log. The runtime keeps one, advances it with every commit, and rebuilds it by replay.
 
-use crate::berths::Berths;
+use crate::berths::{self, Berths};
 use crate::index::Index;
 use crate::kernel::event::CodecError;
 use crate::kernel::{Decider, Id, Recorded};
@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 /// Version of what a stored state looks like and means. Raised whenever the shape of a state or what `evolve` makes of
 /// an event changes, so that no snapshot of before is taken for a state of now (`tests/tests/golden_events/state.rs`).
-pub const STATE_VERSION: u32 = 7;
+pub const STATE_VERSION: u32 = 8;
 
 /// One aggregate: its state and the version of its stream.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -305,24 +305,27 @@ impl Tenant {
     fn count(&mut self, Apart { row, spot, .. }: Apart, staged: &Staged) {
         let counted = self.berths.book().counted(spot);
         let row = row.or_else(|| counted.as_ref().and_then(|c| c.row));
-        let row = row.unwrap_or_else(|| self.tables.usage.make(&staged.id));
+        let row = row.unwrap_or_else(|| self.tables.usage.make(Arc::clone(&staged.id)));
         if let (Some(entry), Event::Usage(event)) = (self.tables.usage.at_mut(row), &staged.event) {
             let entry = Arc::make_mut(entry);
             entry.version = staged.version;
             Metered::evolve(&mut entry.state, event);
         }
-        // Telling the agenda twice of a meter changes nothing, unless bills were put off or periods settled meanwhile.
-        let (id, event, put_off) = (&staged.id, &staged.event, self.agenda.put_off());
-        match counted {
-            Some(counted) => {
-                counted.row = Some(row);
-                let settled = self.agenda.has_settled(counted.days.until);
-                if counted.asked != put_off || settled {
-                    counted.asked = put_off;
-                    self.agenda.apply(&self.tables, &self.index, id, event);
-                }
+        let period = match &staged.event {
+            Event::Usage(usage::Event::Rated(fact)) => fact.meter.period,
+            _ => None,
+        };
+        // Without a period, whatever there is to say is said by the agenda itself.
+        let settled = period.is_none_or(|period| self.agenda.has_settled(period.until));
+        let put_off = self.agenda.put_off();
+        let book = self.berths.book();
+        match book.counted_on(spot, row, put_off, settled) {
+            berths::Agenda::Told => {}
+            berths::Agenda::BillBy(account, day) => self.agenda.bill_by(account, day),
+            berths::Agenda::Ask => {
+                let (id, event) = (&staged.id, &staged.event);
+                self.agenda.apply(&self.tables, &self.index, id, event);
             }
-            None => self.agenda.apply(&self.tables, &self.index, id, event),
         }
     }
 

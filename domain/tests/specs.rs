@@ -14,6 +14,8 @@ mod any_collecting;
 mod any_counters;
 #[path = "specs/any_expression.rs"]
 mod any_expression;
+#[path = "specs/any_folio.rs"]
+mod any_folio;
 #[path = "specs/any_life.rs"]
 mod any_life;
 #[path = "specs/bank.rs"]
@@ -58,6 +60,8 @@ mod explained;
 mod expressions;
 #[path = "specs/fields.rs"]
 mod fields;
+#[path = "specs/folio_terms.rs"]
+mod folio_terms;
 #[path = "specs/folios.rs"]
 mod folios;
 #[path = "specs/follows.rs"]
@@ -120,3 +124,5 @@ mod wallets;
 mod whatever_happens;
 #[path = "specs/worth.rs"]
 mod worth;
+#[path = "specs/zones.rs"]
+mod zones;

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use indelible_domain::kernel::Exact;
 use indelible_domain::mediation::Key;
-use indelible_domain::usage::{Basis, Meter, Payer, Rated, RatedRecord};
+use indelible_domain::usage::{Basis, Meter, Payer, Provenance, Rated, RatedRecord};
 use indelible_domain::{Event, Staged};
 use indelible_store::{Commit, EventStore, KeysLimits, NewEvent, Seen, SledStore, StreamKey};
 
@@ -150,16 +150,19 @@ fn fact(batch: u64, keys: &[Key]) -> Vec<Staged> {
         amount_carried: None,
         raw: None,
     };
-    let rated = Rated {
+    let provenance = Provenance {
         batch: format!("calls-2027-01-01-{batch}").into(),
         source: "switch-1".into(),
         basis: Basis::default(),
+    };
+    let rated = Rated {
+        provenance: Arc::new(provenance),
         records: keys.iter().zip(1..).map(record).collect(),
         meter: Meter::default(),
     };
     vec![Staged {
         kind: "usage",
-        id: format!("line-{batch}/voice/2027-01-01"),
+        id: Arc::new(format!("line-{batch}/voice/2027-01-01")),
         version: 1,
         event: Event::Usage(rated.into()),
         apart: None,

@@ -316,6 +316,12 @@ pub trait EventStore: Send + Sync {
         self.submit(Commit { events, ..commit })
     }
 
+    /// Calls `submit`, which submits commits and waits for none of them. A store may take what it submitted as one group, with
+    /// one sync; commits that others submit meanwhile may wait for it.
+    fn together(&self, submit: &mut dyn FnMut()) {
+        submit();
+    }
+
     /// Submits and waits until the commit is durable.
     fn append(&self, commit: Commit) -> Result<Appended, StoreError> {
         self.submit(commit)?.wait()

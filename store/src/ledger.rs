@@ -19,6 +19,7 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{
     Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
+    TryLockError,
 };
 use std::time::Duration;
 
@@ -204,6 +205,20 @@ impl Ledger {
         answer
     }
 
+    /// [`read`](Ledger::read) where nothing is to be waited for; given back where a command is at work, or what it would
+    /// rest on is not durable yet.
+    pub fn read_now<T, F: FnOnce(&world::Tenant) -> T>(&self, tenant: &str, f: F) -> Result<T, F> {
+        let live = match self.live.try_read() {
+            Ok(live) => live,
+            Err(TryLockError::Poisoned(live)) => live.into_inner(),
+            Err(TryLockError::WouldBlock) => return Err(f),
+        };
+        match self.store.head() < live.position {
+            true => Err(f),
+            false => Ok(f(live.world.tenant(tenant))),
+        }
+    }
+
     /// The tenants that have any facts.
     pub fn tenants(&self) -> Vec<String> {
         self.reading().world.tenants().cloned().collect()
@@ -222,7 +237,11 @@ impl Ledger {
     /// Everything up to the disk: after it, the command's place in the order is fixed.
     fn begin(&self, request: Request) -> Result<Begun, Refused> {
         self.alive()?;
-        let mut live = self.writing();
+        self.begin_on(&mut self.writing(), request)
+    }
+
+    /// The same on a state that is locked already.
+    fn begin_on(&self, live: &mut Live, request: Request) -> Result<Begun, Refused> {
         let key = request
             .command_id
             .as_ref()

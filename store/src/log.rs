@@ -312,6 +312,11 @@ impl<M: Medium> EventStore for Log<M> {
         self.queue(queued, ticket)
     }
 
+    fn together(&self, submit: &mut dyn FnMut()) {
+        let _held = self.shared.queue.hold();
+        submit();
+    }
+
     fn head(&self) -> u64 {
         self.shared.head()
     }

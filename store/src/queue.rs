@@ -23,6 +23,16 @@ struct State<T> {
     /// Whether the writer sleeps, and how many submitters do: to wake nobody costs a system call too.
     writer_sleeps: bool,
     submitters_sleep: usize,
+    /// Submitters that have more to queue at once: the writer takes nothing before they have, unless one waits for room.
+    held: usize,
+}
+
+impl<T> State<T> {
+    /// Whether the writer has something to take.
+    fn is_ready(&self) -> bool {
+        let held = self.held > 0 && self.submitters_sleep == 0 && !self.closed;
+        !self.waiting.is_empty() && !held
+    }
 }
 
 #[derive(Debug)]
@@ -41,6 +51,7 @@ impl<T: Weighed> Queue<T> {
                 closed: false,
                 writer_sleeps: false,
                 submitters_sleep: 0,
+                held: 0,
             }),
             changed_by_submitter: Condvar::new(),
             changed_by_writer: Condvar::new(),
@@ -62,6 +73,9 @@ impl<T: Weighed> Queue<T> {
             && (state.waiting.len() >= QUEUE_COMMITS || state.bytes + size > QUEUE_BYTES)
         {
             state.submitters_sleep += 1;
+            if state.held > 0 && state.writer_sleeps {
+                self.changed_by_submitter.notify_one();
+            }
             state = self
                 .changed_by_writer
                 .wait(state)
@@ -73,19 +87,25 @@ impl<T: Weighed> Queue<T> {
         }
         state.bytes += size;
         state.waiting.push_back(item);
-        let sleeps = state.writer_sleeps;
+        let wake = state.writer_sleeps && state.is_ready();
         drop(state);
-        if sleeps {
+        if wake {
             self.changed_by_submitter.notify_one();
         }
         Ok(())
+    }
+
+    /// From now on the writer waits for what else comes, until the answer is dropped.
+    pub fn hold(&self) -> Held<'_, T> {
+        self.lock().held += 1;
+        Held(self)
     }
 
     /// Waits for something, then takes what waits, in order: at least one item, then as many as stay within the bounds.
     /// Nothing once the queue is closed and empty.
     pub fn take(&self, max_items: usize, max_bytes: usize) -> Option<Vec<T>> {
         let mut state = self.lock();
-        while state.waiting.is_empty() {
+        while !state.is_ready() {
             if state.closed {
                 return None;
             }
@@ -120,6 +140,22 @@ impl<T: Weighed> Queue<T> {
         self.lock().closed = true;
         self.changed_by_submitter.notify_all();
         self.changed_by_writer.notify_all();
+    }
+}
+
+/// Holds the writer back, so that what is queued meanwhile is one group.
+#[derive(Debug)]
+pub(crate) struct Held<'q, T: Weighed>(&'q Queue<T>);
+
+impl<T: Weighed> Drop for Held<'_, T> {
+    fn drop(&mut self) {
+        let mut state = self.0.lock();
+        state.held -= 1;
+        let wake = state.writer_sleeps && state.is_ready();
+        drop(state);
+        if wake {
+            self.0.changed_by_submitter.notify_one();
+        }
     }
 }
 
@@ -182,6 +218,38 @@ mod tests {
         assert_eq!(queue.take(10, 9).unwrap(), [Item(5), Item(4)]);
         assert_eq!(queue.take(2, 100).unwrap(), [Item(3), Item(2)]);
         assert_eq!(queue.take(2, 100).unwrap(), [Item(1)]);
+    }
+
+    #[test]
+    fn what_is_queued_while_the_writer_is_held_back_is_one_group() {
+        let queue = Arc::new(Queue::new());
+        let held = queue.hold();
+        let writer = {
+            let queue = Arc::clone(&queue);
+            std::thread::spawn(move || queue.take(9, 9))
+        };
+        for _ in 0..3 {
+            queue.push(Item(1)).unwrap();
+            std::thread::yield_now();
+        }
+        drop(held);
+        assert_eq!(writer.join().unwrap().unwrap(), [Item(1), Item(1), Item(1)]);
+    }
+
+    #[test]
+    fn who_waits_for_room_ends_the_hold() {
+        let queue = Arc::new(Queue::new());
+        let held = queue.hold();
+        let writer = {
+            let queue = Arc::clone(&queue);
+            std::thread::spawn(move || queue.take(usize::MAX, usize::MAX).unwrap().len())
+        };
+        for _ in 0..=QUEUE_COMMITS {
+            queue.push(Item(1)).unwrap();
+        }
+        assert_eq!(writer.join().unwrap(), QUEUE_COMMITS);
+        drop(held);
+        assert_eq!(queue.take(9, 9).unwrap(), [Item(1)]);
     }
 
     #[test]

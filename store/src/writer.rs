@@ -39,6 +39,9 @@ const CERTAIN_BYTES: usize = MAX_PAYLOAD_BYTES / 2 + MAX_PAYLOAD_BYTES / 4;
 /// Bytes of one event of usage, names included, roughly.
 const USUAL_EVENT: usize = 256;
 
+/// Facts that are fetched together before they are written.
+const TOGETHER: usize = 32;
+
 /// Events of one stream, one after the other.
 struct Span {
     stream: Key,
@@ -103,7 +106,7 @@ impl Queued {
                 answer,
                 ..
             } => match encode_facts(&commit, &staged) {
-                Ok(block) => Ok(Pending::of(&commit, &staged, block, answer)),
+                Ok(encoded) => Ok(Pending::of(&commit, encoded, answer)),
                 Err(refusal) => Err((answer, refusal)),
             },
         }
@@ -126,24 +129,17 @@ pub(crate) fn certain_bytes(staged: &[Staged]) -> Option<usize> {
 impl Pending {
     pub fn encode(commit: &Commit, answer: Answer) -> Result<Pending, StoreError> {
         let block = block::encode(commit)?;
-        let command = commit.command.as_ref();
-        Ok(Pending {
-            recorded_at: commit.recorded_at,
-            causation: commit.causation,
-            command: command.map(|c| Key::command(&commit.tenant, &c.command_id)),
-            spans: spans(
-                &commit.tenant,
-                commit.events.iter().map(|event| {
-                    let StreamKey { kind, id, .. } = &event.stream;
-                    (kind.as_str(), id.as_str(), event.expected_version)
-                }),
-            ),
-            count: u32::try_from(commit.events.len())
-                .expect("a commit's events are counted by `check`"),
-            body_crc: block::body_crc(&block),
+        let mut spans = Spans::of(&commit.tenant, commit.events.len());
+        for event in &commit.events {
+            let StreamKey { kind, id, .. } = &event.stream;
+            spans.add((kind, id), event.expected_version);
+        }
+        let encoded = Encoded {
             block,
-            answer,
-        })
+            spans: spans.all,
+            count: commit.events.len(),
+        };
+        Ok(Pending::of(commit, encoded, answer))
     }
 
     /// The names, for a refusal: they lie in the encoded body.
@@ -174,21 +170,23 @@ impl Pending {
         staged: &[Staged],
         answer: Answer,
     ) -> Result<Pending, StoreError> {
-        let block = encode_facts(commit, staged)?;
-        Ok(Pending::of(commit, staged, block, answer))
+        let encoded = encode_facts(commit, staged)?;
+        Ok(Pending::of(commit, encoded, answer))
     }
 
-    fn of(commit: &Commit, staged: &[Staged], block: Vec<u8>, answer: Answer) -> Pending {
-        let streams = staged
-            .iter()
-            .map(|fact| (fact.kind, fact.id.as_str(), fact.version.saturating_sub(1)));
+    fn of(commit: &Commit, encoded: Encoded, answer: Answer) -> Pending {
+        let Encoded {
+            block,
+            spans,
+            count,
+        } = encoded;
         let command = commit.command.as_ref();
         Pending {
             recorded_at: commit.recorded_at,
             causation: commit.causation,
             command: command.map(|c| Key::command(&commit.tenant, &c.command_id)),
-            spans: spans(&commit.tenant, streams),
-            count: u32::try_from(staged.len()).expect("a commit's events are counted by `check`"),
+            spans,
+            count: u32::try_from(count).expect("a commit's events are counted by `check`"),
             body_crc: block::body_crc(&block),
             block,
             answer,
@@ -196,30 +194,61 @@ impl Pending {
     }
 }
 
-/// The block of a commit whose events are these facts: each is written where it will lie.
-fn encode_facts(commit: &Commit, staged: &[Staged]) -> Result<Vec<u8>, StoreError> {
-    let mut encoder = Encoder::begin(commit, staged.len(), staged.len() * USUAL_EVENT);
-    for fact in staged {
-        let expected = fact.version.saturating_sub(1);
-        let names = (fact.kind, fact.id.as_str());
-        encoder.event(names, expected, fact.event.event_type(), |out| {
-            let written = fact.event.encode_into(out);
-            written.map_err(|e| StoreError::InvalidCommit {
-                what: e.to_string(),
-            })
-        })?;
-    }
-    check_payload(encoder.payload)?;
-    encoder.finish()
+/// A commit as bytes, and where the events of each stream lie in it.
+struct Encoded {
+    block: Vec<u8>,
+    spans: Vec<Span>,
+    count: usize,
 }
 
-/// Where consecutive events of one stream lie; streams come as kind, id and the version before.
-fn spans<'a>(tenant: &str, streams: impl Iterator<Item = (&'a str, &'a str, u64)>) -> Vec<Span> {
-    let mut spans: Vec<Span> = Vec::with_capacity(streams.size_hint().0);
-    let mut last: Option<(&str, &str)> = None;
-    for ((kind, id, expected_version), number) in streams.zip(0u32..) {
-        let same = last == Some((kind, id));
-        match spans.last_mut() {
+/// The block of a commit whose events are these facts: each is written where it will lie.
+fn encode_facts(commit: &Commit, staged: &[Staged]) -> Result<Encoded, StoreError> {
+    let mut encoder = Encoder::begin(commit, staged.len(), staged.len() * USUAL_EVENT);
+    let mut spans = Spans::of(&commit.tenant, staged.len());
+    for some in staged.chunks(TOGETHER) {
+        Staged::fetch(some);
+        for fact in some {
+            let expected = fact.version.saturating_sub(1);
+            let names = (fact.kind, fact.id.as_str());
+            spans.add(names, expected);
+            encoder.event(names, expected, fact.event.event_type(), |out| {
+                let written = fact.event.encode_into(out);
+                written.map_err(|e| StoreError::InvalidCommit {
+                    what: e.to_string(),
+                })
+            })?;
+        }
+    }
+    check_payload(encoder.payload)?;
+    Ok(Encoded {
+        block: encoder.finish()?,
+        spans: spans.all,
+        count: staged.len(),
+    })
+}
+
+/// Where consecutive events of one stream lie.
+struct Spans<'a> {
+    tenant: &'a str,
+    all: Vec<Span>,
+    last: Option<(&'a str, &'a str)>,
+    events: u32,
+}
+
+impl<'a> Spans<'a> {
+    fn of(tenant: &'a str, room: usize) -> Spans<'a> {
+        Spans {
+            tenant,
+            all: Vec::with_capacity(room),
+            last: None,
+            events: 0,
+        }
+    }
+
+    /// Adds an event of a stream, named by kind and id, with the version before it.
+    fn add(&mut self, (kind, id): (&'a str, &'a str), expected_version: u64) {
+        let same = self.last == Some((kind, id));
+        match self.all.last_mut() {
             Some(span)
                 if same
                     && span.expected.checked_add(u64::from(span.count))
@@ -230,19 +259,19 @@ fn spans<'a>(tenant: &str, streams: impl Iterator<Item = (&'a str, &'a str, u64)
             before => {
                 let stream = match before {
                     Some(span) if same => span.stream,
-                    _ => Key::stream(tenant, kind, id),
+                    _ => Key::stream(self.tenant, kind, id),
                 };
-                spans.push(Span {
+                self.all.push(Span {
                     stream,
                     expected: expected_version,
                     count: 1,
-                    event: number,
+                    event: self.events,
                 });
             }
         }
-        last = Some((kind, id));
+        self.last = Some((kind, id));
+        self.events += 1;
     }
-    spans
 }
 
 pub(crate) fn start<M: Medium>(shared: Arc<Shared<M>>) -> io::Result<JoinHandle<()>> {

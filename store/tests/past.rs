@@ -185,7 +185,8 @@ impl Plain {
         let (tables, events) = session.finish();
         self.world.absorb(TENANT, tables, &events);
         self.past.absorb(&events);
-        self.log.extend(events.into_iter().map(|s| (s.id, s.event)));
+        self.log
+            .extend(events.into_iter().map(|s| (s.id.to_string(), s.event)));
         Ok(outcome)
     }
 }

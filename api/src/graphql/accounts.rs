@@ -99,9 +99,22 @@ impl Account {
         self.state.state.terms.currency.code()
     }
 
-    /// IANA time zone that turns moments into business dates.
-    async fn zone(&self) -> &str {
-        self.state.state.terms.zone.name()
+    /// IANA time zone that turns moments into business dates on the day that is looked at.
+    async fn zone(&self, ctx: &Context<'_>) -> Result<String> {
+        let zone = &self.state.state.terms.zone;
+        let today = || Ok::<_, async_graphql::Error>(zone.date(Books::of(ctx)?.now()));
+        let day = self.cut.day(zone).map_or_else(today, Ok)?;
+        Ok(zone.name_on(day).to_owned())
+    }
+
+    /// Its time zones one after the other, those to come included: each day is of one of them.
+    async fn zones(&self) -> Vec<AccountZone> {
+        let zones = self.state.state.terms.zone.each().into_iter();
+        let zone = |(from, zone): (Option<_>, &str)| AccountZone {
+            from: from.map(Date),
+            zone: zone.to_owned(),
+        };
+        zones.map(zone).collect()
     }
 
     /// Day of the month that charges with `align = "billing_day"` are aligned to.
@@ -275,7 +288,7 @@ impl Account {
         dunning::case_at(ctx, &self.key, self.cut).await
     }
 
-    /// Advances that are open, in the order they were asked for.
+    /// Advances that have something left, in the order they were asked for.
     async fn advances(&self, ctx: &Context<'_>) -> Result<Vec<Advance>> {
         Advance::of_account(ctx, &self.key, &self.cut).await
     }
@@ -465,10 +478,20 @@ pub struct OpenAccountInput {
     channel: Option<Channel>,
 }
 
+/// A time zone of an account.
+#[derive(SimpleObject)]
+pub struct AccountZone {
+    /// Its first day; none: since the account is there.
+    from: Option<Date>,
+    /// IANA time zone.
+    zone: String,
+}
+
 /// What is left out stays as it is.
 #[derive(InputObject)]
 pub struct ChangeAccountInput {
     id: ID,
+    /// In force from today on; `setAccountZone` takes another day.
     zone: Option<String>,
     billing_day: async_graphql::MaybeUndefined<u32>,
     payment_days: async_graphql::MaybeUndefined<u32>,
@@ -695,6 +718,31 @@ impl AccountMutations {
             terms,
         };
         let receipt = desk::hand_in(ctx, Scope::Operate, &idempotency_key, command).await?;
+        Ok(AccountPayload {
+            account: Account::find(ctx, &key, None).await?,
+            receipt,
+        })
+    }
+
+    /// Another time zone from a day on, past or coming; today if none is said. Days before it stay as they are. Zones that were
+    /// to follow later do not. Usage that moves to another day is rated again at once.
+    async fn set_account_zone(
+        &self,
+        ctx: &Context<'_>,
+        idempotency_key: String,
+        account: ID,
+        zone: String,
+        from: Option<Date>,
+        #[graphql(default)] dry_run: bool,
+    ) -> Result<AccountPayload> {
+        let key = ids::key("account", &account);
+        let command = Command::SetAccountZone {
+            account: key.clone(),
+            zone: zone.parse().map_err(errors::rejected)?,
+            from: from.map(|day| day.0),
+        };
+        let scope = Scope::Operate;
+        let receipt = desk::hand_in_or_try(ctx, scope, &idempotency_key, command, dry_run).await?;
         Ok(AccountPayload {
             account: Account::find(ctx, &key, None).await?,
             receipt,

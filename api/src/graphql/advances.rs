@@ -1,10 +1,12 @@
 //! Advances: money asked for before the supply and taken off what the supply is invoiced for.
 
 use async_graphql::{ComplexObject, Context, Enum, ID, InputObject, Object, Result, SimpleObject};
+use indelible_domain::accounts::folio;
 use indelible_domain::advances as domain;
 use indelible_domain::command::Command;
+use indelible_domain::world::Tenant;
 
-use super::books::{Books, Cut};
+use super::books::{AsOf, Books, Cut};
 use super::desk::{self, Receipt};
 use super::ids;
 use super::invoices::Invoice;
@@ -174,17 +176,36 @@ impl Advance {
         })
     }
 
-    /// Advances of an account that are open, in the order they were asked for.
+    /// Advances of an account that have something left, in the order they were asked for; in the past also those that have
+    /// nothing left by now, in the order of their keys.
     pub async fn of_account(ctx: &Context<'_>, account: &str, cut: &Cut) -> Result<Vec<Advance>> {
         let books = Books::of(ctx)?;
-        let keys = books.index(|index| index.advances_of.get(account).cloned().unwrap_or_default());
+        let keys = match cut.is_now() {
+            true => books.index(|index| index.advances_of.get(account).cloned()),
+            false => Some(books.live(|tenant| all_of(tenant, account))),
+        };
         let zone = Some(books.zone(account));
-        let found = books.all_at::<domain::Advance>(keys, cut, zone).await?;
+        let found = books
+            .all_at::<domain::Advance>(keys.unwrap_or_default(), cut, zone)
+            .await?;
         let rows = found.iter();
         Ok(rows
+            .filter(|(_, advance)| cut.is_now() || !advance.state.rest().is_empty())
             .filter_map(|(key, advance)| Advance::of(key, &advance.state))
             .collect())
     }
+}
+
+/// Every advance that an account was ever asked for.
+fn all_of(tenant: &Tenant, account: &str) -> Vec<String> {
+    let own = |advance: &domain::Advance| {
+        let terms = advance.terms.as_ref();
+        terms.is_some_and(|terms| folio::owner(&terms.account) == account)
+    };
+    let all = tenant.tables.advances.iter();
+    all.filter(|(_, advance)| own(&advance.state))
+        .map(|(key, _)| key.clone())
+        .collect()
 }
 
 fn find(books: &Books, key: &str) -> Option<Advance> {
@@ -211,8 +232,20 @@ pub struct AdvanceQueries;
 
 #[Object]
 impl AdvanceQueries {
-    async fn advance(&self, ctx: &Context<'_>, id: ID) -> Result<Option<Advance>> {
-        Ok(find(&Books::of(ctx)?, &ids::key("advance", &id)))
+    /// An advance, now or as of some time; none if there was no such advance.
+    async fn advance(
+        &self,
+        ctx: &Context<'_>,
+        id: ID,
+        as_of: Option<AsOf>,
+    ) -> Result<Option<Advance>> {
+        let (books, key) = (Books::of(ctx)?, ids::key("advance", &id));
+        let cut = books.cut(as_of).await?;
+        let now = books.find::<domain::Advance>(&key);
+        let terms = now.as_ref().and_then(|now| now.state.terms.as_ref());
+        let zone = terms.map(|terms| books.zone(&terms.account));
+        let then = books.find_at::<domain::Advance>(&key, &cut, zone).await?;
+        Ok(then.and_then(|then| Advance::of(&key, &then.state)))
     }
 }
 

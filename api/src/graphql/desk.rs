@@ -4,7 +4,7 @@
 //! the same key with the same arguments answers with the first receipt, with other arguments it is refused. A refusal
 //! stores nothing, a dry run uses no key.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use async_graphql::{Context, ID, Object, Result, SimpleObject};
@@ -13,6 +13,7 @@ use indelible_domain::command::{Command, Outcome, UsageCounts as DomainCounts};
 use indelible_domain::invoices::Invoice;
 use indelible_domain::kernel::calendar::add_days;
 use indelible_domain::kernel::{Date, Decider, Instant, Rejection};
+use indelible_domain::mediation::Intake;
 use indelible_domain::operations::{self, Coming};
 use indelible_domain::past::Memory;
 use indelible_domain::reratings;
@@ -28,6 +29,7 @@ use super::log::Fact;
 use super::scalars::Position;
 use super::{errors, ids};
 use crate::auth::Scope;
+use crate::ingest;
 use crate::request_id::RequestId;
 
 /// Longest idempotency key, in bytes: what the log takes, less room to spare.
@@ -218,7 +220,7 @@ impl Tried {
         let touched: BTreeSet<&String> = staged
             .iter()
             .filter(|staged| staged.kind == N::KIND)
-            .map(|staged| &staged.id)
+            .map(|staged| &*staged.id)
             .collect();
         let entry = |key: &String| N::table(&self.made).get(key).cloned();
         touched
@@ -264,14 +266,30 @@ pub async fn hand_in_all(
     let (hash, key) = (input_hash(ctx)?, checked(key)?);
     let request = correlation(ctx);
     let mut sum: Option<Receipt> = None;
-    for (command, number) in commands.into_iter().zip(1..) {
-        // A control character, which no client's key has.
-        let id = if number == 1 {
-            key.clone()
-        } else {
-            format!("{key}\u{1f}{number}")
+    // A control character, which no client's key has.
+    let id = |number| match number {
+        1 => key.clone(),
+        number => format!("{key}\u{1f}{number}"),
+    };
+    let numbered = commands.into_iter().zip(1..);
+    let mut waiting: VecDeque<(String, Command)> = numbered
+        .map(|(command, number)| (id(number), command))
+        .collect();
+    while let Some((id, command)) = waiting.pop_front() {
+        let kept = ingest::kept(&command);
+        let done = carry_out(&books, id.clone(), hash, request.clone(), command).await;
+        let next = match (done, kept.and_then(Intake::halves)) {
+            (Ok(next), _) => next,
+            // More facts than a commit takes: in two, in its order.
+            (Err(no), Some(halves)) if ingest::by_halves(&no) => {
+                for (half, number) in halves.into_iter().zip([1, 2]).rev() {
+                    let command = Command::IngestUsage(Box::new(half));
+                    waiting.push_front((format!("{id}\u{1f}:{number}"), command));
+                }
+                continue;
+            }
+            (Err(no), _) => return Err(refused(no)),
         };
-        let next = execute(&books, id, hash, request.clone(), command).await?;
         sum = Some(match sum {
             None => next,
             Some(sum) => Receipt {
@@ -669,6 +687,17 @@ async fn execute(
     correlation: String,
     command: Command,
 ) -> Result<Receipt> {
+    let done = carry_out(books, command_id, input_hash, correlation, command).await;
+    done.map_err(refused)
+}
+
+async fn carry_out(
+    books: &Books,
+    command_id: String,
+    input_hash: [u8; 32],
+    correlation: String,
+    command: Command,
+) -> std::result::Result<Receipt, Refused> {
     let request = Request {
         tenant: books.tenant().to_owned(),
         command_id: Some(command_id),
@@ -685,7 +714,7 @@ async fn execute(
         events,
         outcome,
         replayed,
-    } = done.map_err(refused)?;
+    } = done?;
     let wrote = Wrote::Commits(vec![Commit { position, events }]);
     Ok(Receipt {
         tenant: books.tenant().to_owned(),

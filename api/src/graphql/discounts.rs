@@ -1,6 +1,7 @@
 //! Discounts and who has them, commitments of accounts, exemptions from tax.
 
 use async_graphql::{Context, Enum, ID, InputObject, Object, OneofObject, Result, SimpleObject};
+use indelible_domain::accounts::folio;
 use indelible_domain::command::{Command, RedeemDiscount};
 use indelible_domain::commitments as pledge;
 use indelible_domain::discounts as domain;
@@ -423,7 +424,7 @@ impl DiscountMutations {
         of_account(ctx, &account, receipt).await
     }
 
-    /// What an account commits itself to over everything it pays for. Scope operate.
+    /// What an account commits itself to over everything it pays for, or over what is billed on one of its folios. Scope operate.
     async fn agree_commitment(
         &self,
         ctx: &Context<'_>,
@@ -524,7 +525,7 @@ async fn of_account(
     receipt: Receipt,
 ) -> Result<AccountTermsPayload> {
     Ok(AccountTermsPayload {
-        account: Account::named(ctx, account).await?,
+        account: Account::named(ctx, folio::owner(account)).await?,
         receipt,
     })
 }

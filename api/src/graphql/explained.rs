@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use async_graphql::{Context, Enum, Result, SimpleObject};
+use indelible_domain::accounts::Folio;
 use indelible_domain::charges::explained::{self as domain, Behind};
 use indelible_domain::charges::{Charges, What};
 use indelible_domain::commitments::Commitments;
@@ -254,7 +255,7 @@ fn stood(
     tenant: &str,
     invoice: &str,
     line: &Line,
-    paid_for: &[kernel::Id],
+    on: &Committed,
 ) -> std::result::Result<Stood, StoreError> {
     let at = made_at(ledger, tenant, invoice)?;
     let owner = line.subscription.as_ref().unwrap_or(&line.account);
@@ -264,15 +265,7 @@ fn stood(
     };
     let Some(subscription) = &line.subscription else {
         if let What::TrueUp { commitment, days } | What::Cap { commitment, days } = &line.what {
-            committed(
-                ledger,
-                tenant,
-                at,
-                (owner, commitment),
-                *days,
-                paid_for,
-                &mut stood,
-            )?;
+            committed(ledger, tenant, at, (commitment, on), *days, &mut stood)?;
         }
         return Ok(stood);
     };
@@ -304,17 +297,16 @@ fn committed(
     ledger: &Ledger,
     tenant: &str,
     at: Option<u64>,
-    (account, commitment): (&str, &str),
+    (commitment, on): (&str, &Committed),
     days: kernel::Days,
-    paid_for: &[kernel::Id],
     stood: &mut Stood,
 ) -> std::result::Result<(), StoreError> {
-    stood.commitments = ledger.state_at::<Commitments>(tenant, account, at)?;
+    stood.commitments = ledger.state_at::<Commitments>(tenant, &on.folio, at)?;
     let agreed = stood.commitments.iter().flat_map(|c| &c.agreed);
     let Some(agreed) = agreed.into_iter().find(|a| a.id == commitment) else {
         return Ok(());
     };
-    for id in paid_for {
+    for id in &on.paid_for {
         let Some(sub) = ledger.state_at::<Subscription>(tenant, id, at)? else {
             continue;
         };
@@ -334,10 +326,21 @@ fn committed(
     Ok(())
 }
 
-/// Subscriptions of an account and of those it pays for that its commitments count: what is billed on other folios is not
-/// among them.
-fn paid_for(books: &Books, account: &str) -> Vec<kernel::Id> {
+/// The folio that a line's commitment is of, and the subscriptions that it counts.
+#[derive(Default)]
+struct Committed {
+    folio: kernel::Id,
+    paid_for: Vec<kernel::Id>,
+}
+
+/// The folio of a document, and the subscriptions of its account and of those it pays for that are billed there.
+fn committed_on(books: &Books, document: &Document) -> Committed {
+    let account = document.account.as_str();
     books.live(|tenant| {
+        let Some(own) = tenant.tables.accounts.get(account) else {
+            return Committed::default();
+        };
+        let (on, own) = (document.folio(), &own.state.terms);
         let index = &tenant.index;
         let children = index.paid_by.get(account).into_iter().flatten();
         let accounts = std::iter::once(account).chain(children.map(String::as_str));
@@ -347,9 +350,16 @@ fn paid_for(books: &Books, account: &str) -> Vec<kernel::Id> {
                 .invoicings
                 .get(&invoicing::of_account(account));
             let of = index.subscriptions_of.get(account).into_iter().flatten();
-            of.filter(move |id| said.is_none_or(|s| !s.state.folios.contains_key(*id)))
+            let (here, elsewhere) = (on.clone(), on != Folio::own(own));
+            of.filter(move |id| match said.and_then(|s| s.state.folios.get(*id)) {
+                Some(folio) => *folio == here,
+                None => !elsewhere,
+            })
         });
-        all.cloned().collect()
+        Committed {
+            folio: on.id(account, own),
+            paid_for: all.cloned().collect(),
+        }
     })
 }
 
@@ -360,34 +370,57 @@ pub async fn line(
     document: &Document,
     line: &Line,
 ) -> Result<LineExplanation> {
-    let books = Books::of(ctx)?;
-    let (tenant, invoice) = (books.tenant().to_owned(), invoice.to_owned());
-    let (asked, of) = (line.clone(), invoice.clone());
-    let paid_for = match line.subscription {
-        None => paid_for(&books, &line.account),
-        Some(_) => vec![],
-    };
-    let stood = books
-        .blocking(move |office| stood(&office.ledger, &tenant, &of, &asked, &paid_for))
-        .await?;
-    let behind = Behind {
-        invoice: &invoice,
-        subscription: stood.subscription.as_ref(),
-        charges: stood.charges.as_ref(),
-        metered: stood.metered.as_ref(),
-        records: &stood.records,
-        before: &stood.before,
-        commitments: stood.commitments.as_ref(),
-        rated: &stood.rated,
-    };
-    let found = domain::line(document, line, behind).map_err(errors::rejected)?;
+    let stood = stood_behind(&Books::of(ctx)?, invoice, document, line).await?;
+    let found = domain::line(document, line, stood.behind(invoice)).map_err(errors::rejected)?;
     Ok(LineExplanation::of(found))
 }
 
-impl LineExplanation {
-    fn of(found: domain::Explained) -> LineExplanation {
-        let unit = found.used.as_ref().map_or("", |used| used.unit.as_str());
-        let figure = |f: &domain::Figure| LineFigure {
+/// The groups that a line of usage was made of, from what stood behind it when the document was made.
+pub(super) async fn groups(
+    books: &Books,
+    invoice: &str,
+    document: &Document,
+    line: &Line,
+) -> Result<Option<Vec<domain::OfGroup>>> {
+    let stood = stood_behind(books, invoice, document, line).await?;
+    domain::groups(document, line, stood.behind(invoice)).map_err(errors::rejected)
+}
+
+async fn stood_behind(
+    books: &Books,
+    invoice: &str,
+    document: &Document,
+    line: &Line,
+) -> Result<Stood> {
+    let (tenant, invoice) = (books.tenant().to_owned(), invoice.to_owned());
+    let asked = line.clone();
+    let on = match line.subscription {
+        None => committed_on(books, document),
+        Some(_) => Committed::default(),
+    };
+    books
+        .blocking(move |office| stood(&office.ledger, &tenant, &invoice, &asked, &on))
+        .await
+}
+
+impl Stood {
+    fn behind<'a>(&'a self, invoice: &'a str) -> Behind<'a> {
+        Behind {
+            invoice,
+            subscription: self.subscription.as_ref(),
+            charges: self.charges.as_ref(),
+            metered: self.metered.as_ref(),
+            records: &self.records,
+            before: &self.before,
+            commitments: self.commitments.as_ref(),
+            rated: &self.rated,
+        }
+    }
+}
+
+impl LineFigure {
+    pub(super) fn of(f: &domain::Figure, unit: &str) -> LineFigure {
+        LineFigure {
             source: f.source.into(),
             text: f.text.clone(),
             tier: f.tier,
@@ -399,7 +432,13 @@ impl LineExplanation {
             period_days: f.share.map(|(_, whole)| whole),
             amount: f.amount.into(),
             words: f.words(unit),
-        };
+        }
+    }
+}
+
+impl LineExplanation {
+    fn of(found: domain::Explained) -> LineExplanation {
+        let unit = found.used.as_ref().map_or("", |used| used.unit.as_str());
         let source = found.sold.as_ref().and_then(|sold| sold.source.as_ref());
         let reduced = kernel::Money::sum(
             found.net.currency,
@@ -417,7 +456,11 @@ impl LineExplanation {
             }),
             charged: found.days.map(Into::into),
             period: found.period.map(Into::into),
-            figures: found.figures.iter().map(figure).collect(),
+            figures: found
+                .figures
+                .iter()
+                .map(|f| LineFigure::of(f, unit))
+                .collect(),
             exact: found.exact.into(),
             rounding: found.rounding.into(),
             rounded: Money(found.rounded),

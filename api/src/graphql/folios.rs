@@ -1,16 +1,20 @@
 //! Folios: what an account owes in one currency to one legal entity, and how it comes to have more than one.
 
-use async_graphql::{Context, Enum, ID, Object, Result, SimpleObject};
+use async_graphql::{Context, Enum, ID, InputObject, Object, Result, SimpleObject};
 use indelible_domain::accounts::{AccountTerms, folio};
 use indelible_domain::command::{Command, InvoicingPlace};
 use indelible_domain::invoicing::{self, Invoicing};
+use indelible_domain::kernel::{self, Currency};
 
 use super::accounts::LegalEntity;
 use super::books::{Books, Cut};
 use super::desk::{self, Receipt};
+use super::discounts::{Commitment, commitments_of};
+use super::errors;
 use super::ids;
 use super::invoicing::{place, stream_of};
 use super::payments::Balance;
+use super::scalars::Decimal;
 use crate::auth::Scope;
 
 /// What an account owes in one currency to one legal entity. Its key names it wherever an account is asked for that owes or
@@ -69,6 +73,11 @@ impl Folio {
         self.folio.currency.code()
     }
 
+    /// What the account committed itself to over everything that is billed on it, oldest first.
+    async fn commitments(&self, ctx: &Context<'_>) -> Result<Vec<Commitment>> {
+        commitments_of(ctx, &self.key, &self.cut).await
+    }
+
     /// What is owed and credit on it.
     async fn balance(&self, ctx: &Context<'_>) -> Result<Balance> {
         Balance::at(ctx, &self.key, self.cut).await
@@ -98,6 +107,14 @@ fn said(books: &Books, place: &InvoicingPlace) -> Option<DocumentCurrencies> {
     known.state.currencies.map(DocumentCurrencies::from)
 }
 
+/// A total below which documents in a currency wait for more.
+#[derive(SimpleObject)]
+pub struct InvoiceMinimum {
+    /// ISO 4217 code.
+    currency: String,
+    minimum: Decimal,
+}
+
 #[derive(Default)]
 pub struct FolioQueries;
 
@@ -113,6 +130,23 @@ impl FolioQueries {
         Ok(said(&Books::of(ctx)?, &place(entity, account)?))
     }
 
+    /// Totals below which documents wait for more, by currency, as a legal entity or an account itself says.
+    async fn invoice_minimums(
+        &self,
+        ctx: &Context<'_>,
+        entity: Option<ID>,
+        account: Option<ID>,
+    ) -> Result<Vec<InvoiceMinimum>> {
+        let stream = stream_of(&place(entity, account)?);
+        let known = Books::of(ctx)?.find::<Invoicing>(&stream);
+        let minimums = known.iter().flat_map(|known| &known.state.minimums);
+        let minimum = |(currency, minimum): (&Currency, &kernel::Decimal)| InvoiceMinimum {
+            currency: currency.code().to_owned(),
+            minimum: Decimal(*minimum),
+        };
+        Ok(minimums.map(minimum).collect())
+    }
+
     /// The legal entity that sells an offer to everybody; none: that of whoever buys it.
     async fn offer_seller(&self, ctx: &Context<'_>, offer: String) -> Result<Option<LegalEntity>> {
         let known = Books::of(ctx)?.find::<Invoicing>(&invoicing::of_offer(&offer));
@@ -121,6 +155,13 @@ impl FolioQueries {
             None => Ok(None),
         }
     }
+}
+
+#[derive(InputObject)]
+pub struct InvoiceMinimumInput {
+    currency: String,
+    /// The least total a document is made for; none: nothing is said of the currency any more.
+    minimum: Option<Decimal>,
 }
 
 #[derive(Default)]
@@ -150,6 +191,26 @@ impl FolioMutations {
             currencies: said(&Books::of(ctx)?, &place),
             receipt,
         })
+    }
+
+    /// Says below which total documents in a currency wait for more, for a legal entity's documents or for one account; without
+    /// `minimum` nothing is said there any more. Where nothing is said, `minimum` of `setInvoicing` holds in the account's
+    /// currency.
+    async fn set_invoice_minimum(
+        &self,
+        ctx: &Context<'_>,
+        idempotency_key: String,
+        entity: Option<ID>,
+        account: Option<ID>,
+        input: InvoiceMinimumInput,
+        #[graphql(default)] dry_run: bool,
+    ) -> Result<Receipt> {
+        let command = Command::SetMinimum {
+            place: place(entity, account)?,
+            currency: input.currency.parse().map_err(errors::rejected)?,
+            minimum: input.minimum.map(|minimum| minimum.0),
+        };
+        desk::hand_in_or_try(ctx, Scope::Operate, &idempotency_key, command, dry_run).await
     }
 
     /// Says which legal entity sells an offer from now on, whoever buys it; without `seller` that of the buyer's account does.

@@ -294,7 +294,7 @@ impl Invoice {
         ShownTerms::of(self.document().shown)
     }
 
-    /// The lines as they are to be shown: by days, unit prices and services, as the document records it. They sum to `net`.
+    /// The lines as they are to be shown: by days, unit prices, groups and services, as the document records it. They sum to `net`.
     #[graphql(complexity = "100 * child_complexity")]
     async fn shown_lines(&self, ctx: &Context<'_>) -> Result<Vec<ShownLine>> {
         shown::lines(ctx, &self.key, self.document()).await

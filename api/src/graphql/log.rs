@@ -34,7 +34,7 @@ impl Fact {
                 position: 0,
                 tenant: tenant.to_owned(),
                 kind: staged.kind.to_owned(),
-                id: staged.id,
+                id: staged.id.to_string(),
                 version: staged.version,
                 event: staged.event,
                 meta: indelible_domain::kernel::Meta::default(),

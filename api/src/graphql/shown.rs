@@ -14,6 +14,7 @@ use indelible_domain::world::Event;
 
 use super::books::Books;
 use super::desk::{self, Receipt};
+use super::explained::{self, LineFigure};
 use super::invoicing::{place, stream_of};
 use super::scalars::{Date, Decimal, Money};
 use super::{errors, ids};
@@ -45,6 +46,8 @@ pub struct ShownTerms {
     unit_price: bool,
     /// Lines of the same charge, tax and rate are shown as one, of whichever subscription.
     service: bool,
+    /// A charge that counts by groups is shown by them, and not by days and unit prices.
+    group: bool,
 }
 
 impl ShownTerms {
@@ -53,6 +56,7 @@ impl ShownTerms {
             usage_date: shown.usage_date.into(),
             unit_price: shown.unit_price,
             service: shown.service,
+            group: shown.group,
         }
     }
 }
@@ -65,6 +69,8 @@ pub struct ShownTermsInput {
     unit_price: bool,
     #[graphql(default)]
     service: bool,
+    #[graphql(default)]
+    group: bool,
 }
 
 /// What a document shows as one: parts of its lines.
@@ -79,11 +85,23 @@ pub struct ShownLine {
     quantity: Option<String>,
     /// Before discounts, in the currency of the sale, with at most 12 decimals; where lines are shown by it.
     unit_price: Option<String>,
+    /// Of usage that is shown by its groups: what its records have in common.
+    group: Vec<ShownGroup>,
+    /// What the group came to, step by step, before what bounds the whole line, discounts and conversion.
+    figures: Vec<LineFigure>,
     tax_name: String,
     tax_rate: Decimal,
     net: Money,
     /// The lines beneath.
     parts: Vec<ShownPart>,
+}
+
+/// An attribute of records and the value that they have.
+#[derive(SimpleObject)]
+pub struct ShownGroup {
+    name: String,
+    /// Empty: they do not have it.
+    value: String,
 }
 
 /// A part of a line.
@@ -95,7 +113,14 @@ pub struct ShownPart {
 }
 
 impl ShownLine {
-    fn of(together: domain::Together) -> ShownLine {
+    fn of(together: domain::Together, beneath: &BTreeMap<u32, domain::Beneath>) -> ShownLine {
+        let lines = together.parts.iter().filter_map(|(no, _)| beneath.get(no));
+        let groups = lines
+            .filter_map(|beneath| beneath.groups.as_ref())
+            .flatten();
+        let own = groups.filter(|g| !g.values.is_empty() && g.values == together.group);
+        let figures = own.flat_map(|g| g.figures.iter().map(|f| LineFigure::of(f, &g.unit)));
+        let figures = figures.collect();
         let part = |(line, net): (u32, kernel::Money)| ShownPart {
             line,
             net: Money(net),
@@ -106,6 +131,12 @@ impl ShownLine {
             until: together.days.map(|days| Date(days.until)),
             quantity: together.quantity,
             unit_price: together.unit_price.map(|p| p.to_decimal(EXACT_PLACES)),
+            group: together
+                .group
+                .into_iter()
+                .map(|(name, value)| ShownGroup { name, value })
+                .collect(),
+            figures,
             tax_name: together.tax.name,
             tax_rate: Decimal(together.tax.rate),
             net: Money(together.net),
@@ -120,9 +151,10 @@ pub async fn lines(
     key: &str,
     document: &documents::Document,
 ) -> Result<Vec<ShownLine>> {
-    let mut records: BTreeMap<u32, Vec<domain::Used>> = BTreeMap::new();
+    let mut beneath: BTreeMap<u32, domain::Beneath> = BTreeMap::new();
     let how = document.shown;
-    if how.unit_price || how.usage_date != domain::UsageDate::Whole {
+    let by_records = how.unit_price || how.usage_date != domain::UsageDate::Whole;
+    if by_records || how.group {
         let books = Books::of(ctx)?;
         let facts = books.stream_events("invoice", key, 0, EVENTS).await?;
         let is_final =
@@ -130,14 +162,23 @@ pub async fn lines(
         let finalised = facts.iter().find(|fact| is_final(&fact.event));
         let before = finalised.map_or(u64::MAX, |fact| fact.position);
         for line in &document.lines {
-            records.insert(line.no, used(&books, line, before).await?);
+            let groups = match how.group {
+                true => explained::groups(&books, key, document, line).await?,
+                false => None,
+            };
+            let records = match by_records && groups.is_none() {
+                true => used(&books, line, before).await?,
+                false => vec![],
+            };
+            beneath.insert(line.no, domain::Beneath { records, groups });
         }
     }
     let found = domain::together(document, |line| {
-        records.get(&line.no).cloned().unwrap_or_default()
+        beneath.get(&line.no).cloned().unwrap_or_default()
     });
     let found = found.map_err(errors::rejected)?;
-    Ok(found.into_iter().map(ShownLine::of).collect())
+    let shown = found.into_iter();
+    Ok(shown.map(|line| ShownLine::of(line, &beneath)).collect())
 }
 
 /// The records beneath a line of usage, as facts before a position left them.
@@ -223,6 +264,7 @@ impl ShownMutations {
             usage_date: terms.usage_date.into(),
             unit_price: terms.unit_price,
             service: terms.service,
+            group: terms.group,
         });
         let command = Command::SetShown {
             place: place.clone(),

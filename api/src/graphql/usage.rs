@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_graphql::connection::Connection;
-use async_graphql::{Context, Enum, ID, InputObject, Object, Result, SimpleObject};
+use async_graphql::{ComplexObject, Context, Enum, ID, InputObject, Object, Result, SimpleObject};
 use indelible_domain::command::{Command, Outcome, UsageCounts as DomainCounts};
 use indelible_domain::kernel::{self, Personal, Purpose};
 use indelible_domain::mediation::formats::{Format, Reading};
@@ -229,8 +229,9 @@ impl Charge {
                 };
             match event.event {
                 Event::Usage(domain::Event::Rated(e)) => {
+                    let of = &e.provenance;
                     for record in e.records {
-                        charges.insert(record.key, make(&e.batch, &e.source, &e.basis, record));
+                        charges.insert(record.key, make(&of.batch, &of.source, &of.basis, record));
                     }
                 }
                 Event::Usage(domain::Event::Corrected(e)) => {
@@ -500,11 +501,22 @@ pub struct IngestUsageInput {
 }
 
 #[derive(SimpleObject)]
+#[graphql(complex)]
 pub struct UsagePayload {
-    batches: Vec<Batch>,
+    #[graphql(skip)]
+    keys: Vec<String>,
     /// Sum over the batches.
     counts: UsageCounts,
     receipt: Receipt,
+}
+
+#[ComplexObject]
+impl UsagePayload {
+    // Looked up for who asks: the counts are in the answer of the command.
+    async fn batches(&self, ctx: &Context<'_>) -> Result<Vec<Batch>> {
+        let found = self.keys.iter().map(|batch| Batch::find(ctx, batch));
+        found.filter_map(Result::transpose).collect()
+    }
 }
 
 #[derive(Default)]
@@ -549,19 +561,17 @@ impl UsageMutations {
     ) -> Result<UsagePayload> {
         let books = Books::of(ctx)?;
         let intakes = intakes(&books, input)?;
-        let batches: Vec<String> = intakes.iter().map(|intake| intake.batch.clone()).collect();
         let commands = intakes
             .into_iter()
             .map(|intake| Command::IngestUsage(Box::new(intake)))
             .collect();
         let receipt = desk::hand_in_all(ctx, Scope::Operate, &idempotency_key, commands).await?;
         let counts = receipt.outcome().usage.unwrap_or_default().into();
-        let batches = batches
-            .iter()
-            .filter_map(|batch| Batch::find(ctx, batch).ok()?)
-            .collect();
+        let touched = receipt.outcome().touched.iter();
+        let batches = touched.filter(|(kind, _)| kind == "batch");
+        let keys = batches.map(|(_, batch)| batch.clone()).collect();
         Ok(UsagePayload {
-            batches,
+            keys,
             counts,
             receipt,
         })
@@ -650,7 +660,7 @@ fn received(books: &Books, source: &str, input: &UsageRecordInput, line: u64) ->
         books.seal_text(&record.access, Purpose::UsageRaw, &raw.to_string())?;
     Ok(Received::Record(UsageRecord {
         line,
-        raw: Some(raw),
+        raw: Some(Box::new(raw)),
         ..record
     }))
 }

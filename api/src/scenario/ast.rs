@@ -261,6 +261,8 @@ pub enum Kind {
         account: String,
         usage: bool,
     },
+    /// Money asked for before the supply.
+    Advance(Box<Advance>),
     /// What a person says of a draft.
     Reviewed {
         account: String,
@@ -277,6 +279,19 @@ pub enum Kind {
         step: Box<Kind>,
     },
     Expect(Expect),
+}
+
+/// What is asked for before the supply.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Advance {
+    pub name: String,
+    /// An account or one of its folios.
+    pub account: String,
+    /// (tax class, amount without tax).
+    pub lines: Vec<(String, Decimal)>,
+    pub subscription: Option<String>,
+    pub order: Option<String>,
+    pub once_paid: bool,
 }
 
 /// What a person says of a draft.
@@ -410,6 +425,12 @@ pub enum Expect {
         total: Decimal,
         tax: Option<Decimal>,
     },
+    /// What is left of an advance, and of its tax.
+    Advance {
+        advance: String,
+        net: Decimal,
+        tax: Option<Decimal>,
+    },
     Balance {
         account: String,
         amount: Decimal,
@@ -485,16 +506,25 @@ pub struct Invoice {
     pub tax: Option<Decimal>,
     pub balance: Option<Decimal>,
     pub state: Option<InvoiceState>,
+    pub currency: Option<String>,
+    /// The legal entity that it is of.
+    pub seller: Option<String>,
     /// Compared as a multiset when there is at least one.
     pub lines: Vec<Line>,
 }
 
-/// One expected invoice line: net amount over `[from, until)`, or on one day when `until` is absent.
+/// One expected invoice line: net amount over `[from, until)`, or on one day when `until` is absent; on no day at all where it
+/// takes off an advance ([`Line::NO_DAY`]).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Line {
     pub from: NaiveDate,
     pub until: Option<NaiveDate>,
     pub amount: Decimal,
+}
+
+impl Line {
+    /// Stands for the day of a line that has none.
+    pub const NO_DAY: NaiveDate = NaiveDate::MIN;
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

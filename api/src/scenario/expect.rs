@@ -42,6 +42,7 @@ pub(super) fn expect(words: &mut Words, lines: &mut Lines<'_>) -> Result<Kind, M
             amount: words.decimal("an amount")?,
         },
         "rerated" => super::reratings::expected(words)?,
+        "advance" => super::folios::expected(words)?,
         "counter" => super::allowances::counter(words)?,
         "entitled" => super::allowances::entitled(words)?,
         "dunning" => {
@@ -85,12 +86,18 @@ fn invoice(words: &mut Words, lines: &mut Lines<'_>) -> Result<Invoice, Mistake>
         tax: None,
         balance: None,
         state: None,
+        currency: None,
+        seller: None,
         lines: Vec::new(),
     };
     while let Some(word) = words.take() {
         match word.as_str() {
             "total" => invoice.total = Some(words.decimal("an amount after `total`")?),
             "tax" => invoice.tax = Some(words.decimal("an amount after `tax`")?),
+            "currency" => {
+                invoice.currency = Some(words.need("a currency code after `currency`")?);
+            }
+            "seller" => invoice.seller = Some(words.name("an entity after `seller`")?),
             "balance" => invoice.balance = Some(words.decimal("an amount after `balance`")?),
             "state" => invoice.state = Some(invoice_state(words)?),
             other => return Err(words.unknown(other)),
@@ -100,7 +107,10 @@ fn invoice(words: &mut Words, lines: &mut Lines<'_>) -> Result<Invoice, Mistake>
         let Some(mut words) = Words::cut(line, text)? else {
             continue;
         };
-        let (from, until) = words.span()?;
+        let (from, until) = match words.skip("deducted") {
+            true => (Line::NO_DAY, None),
+            false => words.span()?,
+        };
         let amount = words.decimal("an amount")?;
         words.end()?;
         invoice.lines.push(Line {

@@ -45,12 +45,30 @@ pub(super) fn invoicing(words: &mut Words) -> Result<Kind, Mistake> {
 }
 
 /// `A|entity E`
-fn place(words: &mut Words) -> Result<InvoicingPlace, Mistake> {
+pub(super) fn place(words: &mut Words) -> Result<InvoicingPlace, Mistake> {
     Ok(if words.skip("entity") {
         InvoicingPlace::Entity(words.name("an entity after `entity`")?)
     } else {
         InvoicingPlace::Account(words.name("an account")?)
     })
+}
+
+/// `zone A ZONE [from DATE]`
+pub(super) fn zone(words: &mut Words) -> Result<Kind, Mistake> {
+    let account = words.name("an account")?;
+    let name = words.need("a time zone")?;
+    let zone = name
+        .parse()
+        .map_err(|_| words.misfit("a time zone", &name))?;
+    let from = match words.skip("from") {
+        true => Some(words.date("a day after `from`")?),
+        false => None,
+    };
+    Ok(Kind::Ordered(Box::new(Command::SetAccountZone {
+        account,
+        zone,
+        from,
+    })))
 }
 
 /// `exchange A|entity E document|service|none [age DAYS]`
@@ -98,7 +116,7 @@ pub(super) fn rate(words: &mut Words) -> Result<Kind, Mistake> {
     Ok(Kind::Ordered(Box::new(command)))
 }
 
-fn currency(words: &mut Words) -> Result<Currency, Mistake> {
+pub(super) fn currency(words: &mut Words) -> Result<Currency, Mistake> {
     let code = words.need("a currency code")?;
     code.parse()
         .map_err(|_| words.misfit("a currency code", &code))

@@ -7,6 +7,7 @@
 mod allowances;
 pub mod ast;
 mod expect;
+mod folios;
 mod invoicing;
 mod life;
 pub mod parse;

@@ -5,6 +5,7 @@ use indelible_domain::messages::Channel;
 use rust_decimal::Decimal;
 
 use super::ast::{Account, Change, Effective, Kind, Reviewed, Subscribe, Unused, Usage};
+use super::folios;
 use super::invoicing;
 use super::life;
 use super::parse::Mistake;
@@ -19,6 +20,13 @@ pub(super) fn step(words: &mut Words) -> Result<Kind, Mistake> {
     let kind = match words.verb() {
         "on" => Kind::On(words.moment("a day or a day and a time")?),
         "account" => account(words)?,
+        "zone" => invoicing::zone(words)?,
+        "currencies" => folios::currencies(words)?,
+        "minimum" => folios::minimum(words)?,
+        "seller" => folios::seller(words)?,
+        "folio" => folios::folio(words)?,
+        "advance" => folios::advance(words)?,
+        "close-advance" => folios::close(words)?,
         "subscribe" => subscribe(words)?,
         "change" => change(words)?,
         "migrate" => structure::migrate(words)?,

@@ -85,7 +85,7 @@ impl Words {
         let word = self.need(what)?;
         let plain = word
             .chars()
-            .all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | '+'));
+            .all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | '+' | '~'));
         if plain && !word.is_empty() {
             Ok(word)
         } else {

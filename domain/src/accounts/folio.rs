@@ -46,6 +46,11 @@ pub fn owner(id: &str) -> &str {
     id.split_once(MARK).map_or(id, |(account, _)| account)
 }
 
+/// What the ids of an account's other folios begin with.
+pub fn beside(account: &str) -> String {
+    format!("{account}{MARK}")
+}
+
 /// Whether it is the folio that has the account's id.
 pub fn is_own(id: &str) -> bool {
     !id.contains(MARK)

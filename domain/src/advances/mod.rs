@@ -6,6 +6,8 @@
 //! - Nothing is taken off twice: what a document took is gone until that document is void.
 //! - What is left when it is closed goes back by a credit note. What was taken off cannot be credited or voided any more.
 
+pub mod audit;
+
 use crate::events;
 use crate::kernel::{Date, Decider, Exact, Id, Money, Rejection, Rounding};
 use crate::taxes::Answer;

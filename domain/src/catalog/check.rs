@@ -265,16 +265,11 @@ fn usage(charge: &Usage, problems: &mut Problems) {
         || "shares are of what a document bills: a charge that wallets pay has none".to_string(),
     );
     let by_record = check_measure::by_record(&charge.price);
-    let priced = charge
+    let shared = charge
         .all_prices()
-        .any(|price| matches!(price, Price::Expression(_)));
-    let together = charge.maximum.is_some() || !charge.group_by.is_empty();
-    problems.when(priced && together, || {
-        "an expression prices each record by itself: maximum and group_by do not fit it".to_string()
-    });
-    problems.when(by_record && charge.allowance.is_some(), || {
-        "an allowance of units does not fit a price per record: use its free events or amount"
-            .to_string()
+        .any(|price| matches!(price, Price::Percentage(_)));
+    problems.when(shared && charge.allowance.is_some(), || {
+        "an allowance of units does not fit a percentage: use its free events or amount".to_string()
     });
     problems.when(by_record && charge.aggregate != Aggregate::Sum, || {
         "a price per record can only be summed".to_string()

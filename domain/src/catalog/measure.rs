@@ -221,7 +221,11 @@ impl Usage {
                     || self.round.is_some_and(|r| r.per == RoundPer::Period)
                     || m.prices().any(|p| !matches!(p, Price::PerUnit(_)))
             }
-            Price::Percentage(_) | Price::Dynamic(_) => self.maximum.is_some(),
+            Price::Percentage(_) => self.maximum.is_some(),
+            // Which of the records are free is told by their own time.
+            Price::Dynamic(_) | Price::Expression(_) => {
+                self.maximum.is_some() || self.allowance.is_some()
+            }
             _ => false,
         };
         self.is_level()

@@ -396,15 +396,14 @@ fn credits(
         if period.until <= settled {
             continue;
         }
-        let wanted: Vec<Days> = segments
-            .iter()
-            .filter(|s| {
-                s.period == *period
-                    && s.charge.code == *charge
-                    && full_amount(s, segments).is_ok_and(|f| f == *full)
-            })
-            .map(|s| s.days)
-            .collect();
+        let asked = segments.iter().filter(|s| {
+            s.period == *period
+                && s.charge.code == *charge
+                && full_amount(s, segments).is_ok_and(|f| f == *full)
+        });
+        // Days of a part of a period that costs nothing are not paid for, whatever cut it.
+        let (free, wanted): (Vec<_>, Vec<_>) = asked.partition(|s| s.part == Some(Part::Nothing));
+        let wanted: Vec<Days> = wanted.iter().map(|s| s.days).collect();
         let held = charges.held(&item.invoice, item.line, *days);
         let mut still_held: i64 = held.iter().map(Days::count).sum();
         let mut left = charges.left(item);
@@ -413,8 +412,13 @@ fn credits(
             .flat_map(|h| h.without_all(&wanted))
             .filter(|p| p.from <= basis.as_of || known)
         {
-            let mode = unused_mode(sub, charge, piece.from);
             still_held -= piece.count();
+            let mode = match free.iter().any(|s| s.days.contains(piece.from)) {
+                // What else the line holds stays paid for.
+                true if still_held > 0 => Unused::CreditProrata,
+                true => Unused::CreditFull,
+                false => unused_mode(sub, charge, piece.from),
+            };
             let share = unused_share(item, charges, *full, (*days, *period), piece, basis)?;
             let (back, how) = match mode {
                 Unused::None => (

@@ -16,7 +16,7 @@ pub mod worth;
 
 use crate::catalog::Timing;
 use crate::events;
-use crate::kernel::{Date, Days, Decider, Decimal, Exact, Id, Money, Rejection, Roll};
+use crate::kernel::{Date, Days, Decider, Decimal, Exact, Id, Money, Rejection, Roll, ShortRoll};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -129,7 +129,7 @@ pub struct Order {
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Charges {
-    pub items: Roll<Item>,
+    pub items: ShortRoll<Item>,
     /// Up to which day the items until each one reach: what was billed for long past days need not be looked at.
     reach: Roll<Date>,
     pub pending: Vec<Pending>,

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 /// The total value of one contract, exact.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Worth {
-    /// The first day after what was committed to; none: nothing, one period of each charge counts.
+    /// The first day after what was committed to; none: nothing, the first whole period of each charge counts.
     pub until: Option<Date>,
     pub recurring: Exact,
     pub one_off: Exact,

@@ -3,6 +3,7 @@
 use crate::collections;
 use crate::kernel::Id;
 use crate::payments::Event;
+use crate::table::ById;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -75,11 +76,7 @@ impl Intents {
 }
 
 /// Collections that are open, by account.
-pub(super) fn collections(
-    open: &mut BTreeMap<Id, BTreeSet<Id>>,
-    id: &str,
-    event: &collections::Event,
-) {
+pub(super) fn collections(open: &mut ById<BTreeSet<Id>>, id: &str, event: &collections::Event) {
     use collections::Event as Fact;
     match event {
         Fact::Opened(e) => {

@@ -123,12 +123,14 @@ fn taken_out(
 /// A credit note for parts of a finalised invoice, and what the invoice must remember of it.
 ///
 /// The tax of a part is the group's rate on it, rounded like an invoice; the parts that exhaust a group take the tax
-/// that is left of it, so that notes for everything equal the invoice exactly (policy 22).
+/// that is left of it, so that notes for everything equal the invoice exactly (policy 22). `told`: the tax of groups that
+/// something else decides, such as what documents took off an advance.
 pub fn credit_note(
     of: &Invoice,
     of_id: &str,
     note: &str,
     parts: &[(u32, Money)],
+    told: &BTreeMap<Answer, Money>,
 ) -> Result<(Document, Vec<Credited>), Rejection> {
     let origin: &Document = &of.document;
     let mut lines = Vec::new();
@@ -171,15 +173,15 @@ pub fn credit_note(
         let net_before = Money::sum(origin.currency, before.iter().map(|c| c.net));
         let tax_left = group_tax.minus(Money::sum(origin.currency, before.iter().map(|c| c.tax)));
         let net = Money::sum(origin.currency, parts.iter().map(|(_, m)| *m));
-        let amount = if net_before.plus(net) == group_net {
-            tax_left
-        } else {
-            Money::round(
+        let amount = match told.get(&tax) {
+            Some(told) => *told,
+            None if net_before.plus(net) == group_net => tax_left,
+            None => Money::round(
                 net.exact().times(Exact::from(tax.rate))?,
                 origin.currency,
                 origin.rounding,
             )?
-            .min(tax_left)
+            .min(tax_left),
         };
         taxes.push(TaxGroup {
             parts: tax.split(amount.negated(), origin.rounding)?,

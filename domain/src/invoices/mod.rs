@@ -119,6 +119,7 @@ pub struct Document {
     pub currency: Currency,
     pub rounding: Rounding,
     /// Everything due on or before this day is on it.
+    #[serde(with = "crate::kernel::written")]
     pub as_of: Date,
     pub lines: Vec<Line>,
     pub taxes: Vec<TaxGroup>,
@@ -216,7 +217,9 @@ pub struct Drafted {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Finalised {
     pub number: String,
+    #[serde(with = "crate::kernel::written")]
     pub issued: Date,
+    #[serde(with = "crate::kernel::written")]
     pub due: Date,
     /// Shared, as in [`Drafted`].
     pub document: Arc<Document>,

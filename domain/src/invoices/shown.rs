@@ -1,17 +1,21 @@
 //! How the lines of a document are put together for whoever reads it.
 //!
-//! - Usage by the days, weeks or months on which it happened, and by its unit price; lines of one service as one.
+//! - Usage by the days, weeks or months on which it happened, and by its unit price; by the groups that a charge counts
+//!   apart; lines of one service as one.
 //! - What is shown is split off the lines beneath in minor units, so that it sums to them to the cent (policy 3). Tax and
 //!   totals are those of the document; nothing that is billed, remembered or credited depends on it.
 //! - The document records how it is shown, so that it reads the same whatever is set later.
 
 use super::{Document, Line};
 use crate::charges::What;
+use crate::charges::explained::OfGroup;
 use crate::kernel::{Date, Days, Decimal, Exact, Money, Rejection, Span, calendar::add_days};
 use crate::taxes::Answer;
 use chrono::Datelike;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+
+mod stored;
 
 /// Amounts weigh as whole millionths when a line is split over them.
 const WEIGHT: i128 = 1_000_000;
@@ -30,13 +34,15 @@ pub enum UsageDate {
 }
 
 /// How lines are put together; by default each is shown as it is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Shown {
     pub usage_date: UsageDate,
     /// Usage of different unit prices is shown apart.
     pub unit_price: bool,
     /// Lines of one service are shown as one: the same charge, tax and rate, of whichever subscription.
     pub service: bool,
+    /// A charge that counts by groups is shown by them, and not by days and unit prices.
+    pub group: bool,
 }
 
 impl Shown {
@@ -57,6 +63,23 @@ pub struct Used {
     pub amount: Exact,
 }
 
+/// What lies beneath a line of usage, as it stood when the document was made.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Beneath {
+    pub records: Vec<Used>,
+    /// None where groups do not make all of the line.
+    pub groups: Option<Vec<OfGroup>>,
+}
+
+impl From<Vec<Used>> for Beneath {
+    fn from(records: Vec<Used>) -> Beneath {
+        Beneath {
+            records,
+            groups: None,
+        }
+    }
+}
+
 /// What is shown as one: parts of lines that sum to it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Together {
@@ -67,6 +90,8 @@ pub struct Together {
     pub quantity: Option<String>,
     /// Of usage that is shown by its unit price: what one unit cost before discounts, in the currency of the sale.
     pub unit_price: Option<Exact>,
+    /// Of usage that is shown by its groups: attributes of the records, and their values.
+    pub group: Vec<(String, String)>,
     /// Tax and rate, by the name of the tax.
     pub tax: Answer,
     pub net: Money,
@@ -79,6 +104,7 @@ pub struct Together {
 struct Place {
     /// Number of the first line.
     line: u32,
+    group: Vec<(String, String)>,
     /// First day of the stretch of days; none: the line's own.
     from: Option<Date>,
     price: Option<Exact>,
@@ -86,16 +112,17 @@ struct Place {
 
 /// A line or a part of it, before it is put together with others.
 struct Piece {
+    group: Vec<(String, String)>,
     from: Option<Date>,
     price: Option<Exact>,
     quantity: Option<Decimal>,
     net: Money,
 }
 
-/// The document as it is to be shown; `used` answers the records beneath a line of usage, as they stood when it was made.
+/// The document as it is to be shown; `beneath` answers what lies beneath a line of usage, as it stood when it was made.
 pub fn together(
     document: &Document,
-    used: impl Fn(&Line) -> Vec<Used>,
+    beneath: impl Fn(&Line) -> Beneath,
 ) -> Result<Vec<Together>, Rejection> {
     let how = document.shown;
     let mut first: BTreeMap<(String, Answer), u32> = BTreeMap::new();
@@ -106,9 +133,10 @@ pub fn together(
             true => *first.entry(service).or_insert(line.no),
             false => line.no,
         };
-        for piece in pieces(document, line, how, &used)? {
+        for piece in pieces(document, line, how, &beneath)? {
             let place = Place {
                 line: at,
+                group: piece.group.clone(),
                 from: piece.from,
                 price: piece.price,
             };
@@ -120,10 +148,11 @@ pub fn together(
             match found.get_mut(&place) {
                 None => {
                     let together = Together {
-                        text: line.text.clone(),
+                        text: named(&line.text, &piece.group),
                         days,
                         quantity,
                         unit_price: piece.price,
+                        group: piece.group,
                         tax: line.tax.clone(),
                         net: piece.net,
                         parts: vec![(line.no, piece.net)],
@@ -145,6 +174,16 @@ pub fn together(
         }
     }
     Ok(found.into_values().collect())
+}
+
+/// A text with the group that it is about.
+fn named(text: &str, group: &[(String, String)]) -> String {
+    let values = group.iter().map(|(name, value)| match value.is_empty() {
+        true => format!("without {name}"),
+        false => format!("{name} {value}"),
+    });
+    let all: Vec<String> = std::iter::once(text.to_string()).chain(values).collect();
+    all.join(", ")
 }
 
 /// Quantities of records sum; those of whole lines are words and do not.
@@ -181,13 +220,13 @@ fn begins(on: Date, by: UsageDate) -> Option<Date> {
     }
 }
 
-/// A line by the days and unit prices of its records. One that its records do not make by themselves (a difference to an earlier
-/// document, a minimum, a flat fee, something given back) stays as it is.
+/// A line by the groups that it counts, or by the days and unit prices of its records. One that they do not make by themselves (a
+/// difference to an earlier document, a minimum, a flat fee, something given back) stays as it is.
 fn pieces(
     document: &Document,
     line: &Line,
     how: Shown,
-    used: &impl Fn(&Line) -> Vec<Used>,
+    beneath: &impl Fn(&Line) -> Beneath,
 ) -> Result<Vec<Piece>, Rejection> {
     let whole = || {
         let price = match &line.what {
@@ -195,6 +234,7 @@ fn pieces(
             _ => None,
         };
         vec![Piece {
+            group: vec![],
             from: None,
             price,
             quantity: None,
@@ -203,12 +243,31 @@ fn pieces(
     };
     let by_records = how.usage_date != UsageDate::Whole || how.unit_price;
     let usage = matches!(line.what, What::Usage { .. }) && line.corrects_line.is_none();
-    if !(by_records && usage && line.net.is_positive()) {
+    if !((by_records || how.group) && usage && line.net.is_positive()) {
+        return Ok(whole());
+    }
+    let Beneath { records, groups } = beneath(line);
+    if let Some(groups) = groups.filter(|groups| how.group && !groups.is_empty()) {
+        let weights: Vec<i128> = groups
+            .iter()
+            .map(|group| weight(group.amount))
+            .collect::<Result<_, _>>()?;
+        let nets = line.net.allocate(&weights)?;
+        let piece = |(group, net): (OfGroup, Money)| Piece {
+            group: group.values,
+            from: None,
+            price: None,
+            quantity: group.units.shown(),
+            net,
+        };
+        return Ok(groups.into_iter().zip(nets).map(piece).collect());
+    }
+    if !by_records {
         return Ok(whole());
     }
     let mut sums: BTreeMap<(Option<Date>, Option<Exact>), (Decimal, Exact)> = BTreeMap::new();
     let mut all = Exact::ZERO;
-    for record in used(line) {
+    for record in records {
         if record.amount.is_negative() {
             return Ok(whole());
         }
@@ -230,19 +289,25 @@ fn pieces(
     if sums.is_empty() || Money::round(all, sold.currency, document.rounding)? != sold {
         return Ok(whole());
     }
-    let weight = |(_, amount): &(Decimal, Exact)| -> Result<i128, Rejection> {
-        let scaled = amount.times(Exact::from(WEIGHT))?;
-        Ok(scaled.numerator().div_euclid(scaled.denominator()))
-    };
-    let weights: Vec<i128> = sums.values().map(weight).collect::<Result<_, _>>()?;
+    let weights: Vec<i128> = sums
+        .values()
+        .map(|(_, amount)| weight(*amount))
+        .collect::<Result<_, _>>()?;
     let nets = line.net.allocate(&weights)?;
     let pieces = sums.into_iter().zip(nets);
     Ok(pieces
         .map(|(((from, price), (quantity, _)), net)| Piece {
+            group: vec![],
             from,
             price,
             quantity: Some(quantity),
             net,
         })
         .collect())
+}
+
+/// Whole millionths of an amount.
+fn weight(amount: Exact) -> Result<i128, Rejection> {
+    let scaled = amount.times(Exact::from(WEIGHT))?;
+    Ok(scaled.numerator().div_euclid(scaled.denominator()))
 }

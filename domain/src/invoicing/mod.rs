@@ -19,7 +19,7 @@ pub mod review;
 use crate::accounts::Folio;
 use crate::events;
 use crate::invoices::Shown;
-use crate::kernel::{Decider, Decimal, Id, Rejection};
+use crate::kernel::{Currency, Decider, Decimal, Id, Rejection};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -118,6 +118,9 @@ pub struct Invoicing {
     pub folios: BTreeMap<Id, Folio>,
     /// The same of charges that belong to no subscription.
     pub charges: BTreeMap<Id, Folio>,
+    /// Smaller totals above zero of documents in a currency wait for more; where nothing is said, `terms` say it in the
+    /// account's currency.
+    pub minimums: BTreeMap<Currency, Decimal>,
     /// In the stream of an offer: the legal entity that sells it to everybody.
     pub seller: Option<Id>,
 }
@@ -188,6 +191,13 @@ pub struct SellerSet {
     pub seller: Option<Id>,
 }
 
+/// Smaller totals above zero of documents in a currency wait for more from now on; none: no longer said here.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MinimumSet {
+    pub currency: Currency,
+    pub minimum: Option<Decimal>,
+}
+
 /// A subscription is billed on a folio; none: on the payer's own.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FolioSet {
@@ -215,6 +225,7 @@ events! {
         SellerSet = "seller-set" 1,
         FolioSet = "folio-set" 1,
         ChargeFolioSet = "charge-folio-set" 1,
+        MinimumSet = "minimum-set" 1,
     }
 }
 
@@ -236,6 +247,7 @@ pub enum Command {
     /// The folio of a subscription.
     Fold(FolioSet),
     FoldCharge(ChargeFolioSet),
+    Least(MinimumSet),
 }
 
 impl Decider for Invoicing {
@@ -281,6 +293,16 @@ impl Decider for Invoicing {
                 Ok(vec![])
             }
             Command::FoldCharge(set) => Ok(vec![set.into()]),
+            Command::Least(set) if state.minimums.get(&set.currency) == set.minimum.as_ref() => {
+                Ok(vec![])
+            }
+            Command::Least(set) => match set.minimum.filter(|m| m.is_negative()) {
+                Some(minimum) => Err(Rejection::new(
+                    "INVOICING_INVALID",
+                    format!("a minimum of {minimum} is below zero"),
+                )),
+                None => Ok(vec![set.into()]),
+            },
             Command::Set(terms) if terms == state.terms => Ok(vec![]),
             Command::Set(terms) => {
                 if let Some(terms) = &terms {
@@ -320,6 +342,12 @@ impl Decider for Invoicing {
             Event::FolioSet(e) => keep(&mut state.folios, &e.subscription, e.folio.as_ref()),
             Event::ChargeFolioSet(e) => {
                 state.charges.insert(e.charge.clone(), e.folio.clone());
+            }
+            Event::MinimumSet(e) => {
+                match e.minimum {
+                    Some(minimum) => state.minimums.insert(e.currency, minimum),
+                    None => state.minimums.remove(&e.currency),
+                };
             }
             Event::Grouped(e) => {
                 keep(&mut state.groups, &e.subscription, e.group.as_ref());

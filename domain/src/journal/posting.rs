@@ -399,7 +399,7 @@ fn cash(fact: &Staged, event: &cash::Event) -> Result<Option<(Id, Entry)>, Rejec
     };
     let lines = vec![Line::debit(debit, amount), Line::credit(credit, amount)];
     let entry = Entry::balanced(on, "", format!("cash/{}", fact.id), text, lines)?;
-    Ok(Some((fact.id.clone(), entry)))
+    Ok(Some((fact.id.to_string(), entry)))
 }
 
 /// A fee that a bank gives back posts the other way round.

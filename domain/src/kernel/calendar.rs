@@ -1,6 +1,6 @@
 //! Business dates: half-open intervals, spans, and the grids that billing periods lie on.
 
-use super::Rejection;
+use super::{Rejection, written};
 use chrono::{Datelike, Duration};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
@@ -70,7 +70,9 @@ fn month_number(date: Date) -> i32 {
 /// Calendar days `[from, until)` (policy 5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Days {
+    #[serde(with = "written")]
     pub from: Date,
+    #[serde(with = "written")]
     pub until: Date,
 }
 

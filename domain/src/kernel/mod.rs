@@ -14,6 +14,8 @@ pub mod recorded;
 pub mod roll;
 pub mod text;
 pub mod time;
+pub(crate) mod written;
+pub mod zone;
 
 pub use calendar::{Date, Days, Grid, Span};
 pub use decider::{Decider, Rejection};
@@ -22,9 +24,10 @@ pub use exact::Exact;
 pub use money::{Currency, Money, Rounding};
 pub use personal::{Personal, Purpose};
 pub use recorded::{Meta, Recorded};
-pub use roll::Roll;
+pub use roll::{Roll, ShortRoll};
 pub use text::Text;
-pub use time::{Instant, Zone};
+pub use time::Instant;
+pub use zone::Zone;
 
 /// An identifier given by whoever creates the thing; unique within (tenant, kind).
 pub type Id = String;

@@ -10,23 +10,22 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-/// Entries of one block: large enough that there are few blocks to share, small enough that a push copies little.
-const BLOCK: usize = 32;
-
-/// Blocks of one shelf. A copy shares shelves and a push copies at most one: of 100,000 entries, 49 are shared.
-const SHELF: usize = 64;
-
 /// Every block but the last is full; none is empty.
 type Shelf<T> = Vec<Arc<Vec<T>>>;
 
-/// See the module.
+/// See the module. Of so many entries to a block: a push copies half of them on average, with all their texts. Of so many blocks to a
+/// shelf: a copy shares shelves, and a push copies at most one. As it is, 49 shelves are shared of 100,000 entries; a list that
+/// stays short and has large entries is better off with small blocks ([`ShortRoll`]).
 #[derive(Clone, PartialEq, Eq)]
-pub struct Roll<T> {
+pub struct Roll<T, const BLOCK: usize = 32, const SHELF: usize = 64> {
     /// Every shelf but the last is full; none is empty.
     shelves: Vec<Arc<Shelf<T>>>,
 }
 
-impl<T> Default for Roll<T> {
+/// A list of some hundreds of large entries.
+pub type ShortRoll<T> = Roll<T, 8, 64>;
+
+impl<T, const BLOCK: usize, const SHELF: usize> Default for Roll<T, BLOCK, SHELF> {
     fn default() -> Self {
         Roll {
             shelves: Vec::new(),
@@ -34,7 +33,7 @@ impl<T> Default for Roll<T> {
     }
 }
 
-impl<T> Roll<T> {
+impl<T, const BLOCK: usize, const SHELF: usize> Roll<T, BLOCK, SHELF> {
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &T> + Clone {
         let blocks = self.shelves.iter().flat_map(|shelf| shelf.iter());
         blocks.flat_map(|block| block.iter())
@@ -95,7 +94,7 @@ impl<T> Roll<T> {
     }
 }
 
-impl<T: Clone> Roll<T> {
+impl<T: Clone, const BLOCK: usize, const SHELF: usize> Roll<T, BLOCK, SHELF> {
     pub fn push(&mut self, entry: T) {
         let room = |shelf: &Shelf<T>| {
             shelf.len() < SHELF || shelf.last().is_some_and(|last| last.len() < BLOCK)
@@ -107,10 +106,37 @@ impl<T: Clone> Roll<T> {
             return;
         };
         match shelf.last_mut() {
-            Some(last) if last.len() < BLOCK => Arc::make_mut(last).push(entry),
+            Some(last) if last.len() < BLOCK => match Arc::get_mut(last) {
+                Some(last) => last.push(entry),
+                // What is shared is copied with room for the entry, not first and then once more to grow.
+                None => {
+                    let mut copy = Vec::with_capacity(last.len() + 1);
+                    copy.extend_from_slice(last);
+                    copy.push(entry);
+                    *last = Arc::new(copy);
+                }
+            },
             // Most streams never fill a block, so it has no room in advance.
             _ => shelf.push(Arc::new(vec![entry])),
         }
+    }
+
+    /// The entry at a place, to be changed: its block is copied where others share it.
+    pub fn get_mut(&mut self, at: usize) -> Option<&mut T> {
+        let block = at / BLOCK;
+        let shelf = Arc::make_mut(self.shelves.get_mut(block / SHELF)?);
+        let block = Arc::make_mut(shelf.get_mut(block % SHELF)?);
+        block.get_mut(at % BLOCK)
+    }
+
+    /// Puts an entry at a place, before what is there; the whole list is made anew unless that is its end.
+    pub fn insert(&mut self, at: usize, entry: T) {
+        if at >= self.len() {
+            return self.push(entry);
+        }
+        let mut entries: Vec<T> = self.iter().cloned().collect();
+        entries.insert(at, entry);
+        *self = entries.into_iter().collect();
     }
 
     /// Keeps what `keep` says; the whole list is made anew if anything goes.
@@ -122,7 +148,7 @@ impl<T: Clone> Roll<T> {
     }
 }
 
-impl<T: Clone> Extend<T> for Roll<T> {
+impl<T: Clone, const BLOCK: usize, const SHELF: usize> Extend<T> for Roll<T, BLOCK, SHELF> {
     fn extend<I: IntoIterator<Item = T>>(&mut self, entries: I) {
         for entry in entries {
             self.push(entry);
@@ -130,7 +156,7 @@ impl<T: Clone> Extend<T> for Roll<T> {
     }
 }
 
-impl<T: Clone> FromIterator<T> for Roll<T> {
+impl<T: Clone, const BLOCK: usize, const SHELF: usize> FromIterator<T> for Roll<T, BLOCK, SHELF> {
     fn from_iter<I: IntoIterator<Item = T>>(entries: I) -> Self {
         let mut roll = Roll::default();
         roll.extend(entries);
@@ -138,13 +164,13 @@ impl<T: Clone> FromIterator<T> for Roll<T> {
     }
 }
 
-impl<T: Clone> From<Vec<T>> for Roll<T> {
+impl<T: Clone, const BLOCK: usize, const SHELF: usize> From<Vec<T>> for Roll<T, BLOCK, SHELF> {
     fn from(entries: Vec<T>) -> Self {
         entries.into_iter().collect()
     }
 }
 
-impl<'a, T> IntoIterator for &'a Roll<T> {
+impl<'a, T, const BLOCK: usize, const SHELF: usize> IntoIterator for &'a Roll<T, BLOCK, SHELF> {
     type Item = &'a T;
     type IntoIter = Box<dyn Iterator<Item = &'a T> + 'a>;
 
@@ -153,7 +179,7 @@ impl<'a, T> IntoIterator for &'a Roll<T> {
     }
 }
 
-impl<T: Clone> IntoIterator for Roll<T> {
+impl<T: Clone, const BLOCK: usize, const SHELF: usize> IntoIterator for Roll<T, BLOCK, SHELF> {
     type Item = T;
     type IntoIter = std::vec::IntoIter<T>;
 
@@ -163,19 +189,21 @@ impl<T: Clone> IntoIterator for Roll<T> {
     }
 }
 
-impl<T: PartialEq, const N: usize> PartialEq<[T; N]> for Roll<T> {
+impl<T: PartialEq, const BLOCK: usize, const SHELF: usize, const N: usize> PartialEq<[T; N]>
+    for Roll<T, BLOCK, SHELF>
+{
     fn eq(&self, other: &[T; N]) -> bool {
         self.iter().eq(other.iter())
     }
 }
 
-impl<T: fmt::Debug> fmt::Debug for Roll<T> {
+impl<T: fmt::Debug, const BLOCK: usize, const SHELF: usize> fmt::Debug for Roll<T, BLOCK, SHELF> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.iter()).finish()
     }
 }
 
-impl<T: Serialize> Serialize for Roll<T> {
+impl<T: Serialize, const BLOCK: usize, const SHELF: usize> Serialize for Roll<T, BLOCK, SHELF> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut list = serializer.serialize_seq(Some(self.len()))?;
         for entry in self.iter() {
@@ -185,17 +213,21 @@ impl<T: Serialize> Serialize for Roll<T> {
     }
 }
 
-impl<'de, T: Deserialize<'de> + Clone> Deserialize<'de> for Roll<T> {
+impl<'de, T: Deserialize<'de> + Clone, const BLOCK: usize, const SHELF: usize> Deserialize<'de>
+    for Roll<T, BLOCK, SHELF>
+{
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct List<T>(PhantomData<T>);
-        impl<'de, T: Deserialize<'de> + Clone> Visitor<'de> for List<T> {
-            type Value = Roll<T>;
+        struct List<T, const BLOCK: usize, const SHELF: usize>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de> + Clone, const BLOCK: usize, const SHELF: usize> Visitor<'de>
+            for List<T, BLOCK, SHELF>
+        {
+            type Value = Roll<T, BLOCK, SHELF>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a list")
             }
 
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Roll<T>, A::Error> {
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
                 let mut roll = Roll::default();
                 while let Some(entry) = list.next_element()? {
                     roll.push(entry);
@@ -209,7 +241,7 @@ impl<'de, T: Deserialize<'de> + Clone> Deserialize<'de> for Roll<T> {
 
 #[cfg(test)]
 mod tests {
-    use super::Roll;
+    use super::{Roll, ShortRoll};
 
     #[test]
     fn a_roll_is_the_list_that_was_pushed_and_a_copy_keeps_what_it_had() {
@@ -228,6 +260,29 @@ mod tests {
                 assert_eq!(roll.since(at).copied().collect::<Vec<_>>(), rest);
                 assert_eq!(roll.partition_point(|entry| *entry < at), at.min(n + 1));
             }
+        }
+    }
+
+    #[test]
+    fn an_entry_is_changed_and_put_in_its_place_and_a_copy_keeps_what_it_had() {
+        for n in [1, 7, 8, 9, 100, 511, 512, 513] {
+            let mut roll: ShortRoll<usize> = (0..n).collect();
+            let mut plain: Vec<usize> = (0..n).collect();
+            let copy = roll.clone();
+            for at in [0, n / 2, n - 1, n, n + 2] {
+                roll.insert(at, 7_000 + at);
+                plain.insert(at.min(plain.len()), 7_000 + at);
+                if let Some(entry) = roll.get_mut(at / 2) {
+                    *entry += 1;
+                    plain[at / 2] += 1;
+                }
+            }
+            assert_eq!(roll.iter().copied().collect::<Vec<_>>(), plain);
+            assert_eq!(roll.get_mut(plain.len()), None);
+            assert_eq!(
+                copy.iter().copied().collect::<Vec<_>>(),
+                (0..n).collect::<Vec<_>>()
+            );
         }
     }
 

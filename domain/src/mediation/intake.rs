@@ -60,7 +60,7 @@ pub struct UsageRecord {
     pub amount: Option<Decimal>,
     pub attributes: BTreeMap<String, String>,
     /// The raw line.
-    pub raw: Option<Personal<String>>,
+    pub raw: Option<Box<Personal<String>>>,
 }
 
 impl Intake {
@@ -87,6 +87,24 @@ impl Intake {
             ));
         }
         Ok(())
+    }
+
+    /// The same lines in their order as two batches, for a commit that takes fewer facts than the whole would lead to; none
+    /// of a single line. The same batch is always cut in the same way.
+    pub fn halves(mut self) -> Option<[Intake; 2]> {
+        let at = self.lines.len() / 2;
+        if at == 0 {
+            return None;
+        }
+        let second = Intake {
+            batch: half(&self.batch, 2),
+            source: self.source.clone(),
+            format: self.format.clone(),
+            name: self.name.clone(),
+            lines: self.lines.split_off(at),
+        };
+        self.batch = half(&self.batch, 1);
+        Some([self, second])
     }
 
     /// What was sent, in one number: the same batch sent again has the same digest, however its raw lines were sealed.
@@ -123,7 +141,24 @@ impl Intake {
     }
 }
 
+/// Code of the refusal of a batch of which a half was received: it goes on in the same halves ([`Intake::halves`]).
+pub const IN_PARTS: &str = "BATCH_IN_PARTS";
+
+/// Id of the first or second half of a batch.
+pub fn half(batch: &str, number: u8) -> String {
+    format!("{batch}::{number}")
+}
+
 impl Received {
+    /// What is left of a line that was judged.
+    pub(crate) fn nothing() -> Received {
+        Received::Unreadable {
+            line: 0,
+            code: String::new(),
+            reason: String::new(),
+        }
+    }
+
     fn size(&self) -> usize {
         match self {
             Received::Record(record) => record.size(),

@@ -1,10 +1,11 @@
 //! Legal entities and accounts.
 
-use super::{account_terms, entity_terms};
+use super::{account_terms, entity_terms, usage};
 use crate::accounts::{Account, AccountTerms, Command};
 use crate::command::Outcome;
 use crate::entities::{self, Closing, EntityTerms, LegalEntity, Retention};
-use crate::kernel::{Date, Rejection, check_id};
+use crate::kernel::calendar::{add_days, parse_date};
+use crate::kernel::{Date, Rejection, Zone, check_id};
 use crate::session::Session;
 
 pub(super) fn open_entity(
@@ -79,10 +80,48 @@ pub(super) fn open(
 pub(super) fn change(
     session: &mut Session<'_>,
     account: &str,
-    terms: AccountTerms,
+    mut terms: AccountTerms,
 ) -> Result<Outcome, Rejection> {
     check_payer(session, account, &terms)?;
+    let zone = session
+        .find::<Account>(account)
+        .map(|a| a.state.terms.zone.clone());
+    let asked = match zone {
+        Some(zone) => std::mem::replace(&mut terms.zone, zone),
+        None => terms.zone.clone(),
+    };
+    let stays = asked == terms.zone;
     session.decide::<Account>(account, Command::Change(terms))?;
+    match stays {
+        true => Ok(Outcome::of("account", account)),
+        false => set_zone(session, account, &asked, None),
+    }
+}
+
+/// Days from a day on are of another zone, and usage that moves to another day with it is rated again in this commit.
+///
+/// Errors: ZONE_UNKNOWN, ZONES_TOO_MANY, DATE_INVALID, ZONE_MOVES_USAGE, and whatever rating the usage again may say.
+pub(super) fn set_zone(
+    session: &mut Session<'_>,
+    account: &str,
+    zone: &Zone,
+    from: Option<Date>,
+) -> Result<Outcome, Rejection> {
+    let mut terms = account_terms(session, account)?.clone();
+    let from = from.unwrap_or_else(|| session.today(&terms.zone));
+    // It is stored as text.
+    parse_date(&from.to_string())?;
+    let new = terms.zone.followed_by(zone, from)?;
+    if new == terms.zone {
+        return Ok(Outcome::of("account", account));
+    }
+    let moves = terms.zone.differs_from(&new, from);
+    terms.zone = new;
+    session.decide::<Account>(account, Command::Change(terms))?;
+    // What is still to come has no usage. A record that claims to be from then keeps the day it was given.
+    if moves <= session.now() {
+        usage::rezone(session, account, add_days(from, -1))?;
+    }
     Ok(Outcome::of("account", account))
 }
 

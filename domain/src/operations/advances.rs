@@ -134,7 +134,7 @@ pub(super) fn without(document: Document) -> Result<Document, Rejection> {
     })
 }
 
-/// The document with what advances take off it: the oldest first, by tax and rate, never more than it asks for. `used`: what
+/// The document with what advances take off it: the oldest first, by tax, never more than it asks for. `used`: what
 /// other documents of the same making take off.
 pub(super) fn deduct(
     session: &Session<'_>,
@@ -173,24 +173,28 @@ pub(super) fn deduct(
                 left.net = left.net.minus(gone.net);
                 left.amount = left.amount.minus(gone.amount);
             }
-            let asked = asked_for(session, terms, &document, &whole.tax);
-            let most = room.get(&whole.tax).copied().unwrap_or(asked).min(asked);
-            let net = left.net.min(most);
-            if !net.is_positive() {
-                continue;
+            for tax in rates_of(session, terms, origin, &whole.tax, document.as_of)? {
+                let asked = asked_for(session, terms, &document, &tax);
+                let most = room.get(&tax).copied().unwrap_or(asked).min(asked);
+                let net = left.net.min(most);
+                if !net.is_positive() {
+                    continue;
+                }
+                let part = Advance::share(&left, net, document.rounding)?;
+                left.net = left.net.minus(part.net);
+                left.amount = left.amount.minus(part.amount);
+                if let Some(room) = room.get_mut(&tax) {
+                    *room = room.minus(net);
+                }
+                let gone = used.entry(key.clone()).or_insert_with(|| Part {
+                    tax: whole.tax.clone(),
+                    net: Money::zero(net.currency),
+                    amount: Money::zero(net.currency),
+                });
+                gone.net = gone.net.plus(part.net);
+                gone.amount = gone.amount.plus(part.amount);
+                lines.push(taken_off(&document.account, id, origin, part));
             }
-            let part = Advance::share(&left, net, document.rounding)?;
-            if let Some(room) = room.get_mut(&whole.tax) {
-                *room = room.minus(net);
-            }
-            let gone = used.entry(key).or_insert_with(|| Part {
-                tax: whole.tax.clone(),
-                net: Money::zero(net.currency),
-                amount: Money::zero(net.currency),
-            });
-            gone.net = gone.net.plus(part.net);
-            gone.amount = gone.amount.plus(part.amount);
-            lines.push(taken_off(&document.account, id, origin, part));
         }
     }
     if lines.is_empty() {
@@ -198,6 +202,33 @@ pub(super) fn deduct(
     }
     document.lines.extend(lines);
     compose::complete(document)
+}
+
+/// The taxes off whose supply a part of an advance is taken: its own, then what its classes are taxed with on a later day.
+///
+/// A supply is taxed at the rate of its own day, also as far as an advance was taxed before at another one; the tax of the
+/// advance is taken off as it was asked for, so that the document of the supply corrects it (Directive 2006/112/EC, articles
+/// 93 and 95; § 27 (1) UStG).
+fn rates_of(
+    session: &Session<'_>,
+    terms: &Terms,
+    origin: &Invoice,
+    own: &Answer,
+    on: Date,
+) -> Result<Vec<Answer>, Rejection> {
+    let mut found = vec![own.clone()];
+    let account = folio_terms(session, &terms.account)?;
+    let entity = entity_terms(session, &account.entity)?;
+    let owner = folio::owner(&terms.account);
+    // Each line of its document is one that was asked for.
+    let lines = terms.lines.iter().zip(&origin.document.lines);
+    for (wanted, _) in lines.filter(|(_, line)| line.tax == *own) {
+        let now = taxes::answer(session, owner, &account, &entity, &wanted.tax_class, on);
+        if !found.contains(&now) {
+            found.push(now);
+        }
+    }
+    Ok(found)
 }
 
 fn taken_off(account: &str, advance: &str, origin: &Invoice, part: Part) -> Line {
@@ -287,6 +318,7 @@ pub(super) fn give_back(
             What::Deducted { advance, .. } => {
                 let document = invoice.to_string();
                 session.decide::<Advance>(advance, Command::Return { document })?;
+                left_closed(session, advance)?;
             }
             What::Advance { advance, on } => {
                 let state = session.get::<Advance>(advance)?;
@@ -309,11 +341,85 @@ pub(super) fn give_back(
     Ok(())
 }
 
+/// What comes back to an advance that is closed goes the way of what was left when it was closed: nothing takes it off any more.
+fn left_closed(session: &mut Session<'_>, id: &str) -> Result<(), Rejection> {
+    let state = session.get::<Advance>(id)?;
+    let Some(closed) = state.closed.clone() else {
+        return Ok(());
+    };
+    let (left, invoice) = (state.rest(), state.invoice.clone());
+    if left.is_empty() {
+        return Ok(());
+    }
+    let mut notes = (2..).map(|n| format!("{}.{n}", note_id(&invoice)));
+    let note = notes.find(|id| session.find::<Invoice>(id).is_none());
+    let note = note.unwrap_or_default();
+    credit_rest(session, &note, &invoice, left, &closed.reason)
+}
+
+/// Id of the note over what is left of an advance, by its own document; those of what came back later are named after it.
+fn note_id(invoice: &str) -> Id {
+    format!("{invoice}.note")
+}
+
+/// Credits what is left of an advance on its own document.
+fn credit_rest(
+    session: &mut Session<'_>,
+    note: &str,
+    invoice: &str,
+    left: Vec<Part>,
+    reason: &str,
+) -> Result<(), Rejection> {
+    let origin = session.get::<Invoice>(invoice)?;
+    let mut parts = Vec::new();
+    for part in left {
+        let mut back = part.net;
+        let lines = origin.document.lines.iter().filter(|l| l.tax == part.tax);
+        for line in lines {
+            let of = origin.line_left(line).min(back);
+            if of.is_positive() {
+                back = back.minus(of);
+                parts.push((line.no, Some(of)));
+            }
+        }
+    }
+    invoices::credit(session, note, invoice, &parts, reason)?;
+    Ok(())
+}
+
 fn deducted(advance: &str) -> Rejection {
     Rejection::new(
         "ADVANCE_DEDUCTED",
         format!("something of advance {advance} was taken off a document: void that one first"),
     )
+}
+
+/// The tax of what a credit note gives back of an advance, by tax: what the rest of the advance does not need.
+pub(super) fn taxes_of(
+    session: &Session<'_>,
+    invoice: &Invoice,
+    parts: &[(u32, Money)],
+) -> Result<BTreeMap<Answer, Money>, Rejection> {
+    let mut nets: BTreeMap<Answer, (&Id, Money)> = BTreeMap::new();
+    for (no, net) in parts {
+        let Some(line) = invoice.line(*no) else {
+            continue;
+        };
+        if let What::Advance { advance, .. } = &line.what {
+            let zero = Money::zero(net.currency);
+            let sum = nets.entry(line.tax.clone()).or_insert((advance, zero));
+            sum.1 = sum.1.plus(*net);
+        }
+    }
+    let mut told = BTreeMap::new();
+    for (tax, (advance, net)) in nets {
+        let state = session.get::<Advance>(advance)?;
+        if let Some(left) = state.left(&tax) {
+            let part = Advance::share(&left, net, invoice.document.rounding)?;
+            told.insert(tax, part.amount);
+        }
+    }
+    Ok(told)
 }
 
 /// A credit note gives back parts of an advance's document: never what was taken off.
@@ -364,7 +470,7 @@ pub(super) fn close(
         None => Date::default(),
     };
     let left = state.rest();
-    let note = (!left.is_empty() && state.is_open()).then(|| format!("{}.note", state.invoice));
+    let note = (!left.is_empty() && state.is_open()).then(|| note_id(&state.invoice));
     let closed = Closed {
         rest,
         note: note.clone(),
@@ -374,20 +480,7 @@ pub(super) fn close(
     session.decide::<Advance>(id, Command::Close(closed))?;
     let mut outcome = Outcome::of("advance", id);
     if let Some(note) = note {
-        let origin = session.get::<Invoice>(&state.invoice)?;
-        let mut parts = Vec::new();
-        for part in left {
-            let mut back = part.net;
-            let lines = origin.document.lines.iter().filter(|l| l.tax == part.tax);
-            for line in lines {
-                let of = origin.line_left(line).min(back);
-                if of.is_positive() {
-                    back = back.minus(of);
-                    parts.push((line.no, Some(of)));
-                }
-            }
-        }
-        invoices::credit(session, &note, &state.invoice, &parts, &reason)?;
+        credit_rest(session, &note, &state.invoice, left, &reason)?;
         outcome.touched.push(("invoice".to_string(), note));
     }
     Ok(outcome)
@@ -407,10 +500,14 @@ pub(crate) fn react(session: &mut Session<'_>, fact: &Staged) -> Result<(), Reje
     let Some(What::Advance { advance, .. }) = document.lines.first().map(|l| &l.what) else {
         return Ok(());
     };
-    let closed = session.find::<Advance>(advance);
-    let closed = closed.and_then(|e| e.state.closed.clone());
-    let Some(closed) = closed.filter(|c| c.rest == Rest::Refund && c.note.as_ref() == Some(note))
-    else {
+    let Some(state) = session.find::<Advance>(advance).map(|e| &e.state) else {
+        return Ok(());
+    };
+    let (closed, of_rest) = (state.closed.clone(), note_id(&state.invoice));
+    let rest = note
+        .strip_prefix(&of_rest)
+        .is_some_and(|more| more.is_empty() || more.starts_with('.'));
+    let Some(closed) = closed.filter(|c| c.rest == Rest::Refund && rest) else {
         return Ok(());
     };
     let free = session

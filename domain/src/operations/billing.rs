@@ -1,7 +1,7 @@
 //! Drafts and documents: gathers what is due of everything an account pays for, and turns it into a document.
 
 use super::usage::follow::left_behind;
-use super::{account_terms, advances, entity_terms, exchange, folio_terms, folios, taxes};
+use super::{advances, exchange, folio_terms, folio_terms_of, folios, seller_of, taxes, terms_of};
 use crate::accounts::{AccountTerms, Folio, folio};
 use crate::charges::due::{self, Basis, Due};
 use crate::charges::{self, Charges, Item, What, used};
@@ -156,14 +156,15 @@ pub(super) fn freeze(
     invoice: &str,
     mut document: Document,
 ) -> Result<(), Rejection> {
-    let entity = entity_terms(session, &document.entity)?;
-    let account = account_terms(session, &document.account)?;
+    let entity = seller_of(session, &document.entity)?;
+    let account = terms_of(session, &document.account)?;
     let issued = session.today(&entity.zone);
+    let days = account.payment_days.unwrap_or(entity.payment_days);
+    let (prefix, buyer) = (entity.number_prefix.clone(), account.buyer.clone());
     let shared = super::shares::parts(session, &document)?;
     super::shares::told(&mut document, &shared);
     let of = (document.entity.clone(), document.account.clone());
-    let (number, issued) = number(session, invoice, &entity, &document, issued)?;
-    let days = account.payment_days.unwrap_or(entity.payment_days);
+    let (number, issued) = number(session, invoice, &prefix, &document, issued)?;
     let due = add_days(issued, i64::from(days));
     session.decide::<Invoice>(
         invoice,
@@ -172,7 +173,7 @@ pub(super) fn freeze(
             issued,
             due,
             document: Box::new(document),
-            buyer: account.buyer,
+            buyer,
         },
     )?;
     super::shares::owe(session, invoice, of, issued, shared)
@@ -182,7 +183,7 @@ pub(super) fn freeze(
 pub(super) fn number(
     session: &mut Session<'_>,
     invoice: &str,
-    entity: &EntityTerms,
+    prefix: &str,
     document: &Document,
     issued: Date,
 ) -> Result<(String, Date), Rejection> {
@@ -200,7 +201,7 @@ pub(super) fn number(
     )?;
     let n = session.get::<Series>(&series)?.last;
     Ok((
-        series::number(&entity.number_prefix, document.kind, issued.year(), n),
+        series::number(prefix, document.kind, issued.year(), n),
         issued,
     ))
 }
@@ -236,17 +237,17 @@ pub(super) fn owner_of(line: &Line) -> Id {
         .unwrap_or_else(|| line.account.clone())
 }
 
-/// True-ups and caps of the payer's own commitments.
+/// True-ups and caps of what the payer committed itself to on the first of two folios; the second one is its own.
 fn committed_lines(
     session: &Session<'_>,
-    payer: &str,
+    (payer, on): (&str, (&Folio, &Folio)),
     terms: &AccountTerms,
     entity: &EntityTerms,
     basis: Basis,
 ) -> Result<Vec<Line>, Rejection> {
     let none = Charges::default();
     let own = session.find::<Charges>(payer).map_or(&none, |e| &e.state);
-    let due = super::commitments::due(session, payer, own, basis)?;
+    let due = super::commitments::due(session, payer, on, own, basis)?;
     Ok(due
         .into_iter()
         .map(|due| {
@@ -317,7 +318,7 @@ pub(super) fn compose_document(
 
 /// What would be billed if every period ended now: what is due, and what was used of running periods.
 pub(super) fn expected(session: &Session<'_>, payer: &str) -> Result<Option<Document>, Rejection> {
-    let today = session.today(&account_terms(session, payer)?.zone);
+    let today = session.today(&terms_of(session, payer)?.zone);
     document_of(session, payer, today, true)
 }
 
@@ -328,21 +329,21 @@ pub(super) fn document_of(
     as_of: Date,
     running: bool,
 ) -> Result<Option<Document>, Rejection> {
-    let (payer, terms) = (folio::owner(on), folio_terms(session, on)?);
+    let (payer, terms) = (folio::owner(on), folio_terms_of(session, on)?);
     if let Some(other) = &terms.payer {
         return Err(Rejection::new(
             "PAID_BY_OTHER",
             format!("account {payer} is paid for by {other}: bill that account"),
         ));
     }
-    let entity = entity_terms(session, &terms.entity)?;
+    let entity = seller_of(session, &terms.entity)?;
     let basis = Basis {
         currency: terms.currency,
         rounding: entity.rounding,
         as_of,
         running,
     };
-    let mut lines = lines_of(session, payer, &terms, &entity, basis)?;
+    let mut lines = lines_of(session, payer, &terms, entity, basis)?;
     super::discounts::lower(session, payer, &mut lines, entity.rounding)?;
     // A credit of nothing frees its days for what comes next; alone it is no document.
     let nothing = |l: &Line| l.net.is_zero() && matches!(l.what, What::Credit { .. });
@@ -352,7 +353,7 @@ pub(super) fn document_of(
     let document = Document {
         account: payer.to_string(),
         shown: super::invoicing::shown(session, payer, &terms.entity),
-        entity: terms.entity,
+        entity: terms.entity.clone(),
         currency: terms.currency,
         rounding: entity.rounding,
         as_of,
@@ -389,15 +390,15 @@ pub(super) fn all_lines(
     on: &str,
     as_of: Date,
 ) -> Result<Vec<Line>, Rejection> {
-    let (payer, terms) = (folio::owner(on), folio_terms(session, on)?);
-    let entity = entity_terms(session, &terms.entity)?;
+    let (payer, terms) = (folio::owner(on), folio_terms_of(session, on)?);
+    let entity = seller_of(session, &terms.entity)?;
     let basis = Basis {
         currency: terms.currency,
         rounding: entity.rounding,
         as_of,
         running: false,
     };
-    lines_of(session, payer, &terms, &entity, basis)
+    lines_of(session, payer, &terms, entity, basis)
 }
 
 fn lines_of(
@@ -407,22 +408,14 @@ fn lines_of(
     entity: &EntityTerms,
     basis: Basis,
 ) -> Result<Vec<Line>, Rejection> {
-    let own = Folio::own(&account_terms(session, payer)?);
+    let own = Folio::own(terms_of(session, payer)?);
     let on = (&Folio::own(terms), &own);
     let mut lines = due_lines(session, (payer, on), terms, entity, basis)?;
     for child in session.index().paid_by.get(payer).into_iter().flatten() {
-        let child_terms = account_terms(session, child)?;
-        lines.extend(due_lines(
-            session,
-            (child, on),
-            &child_terms,
-            entity,
-            basis,
-        )?);
+        let child_terms = terms_of(session, child)?;
+        lines.extend(due_lines(session, (child, on), child_terms, entity, basis)?);
     }
-    if *on.0 == own {
-        lines.extend(committed_lines(session, payer, terms, entity, basis)?);
-    }
+    lines.extend(committed_lines(session, (payer, on), terms, entity, basis)?);
     let to = exchange::Target {
         payer,
         entity: &terms.entity,

@@ -1,6 +1,7 @@
 //! Commitments of accounts: agrees and ends them, and finds what is due for them.
 
-use super::{account_terms, exchange, folios};
+use super::{account_terms, exchange, folio_terms, folios};
+use crate::accounts::{Folio, folio};
 use crate::charges::Charges;
 use crate::charges::committed::{self, Bounds};
 use crate::charges::due::{Basis, Due};
@@ -16,10 +17,25 @@ pub(super) fn agree(
     account: &str,
     agreed: Agreed,
 ) -> Result<Outcome, Rejection> {
-    if let Some(payer) = account_terms(session, account)?.payer {
+    if let Some(payer) = &folio_terms(session, account)?.payer {
         return Err(Rejection::new(
             "PAID_BY_OTHER",
             format!("account {account} is paid for by {payer}: commitments belong to who pays"),
+        ));
+    }
+    // Lines of all folios are remembered by the account, by the commitment's id.
+    let owner = folio::owner(account);
+    let beside = session.ids::<Commitments>(&folio::beside(owner));
+    let all = beside.into_iter().chain([owner.to_string()]);
+    let mut others = all.filter(|id| id != account);
+    let has = |id: Id| {
+        let known = session.find::<Commitments>(&id);
+        known.is_some_and(|e| e.state.agreed.iter().any(|a| a.id == agreed.id))
+    };
+    if others.any(has) {
+        return Err(Rejection::new(
+            "COMMITMENT_EXISTS",
+            format!("commitment {} was already agreed", agreed.id),
         ));
     }
     let outcome = Outcome::of("commitment", &agreed.id);
@@ -33,21 +49,30 @@ pub(super) fn end(
     commitment: Id,
     on: Option<Date>,
 ) -> Result<Outcome, Rejection> {
-    let zone = account_terms(session, account)?.zone;
+    let zone = folio_terms(session, account)?.zone.clone();
     let on = on.unwrap_or_else(|| session.today(&zone));
     let outcome = Outcome::of("commitment", &commitment);
     session.decide::<Commitments>(account, Command::End { commitment, on })?;
     Ok(outcome)
 }
 
-/// True-ups and caps of periods that have ended, over everything that the account pays for.
+/// True-ups and caps of periods that have ended, over everything that is billed on a folio of the account; `own` is the folio
+/// where everything is that has no other.
 pub(super) fn due(
     session: &Session<'_>,
     payer: &str,
+    (on, own): (&Folio, &Folio),
     charges: &Charges,
     basis: Basis,
 ) -> Result<Vec<Due>, Rejection> {
-    let Some(known) = session.find::<Commitments>(payer) else {
+    let known = match on == own {
+        true => session.find::<Commitments>(payer),
+        false => {
+            let id = on.id(payer, &account_terms(session, payer)?);
+            session.find::<Commitments>(&id)
+        }
+    };
+    let Some(known) = known else {
         return Ok(vec![]);
     };
     let mut out = Vec::new();
@@ -59,8 +84,9 @@ pub(super) fn due(
             let mut rated = Exact::ZERO;
             for subscription in paid_for(session, payer) {
                 let sub = session.get::<Subscription>(subscription)?;
-                // What is billed apart is of no account's commitment: its seller or its currency is another one.
-                if folios::of_subscription(session, &sub.account, subscription).is_some() {
+                // What is billed apart has another seller or another currency.
+                let of = folios::of_subscription(session, &sub.account, subscription);
+                if of.as_ref().unwrap_or(own) != on {
                     continue;
                 }
                 let counts = |term: &Term, _: &str| {
@@ -77,9 +103,8 @@ pub(super) fn due(
                     true => part,
                     false => {
                         let last = add_days(days.until, -1);
-                        let entity = account_terms(session, payer)?.entity;
                         let pair = (sold, basis.currency);
-                        exchange::worth(session, (payer, &entity), part, pair, last)?
+                        exchange::worth(session, (payer, &on.entity), part, pair, last)?
                     }
                 };
                 rated = rated.plus(part)?;

@@ -1,7 +1,9 @@
 //! On which folio something is billed and paid: in which currency, and to which legal entity.
 
-use super::{account_terms, entity_terms, exchange, folio_terms};
+use super::selling::Sale;
+use super::{account_terms, entity_terms, exchange, folio_terms, terms_of};
 use crate::accounts::{AccountTerms, Folio, folio};
+use crate::catalog::Pay;
 use crate::charges::Charges;
 use crate::command::{InvoicingPlace, Outcome};
 use crate::entities::EntityTerms;
@@ -86,7 +88,17 @@ pub(super) fn set(
             ),
         ));
     }
-    put(session, &account, subscription, folio, &terms)
+    let (other, first) = (
+        before.entity != folio.entity,
+        session.get::<Subscription>(&subscription)?.first_day(),
+    );
+    let outcome = put(session, &account, subscription.clone(), folio, &terms)?;
+    payable(session, &subscription)?;
+    // Another seller has other price lists.
+    if other {
+        super::migration::lay(session, &subscription, first, None)?;
+    }
+    Ok(outcome)
 }
 
 fn put(
@@ -112,7 +124,7 @@ pub(super) fn sell(session: &mut Session<'_>, subscription: &str) -> Result<(), 
     let (payer, terms) = payer(session, &account)?;
     let sold = exchange::currency_of(sub, terms.currency);
     let offer = sub.terms.first().map(|t| t.offer.code.clone());
-    let seller = offer.and_then(|offer| seller(session, &offer));
+    let seller = offer.and_then(|offer| seller(session, &offer)).cloned();
     let apart =
         sold != terms.currency && currencies_of(session, &payer, &terms) == Currencies::Sale;
     let folio = Folio {
@@ -121,14 +133,46 @@ pub(super) fn sell(session: &mut Session<'_>, subscription: &str) -> Result<(), 
     };
     if folio != Folio::own(&terms) {
         put(session, &account, subscription.to_string(), folio, &terms)?;
+        payable(session, subscription)?;
     }
     Ok(())
 }
 
 /// The legal entity that sells an offer to everybody.
-fn seller(session: &Session<'_>, offer: &str) -> Option<Id> {
+fn seller<'s>(session: &'s Session<'_>, offer: &str) -> Option<&'s Id> {
     let stream = invoicing::of_offer(offer);
-    session.find::<Invoicing>(&stream)?.state.seller.clone()
+    session.find::<Invoicing>(&stream)?.state.seller.as_ref()
+}
+
+/// The legal entity whose price lists hold for a sale of an offer: that of the folio that the subscription is on, or will be.
+pub(super) fn seller_of<'s>(session: &'s Session<'_>, sale: Sale<'s>, offer: &str) -> &'s str {
+    let own = &sale.terms.entity;
+    if session.find::<Subscription>(sale.subscription).is_none() {
+        return seller(session, offer).unwrap_or(own);
+    }
+    let said = session.find::<Invoicing>(&invoicing::of_account(sale.account));
+    let folio = said.and_then(|said| said.state.folios.get(sale.subscription));
+    folio.map_or(own, |folio| &folio.entity)
+}
+
+/// Refuses usage that wallets pay on another folio than the payer's own: money that was left with one legal entity in one currency
+/// pays nothing that is owed to another, or in another.
+pub(super) fn payable(session: &Session<'_>, subscription: &str) -> Result<(), Rejection> {
+    let sub = session.get::<Subscription>(subscription)?;
+    let Some(folio) = of_subscription(session, &sub.account, subscription) else {
+        return Ok(());
+    };
+    let usage = sub.terms.iter().flat_map(|term| &term.offer.usage);
+    match usage.into_iter().find(|usage| usage.pay != Pay::Invoice) {
+        None => Ok(()),
+        Some(usage) => Err(Rejection::new(
+            "WALLET_OTHER_FOLIO",
+            format!(
+                "charge {} of subscription {subscription} is paid from wallets: it cannot be sold by {} in {}",
+                usage.code, folio.entity, folio.currency
+            ),
+        )),
+    }
 }
 
 /// A charge of an account in another currency goes onto a folio of its own where documents have the currency of the sale.
@@ -214,7 +258,7 @@ pub(super) fn sold_on(
 
 /// The folios on which something of a payer and of those it pays for is billed, the own one first.
 pub(crate) fn of(session: &Session<'_>, payer: &str) -> Result<Vec<Id>, Rejection> {
-    let terms = account_terms(session, payer)?;
+    let terms = terms_of(session, payer)?;
     let children = session.index().paid_by.get(payer).into_iter().flatten();
     let accounts = std::iter::once(payer).chain(children.map(String::as_str));
     let mut found = BTreeSet::new();
@@ -224,16 +268,16 @@ pub(crate) fn of(session: &Session<'_>, payer: &str) -> Result<Vec<Id>, Rejectio
             found.extend(folios.chain(said.state.charges.values()));
         }
     }
-    let own = Folio::own(&terms);
+    let own = Folio::own(terms);
     let others = found.into_iter().filter(|f| **f != own);
-    let ids = others.map(|f| f.id(payer, &terms));
+    let ids = others.map(|f| f.id(payer, terms));
     Ok(std::iter::once(payer.to_string()).chain(ids).collect())
 }
 
 /// The folio that a document is on.
 pub(crate) fn of_document(session: &Session<'_>, document: &Document) -> Result<Id, Rejection> {
-    let terms = account_terms(session, &document.account)?;
-    Ok(document.folio().id(&document.account, &terms))
+    let terms = terms_of(session, &document.account)?;
+    Ok(document.folio().id(&document.account, terms))
 }
 
 /// The folio of an account that an invoice is on, if it is the account's; else what was named.

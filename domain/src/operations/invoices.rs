@@ -53,7 +53,9 @@ pub(super) fn credit(
             "a credit note needs at least one line",
         ));
     }
-    let (mut document, credited) = compose::credit_note(&state, invoice, note, &exact_parts)?;
+    let told = super::advances::taxes_of(session, &state, &exact_parts)?;
+    let (mut document, credited) =
+        compose::credit_note(&state, invoice, note, &exact_parts, &told)?;
     for line in &mut document.lines {
         line.explain.push_str(&format!(" ({reason})"));
     }
@@ -86,7 +88,7 @@ pub(super) fn credit(
     let shared = super::shares::parts(session, &document)?;
     super::shares::told(&mut document, &shared);
     let of = (document.entity.clone(), document.account.clone());
-    let (number, issued) = number(session, note, &entity, &document, issued)?;
+    let (number, issued) = number(session, note, &entity.number_prefix, &document, issued)?;
     session.decide::<Invoice>(
         note,
         Command::Finalise {

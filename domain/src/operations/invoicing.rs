@@ -4,7 +4,10 @@ use super::billing::{
     claim, compose_document, document_of, finalise, freeze, line_of, nothing_due, tax_included,
     unclaim,
 };
-use super::{account_terms, advances, entity_terms, exchange, folio_terms, folios, taxes};
+use super::{
+    account_terms, advances, entity_terms, exchange, folio_terms, folios, taxes,
+    terms_of as account_of,
+};
 use crate::accounts::AccountTerms;
 use crate::catalog::Progressive;
 use crate::charges::due::{self, Basis};
@@ -14,11 +17,11 @@ use crate::invoices::{
     self, Document, GRACE, Hold, Invoice, KEPT, Kind, Line, Reason, Shown, Stage, compose,
 };
 use crate::invoicing::{
-    self, Invoicing, OfOrder, PaidBy, Progress, Split, Terms, Verdict, progress, review::Looked,
-    review::review,
+    self, Invoicing, MinimumSet, OfOrder, PaidBy, Progress, Split, Terms, Verdict, progress,
+    review::Looked, review::review,
 };
 use crate::kernel::{
-    Date, Decimal, Exact, Id, Money, Rejection, Rounding, calendar::add_days, check_id,
+    Currency, Date, Decimal, Exact, Id, Money, Rejection, Rounding, calendar::add_days, check_id,
 };
 use crate::methods::Methods;
 use crate::session::Session;
@@ -56,6 +59,17 @@ pub(super) fn set_shown(
     shown: Option<Shown>,
 ) -> Result<Outcome, Rejection> {
     tell(session, place, invoicing::Command::Show(shown))
+}
+
+/// The total below which documents in a currency wait for more.
+pub(super) fn set_minimum(
+    session: &mut Session<'_>,
+    place: &InvoicingPlace,
+    currency: Currency,
+    minimum: Option<Decimal>,
+) -> Result<Outcome, Rejection> {
+    let set = MinimumSet { currency, minimum };
+    tell(session, place, invoicing::Command::Least(set))
 }
 
 /// How the lines of an account's documents are put together: as it says, else as its legal entity does.
@@ -158,13 +172,22 @@ pub(super) fn carries(
     document: &Document,
     terms: &Terms,
 ) -> Result<Option<Money>, Rejection> {
-    let Some(minimum) = terms.minimum else {
-        return Ok(None);
+    let told = |stream: &str| {
+        let said = session.find::<Invoicing>(stream)?;
+        said.state.minimums.get(&document.currency).copied()
     };
-    // It is told in the account's currency and says nothing about another one.
-    if account_terms(session, &document.account)?.currency != document.currency {
-        return Ok(None);
-    }
+    let told = told(&invoicing::of_account(&document.account))
+        .or_else(|| told(&invoicing::of_entity(&document.entity)));
+    let minimum = match (told, terms.minimum) {
+        (Some(told), _) => told,
+        // It is told in the account's currency and says nothing about another one.
+        (None, Some(minimum))
+            if account_of(session, &document.account)?.currency == document.currency =>
+        {
+            minimum
+        }
+        _ => return Ok(None),
+    };
     let minimum = Money::round(minimum.into(), document.currency, document.rounding)?;
     let small = document.total.is_positive() && document.total.minor < minimum.minor;
     if !small || !runs_on(session, &document.account, document.as_of) {
@@ -247,8 +270,8 @@ pub(super) fn conclude(
     document: Document,
     terms: &Terms,
 ) -> Result<(), Rejection> {
-    let account = account_terms(session, &document.account)?;
-    let mut held = reviewed(session, &account, &document, terms)?;
+    let account = account_of(session, &document.account)?;
+    let mut held = reviewed(session, account, &document, terms)?;
     let today = session.today(&account.zone);
     let mut until = None;
     if terms.keep_drafts {

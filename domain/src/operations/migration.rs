@@ -228,6 +228,7 @@ fn move_on(
         unused,
     };
     session.decide::<Subscription>(id, Command::Change(Box::new(term)))?;
+    super::folios::payable(session, id)?;
     lay(session, id, add_days(from, 1), None)?;
     follow(session, id)
 }

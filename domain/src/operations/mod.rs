@@ -26,6 +26,7 @@ mod messages;
 mod methods;
 pub(crate) mod migration;
 mod milestones;
+pub mod near;
 mod payments;
 mod receivables;
 pub mod reratings;
@@ -132,6 +133,11 @@ fn handle(session: &mut Session<'_>, command: Command) -> Result<Outcome, Reject
         } => fields::clear(session, &place, &field, from, priority),
         Command::OpenAccount { account, terms } => accounts::open(session, &account, terms),
         Command::ChangeAccount { account, terms } => accounts::change(session, &account, terms),
+        Command::SetAccountZone {
+            account,
+            zone,
+            from,
+        } => accounts::set_zone(session, &account, &zone, from),
         Command::ForgetAccount(forget) => forget::forget(session, *forget),
         Command::StartSubscription(start) => subscriptions::start(session, (*start).into()),
         Command::ChangeSubscription(change) => subscriptions::change(session, (*change).into()),
@@ -237,6 +243,11 @@ fn handle(session: &mut Session<'_>, command: Command) -> Result<Outcome, Reject
         Command::SetCurrencies { place, currencies } => {
             folios::set_currencies(session, &place, currencies)
         }
+        Command::SetMinimum {
+            place,
+            currency,
+            minimum,
+        } => invoicing::set_minimum(session, &place, currency, minimum),
         Command::SetSeller { offer, seller } => folios::set_seller(session, &offer, seller),
         Command::SetFolio {
             subscription,
@@ -453,22 +464,36 @@ pub(crate) fn account_terms(
     session: &Session<'_>,
     account: &str,
 ) -> Result<AccountTerms, Rejection> {
-    session
-        .find::<Account>(account)
-        .map(|e| e.state.terms.clone())
-        .ok_or_else(|| {
-            Rejection::new(
-                "ACCOUNT_UNKNOWN",
-                format!("there is no account {account:?}"),
-            )
-        })
+    terms_of(session, account).cloned()
+}
+
+/// The same where the session holds them.
+pub(crate) fn terms_of<'s>(
+    session: &'s Session<'_>,
+    account: &str,
+) -> Result<&'s AccountTerms, Rejection> {
+    let found = session.find::<Account>(account).map(|e| &e.state.terms);
+    found.ok_or_else(|| {
+        Rejection::new(
+            "ACCOUNT_UNKNOWN",
+            format!("there is no account {account:?}"),
+        )
+    })
 }
 
 /// Terms of a folio, by its id: those of its account but for its currency and legal entity (see [`folio`]).
 pub(crate) fn folio_terms(session: &Session<'_>, id: &str) -> Result<AccountTerms, Rejection> {
-    let own = account_terms(session, folio::owner(id))?;
-    let known = folio::terms(id, &own).filter(|t| session.find::<LegalEntity>(&t.entity).is_some());
-    known.map(Cow::into_owned).ok_or_else(|| {
+    folio_terms_of(session, id).map(Cow::into_owned)
+}
+
+/// The same where the session holds them.
+pub(crate) fn folio_terms_of<'s>(
+    session: &'s Session<'_>,
+    id: &str,
+) -> Result<Cow<'s, AccountTerms>, Rejection> {
+    let own = terms_of(session, folio::owner(id))?;
+    let known = folio::terms(id, own).filter(|t| session.find::<LegalEntity>(&t.entity).is_some());
+    known.ok_or_else(|| {
         Rejection::new(
             "ACCOUNT_UNKNOWN",
             format!("there is no account and no folio {id:?}"),
@@ -478,13 +503,19 @@ pub(crate) fn folio_terms(session: &Session<'_>, id: &str) -> Result<AccountTerm
 
 /// Terms of a legal entity that must be open.
 pub(crate) fn entity_terms(session: &Session<'_>, entity: &str) -> Result<EntityTerms, Rejection> {
-    session
-        .find::<LegalEntity>(entity)
-        .map(|e| e.state.terms.clone())
-        .ok_or_else(|| {
-            Rejection::new(
-                "ENTITY_UNKNOWN",
-                format!("there is no legal entity {entity:?}"),
-            )
-        })
+    seller_of(session, entity).cloned()
+}
+
+/// The same where the session holds them.
+pub(crate) fn seller_of<'s>(
+    session: &'s Session<'_>,
+    entity: &str,
+) -> Result<&'s EntityTerms, Rejection> {
+    let found = session.find::<LegalEntity>(entity).map(|e| &e.state.terms);
+    found.ok_or_else(|| {
+        Rejection::new(
+            "ENTITY_UNKNOWN",
+            format!("there is no legal entity {entity:?}"),
+        )
+    })
 }

@@ -1,12 +1,12 @@
 //! Bill runs: who may have something due, one payer after the other, and what became of each.
 
 use super::billing::compose_document;
-use super::{account_terms, folios, invoicing};
+use super::{account_terms, folios, invoicing, terms_of};
 use crate::command::Outcome;
 use crate::invoices::{self, Invoice, Stage};
 use crate::kernel::{Date, Id, Money, Rejection, check_id};
 use crate::processes::agenda::Timer;
-use crate::runs::{BillRun, Command};
+use crate::runs::{BillRun, Command, FolioCarried};
 use crate::session::Session;
 use std::collections::BTreeSet;
 
@@ -96,9 +96,9 @@ fn waiting(
         let Timer::Bill { account } = timer else {
             continue;
         };
-        let terms = account_terms(session, account)?;
+        let terms = terms_of(session, account)?;
         // Without a day of its own the run is as of today, which is another day where the zone is.
-        if as_of.is_some() || *on <= session.today(&terms.zone) {
+        if as_of.is_some() || on <= session.today(&terms.zone) {
             payers.insert(terms.payer(account).to_string());
         }
     }
@@ -123,7 +123,10 @@ pub(super) fn step(session: &mut Session<'_>, run: &str) -> Result<Outcome, Reje
     };
     let billed = session.attempt(|s| bill(s, run, &account, as_of, drafts));
     let step = match billed {
-        Ok(Made::Documents(invoices)) => {
+        Ok(Made::Documents { invoices, carried }) => {
+            for left in carried {
+                session.decide::<BillRun>(run, Command::Leave(left))?;
+            }
             let touched = invoices.iter().map(|i| ("invoice".to_string(), i.clone()));
             outcome.touched.extend(touched);
             Command::Billed { account, invoices }
@@ -141,8 +144,11 @@ pub(super) fn step(session: &mut Session<'_>, run: &str) -> Result<Outcome, Reje
 
 /// What became of a payer.
 enum Made {
-    /// Empty: nothing was due.
-    Documents(Vec<Id>),
+    /// Empty: nothing was due. Folios that wait beside them come back with the next run.
+    Documents {
+        invoices: Vec<Id>,
+        carried: Vec<FolioCarried>,
+    },
     Carried {
         total: Money,
         minimum: Money,
@@ -162,7 +168,7 @@ fn bill(
         super::dunning::dun(session, folio)?;
     }
     let mut made = Vec::new();
-    let mut carried = None;
+    let mut carried = Vec::new();
     for folio in &folios {
         // One after the other: what the first uses of a discount is not there for the next.
         let Some(mut document) = compose_document(session, folio, as_of)? else {
@@ -171,7 +177,11 @@ fn bill(
         document.run = Some(run.to_string());
         let terms = invoicing::terms_of(session, account, &document.entity);
         if let (false, Some(minimum)) = (draft, invoicing::carries(session, &document, &terms)?) {
-            carried = carried.or(Some((document.total, minimum)));
+            carried.push(FolioCarried {
+                folio: folio.clone(),
+                total: document.total,
+                minimum,
+            });
             continue;
         }
         for part in invoicing::split(session, document, terms.split)? {
@@ -184,9 +194,15 @@ fn bill(
             made.push(invoice);
         }
     }
-    Ok(match carried {
-        Some((total, minimum)) if made.is_empty() => Made::Carried { total, minimum },
-        _ => Made::Documents(made),
+    Ok(match carried.first() {
+        Some(FolioCarried { total, minimum, .. }) if made.is_empty() => Made::Carried {
+            total: *total,
+            minimum: *minimum,
+        },
+        _ => Made::Documents {
+            invoices: made,
+            carried,
+        },
     })
 }
 

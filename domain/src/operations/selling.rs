@@ -131,7 +131,7 @@ pub(super) fn add(
         Some(sold) => sold,
         None => version_of_the_day(catalog, &rule.offer, sale.on)?,
     };
-    let prices = prices(session, catalog, sale)?;
+    let prices = prices(session, catalog, sale, &offer.code)?;
     let priced = by_buyer::found(session, sale, priced(&prices, &sold)?)?;
     Ok(offer.with_option(&rule.code, &priced, quantity, since))
 }
@@ -187,7 +187,7 @@ fn compose(
     base: &Sold,
     brought: Vec<(String, Sold, Decimal, Date)>,
 ) -> Result<Offer, Rejection> {
-    let mut prices = prices(session, catalog, sale)?;
+    let mut prices = prices(session, catalog, sale, &base.code)?;
     let known = session.find::<Subscription>(sale.subscription).is_some();
     if !known
         && !listed(&prices, base)
@@ -250,14 +250,15 @@ fn convertible(sold: &Sold) -> Result<(), Rejection> {
     }
 }
 
-/// Price lists and contracts that fit a sale.
+/// Price lists and contracts that fit a sale of an offer.
 fn prices<'s>(
     session: &'s Session<'_>,
     catalog: &'s Catalog,
     sale: Sale<'s>,
+    offer: &str,
 ) -> Result<Prices<'s>, Rejection> {
     let market = Market {
-        seller: &sale.terms.entity,
+        seller: folios::seller_of(session, sale, offer),
         country: &sale.terms.country,
         group: sale.terms.group.as_deref(),
         currency: exchange::currency_of_sale(session, sale.subscription, sale.terms),

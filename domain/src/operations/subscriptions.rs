@@ -139,6 +139,7 @@ pub(super) fn change(
         unused: with.change.unused,
     };
     session.decide::<Subscription>(&id, Command::Change(Box::new(term)))?;
+    super::folios::payable(session, &id)?;
     lay(session, &id, add_days(from, 1), None)?;
     follow(session, &id)?;
     Ok(Outcome::of("subscription", &id))

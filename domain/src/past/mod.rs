@@ -59,7 +59,7 @@ pub fn learn<'e>(stream: &'e str, event: &'e Event, each: &mut impl FnMut(Learnt
             each(Learnt {
                 key: r.key,
                 content: r.content,
-                batch: &e.batch,
+                batch: &e.provenance.batch,
                 counted: true,
             });
         }),

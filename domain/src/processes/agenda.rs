@@ -24,16 +24,18 @@ use crate::kernel::{Date, Days, Id, Instant, Zone, calendar::add_days};
 use crate::operations::catalog::MAIN;
 use crate::operations::invoicing as billing;
 use crate::operations::migration::kept_until;
+use crate::table::ById;
 use crate::world::{Event, Tables, Tenant};
 use crate::{
     accounts, catalog, collections, commitments, dunning, entities, invoices, invoicing, reratings,
-    subscriptions, usage,
+    runs, subscriptions, usage,
 };
+use foldhash::fast::RandomState;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 /// Something to do for an account.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Timer {
     /// Something the account used may be due; whoever pays for it is to be billed.
     Bill { account: Id },
@@ -77,15 +79,16 @@ impl Timer {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(from = "Stored")]
 pub struct Agenda {
-    days: BTreeMap<Timer, Date>,
-    /// `days`, by day.
+    days: ById<Date, Timer>,
+    /// `days`, by day. The timers of a day come into their order when they are asked for: that is done once for a run over
+    /// all of them, and each of them is moved by it.
     #[serde(skip)]
-    by_day: BTreeSet<(Date, Timer)>,
+    by_day: BTreeMap<Date, HashSet<Timer, RandomState>>,
     /// Days of `Bill`, by account: usage asks for one with nearly every fact.
     #[serde(skip)]
-    bills: HashMap<Id, Date>,
+    bills: ById<Date>,
     zone_of: BTreeMap<Id, Zone>,
-    settled: BTreeMap<Id, Date>,
+    settled: ById<Date>,
     /// No subscription is settled beyond this day.
     settled_most: Option<Date>,
     /// Documents whose lines were computed in the commit at hand; a draft that stands as it was is not among them.
@@ -112,9 +115,9 @@ impl<T> PartialEq for Beside<T> {
 /// What of an agenda is stored; the rest follows from it.
 #[derive(Deserialize)]
 struct Stored {
-    days: BTreeMap<Timer, Date>,
+    days: ById<Date, Timer>,
     zone_of: BTreeMap<Id, Zone>,
-    settled: BTreeMap<Id, Date>,
+    settled: ById<Date>,
     settled_most: Option<Date>,
 }
 
@@ -134,9 +137,13 @@ impl From<Stored> for Agenda {
             Timer::Bill { account } => Some((account.clone(), *day)),
             _ => None,
         };
+        let mut by_day: BTreeMap<Date, HashSet<Timer, RandomState>> = BTreeMap::new();
+        for (timer, day) in days.iter() {
+            by_day.entry(*day).or_default().insert(timer.clone());
+        }
         Agenda {
             bills: days.iter().filter_map(bill).collect(),
-            by_day: days.iter().map(|(t, day)| (*day, t.clone())).collect(),
+            by_day,
             days,
             zone_of,
             settled,
@@ -160,8 +167,12 @@ impl Agenda {
     }
 
     /// Timers up to and including a day, in order; no other timer is looked at.
-    pub fn through(&self, day: Date) -> impl Iterator<Item = &(Date, Timer)> {
-        self.by_day.iter().take_while(move |(on, _)| *on <= day)
+    pub fn through(&self, day: Date) -> impl Iterator<Item = (Date, &Timer)> {
+        self.by_day.range(..=day).flat_map(|(on, timers)| {
+            let mut timers: Vec<&Timer> = timers.iter().collect();
+            timers.sort_unstable();
+            timers.into_iter().map(|timer| (*on, timer))
+        })
     }
 
     /// The day of a timer.
@@ -172,6 +183,13 @@ impl Agenda {
     /// Periods of a subscription that end on or before this day are billed and nothing changed them since.
     pub fn settled(&self, subscription: &str) -> Option<Date> {
         self.settled.get(subscription).copied()
+    }
+
+    /// Fetches what is known of some accounts and subscriptions, so that the waits for memory overlap.
+    pub(crate) fn near(&self, accounts: &[&str], subscriptions: &[&str]) {
+        let bills = accounts.iter().filter_map(|id| self.bills.get(*id));
+        let settled = subscriptions.iter().filter_map(|id| self.settled.get(*id));
+        std::hint::black_box(bills.chain(settled).max());
     }
 
     /// Billing looks at the whole of every contract again: what it finds must be the same.
@@ -260,6 +278,10 @@ impl Agenda {
                 | invoices::Event::Rejected(_)
                 | invoices::Event::Voided(_),
             ) => self.grace(tables, id),
+            // It is due still.
+            Event::Run(runs::Event::FolioCarried(e)) => {
+                self.bill_by(folio::owner(&e.folio), Date::MIN);
+            }
             Event::Progress(_) => self.progress(tables, id, None),
             // A note settles what a rerating is about and nothing else: whatever is due besides is due still.
             Event::Rerating(reratings::Event::Settled(e)) => {
@@ -283,7 +305,7 @@ impl Agenda {
                     commitments::Event::CommitmentEnded(e) => Some(e.on),
                 };
                 if let Some(day) = day {
-                    self.bill_by(id, day);
+                    self.bill_by(folio::owner(id), day);
                 }
             }
             Event::Wallet(_) => self.wallet(tables, id),
@@ -323,8 +345,17 @@ impl Agenda {
     }
 
     fn set(&mut self, timer: Timer, day: Option<Date>) {
-        if let Some(before) = self.days.remove(&timer) {
-            self.by_day.remove(&(before, timer.clone()));
+        let before = self.days.get(&timer).copied();
+        if before == day {
+            return;
+        }
+        if let Some(before) = before
+            && let Some(timers) = self.by_day.get_mut(&before)
+        {
+            timers.remove(&timer);
+            if timers.is_empty() {
+                self.by_day.remove(&before);
+            }
         }
         if let Timer::Bill { account } = &timer {
             let before = self.bills.get(account);
@@ -336,9 +367,14 @@ impl Agenda {
                 None => self.bills.remove(account),
             };
         }
-        if let Some(day) = day {
-            self.by_day.insert((day, timer.clone()));
-            self.days.insert(timer, day);
+        match day {
+            Some(day) => {
+                self.by_day.entry(day).or_default().insert(timer.clone());
+                self.days.insert(timer, day);
+            }
+            None => {
+                self.days.remove(&timer);
+            }
         }
     }
 
@@ -358,7 +394,7 @@ impl Agenda {
     }
 
     /// Something may be due on `day`, if nothing is earlier.
-    fn bill_by(&mut self, account: &str, day: Date) {
+    pub(crate) fn bill_by(&mut self, account: &str, day: Date) {
         if self.bills.get(account).is_some_and(|before| *before <= day) {
             return;
         }
@@ -631,11 +667,24 @@ fn next_bill(tables: &Tables, index: &Index, account: &str, after: Date) -> Opti
         .iter()
         .map(|p| p.on)
         .filter(|on| *on > after);
-    let committed = tables
-        .commitments
-        .get(account)
-        .and_then(|e| e.state.next_day(after));
+    let committed = commitments(tables, account).filter_map(|c| c.next_day(after));
     subscriptions.chain(own).chain(committed).min()
+}
+
+/// What an account committed itself to on any of its folios.
+fn commitments<'t>(
+    tables: &'t Tables,
+    account: &'t str,
+) -> impl Iterator<Item = &'t commitments::Commitments> {
+    let own = tables.commitments.get(account);
+    // Others whose ids begin alike lie between an account and its folios: they are not walked through.
+    let begin = (!tables.commitments.is_empty()).then(|| folio::beside(account));
+    let beside = begin.into_iter().flat_map(|begin| {
+        let from = tables.commitments.range(begin.as_str()..);
+        from.take_while(move |(id, _)| id.starts_with(&begin))
+    });
+    let beside = beside.map(|(_, entry)| entry);
+    own.into_iter().chain(beside).map(|entry| &entry.state)
 }
 
 fn next_dun(tables: &Tables, account: &str) -> Option<Date> {
@@ -649,13 +698,14 @@ pub fn due(tenant: &Tenant, now: Instant) -> Vec<(Date, Timer)> {
     let Some(last) = agenda.last_today(now) else {
         return vec![];
     };
-    let reached = |(on, timer): &&(Date, Timer)| {
+    let reached = |(on, timer): &(Date, &Timer)| {
         agenda
             .zone_of
             .get(folio::owner(timer.account()))
             .is_some_and(|zone| *on <= zone.date(now))
     };
-    agenda.through(last).filter(reached).cloned().collect()
+    let due = agenda.through(last).filter(reached);
+    due.map(|(on, timer)| (on, timer.clone())).collect()
 }
 
 /// The commands that the agenda asks for at an instant, each with its command id: what:subject:day:state.

@@ -141,6 +141,7 @@ impl<'a> Walk<'a> {
     /// Goes on to a record that is not before the last one.
     pub fn pass(&mut self, moved: &Moved) -> Result<(), Rejection> {
         self.records += 1;
+        let before = self.plain;
         self.plain = match self.charge.aggregate {
             Aggregate::Sum => self.plain.plus(moved.units)?,
             Aggregate::Count => Exact::from(i128::from(self.records)),
@@ -169,7 +170,14 @@ impl<'a> Walk<'a> {
             }
             Price::Dynamic(d) => {
                 let carried = Exact::from(moved.carried.unwrap_or_default());
-                let amount = carried.times(d.multiplier.into())?;
+                let asked = carried.times(d.multiplier.into())?;
+                let amount = price::beyond(self.charge, before, moved.units, asked)?;
+                self.by_record.amount = self.by_record.amount.plus(amount)?;
+            }
+            Price::Expression(_) => {
+                let asked = moved.priced.as_deref().copied();
+                let asked = asked.ok_or_else(|| super::measured::unremembered(self.charge))?;
+                let amount = price::beyond(self.charge, before, moved.units, asked)?;
                 self.by_record.amount = self.by_record.amount.plus(amount)?;
             }
             _ => {}
@@ -263,7 +271,7 @@ impl<'a> Walk<'a> {
     /// What it all comes to, step by step, if nothing more happens until the end of the days.
     pub fn steps(&self) -> Result<Steps, Rejection> {
         let (charge, price) = (self.charge, self.price);
-        if matches!(price, Price::Percentage(_) | Price::Dynamic(_)) {
+        if by_record(price) {
             return Ok(Steps::Records(self.by_record.amount));
         }
         if charge.aggregate != Aggregate::Level {
@@ -297,7 +305,7 @@ impl<'a> Walk<'a> {
     /// What it all comes to, if nothing more happens until the end of the days.
     pub fn worth(&self) -> Result<Worth, Rejection> {
         let (charge, price) = (self.charge, self.price);
-        if matches!(price, Price::Percentage(_) | Price::Dynamic(_)) {
+        if by_record(price) {
             return Ok(Worth {
                 units: self.plain,
                 amount: self.by_record.amount,
@@ -327,6 +335,14 @@ impl<'a> Walk<'a> {
         };
         Ok(Worth { units, amount })
     }
+}
+
+/// Whether each record has a price of its own.
+fn by_record(price: &Price) -> bool {
+    matches!(
+        price,
+        Price::Percentage(_) | Price::Dynamic(_) | Price::Expression(_)
+    )
 }
 
 impl Carried {

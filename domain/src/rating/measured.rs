@@ -47,7 +47,10 @@ pub fn measured(place: &Place<'_>, record: &UsageRecord) -> Result<Use, Rejectio
     if charge.remembers() {
         used.moved = Some(Box::new((
             slot(charge, line, record),
-            moved(place, record, units)?,
+            Moved {
+                priced: used.priced.map(Box::new),
+                ..moved(place, record, units)?
+            },
         )));
     }
     Ok(used)
@@ -161,6 +164,7 @@ fn moved(place: &Place<'_>, record: &UsageRecord, units: Exact) -> Result<Moved,
         units,
         carried: record.amount,
         value,
+        priced: None,
     })
 }
 

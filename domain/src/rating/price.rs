@@ -81,6 +81,24 @@ pub(crate) fn seen(charge: &Usage, units: Exact) -> Result<Exact, Rejection> {
     }
 }
 
+/// What is left of a record's own price after the allowance: as much of it as of the record's units lies beyond. `before` is
+/// the total that the record comes on top of; a record of no units draws nothing on the allowance.
+pub(super) fn beyond(
+    charge: &Usage,
+    before: Exact,
+    units: Exact,
+    asked: Exact,
+) -> Result<Exact, Rejection> {
+    if charge.allowance.is_none() || units.is_zero() {
+        return Ok(asked);
+    }
+    let paid = seen(charge, before.plus(units)?)?.minus(seen(charge, before)?)?;
+    match paid == units {
+        true => Ok(asked),
+        false => asked.times(paid.share(units.denominator(), units.numerator())?),
+    }
+}
+
 /// What a period costs at most; less than nothing is nothing, unless the price pays the customer (policy 16).
 pub fn bounded(charge: &Usage, price: &Price, amount: Exact) -> Result<Exact, Rejection> {
     let amount = match price.pays_the_customer() {

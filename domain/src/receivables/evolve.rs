@@ -151,12 +151,13 @@ pub(super) fn evolve(state: &mut Receivables, event: &Event) {
         }
         Event::PlanEnded(e) => {
             state.plans.remove(&e.plan);
-            let planned = |i: &&mut Arc<Item>| i.plan.as_ref() == Some(&e.plan);
-            for item in state.items.iter_mut().filter(planned) {
-                let item = Arc::make_mut(item);
-                item.plan = None;
-                item.instalments.clear();
-            }
+            state.with_items(
+                |i| i.plan.as_ref() == Some(&e.plan),
+                |item| {
+                    item.plan = None;
+                    item.instalments.clear();
+                },
+            );
         }
         Event::DepositTaken(e) => {
             state.move_away(&e.source, Elsewhere::Deposit(e.deposit.clone()), e.amount);
@@ -241,9 +242,20 @@ impl Receivables {
 
     fn with_item(&mut self, invoice: &str, change: impl FnOnce(&mut Item)) {
         // What is owed now is nearly always among the latest of what was ever owed.
-        let found = self.items.iter_mut().rfind(|i| i.invoice == invoice);
+        let from_end = self.items.iter().rev().position(|i| i.invoice == invoice);
+        let found = from_end.and_then(|back| self.items.get_mut(self.items.len() - 1 - back));
         if let Some(item) = found {
             change(Arc::make_mut(item));
+        }
+    }
+
+    /// Changes every item that is one of these.
+    fn with_items(&mut self, these: impl Fn(&Item) -> bool, change: impl Fn(&mut Item)) {
+        let found = self.items.iter().enumerate().filter(|(_, i)| these(i));
+        for at in found.map(|(at, _)| at).collect::<Vec<_>>() {
+            if let Some(item) = self.items.get_mut(at) {
+                change(Arc::make_mut(item));
+            }
         }
     }
 
@@ -296,10 +308,10 @@ impl Receivables {
     }
 
     fn release(&mut self, payment: &str) {
-        let asked = |i: &&mut Arc<Item>| i.pending.as_deref() == Some(payment);
-        for item in self.items.iter_mut().filter(asked) {
-            Arc::make_mut(item).pending = None;
-        }
+        self.with_items(
+            |i| i.pending.as_deref() == Some(payment),
+            |item| item.pending = None,
+        );
     }
 
     fn reopen(&mut self, invoice: &str, by: Money) {

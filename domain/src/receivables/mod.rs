@@ -23,7 +23,7 @@ mod react;
 mod work;
 
 use crate::events;
-use crate::kernel::{Currency, Date, Id, Money};
+use crate::kernel::{Currency, Date, Id, Money, ShortRoll};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -124,7 +124,7 @@ pub struct Receivables {
     pub remittances: BTreeMap<Id, Remitted>,
     /// By due date, then by number. Shared, because every decision is taken on a copy: what it leaves alone is not copied,
     /// so that years of invoices and payments cost the next one little.
-    pub items: Vec<Arc<Item>>,
+    pub items: ShortRoll<Arc<Item>>,
     /// In the order they came; shared as items are.
     pub funds: Vec<Arc<Fund>>,
     /// Deposits with something left.
@@ -151,7 +151,9 @@ pub enum Reversal {
 pub struct ItemOpened {
     pub invoice: Id,
     pub number: String,
+    #[serde(with = "crate::kernel::written")]
     pub issued: Date,
+    #[serde(with = "crate::kernel::written")]
     pub due: Date,
     pub total: Money,
 }
@@ -356,6 +358,14 @@ impl Receivables {
     pub fn item(&self, invoice: &str) -> Option<&Item> {
         let found = self.items.iter().rfind(|i| i.invoice == invoice);
         found.map(AsRef::as_ref)
+    }
+
+    /// An item by the day it is due and its number, of which others may have the same: found without a look at all others.
+    pub(super) fn placed(&self, due: Date, number: &str, invoice: &str) -> Option<&Item> {
+        let before = |i: &Arc<Item>| (i.due, i.number.as_str()) < (due, number);
+        let from = self.items.since(self.items.partition_point(before));
+        let mut same = from.take_while(|i| (i.due, i.number.as_str()) == (due, number));
+        same.find(|i| i.invoice == invoice).map(AsRef::as_ref)
     }
 
     pub fn fund(&self, source: &Source) -> Option<&Fund> {

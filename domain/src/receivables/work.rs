@@ -132,7 +132,9 @@ impl Work {
 
     pub fn open(&mut self, item: ItemOpened) -> Result<(), Rejection> {
         self.check("invoice", item.total)?;
-        if self.next.item(&item.invoice).is_some() {
+        // A document is finalised once, and so has one number and one day.
+        let known = self.next.placed(item.due, &item.number, &item.invoice);
+        if known.is_some() {
             return Err(Rejection::new(
                 "ITEM_EXISTS",
                 format!("invoice {} already is an open item", item.number),

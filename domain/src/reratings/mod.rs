@@ -125,6 +125,13 @@ pub struct Settled {
     pub document: Option<Id>,
 }
 
+/// A note over the difference on one of several folios of a payer; the payer is settled with the last.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Noted {
+    pub payer: Id,
+    pub document: Id,
+}
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Completed {}
 
@@ -155,6 +162,7 @@ events! {
         UndoAsked = "undo-asked" 1,
         Restored = "restored" 1,
         Undone = "undone" 1,
+        Noted = "noted" 1,
     }
 }
 
@@ -170,9 +178,10 @@ pub enum Command {
         records: u64,
     },
     Refuse(Failed),
+    /// Documents by folio, in order.
     Settle {
         payer: Id,
-        document: Option<Id>,
+        documents: Vec<Id>,
     },
     /// Everything asked for is done: the rerating, or its undoing.
     Complete,
@@ -246,7 +255,19 @@ impl Decider for Rerating {
                 .into(),
             ]),
             Command::Refuse(failed) => Ok(vec![Refused { failed }.into()]),
-            Command::Settle { payer, document } => Ok(vec![Settled { payer, document }.into()]),
+            Command::Settle {
+                payer,
+                mut documents,
+            } => {
+                let document = documents.pop();
+                let note = |document: Id| {
+                    let payer = payer.clone();
+                    Noted { payer, document }.into()
+                };
+                let mut events: Vec<Event> = documents.into_iter().map(note).collect();
+                events.push(Settled { payer, document }.into());
+                Ok(events)
+            }
             Command::Restored {
                 subscription,
                 differences,
@@ -293,6 +314,7 @@ impl Decider for Rerating {
                 let document = e.document.iter().map(|d| (e.payer.clone(), d.clone()));
                 state.documents.extend(document);
             }
+            Event::Noted(e) => state.documents.push((e.payer.clone(), e.document.clone())),
             Event::Completed(_) => state.stage = Stage::Done,
             Event::UndoAsked(_) => {
                 state.stage = Stage::Undoing;

@@ -26,7 +26,7 @@ pub struct BillRun {
     pub billed: Roll<(Id, Id)>,
     /// (account, code, sentence): accounts whose billing was refused.
     pub failed: Roll<(Id, String, String)>,
-    /// (account, total): accounts with less than their minimum, and how much.
+    /// (account or folio, total): those with less than their minimum, and how much.
     pub carried: Roll<(Id, Money)>,
     pub completed: bool,
     /// Drafts only: nothing is numbered.
@@ -100,6 +100,14 @@ pub struct AccountCarried {
     pub minimum: Money,
 }
 
+/// The same of one folio of an account that has several: others may be billed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FolioCarried {
+    pub folio: Id,
+    pub total: Money,
+    pub minimum: Money,
+}
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Completed {
     pub invoices: u64,
@@ -129,6 +137,7 @@ events! {
         Cancelled = "cancelled" 1,
         Retried = "retried" 1,
         Listed = "listed" 1,
+        FolioCarried = "folio-carried" 1,
     }
 }
 
@@ -149,6 +158,8 @@ pub enum Command {
         account: Id,
         invoices: Vec<Id>,
     },
+    /// A folio of the next account.
+    Leave(FolioCarried),
     Carried {
         account: Id,
         total: Money,
@@ -214,6 +225,7 @@ impl Decider for BillRun {
                     format!("account {account} is not the next one of this bill run"),
                 ))
             }
+            Command::Leave(left) => Ok(vec![left.into()]),
             Command::Billed { account, invoices } => {
                 Ok(vec![AccountBilled { account, invoices }.into()])
             }
@@ -276,6 +288,7 @@ impl Decider for BillRun {
                 state.done += 1;
                 state.carried.push((e.account.clone(), e.total));
             }
+            Event::FolioCarried(e) => state.carried.push((e.folio.clone(), e.total)),
             Event::AccountRefused(e) => {
                 state.done += 1;
                 state

@@ -4,7 +4,9 @@
 
 use super::{Subscription, Term};
 use crate::catalog::{Align, Anchor, Commitment, Part, Prorate, Recurring, Usage};
-use crate::kernel::{Date, Days, Grid, Span, calendar::LAST_DATE};
+use crate::kernel::calendar::{LAST_DATE, add_days};
+use crate::kernel::{Date, Days, Grid, Span};
+use crate::rating;
 
 /// One recurring charge over days of one period of its grid.
 #[derive(Clone, Debug)]
@@ -79,8 +81,11 @@ pub fn segments_since(
                 continue;
             }
             let grid = recurring_grid(sub, i, charge);
+            // A begun period that is charged whole is not cut by a pause: only one that is paused from end to end costs nothing.
+            let begun = charge.on_pause.is_none() && charge.prorate == Prorate::None;
             let pieces = match charge.on_pause {
                 Some(Part::Full) => vec![window],
+                _ if begun => vec![window],
                 _ => window.without_all(&pauses),
             };
             for piece in pieces {
@@ -95,6 +100,11 @@ pub fn segments_since(
                         break;
                     }
                     let days = Days::new(from, until);
+                    from = until;
+                    let asked = period.overlap(window);
+                    if begun && asked.without_all(&pauses).is_empty() {
+                        continue;
+                    }
                     let (part, paid) = part(sub, i, charge, window, days, period, &pauses);
                     out.push(Segment {
                         term,
@@ -104,7 +114,6 @@ pub fn segments_since(
                         part,
                         paid,
                     });
-                    from = until;
                 }
             }
         }
@@ -112,12 +121,15 @@ pub fn segments_since(
     out
 }
 
-/// Whether a term goes on with the next one as far as a charge is concerned: what changed was something else.
+/// Whether a term goes on with the next one as far as a charge is concerned: what changed was something else, or a quantity
+/// that its price does not look at.
 fn goes_on(sub: &Subscription, i: usize, charge: &Recurring) -> bool {
     let (Some(term), Some(next)) = (sub.terms.get(i), sub.terms.get(i + 1)) else {
         return false;
     };
     let same = |t: &Term| t.offer.recurring.iter().any(|c| c == charge);
+    let units = (charge.units(term.quantity), charge.units(next.quantity));
+    let costs = |units| rating::price::amount(&charge.price, units).ok();
     (
         term.offer.code.as_str(),
         term.offer.version,
@@ -126,7 +138,7 @@ fn goes_on(sub: &Subscription, i: usize, charge: &Recurring) -> bool {
         next.offer.code.as_str(),
         next.offer.version,
         next.billing_day,
-    ) && charge.units(term.quantity) == charge.units(next.quantity)
+    ) && (units.0 == units.1 || costs(units.0) == costs(units.1))
         && same(term)
         && same(next)
 }
@@ -157,7 +169,6 @@ fn part(
     period: Days,
     pauses: &[Days],
 ) -> (Option<Part>, Days) {
-    let had = |term: &Term| term.offer.recurring.iter().any(|c| c.code == charge.code);
     let mut says = Vec::new();
     let mut paid = days;
     // A side of which nothing is said is as the charge is prorated.
@@ -165,35 +176,44 @@ fn part(
         None => charge.prorate == Prorate::None,
         says => says == Some(Part::Full),
     };
-    if days.from > period.from && days.from == window.from {
+    // The part of the period that it stands at this price, pauses included.
+    let asked = period.overlap(window);
+    if asked.from > period.from {
         let before = i.checked_sub(1).and_then(|i| sub.terms.get(i));
-        let changed = before.is_some_and(had) && sub.terms[i].from == days.from;
+        let was = |term: &Term| {
+            let mut same = term
+                .offer
+                .recurring
+                .iter()
+                .filter(|c| c.code == charge.code);
+            same.any(|c| charge_window(sub, term, c).contains(add_days(asked.from, -1)))
+        };
+        let changed = before.is_some_and(was) && sub.terms[i].from == asked.from;
         let start = if changed {
             charge.on_change
         } else {
             charge.on_start
         };
-        if reaches(start) {
+        if reaches(start) && days.from == asked.from {
             paid.from = period.from;
         }
         says.push(start);
     }
-    if days.until < period.until && days.until == window.until {
-        let end = if days.until == sub.charged_end() {
+    if asked.until < period.until {
+        let end = if asked.until == sub.charged_end() {
             charge.on_end
         } else {
-            let changes = sub.terms.iter().any(|t| t.from == days.until);
+            let changes = sub.terms.iter().any(|t| t.from == asked.until);
             charge.on_change.filter(|_| changes)
         };
-        if reaches(end) {
+        if reaches(end) && days.until == asked.until {
             let phase = charge_window(sub, &sub.terms[i], charge);
             paid.until = period.until.min(phase.until);
         }
         says.push(end);
     }
-    let asked = period.overlap(window);
     if pauses.iter().any(|p| !p.overlap(asked).is_empty()) {
-        says.push(charge.on_pause.filter(|p| *p == Part::Nothing));
+        says.push(charge.on_pause.filter(|p| *p != Part::Full));
     }
     let says: Vec<Part> = says.into_iter().flatten().collect();
     let any = |part: Part| says.contains(&part).then_some(part);

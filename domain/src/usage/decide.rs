@@ -1,8 +1,9 @@
 use super::{
-    Basis, Corrected, Correction, Drawn, Event, Meter, Metered, Rated, RatedRecord, Recounted,
-    Remembered,
+    Basis, Corrected, Correction, Drawn, Event, Meter, Metered, Provenance, Rated, RatedRecord,
+    Recounted, Remembered,
 };
 use crate::kernel::{Decider, Rejection, Text};
+use std::sync::Arc;
 
 /// Stored bytes of one event at most, roughly: far below what one payload may have.
 const EVENT_BYTES: usize = 1024 * 1024;
@@ -69,20 +70,28 @@ impl Decider for Metered {
                 ),
             ));
         }
+        let provenance = Provenance {
+            batch,
+            source,
+            basis,
+        };
         let rated = Rated {
-            batch: batch.clone(),
-            source: source.clone(),
-            basis: basis.clone(),
+            provenance: Arc::new(provenance.clone()),
             records,
             meter: meter.clone(),
         };
-        let mut events: Vec<Event> = match rated.in_parts() {
+        let bytes = rated.records.iter().map(size).sum();
+        let mut events: Vec<Event> = match rated.in_parts(bytes) {
             Ok(whole) if whole.records.is_empty() => vec![],
             Ok(whole) => vec![whole.into()],
             Err(parts) => parts.into_iter().map(Event::from).collect(),
         };
         for corrections in chunks(corrections, |c| 200 + c.now.as_ref().map_or(0, size)) {
-            let (batch, source, basis) = (batch.clone(), source.clone(), basis.clone());
+            let Provenance {
+                batch,
+                source,
+                basis,
+            } = provenance.clone();
             events.push(
                 Corrected {
                     batch,
@@ -198,23 +207,19 @@ pub(crate) fn chunks<T>(items: Vec<T>, size: impl Fn(&T) -> usize) -> Vec<Vec<T>
 }
 
 impl Rated {
-    /// The fact as it is, or in parts where it would be larger than one event may be.
-    pub(crate) fn in_parts(self) -> Result<Rated, Vec<Rated>> {
+    /// The fact as it is, or in parts where it would be larger than one event may be; `bytes` is the [`size`] of its records.
+    pub(crate) fn in_parts(self, bytes: usize) -> Result<Rated, Vec<Rated>> {
         // Nearly always it is one record.
-        if self.records.len() < 2 || self.records.iter().map(size).sum::<usize>() <= EVENT_BYTES {
+        if self.records.len() < 2 || bytes <= EVENT_BYTES {
             return Ok(self);
         }
         let Rated {
-            batch,
-            source,
-            basis,
+            provenance,
             records,
             meter,
         } = self;
         let part = |records| Rated {
-            batch: batch.clone(),
-            source: source.clone(),
-            basis: basis.clone(),
+            provenance: Arc::clone(&provenance),
             records,
             meter: meter.clone(),
         };
@@ -222,6 +227,13 @@ impl Rated {
     }
 
     /// At least as many bytes as the fact is stored with.
+    pub(crate) fn size_bound(&self) -> usize {
+        self.provenance.size_bound() + self.records.iter().map(size).sum::<usize>()
+    }
+}
+
+impl Provenance {
+    /// At least as many bytes as a fact without records is stored with.
     pub(crate) fn size_bound(&self) -> usize {
         let basis = &self.basis;
         let names = [
@@ -233,11 +245,12 @@ impl Rated {
         ];
         let names: usize = names.iter().map(|name| name.len()).sum();
         // Texts with their lengths, the version, and a meter of five numbers of at most 19 bytes twice.
-        names + 300 + self.records.iter().map(size).sum::<usize>()
+        names + 300
     }
 }
 
-fn size(record: &RatedRecord) -> usize {
+/// At least as many bytes as a record is stored with.
+pub(crate) fn size(record: &RatedRecord) -> usize {
     let attributes: usize = record
         .attributes
         .iter()

@@ -31,6 +31,8 @@ pub struct Moved {
     pub carried: Option<Decimal>,
     /// Hash of the value that is to be told from others.
     pub value: Option<Key>,
+    /// What an expression asks for it.
+    pub priced: Option<Box<Exact>>,
 }
 
 /// What one slot comes to.

@@ -19,9 +19,10 @@ use crate::mediation::Key;
 use chrono::Datelike;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 pub use decide::Command;
-pub(crate) use decide::chunks;
+pub(crate) use decide::{chunks, size};
 pub use draws::{Drawing, Drawn, Draws, Lot, Way};
 pub(crate) use kept::fetch;
 pub use kept::{Kept, Metered, Records, book};
@@ -68,6 +69,14 @@ pub struct Basis {
     pub version: u32,
 }
 
+/// Where results come from: the batch that brought the records, who sent it, and the rules that rated them.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Provenance {
+    pub batch: Text,
+    pub source: Text,
+    pub basis: Basis,
+}
+
 /// A record and what it cost.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RatedRecord {
@@ -87,7 +96,7 @@ pub struct RatedRecord {
     pub attributes: BTreeMap<String, String>,
     /// The amount of money the record itself carried.
     pub amount_carried: Option<Decimal>,
-    pub raw: Option<Personal<String>>,
+    pub raw: Option<Box<Personal<String>>>,
 }
 
 /// Who pays a record.
@@ -124,9 +133,8 @@ pub struct Part {
 /// Records of one batch were rated here. Stored packed (`packed`), because nearly every fact of a ledger is one of these.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rated {
-    pub batch: Text,
-    pub source: Text,
-    pub basis: Basis,
+    /// Shared by all facts of a batch under one offer.
+    pub provenance: Arc<Provenance>,
     pub records: Vec<RatedRecord>,
     /// After the whole commit.
     pub meter: Meter,
@@ -167,7 +175,7 @@ events! {
     pub enum Event in "usage" {
         Rated = "rated" 2 from { 1: old::RatedV1 },
         Corrected = "corrected" 1,
-        Remembered = "remembered" 1,
+        Remembered = "remembered" 2 from { 1: old::RememberedV1 },
         Drawn = "drawn" 1,
         Recounted = "recounted" 1,
     }

@@ -1,10 +1,14 @@
 //! Facts of usage as earlier versions stored them, and how they are stored now.
 
-use super::{Basis, Meter, Rated, RatedRecord, packed};
-use crate::kernel::Text;
+use super::{
+    Basis, Gone, Meter, Moved, Provenance, Rated, RatedRecord, Remembered, Slot, Worth, packed,
+};
+use crate::kernel::{Date, Decimal, Exact, Instant, Text};
+use crate::mediation::Key;
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
+use std::sync::Arc;
 
 /// Version 1: every field at its full width.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -25,12 +29,71 @@ impl From<RatedV1> for Rated {
             records,
             meter,
         } = old;
-        Rated {
+        let provenance = Provenance {
             batch,
             source,
             basis,
+        };
+        Rated {
+            provenance: Arc::new(provenance),
             records,
             meter,
+        }
+    }
+}
+
+/// Version 1: a record that no expression priced.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct MovedV1 {
+    #[serde(with = "crate::kernel::key")]
+    key: Key,
+    at: Instant,
+    on: Date,
+    clock: u32,
+    units: Exact,
+    carried: Option<Decimal>,
+    value: Option<Key>,
+}
+
+/// Version 1: expressions did not go together with what remembers records.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct RememberedV1 {
+    gone: Vec<Gone>,
+    moves: Vec<(Slot, MovedV1)>,
+    worth: Vec<(Slot, Worth)>,
+}
+
+impl From<MovedV1> for Moved {
+    fn from(old: MovedV1) -> Moved {
+        let MovedV1 {
+            key,
+            at,
+            on,
+            clock,
+            units,
+            carried,
+            value,
+        } = old;
+        Moved {
+            key,
+            at,
+            on,
+            clock,
+            units,
+            carried,
+            value,
+            priced: None,
+        }
+    }
+}
+
+impl From<RememberedV1> for Remembered {
+    fn from(old: RememberedV1) -> Remembered {
+        let moves = old.moves.into_iter();
+        Remembered {
+            gone: old.gone,
+            moves: moves.map(|(slot, moved)| (slot, moved.into())).collect(),
+            worth: old.worth,
         }
     }
 }
@@ -64,12 +127,15 @@ impl Serialize for Rated {
             return serializer.serialize_bytes(&packed::pack(self));
         }
         let Rated {
-            batch,
-            source,
-            basis,
+            provenance,
             records,
             meter,
         } = self;
+        let Provenance {
+            batch,
+            source,
+            basis,
+        } = provenance.as_ref();
         let shown = Shown {
             batch,
             source,

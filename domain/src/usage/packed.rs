@@ -13,9 +13,10 @@
 //!
 //! Unknown flags are refused, so that a later field is not lost on an older program.
 
-use super::{Basis, Meter, Part, Payer, Rated, RatedRecord};
+use super::{Basis, Meter, Part, Payer, Provenance, Rated, RatedRecord};
 use crate::kernel::calendar::{add_days, days_between};
 use crate::kernel::{Date, Days, Decimal, Exact, Instant, Personal};
+use std::sync::Arc;
 
 const PERIOD: u8 = 1;
 const BURNT: u8 = 2;
@@ -41,10 +42,11 @@ pub(super) fn pack(rated: &Rated) -> Vec<u8> {
 /// Appends the stored bytes of a fact.
 pub(super) fn pack_into(rated: &Rated, out: &mut Vec<u8>) {
     let mut out = Writer(out);
-    let basis = &rated.basis;
+    let provenance = rated.provenance.as_ref();
+    let basis = &provenance.basis;
     for text in [
-        &rated.batch,
-        &rated.source,
+        &provenance.batch,
+        &provenance.source,
         &basis.engine,
         &basis.tzdb,
         &basis.offer,
@@ -75,10 +77,13 @@ pub(super) fn unpack(bytes: &[u8]) -> Option<Rated> {
         records.push(read.record()?);
     }
     let whole = read.0.is_empty();
-    whole.then_some(Rated {
+    let provenance = Provenance {
         batch,
         source,
         basis,
+    };
+    whole.then_some(Rated {
+        provenance: Arc::new(provenance),
         records,
         meter,
     })
@@ -355,7 +360,8 @@ impl<'a> Reader<'a> {
             _ => {
                 let key_id = self.text()?.to_string();
                 let nonce = self.take()?;
-                Some(Personal::sealed(key_id, nonce, self.bytes()?.to_vec()))
+                let ciphertext = self.bytes()?.to_vec();
+                Some(Box::new(Personal::sealed(key_id, nonce, ciphertext)))
             }
         };
         Some(RatedRecord {
@@ -408,7 +414,11 @@ mod tests {
             payer,
             attributes: [("zone".to_string(), "eu".to_string())].into(),
             amount_carried: Some("0.02".parse().expect("a decimal")),
-            raw: Some(Personal::sealed("key_1".into(), [7; 24], vec![1, 2, 3])),
+            raw: Some(Box::new(Personal::sealed(
+                "key_1".into(),
+                [7; 24],
+                vec![1, 2, 3],
+            ))),
         }
     }
 
@@ -431,7 +441,7 @@ mod tests {
             parts: vec![part.clone()],
             rest: exact(i128::MIN + 1, 1),
         };
-        Rated {
+        let provenance = Provenance {
             batch: "b".into(),
             source: "switch".into(),
             basis: Basis {
@@ -440,6 +450,9 @@ mod tests {
                 offer: "ö".into(),
                 version: u32::MAX,
             },
+        };
+        Rated {
+            provenance: Arc::new(provenance),
             records: vec![
                 plain,
                 record(1, Payer::Wallet(vec![part])),

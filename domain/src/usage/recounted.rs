@@ -104,9 +104,9 @@ pub fn standing<'e>(events: impl IntoIterator<Item = &'e Event>) -> Vec<Standing
             Event::Rated(e) => e.records.iter().for_each(|record| {
                 let now = Standing {
                     record: record.clone(),
-                    batch: e.batch.clone(),
-                    source: e.source.clone(),
-                    basis: e.basis.clone(),
+                    batch: e.provenance.batch.clone(),
+                    source: e.provenance.source.clone(),
+                    basis: e.provenance.basis.clone(),
                 };
                 put(record.key, Some(now));
             }),

@@ -98,16 +98,16 @@ struct Charged {
 
 /// The day of a fee, if it costs anything then.
 fn charged(history: &History, code: &str, on: Day) -> Option<Charged> {
-    if history
-        .pauses
-        .iter()
-        .any(|(from, until)| *from <= on && on < *until)
-    {
-        return None;
-    }
-    let (at, fee) = in_force(history, code, on)?;
-    let (from, until) = window(history, at, fee);
-    if on < from || until <= on {
+    let (at, fee) = there(history, code, on)?;
+    let stays = || match fee.on_pause {
+        Some(says) => says == "full",
+        // A period that is charged whole is so if it is begun on any day.
+        None => {
+            let (from, until) = stretch(history, code, on);
+            fee.whole_periods && !each(from, until).all(|day| paused(history, day))
+        }
+    };
+    if paused(history, on) && !stays() {
         return None;
     }
     let period = period(history, at, fee, on);
@@ -145,6 +145,63 @@ fn in_force<'a>(history: &'a History, code: &str, on: Day) -> Option<(usize, &'a
     Some((at, plan.fees.iter().find(|f| f.code == code)?))
 }
 
+fn paused(history: &History, on: Day) -> bool {
+    let mut pauses = history.pauses.iter();
+    pauses.any(|(from, until)| *from <= on && on < *until)
+}
+
+/// The fee of that day, if its phase has begun and is not over.
+fn there<'a>(history: &'a History, code: &str, on: Day) -> Option<(usize, &'a Fee)> {
+    let (at, fee) = in_force(history, code, on)?;
+    let (from, until) = window(history, at, fee);
+    (from <= on && on < until).then_some((at, fee))
+}
+
+/// The days around one on which the fee stands in its period under one plan and at one price.
+fn stretch(history: &History, code: &str, on: Day) -> (Day, Day) {
+    let here = |day: Day| {
+        let (at, fee) = there(history, code, day)?;
+        let term = &history.terms[at];
+        let costs = fee.model.of(whole(term.quantity));
+        Some((period(history, at, fee, day), term.plan, costs))
+    };
+    let (mut from, mut until) = (on, later(on, 1));
+    while from > history.terms[0].from && here(later(from, -1)) == here(on) {
+        from = later(from, -1);
+    }
+    while until < history.end && here(until) == here(on) {
+        until = later(until, 1);
+    }
+    (from, until)
+}
+
+/// A period, what the fee costs there, and the days of it that one part has.
+type Stretch = ((Day, Day), Fraction, (Day, Day));
+
+/// Whether the fee goes and comes back at the same price within one period: whether that is one part of it or two nobody says.
+pub fn comes_back(history: &History, code: &str) -> bool {
+    let mut known: Vec<Stretch> = Vec::new();
+    for on in each(history.terms[0].from, history.end) {
+        let Some((at, fee)) = there(history, code, on) else {
+            continue;
+        };
+        if known.last().is_some_and(|(.., part)| on < part.1) {
+            continue;
+        }
+        let here = period(history, at, fee, on);
+        let costs = fee.model.of(whole(history.terms[at].quantity));
+        let part = stretch(history, code, on);
+        if known
+            .iter()
+            .any(|k| (k.0, k.1) == (here, costs) && k.2 != part)
+        {
+            return true;
+        }
+        known.push((here, costs, part));
+    }
+    false
+}
+
 /// After the trial and what comes before it, for as long as it lasts.
 fn window(history: &History, at: usize, fee: &Fee) -> (Day, Day) {
     let start = history.terms[0].from;
@@ -179,31 +236,53 @@ fn slow(history: &History, code: &str) -> Fraction {
     // Periods that are charged whole: each once for every price that it was begun at.
     let mut begun: Vec<((Day, Day), Fraction)> = Vec::new();
     let mut amount = ZERO;
+    let mut part = (start, start);
     for on in each(start, history.end) {
         let Some(today) = charged(history, code, on) else {
             continue;
         };
         let (at, fee) = in_force(history, code, on).expect("it is charged");
         let days = between(today.period.0, today.period.1);
-        let (from, until) = window(history, at, fee);
-        let late = from.max(start) > today.period.0 && from.max(start) < today.period.1;
-        let ended = history.end < today.period.1 && history.end <= until;
-        let says = [fee.on_start.filter(|_| late), fee.on_end.filter(|_| ended)];
+        let (_, phase) = window(history, at, fee);
+        // The last day's, most often.
+        if on < part.0 || part.1 <= on {
+            part = stretch(history, code, on);
+        }
+        let (from, until) = part;
+        // What cuts the period, and what the fee says of that; none: it is not cut there.
+        let first = (from > today.period.0).then(|| match from > start {
+            true if there(history, code, later(from, -1)).is_some() => fee.on_change,
+            _ => fee.on_start,
+        });
+        let last = (until < today.period.1).then(|| {
+            if until == history.end {
+                fee.on_end
+            } else if history.terms.iter().any(|t| t.from == until) {
+                fee.on_change
+            } else {
+                None
+            }
+        });
+        let between_them = each(from, until)
+            .any(|day| paused(history, day))
+            .then_some(fee.on_pause.filter(|says| *says != "full"));
+        let says = [first, last, between_them].map(Option::flatten);
         if says.contains(&Some("nothing")) {
             continue;
         }
         if !fee.whole_periods || says.iter().any(Option::is_some) {
             // What is said to cost the whole is paid up to that edge of the period.
-            let reaches = |says: Option<&str>| match says {
-                Some(says) => says == "full",
-                None => fee.whole_periods,
+            let reaches = |cut: Option<Option<&str>>| match cut {
+                Some(Some(says)) => says == "full",
+                Some(None) => fee.whole_periods,
+                None => false,
             };
             let mut paid = 1;
-            if late && on == from.max(start) && reaches(says[0]) {
+            if on == from && reaches(first) {
                 paid += between(today.period.0, on);
             }
-            if ended && later(on, 1) == history.end && reaches(says[1]) {
-                paid += between(history.end, today.period.1.min(until));
+            if later(on, 1) == until && reaches(last) {
+                paid += between(until, today.period.1.min(phase));
             }
             amount = amount.plus(today.full.by(whole(days)).times(whole(paid)));
             continue;
@@ -220,7 +299,8 @@ fn slow(history: &History, code: &str) -> Fraction {
     amount
 }
 
-const FEES: [&str; 3] = ["fee", "seats", "more"];
+/// Every code that a fee may have.
+pub const FEES: [&str; 3] = ["fee", "seats", "more"];
 
 #[test]
 fn fees_whose_days_are_whole_cents_come_to_the_days_that_were_there() {

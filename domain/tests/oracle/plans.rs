@@ -2,6 +2,7 @@
 
 use crate::Dice;
 use crate::calendar::{Align, Day, Every, ZONES, day, later};
+use crate::fees::{FEES, comes_back};
 use crate::models::Model;
 use std::fmt::Write;
 
@@ -28,6 +29,8 @@ pub struct Fee {
     pub lasts: Option<Every>,
     pub high_water: bool,
     pub on_start: Option<&'static str>,
+    pub on_change: Option<&'static str>,
+    pub on_pause: Option<&'static str>,
     pub on_end: Option<&'static str>,
     pub unseen_end: bool,
 }
@@ -95,8 +98,33 @@ pub fn any_fee(dice: &mut Dice, code: &'static str, billing_day: u32, round: boo
             .then(|| dice.one(&[Every::Days(45), Every::Months(2)])),
         high_water: !flat && dice.once_in(4),
         on_start: None,
+        on_change: None,
+        on_pause: None,
         on_end: None,
         unseen_end: dice.once_in(4),
+    }
+}
+
+impl Fee {
+    /// What it costs where it is not there for a whole period.
+    fn says_what_is_cut(&mut self, dice: &mut Dice) {
+        let part = &[None, Some("prorate"), Some("full"), Some("nothing")];
+        self.on_start = dice.one(part);
+        self.on_end = dice.one(part);
+        self.on_change = dice.one(part);
+        self.on_pause = dice.one(part);
+        if self.high_water {
+            // Whether a quantity that cost nothing counts as the highest nobody says.
+            self.on_change = None;
+            self.on_pause = self.on_pause.filter(|says| *says != "nothing");
+        }
+    }
+}
+
+impl Fee {
+    fn says_nothing(&mut self) {
+        (self.on_start, self.on_end) = (None, None);
+        (self.on_change, self.on_pause) = (None, None);
     }
 }
 
@@ -106,16 +134,13 @@ pub fn any_history(seed: u64, round: bool) -> History {
     let billing_day = u32::try_from(dice.within(1, 31)).expect("a day");
     let start = later(day(2023, 1, 1), dice.roll(430));
     let quiet = dice.once_in(4);
+    let told = quiet || dice.once_in(2);
     let mut fees: Vec<Fee> = ["fee", "seats"]
         .iter()
         .map(|code| any_fee(dice, code, billing_day, round))
         .collect();
-    if quiet {
-        for fee in &mut fees {
-            let part = &[None, Some("prorate"), Some("full"), Some("nothing")];
-            fee.on_start = dice.one(part);
-            fee.on_end = dice.one(part);
-        }
+    if told {
+        fees.iter_mut().for_each(|fee| fee.says_what_is_cut(dice));
     }
     let trial = dice.once_in(3).then(|| Every::Days(dice.within(1, 35)));
     // The second plan has the same first fee at another price, and another second one.
@@ -128,6 +153,9 @@ pub fn any_history(seed: u64, round: bool) -> History {
     second[0].model = Model::any(dice, by, !round);
     second[0].high_water &= !matches!(second[0].model, Model::Flat(_));
     second[1] = any_fee(dice, "more", billing_day, round);
+    if told {
+        second.iter_mut().for_each(|fee| fee.says_what_is_cut(dice));
+    }
     let plan = |code, fees| Plan { code, trial, fees };
     let end = later(start, dice.within(5, 200));
     let mut terms = vec![Term {
@@ -160,7 +188,7 @@ pub fn any_history(seed: u64, round: bool) -> History {
     bills.push(later(end, 800));
     bills.sort();
     bills.dedup();
-    History {
+    let mut history = History {
         zone: dice.one(ZONES),
         plans: vec![plan("first", fees), plan("second", second)],
         billing_day,
@@ -168,7 +196,17 @@ pub fn any_history(seed: u64, round: bool) -> History {
         pauses,
         end,
         bills,
+    };
+    for code in FEES {
+        // Nor what of the highest quantity is paid where a part of a period is by day, and another part whole.
+        let mut fees = history.plans.iter().flat_map(|p| &p.fees);
+        let both = fees.any(|f| f.code == code && f.high_water && f.whole_periods);
+        if told && (both || comes_back(&history, code)) {
+            let fees = history.plans.iter_mut().flat_map(|p| &mut p.fees);
+            fees.filter(|f| f.code == code).for_each(Fee::says_nothing);
+        }
     }
+    history
 }
 
 pub fn catalog(history: &History) -> String {
@@ -207,7 +245,12 @@ pub fn catalog(history: &History) -> String {
             for (name, span) in spans.iter().filter_map(|(n, s)| Some((n, (*s)?))) {
                 say(format!("{name} = \"{}\"", span.text()));
             }
-            let parts = [("on_start", fee.on_start), ("on_end", fee.on_end)];
+            let parts = [
+                ("on_start", fee.on_start),
+                ("on_change", fee.on_change),
+                ("on_pause", fee.on_pause),
+                ("on_end", fee.on_end),
+            ];
             for (name, part) in parts.iter().filter_map(|(n, p)| Some((n, (*p)?))) {
                 say(format!("{name} = \"{part}\""));
             }

@@ -382,15 +382,15 @@ fn group(charge: &Charge, price: &Price, records: &[&Counted]) -> Fraction {
     match price {
         Price::Total(model) | Price::ShareOfTotal(model) => of_total(model, total),
         Price::Share(share) => share.of(&units().collect::<Vec<_>>()),
-        Price::Dynamic(by) => sum(records
-            .iter()
-            .map(|c| mill(c.record.amount.expect("it has one")).times(mill(*by)))),
-        Price::Expression(a, b) => sum(units().map(|u| match whole(10).below(u) {
+        Price::Dynamic(by) => beyond(charge, records, |c| {
+            mill(c.record.amount.expect("it has one")).times(mill(*by))
+        }),
+        Price::Expression(a, b) => beyond(charge, records, |c| match whole(10).below(c.units) {
             true => whole(10)
                 .times(mill(*a))
-                .plus(u.minus(whole(10)).times(mill(*b))),
-            false => u.times(mill(*a)),
-        })),
+                .plus(c.units.minus(whole(10)).times(mill(*b))),
+            false => c.units.times(mill(*a)),
+        }),
         Price::Matrix(lines, otherwise) => {
             let line = records.first().and_then(|c| c.line);
             let model = line.map_or(otherwise.as_ref(), |n| Some(&lines[n].1));
@@ -407,6 +407,27 @@ fn group(charge: &Charge, price: &Price, records: &[&Counted]) -> Fraction {
             }
         }
     }
+}
+
+/// The sum of what records cost by themselves, part by part: each part of a record's units costs as much of its price as every
+/// other, and nothing where it fills or empties the allowance.
+fn beyond(charge: &Charge, records: &[&Counted], price: impl Fn(&Counted) -> Fraction) -> Fraction {
+    let free = i128::from(charge.allowance.unwrap_or(0) * FINEST);
+    let mut height = 0;
+    let mut amount = ZERO;
+    for counted in records {
+        let before = height;
+        height += counted.units.times(whole(FINEST)).floor();
+        let parts = before.min(height)..before.max(height);
+        let all = i64::try_from(height - before).expect("few").abs();
+        let paid = parts.filter(|part| *part < 0 || free <= *part).count();
+        let paid = i64::try_from(paid).expect("few");
+        amount = amount.plus(match all {
+            0 => price(counted),
+            all => price(counted).times(over(paid.into(), all.into())),
+        });
+    }
+    amount
 }
 
 /// What every period of every charge costs, in cents.
@@ -494,14 +515,17 @@ fn slow(history: &History) -> (Billed, u64) {
 /// Whether its records count in the order of their own time rather than that in which they came.
 fn in_time(charge: &Charge) -> bool {
     let prices = [Some(&charge.price), charge.then.as_ref().map(|t| &t.1)];
-    let by_record = prices
-        .into_iter()
-        .flatten()
-        .any(|p| matches!(p, Price::Share(_) | Price::Dynamic(_)));
+    let bounded = charge.maximum.is_some() || charge.allowance.is_some();
+    let by_record = prices.into_iter().flatten().any(|p| {
+        matches!(
+            p,
+            Price::Share(_) | Price::Dynamic(_) | Price::Expression(..)
+        )
+    });
     LEVELS.contains(&charge.aggregate)
         || charge.aggregate == "last"
         || charge.group
-        || by_record && charge.maximum.is_some()
+        || by_record && bounded
 }
 
 fn amounts(billed: &Billed) -> Billed {

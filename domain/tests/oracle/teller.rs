@@ -71,7 +71,8 @@ impl Teller {
         self.past.absorb(&events);
         for staged in events {
             if let Event::Invoice(invoices::Event::Finalised(e)) = staged.event {
-                self.fresh.push((staged.id, Document::clone(&e.document)));
+                self.fresh
+                    .push((staged.id.to_string(), Document::clone(&e.document)));
             }
         }
         Ok(outcome)

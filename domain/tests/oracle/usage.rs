@@ -95,7 +95,9 @@ pub fn any_price(dice: &mut Dice, aggregate: &str) -> Price {
         _ if level => Price::Total(Model::any(dice, 10, true)),
         0 if aggregate == "sum" => Price::Share(Share::any(dice)),
         1 if aggregate == "sum" => Price::Dynamic(dice.within(1, 2_000)),
-        2 if aggregate == "sum" => Price::Expression(dice.within(0, 500), dice.within(-200, 500)),
+        2 | 7 if aggregate == "sum" => {
+            Price::Expression(dice.within(0, 500), dice.within(-200, 500))
+        }
         3 => {
             let tiers = loop {
                 if let Model::Graduated(mut tiers) = Model::any(dice, 7, false) {
@@ -214,16 +216,14 @@ pub fn sensible(mut charge: Charge) -> Charge {
             Price::Share(_) | Price::Dynamic(_) | Price::Expression(..)
         )
     });
-    let expression = any(&|p| matches!(p, Price::Expression(..)));
+    let share = any(&|p| matches!(p, Price::Share(_)));
     let matrix = any(&|p| matches!(p, Price::Matrix(..)));
     let pays = any(&|p| matches!(p, Price::Total(Model::PerUnit(u)) if *u < 0));
     if by_record {
-        charge.allowance = None;
         charge.round = charge.round.map(|(to, mode, _)| (to, mode, false));
     }
-    if expression {
-        charge.group = false;
-        charge.maximum = None;
+    if share {
+        charge.allowance = None;
     }
     if matrix {
         charge.carry = false;

@@ -486,3 +486,122 @@ fn an_advance_is_taken_off_documents_of_its_own_folio_alone() {
     .expect("is invoiced");
     assert_eq!(document(&book, "i2").total, euros("95.20"));
 }
+
+#[test]
+fn what_comes_back_to_a_closed_advance_when_its_document_is_void_is_credited_as_its_rest_was() {
+    for rest in [Rest::Credit, Rest::Refund] {
+        let mut book = book();
+        ask(&mut book, "a1", terms(vec![wanted("40.00", "standard")]));
+        pay(&mut book, "p1", "47.60", "advance.a1");
+        supply(&mut book, "c1", "33.33", "standard");
+        invoice(&mut book, "i1");
+        close(&mut book, "a1", rest).expect("is closed");
+        assert_eq!(
+            sums(&book, "advance.a1.note"),
+            told("-6.67", "-1.27", "-7.94")
+        );
+        book.ask(Command::VoidInvoice {
+            invoice: "i1".into(),
+            reason: "wrong".into(),
+        })
+        .expect("is void");
+        assert_eq!(
+            sums(&book, "advance.a1.note.2"),
+            told("-33.33", "-6.33", "-39.66")
+        );
+        assert_eq!(left(&book, "a1"), Vec::<String>::new());
+        assert_eq!(posted(&book, Ledger::Advances), "0.00");
+        invoice(&mut book, "i2");
+        assert_eq!(sums(&book, "i2"), told("33.33", "6.33", "39.66"));
+        // What was paid out is owed again; what was credit pays the next document.
+        let owed = match rest {
+            Rest::Credit => "-7.94 USD",
+            Rest::Refund => "39.66 USD",
+        };
+        let known = &book.tenant().tables.receivables["alice"].state;
+        assert_eq!(known.balance().to_string(), owed);
+    }
+}
+
+/// Another rate from a day on.
+fn rate(book: &mut Book, class: &str, rate: &str, from: &str) {
+    let rate = Rate {
+        name: class.into(),
+        category: "*".into(),
+        class: class.into(),
+        seller: "*".into(),
+        buyer: "*".into(),
+        rate: rate.parse().expect("a rate"),
+        from: d(from),
+        parts: vec![],
+    };
+    book.ask(Command::SetTaxRate(rate)).expect("is set");
+}
+
+/// Rate, net and tax of each group of a document.
+fn groups(book: &Book, id: &str) -> Vec<String> {
+    let groups = document(book, id).taxes.iter();
+    let told = groups.map(|g| {
+        format!(
+            "{} of {} is {}",
+            g.tax.rate,
+            g.net.amount(),
+            g.amount.amount()
+        )
+    });
+    told.collect()
+}
+
+#[test]
+fn a_supply_is_taxed_at_its_own_rate_whatever_the_advance_was_taxed_with() {
+    // From, rate, what the document of the supply asks for, its groups.
+    for (later, tax, total, of) in [
+        (
+            "0.21",
+            "13.40",
+            "73.40",
+            ["0.19 of -40.00 is -7.60", "0.21 of 100.00 is 21.00"],
+        ),
+        (
+            "0.16",
+            "8.40",
+            "68.40",
+            ["0.16 of 100.00 is 16.00", "0.19 of -40.00 is -7.60"],
+        ),
+    ] {
+        let mut book = book();
+        ask(
+            &mut book,
+            "a1",
+            terms(vec![
+                wanted("40.00", "standard"),
+                wanted("10.00", "reduced"),
+            ]),
+        );
+        rate(&mut book, "standard", later, "2012-06-01");
+        book.on("2012-06-02");
+        supply(&mut book, "c1", "100.00", "standard");
+        invoice(&mut book, "i1");
+        assert_eq!(sums(&book, "i1"), told("60.00", tax, total));
+        assert_eq!(groups(&book, "i1"), of);
+        // Together they ask for what the supply alone would have cost; the other class is for another supply.
+        assert_eq!(left(&book, "a1"), ["10.00 + 0.70"]);
+        assert_eq!(posted(&book, Ledger::OneOffRevenue), "-100.00");
+    }
+}
+
+#[test]
+fn a_rate_that_fell_gives_back_the_tax_that_was_asked_for_too_much() {
+    let mut book = book();
+    ask(&mut book, "a1", terms(vec![wanted("40.00", "standard")]));
+    pay(&mut book, "p1", "47.60", "advance.a1");
+    rate(&mut book, "standard", "0.16", "2012-06-01");
+    book.on("2012-06-02");
+    supply(&mut book, "c1", "40.00", "standard");
+    invoice(&mut book, "i1");
+    assert_eq!(sums(&book, "i1"), told("0.00", "-1.20", "-1.20"));
+    assert_eq!(posted(&book, Ledger::TaxPayable), "-6.40");
+    assert_eq!(left(&book, "a1"), Vec::<String>::new());
+    let known = &book.tenant().tables.receivables["alice"].state;
+    assert_eq!(known.balance().to_string(), "-1.20 USD");
+}

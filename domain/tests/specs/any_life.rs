@@ -147,8 +147,10 @@ struct Told {
     free_until: Date,
     /// The day on which a tenure pauses it, unless it has.
     pauses_on: Option<Date>,
-    /// Calls by the day they were made on.
-    calls: Vec<(Date, i64)>,
+    /// Calls by the instant they were made at.
+    calls: Vec<(Instant, i64)>,
+    /// Zones of the account, each with its first day.
+    zones: Vec<(Date, Zone)>,
 }
 
 impl Told {
@@ -164,6 +166,20 @@ impl Told {
             *from <= day && until.is_none_or(|until| day < until)
         };
         self.pauses.iter().any(paused)
+    }
+
+    /// The day of an instant: that of the latest zone that has begun by its own days, no day of an earlier zone being as
+    /// late as the first of the next.
+    fn day_of(&self, at: Instant) -> Date {
+        let mut next = Date::MAX;
+        for (from, zone) in self.zones.iter().rev() {
+            let day = zone.date(at);
+            if day >= *from {
+                return day.min(add_days(next, -1));
+            }
+            next = *from;
+        }
+        panic!("{at} is before every zone")
     }
 
     /// What every day comes to, summed.
@@ -196,7 +212,6 @@ struct History {
     id: String,
     /// The first day of this id.
     since: Date,
-    zone: Zone,
     tenures: u32,
     runs: u32,
     moves: u32,
@@ -259,17 +274,17 @@ impl History {
                 free_until,
                 pauses_on: None,
                 calls: vec![],
+                zones: vec![(d("1950-01-01"), Zone::default())],
             },
             id: "s0".into(),
             since: start,
-            zone: Zone::default(),
             tenures: 0,
             runs: 0,
             moves: 0,
             tale: vec![],
             wrong: None,
         };
-        history.move_zone();
+        history.move_zone(d("2011-01-01"));
         if awaits {
             history.activate();
         }
@@ -297,22 +312,27 @@ impl History {
         self.since = start;
     }
 
-    /// Today in the zone of the accounts.
+    /// Today where the accounts are.
     fn today(&self) -> Date {
-        self.zone.date(self.book.now())
+        self.told.day_of(self.book.now())
     }
 
-    /// Both accounts move to another zone: their days are days all the same.
-    fn move_zone(&mut self) {
-        self.zone = self.dice.one(&ZONES).parse().expect("a zone");
+    /// Both accounts have another zone from a day on, past or coming: their days are days all the same.
+    fn move_zone(&mut self, from: Date) {
+        let zone: Zone = self.dice.one(&ZONES).parse().expect("a zone");
         for account in ACCOUNTS {
-            let known = &self.book.tenant().tables.accounts[account];
-            let mut terms = known.state.terms.clone();
-            terms.zone = self.zone.clone();
-            let account = account.to_string();
-            let change = Command::ChangeAccount { account, terms };
-            self.book.ask(change).expect("the zone is changed");
+            self.book
+                .ask(Command::SetAccountZone {
+                    account: account.into(),
+                    zone: zone.clone(),
+                    from: Some(from),
+                })
+                .expect("the zone is changed");
         }
+        let tale = format!("{} zone {zone} from {from}", self.book.today);
+        self.tale.push(tale);
+        self.told.zones.retain(|(day, _)| *day < from);
+        self.told.zones.push((from, zone));
     }
 
     /// It is agreed to run for a time, from today.
@@ -364,18 +384,17 @@ impl History {
     /// Calls at any second of yesterday where the account is: one of 23 or 25 hours is a day.
     fn call(&mut self) {
         let day = add_days(self.today(), -1);
-        if day < self.since || !self.told.runs(day) || self.told.paused(day) {
-            return;
-        }
-        let (begins, ends) = (
-            self.zone.start_of(day).0,
-            self.zone.start_of(add_days(day, 1)).0,
-        );
+        let zone = self.dice.one(&ZONES).parse::<Zone>().expect("a zone");
+        let (begins, ends) = (zone.start_of(day).0, zone.start_of(add_days(day, 1)).0);
         let at = match self.dice.roll(4) {
             0 => begins,
             1 => ends - 1,
             _ => begins + self.dice.below(ends - begins),
         };
+        let day = self.told.day_of(Instant(at));
+        if day < self.since || !self.told.runs(day) || self.told.paused(day) {
+            return;
+        }
         let quantity = 1 + self.dice.below(50);
         let n = self.told.calls.len();
         let mut key = [0; 16];
@@ -407,7 +426,7 @@ impl History {
             let why = format!("a call of {day} is not rated: {why:?}");
             self.wrong.get_or_insert(why);
         }
-        self.told.calls.push((day, quantity));
+        self.told.calls.push((Instant(at), quantity));
     }
 
     fn try_it(&mut self, command: Command) -> bool {
@@ -438,7 +457,10 @@ impl History {
             13 => self.reactivate(),
             14 if self.dice.roll(3) == 0 => self.transfer(),
             15..=18 => self.call(),
-            19 => self.move_zone(),
+            19 => {
+                let from = self.about();
+                self.move_zone(from);
+            }
             20 => self.agree(),
             _ => self.run(),
         }
@@ -650,8 +672,16 @@ impl History {
         let cost = |calls: i64| Exact::ratio(i128::from(calls) * CALL, 100).expect("fits");
         let sure = |day: Date| self.told.runs(day) && !self.told.paused(day);
         let all = self.told.calls.iter();
-        let (least, most) = all.fold((0, 0), |(least, most), (day, calls)| {
-            (least + if sure(*day) { *calls } else { 0 }, most + calls)
+        let (least, most) = all.fold((0, 0), |(least, most), (at, calls)| {
+            (
+                least
+                    + if sure(self.told.day_of(*at)) {
+                        *calls
+                    } else {
+                        0
+                    },
+                most + calls,
+            )
         });
         (cost(least), cost(most))
     }

@@ -156,7 +156,9 @@ fn led(book: &Book, tenant: &Tenant, command: Command, short: bool) -> Result<Le
     after.absorb(tables, &staged);
     let apart = staged.iter().filter(|s| s.apart.is_some()).count();
     SHORT.fetch_add(apart, Ordering::Relaxed);
-    let facts = staged.into_iter().map(|s| (s.id, s.version, s.event));
+    let facts = staged
+        .into_iter()
+        .map(|s| (s.id.to_string(), s.version, s.event));
     Ok((outcome, facts.collect(), after))
 }
 

@@ -103,7 +103,8 @@ impl Book {
         let (tables, events) = session.finish();
         self.world.absorb("t", tables, &events);
         self.past.absorb(&events);
-        self.log.extend(events.into_iter().map(|s| (s.id, s.event)));
+        self.log
+            .extend(events.into_iter().map(|s| (s.id.to_string(), s.event)));
         assert_eq!(
             indelible_domain::audit::audit(self.tenant()),
             Vec::<String>::new()

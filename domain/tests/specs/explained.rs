@@ -7,8 +7,9 @@ use indelible_domain::charges::explained::{self, Behind, Explained, Source};
 use indelible_domain::charges::{Charges, What};
 use indelible_domain::command::StartSubscription;
 use indelible_domain::commitments::Agreed;
-use indelible_domain::invoices::{Document, Line};
-use indelible_domain::kernel::{Date, Days, Instant, Zone};
+use indelible_domain::invoices::shown::{Beneath, Together, together};
+use indelible_domain::invoices::{Document, Line, Shown};
+use indelible_domain::kernel::{Date, Days, Exact, Instant, Money, Zone};
 use indelible_domain::mediation::{Intake, Received, UsageRecord};
 use indelible_domain::past::Past;
 use indelible_domain::usage::{self, Kept, Metered, Records};
@@ -290,4 +291,139 @@ fn a_commitment_of_the_account_is_told_as_its_bound_less_what_each_subscription_
     );
     assert_eq!(found.figures[0].share, Some((16, 31)));
     assert_eq!(found.net, usd("47.61"));
+}
+
+const GROUPED: &str = r#"
+[[offer]]
+code = "cloud"
+name = "Cloud"
+currency = "USD"
+[[offer.usage]]
+code = "cloud"
+name = "Servers"
+metric = "cloud"
+unit = "server"
+every = "1 month"
+align = "calendar"
+aggregate = "level"
+carry = true
+group_by = ["region"]
+maximum = "100.00"
+price = { graduated = [{ up_to = "2", unit = "31.00", flat = "5.00" }, { unit = "15.50" }] }
+"#;
+
+/// So many servers more in a region.
+fn servers(book: &mut Book, key: u8, region: &str, on: &str, quantity: i64) {
+    let record = UsageRecord {
+        line: 1,
+        key: [key; 16],
+        content: [key; 16],
+        corrects: false,
+        metric: "cloud".into(),
+        access: "subscription:s".into(),
+        at: Zone::default().start_of(d(on)),
+        quantity: quantity.into(),
+        amount: None,
+        attributes: BTreeMap::from([("region".to_string(), region.to_string())]),
+        raw: None,
+    };
+    book.ask(Command::IngestUsage(Box::new(Intake {
+        batch: format!("g{key}"),
+        source: "switch".into(),
+        format: "api".into(),
+        name: "usage".into(),
+        lines: vec![Received::Record(record)],
+    })))
+    .expect("is taken in");
+}
+
+/// Text, quantity and net of each shown line of usage, and what its figures come to.
+fn by_group(book: &Book, invoice: &str) -> Vec<(String, String, String, String)> {
+    let tables = &book.tenant().tables;
+    let mut document: Document = Document::clone(&tables.invoices[invoice].state.document);
+    document.shown = Shown {
+        group: true,
+        ..Shown::default()
+    };
+    let of = |line: &Line| {
+        let id = line.subscription.as_ref()?;
+        let What::Usage { charge, days } = &line.what else {
+            return None;
+        };
+        let sub = &tables.subscriptions[id].state;
+        let mut before = BTreeMap::new();
+        for from in explained::earlier(sub, charge, days.from) {
+            before.extend(metered(book, id, charge, from).map(|m| (from, m)));
+        }
+        let meter = metered(book, id, charge, days.from);
+        let behind = Behind {
+            invoice,
+            subscription: Some(sub),
+            charges: tables.charges.get(id).map(|e| -> &Charges { &e.state }),
+            metered: meter.as_ref(),
+            before: &before,
+            ..Behind::default()
+        };
+        explained::groups(&document, line, behind).expect("fits")
+    };
+    let beneath = |line: &Line| Beneath {
+        groups: of(line),
+        ..Beneath::default()
+    };
+    let shown = together(&document, beneath).expect("is put together");
+    let net = shown.iter().map(|t| t.net);
+    assert_eq!(Money::sum(document.currency, net), document.net);
+    let groups: Vec<_> = document.lines.iter().filter_map(of).flatten().collect();
+    let row = |t: &Together| {
+        let group = groups.iter().find(|g| g.values == t.group);
+        let figures = group.iter().flat_map(|g| &g.figures);
+        let sum = figures.fold(Exact::ZERO, |sum, f| sum.plus(f.amount).expect("small"));
+        let quantity = t.quantity.clone().unwrap_or_default();
+        (t.text.clone(), quantity, t.net.amount(), sum.to_decimal(2))
+    };
+    shown.iter().map(row).collect()
+}
+
+#[test]
+fn each_group_of_a_charge_is_shown_with_its_part_and_its_own_figures() {
+    let mut book = Book::new();
+    let offers = catalog::parse(GROUPED).expect("the catalog is read");
+    book.ask(Command::ApplyCatalog { offers }).expect("applies");
+    start(&mut book, "s", "cloud");
+    servers(&mut book, 1, "eu", "2012-05-01", 1);
+    servers(&mut book, 2, "us", "2012-05-21", 2);
+    book.on("2012-06-01");
+    run(&mut book, "r1");
+    let row = |text: &str, quantity: &str, net: &str, sum: &str| {
+        let all = [text, quantity, net, sum].map(str::to_string);
+        <(String, String, String, String)>::from(all)
+    };
+    // One for 31 days, two for 11 of 31: each entered its first tier.
+    assert_eq!(
+        by_group(&book, "r1.alice"),
+        [
+            row("Cloud Servers, region eu", "1", "36.00", "36"),
+            row("Cloud Servers, region us", "0.709677419355", "27.00", "27"),
+        ]
+    );
+    // Both stand through June without a record; of what is 103 together, each bears its part of the 100 that it costs at most.
+    book.on("2012-07-01");
+    run(&mut book, "r2");
+    assert_eq!(
+        by_group(&book, "r2.alice"),
+        [
+            row("Cloud Servers, region eu", "1", "34.95", "36"),
+            row("Cloud Servers, region us", "2", "65.05", "67"),
+        ]
+    );
+    // A difference to an earlier document is of no group.
+    servers(&mut book, 3, "eu", "2012-05-21", -1);
+    book.on("2012-08-01");
+    run(&mut book, "r3");
+    let shown = by_group(&book, "r3.alice");
+    assert!(shown.iter().all(|(_, _, _, sum)| sum != "36"), "{shown:?}");
+    assert!(
+        shown.iter().any(|(text, ..)| text.contains("adjustment")),
+        "{shown:?}"
+    );
 }

@@ -598,3 +598,39 @@ fn a_reading_becomes_a_record_without_what_identifies_a_person() {
     assert_ne!(first.key, elsewhere.key, "a key belongs to its source");
     assert!(!format!("{first:?}").contains("491700001"));
 }
+
+#[test]
+fn a_batch_of_which_a_half_was_received_goes_on_in_halves_and_counts_nothing_twice() {
+    let mut book = book(OFFER);
+    book.today = d("2012-05-20");
+    let whole = || Intake {
+        batch: "b".into(),
+        source: "switch".into(),
+        format: "api".into(),
+        name: "test".into(),
+        lines: ["k1", "k2", "k3"]
+            .map(|key| record(&format!("{key} voice 2012-05-10T10:00:00Z 60")))
+            .map(Received::Record)
+            .to_vec(),
+    };
+    let [first, second] = whole().halves().expect("more than one line");
+    assert_eq!((first.lines.len(), second.lines.len()), (1, 2));
+    let ask = |book: &mut Book, intake: &Intake| {
+        let outcome = book.ask(Command::IngestUsage(Box::new(intake.clone())));
+        outcome.expect("is taken in").usage.expect("counted")
+    };
+    assert_eq!(ask(&mut book, &first).rated, 1);
+    let refused = book.refused(Command::IngestUsage(Box::new(whole())));
+    assert_eq!(refused, "BATCH_IN_PARTS");
+    let [again, second] = whole().halves().expect("cut in the same way");
+    assert_eq!(ask(&mut book, &again).rated, 1);
+    assert_eq!(ask(&mut book, &second).rated, 2);
+    assert_eq!(ask(&mut book, &second).rated, 2, "sent again");
+    let meter = &book.tenant().tables.usage["line-1/voice/2012-05-01"];
+    assert_eq!(meter.state.meter.records, 3);
+    let alone = Intake {
+        lines: whole().lines.split_off(2),
+        ..whole()
+    };
+    assert!(alone.halves().is_none());
+}

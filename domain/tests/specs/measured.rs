@@ -35,6 +35,7 @@ fn moved(n: u8, on: Date, clock: u32, units: Exact, value: Option<u8>) -> Moved 
         units,
         carried: None,
         value: value.map(|v| [v; 16]),
+        priced: None,
     }
 }
 

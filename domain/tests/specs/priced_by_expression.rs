@@ -328,3 +328,103 @@ fn an_offer_with_a_wrong_expression_is_refused_with_every_problem_and_its_place(
     });
     assert_eq!(withdrawn, "FIELD_IN_USE");
 }
+
+/// Traffic by region: the first ten of each are free, and the month costs at most 5.
+const TRAFFIC: &str = r#"
+[[offer]]
+code = "traffic"
+name = "Traffic"
+currency = "USD"
+
+[[offer.usage]]
+code = "traffic"
+name = "Traffic"
+metric = "traffic"
+unit = "GB"
+every = "1 month"
+group_by = ["region"]
+allowance = "10"
+maximum = "5"
+price = { expression = 'units * number(record.rate)' }
+"#;
+
+fn traffic() -> Book {
+    let mut book = Book::new();
+    book.open("carol", |_: &mut AccountTerms| {});
+    apply(&mut book, TRAFFIC).expect("the offer is published");
+    book.ask(Command::StartSubscription(Box::new(StartSubscription {
+        subscription: "s".into(),
+        account: "carol".into(),
+        offer: "traffic".into(),
+        quantity: "1".parse().expect("a quantity"),
+        from: Some(d("2012-01-01")),
+        billing_day: None,
+        overrides: BTreeMap::new(),
+        trial: false,
+        access: vec![],
+    })))
+    .expect("started");
+    book
+}
+
+#[test]
+fn an_allowance_and_a_maximum_hold_for_what_an_expression_asks_in_each_group() {
+    let mut book = traffic();
+    let sent = |key, day: u8, quantity, region, rate| {
+        let at = format!("2012-04-{day:02}T12:00:00Z");
+        let attributes = [("region", region), ("rate", rate)];
+        record(key, "traffic", &at, quantity, &attributes)
+    };
+    let month = |book: &Book| worth(book, "traffic", "2012-04-01");
+    let first = vec![
+        sent(1, 10, "6", "eu", "0.5"),
+        // 4 of its 8 are beyond the ten.
+        sent(2, 11, "8", "eu", "0.5"),
+        // 2 of its 12.
+        sent(3, 10, "12", "us", "0.25"),
+    ];
+    send(&mut book, "b1", first);
+    assert_eq!(month(&book), "2.5");
+    send(&mut book, "b2", vec![sent(4, 12, "20", "eu", "0.5")]);
+    assert_eq!(month(&book), "5", "12.5, and at most 5");
+    let corrected = |key, day, quantity| UsageRecord {
+        corrects: true,
+        ..sent(key, day, quantity, "eu", "0.5")
+    };
+    // 2 + 8 + 4 of eu: 4 beyond.
+    send(
+        &mut book,
+        "b3",
+        vec![corrected(1, 10, "2"), corrected(4, 12, "4")],
+    );
+    assert_eq!(month(&book), "2.5");
+    // Earlier by its own time, it takes the ten: 7 for eu.
+    send(&mut book, "b4", vec![sent(5, 2, "9", "eu", "0")]);
+    assert_eq!(
+        month(&book),
+        "5",
+        "1 of the first and all after it: 6.5 and 0.5"
+    );
+    // Taken back, it frees them again.
+    send(&mut book, "b5", vec![corrected(5, 2, "-5")]);
+    assert_eq!(
+        month(&book),
+        "0.5",
+        "-5 + 14 of eu: 9, and what -5 cost is nothing"
+    );
+    let used = book.tenant().tables.usage["s/traffic/2012-04-01"]
+        .state
+        .clone();
+    assert_eq!(used.meter.records, 5);
+}
+
+#[test]
+fn an_allowance_fits_an_amount_that_the_record_carries_but_not_a_percentage() {
+    let mut book = Book::new();
+    let price =
+        |price: &str| TRAFFIC.replace("{ expression = 'units * number(record.rate)' }", price);
+    apply(&mut book, &price("{ dynamic = { multiplier = \"2\" } }")).expect("is published");
+    let refused = apply(&mut book, &price("{ percentage = { rate = \"0.1\" } }"));
+    let message = refused.expect_err("is refused").message;
+    assert!(message.contains("use its free events"), "{message}");
+}

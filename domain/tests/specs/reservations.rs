@@ -124,7 +124,7 @@ impl Net {
         let (tables, events) = session.finish();
         self.book.world.absorb("t", tables, &events);
         self.book.past.absorb(&events);
-        let said = events.into_iter().map(|s| (s.id, s.event));
+        let said = events.into_iter().map(|s| (s.id.to_string(), s.event));
         self.book.log.extend(said);
         let broken = indelible_domain::audit::audit_at(self.book.tenant(), self.now);
         assert_eq!(broken, Vec::<String>::new());

@@ -3,7 +3,7 @@
 use crate::book::{Book, d, usd};
 use indelible_domain::catalog;
 use indelible_domain::command::{AddMethod, Collect, InvoicingPlace, StartSubscription};
-use indelible_domain::invoices::shown::{Together, UsageDate, Used, together};
+use indelible_domain::invoices::shown::{Beneath, Together, UsageDate, Used, together};
 use indelible_domain::invoices::{Document, Line, Shown, Stage};
 use indelible_domain::invoicing::{Split, Terms};
 use indelible_domain::kernel::{Date, Decimal, Exact, Money, Rounding};
@@ -144,6 +144,10 @@ fn records(_: &Line) -> Vec<Used> {
     ]
 }
 
+fn beneath(line: &Line) -> Beneath {
+    records(line).into()
+}
+
 #[test]
 fn usage_is_shown_by_its_days_weeks_or_months_and_sums_to_its_line() {
     let by = |usage_date: UsageDate| {
@@ -152,7 +156,7 @@ fn usage_is_shown_by_its_days_weeks_or_months_and_sums_to_its_line() {
             ..Shown::default()
         };
         let line = usage_line(1, "2.83", "2012-05-01", "2012-06-01", "VAT");
-        together(&document(how, vec![line]), records).expect("is put together")
+        together(&document(how, vec![line]), beneath).expect("is put together")
     };
     let row =
         |on: &str, quantity: &str, net: &str| (Some(d(on)), quantity.to_string(), net.to_string());
@@ -196,7 +200,7 @@ fn usage_is_shown_by_its_unit_price_and_one_service_of_several_subscriptions_as_
         ..Shown::default()
     };
     let line = |no: u32| usage_line(no, "2.83", "2012-05-01", "2012-06-01", "VAT");
-    let shown = together(&document(how, vec![line(1)]), records).expect("is put together");
+    let shown = together(&document(how, vec![line(1)]), beneath).expect("is put together");
     let prices: Vec<String> = shown
         .iter()
         .map(|t| t.unit_price.expect("a price").to_decimal(3))
@@ -210,7 +214,7 @@ fn usage_is_shown_by_its_unit_price_and_one_service_of_several_subscriptions_as_
     };
     let exempt = usage_line(3, "2.83", "2012-05-01", "2012-06-01", "none");
     let shown =
-        together(&document(how, vec![line(1), line(2), exempt]), records).expect("is put together");
+        together(&document(how, vec![line(1), line(2), exempt]), beneath).expect("is put together");
     // Another tax is another line.
     assert_eq!(
         rows(&shown)
@@ -229,11 +233,11 @@ fn a_line_that_its_records_do_not_make_stays_whole() {
     let how = Shown {
         usage_date: UsageDate::Day,
         unit_price: true,
-        service: false,
+        ..Shown::default()
     };
     for net in ["5.00", "-2.83", "0.00"] {
         let line = usage_line(1, net, "2012-05-01", "2012-06-01", "VAT");
-        let shown = together(&document(how, vec![line]), records).expect("is put together");
+        let shown = together(&document(how, vec![line]), beneath).expect("is put together");
         assert_eq!(
             rows(&shown),
             [(
@@ -269,7 +273,7 @@ fn a_document_records_how_it_is_shown_and_the_account_is_asked_before_its_entity
     book.on("2012-06-01");
     let second = run(&mut book, "r2", false).remove(0);
     assert_eq!((second.shown, second.lines.len()), (by_service, 3));
-    let shown = together(&second, |_| vec![]).expect("is put together");
+    let shown = together(&second, |_| Beneath::default()).expect("is put together");
     let parts: Vec<usize> = shown.iter().map(|t| t.parts.len()).collect();
     assert_eq!((parts, sum(&shown)), (vec![3], second.net));
     assert!(Shown::default().as_it_is() && !by_week.as_it_is());

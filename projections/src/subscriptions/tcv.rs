@@ -23,7 +23,7 @@ pub struct Contract {
     pub subscription: Id,
     pub account: Id,
     pub currency: Currency,
-    /// The first day after the commitment; none: one period of each charge counts.
+    /// The first day after the commitment; none: the first whole period of each charge counts.
     pub until: Option<Date>,
     pub recurring: Exact,
     pub one_off: Exact,

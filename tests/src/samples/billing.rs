@@ -12,8 +12,9 @@ use indelible_domain::invoices::{
     self, Credited, Document, Hold, Kind, Line, Reason, Reduction, TaxGroup, series,
 };
 use indelible_domain::invoicing::{
-    ChargeFolioSet, Currencies, CurrenciesSet, Exchange, ExchangeSet, FolioSet, Grouped, OfOrder,
-    PaidBy, RateDay, Rule, SellerSet, ShownSet, Split, Terms, TermsSet, Verdict, progress,
+    ChargeFolioSet, Currencies, CurrenciesSet, Exchange, ExchangeSet, FolioSet, Grouped,
+    MinimumSet, OfOrder, PaidBy, RateDay, Rule, SellerSet, ShownSet, Split, Terms, TermsSet,
+    Verdict, progress,
 };
 use indelible_domain::kernel::Rounding;
 use indelible_domain::milestones;
@@ -338,6 +339,7 @@ fn credit_note() -> Document {
             usage_date: invoices::shown::UsageDate::Week,
             unit_price: true,
             service: true,
+            group: false,
         },
         order: Some("order-7".to_string()),
         method: Some("card-1".to_string()),
@@ -414,6 +416,7 @@ fn invoicing() -> Vec<Event> {
                     usage_date: invoices::shown::UsageDate::Month,
                     unit_price: false,
                     service: true,
+                    group: false,
                 }),
             }
             .into(),
@@ -455,6 +458,13 @@ fn invoicing() -> Vec<Event> {
             ChargeFolioSet {
                 charge: "visit-1".to_string(),
                 folio: folio(),
+            }
+            .into(),
+        ),
+        Event::Invoicing(
+            MinimumSet {
+                currency: "USD".parse().expect("a currency"),
+                minimum: Some("5".parse().expect("a number")),
             }
             .into(),
         ),
@@ -546,6 +556,14 @@ fn runs() -> Vec<Event> {
             runs::AccountBilled {
                 account: "alice".to_string(),
                 invoices: vec!["run-2.alice".to_string(), "run-2.alice.2".to_string()],
+            }
+            .into(),
+        ),
+        Event::Run(
+            runs::FolioCarried {
+                folio: "alice~USD".to_string(),
+                total: money("3.00 USD"),
+                minimum: money("5.00 USD"),
             }
             .into(),
         ),

@@ -4,8 +4,8 @@ use super::subscriptions::term;
 use super::{days, decimal, money};
 use indelible_domain::catalog::{Price, Text};
 use indelible_domain::reratings::{
-    Amend, Ask, Asked, Change, Completed, Difference, Done, Event as Rerating, Failed, Passed,
-    Refused, Rerated, Restored, Settle, Settled, UndoAsked, Undone, Which,
+    Amend, Ask, Asked, Change, Completed, Difference, Done, Event as Rerating, Failed, Noted,
+    Passed, Refused, Rerated, Restored, Settle, Settled, UndoAsked, Undone, Which,
 };
 use indelible_domain::subscriptions::Unused;
 use indelible_domain::{Event, Rejection};
@@ -106,6 +106,11 @@ pub(super) fn events() -> Vec<Event> {
         }
         .into(),
         Undone {}.into(),
+        Noted {
+            payer: "alice".to_string(),
+            document: "fix-1.alice".to_string(),
+        }
+        .into(),
     ];
     events.into_iter().map(Event::Rerating).collect()
 }

@@ -10,9 +10,10 @@ use indelible_domain::mediation::{Key, UsageRecord};
 use indelible_domain::usage::draws::{Sum, Sums};
 use indelible_domain::usage::{
     self, Basis, Corrected, Correction, Drawing, Drawn, Gone, Lot, Meter, Moved, Part, Payer,
-    Rated, RatedRecord, Recount, Recounted, Remembered, Reversed, Slot, Way, Worth,
+    Provenance, Rated, RatedRecord, Recount, Recounted, Remembered, Reversed, Slot, Way, Worth,
 };
 use indelible_domain::{Event, Rejection};
+use std::sync::Arc;
 
 pub(super) fn events() -> Vec<Event> {
     [usage(), batches()].concat()
@@ -44,9 +45,11 @@ fn usage() -> Vec<Event> {
     };
     let events: Vec<usage::Event> = vec![
         Rated {
-            batch: batch().into(),
-            source: "switch-1".into(),
-            basis: basis(),
+            provenance: Arc::new(Provenance {
+                batch: batch().into(),
+                source: "switch-1".into(),
+                basis: basis(),
+            }),
             records: vec![rated(1, Payer::Invoice), rated(2, Payer::Wallet(parts()))],
             meter: meter(),
         }
@@ -118,6 +121,7 @@ fn usage() -> Vec<Event> {
                     units: ratio(61, 60),
                     carried: Some(decimal("0.02")),
                     value: Some(key(7)),
+                    priced: Some(Box::new(ratio(81, 20))),
                 },
             )],
             worth: vec![(
@@ -203,7 +207,7 @@ fn rated(n: u8, payer: Payer) -> RatedRecord {
         payer,
         attributes: [("direction".to_string(), "mo".to_string())].into(),
         amount_carried: Some(decimal("0.02")),
-        raw: Some(sealed()),
+        raw: Some(Box::new(sealed())),
     }
 }
 
@@ -303,6 +307,6 @@ fn record(n: u8) -> UsageRecord {
         quantity: decimal("61"),
         amount: Some(decimal("-0.02")),
         attributes: [("direction".to_string(), "mo".to_string())].into(),
-        raw: Some(sealed()),
+        raw: Some(Box::new(sealed())),
     }
 }

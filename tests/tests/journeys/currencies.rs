@@ -297,6 +297,29 @@ async fn an_account_is_billed_and_pays_in_the_currency_of_each_sale_and_to_each_
         acme.error(fixed, json!({})).await["extensions"]["code"],
         "FOLIO_FIXED"
     );
+    // What holds for one folio: a minimum of its currency, a commitment of its own.
+    let least = r#"setInvoiceMinimum(idempotencyKey: "c6", account: "bob", input: { currency: "EUR", minimum: "5.00" }) { dryRun }
+        agreeCommitment(idempotencyKey: "c7", input: { id: "least", account: "bob~EUR", name: "At least", min: "100.00", every: "1 month", from: "2026-03-01" }) { account { key commitments { key } } }"#;
+    let agreed = ask(acme, least).await;
+    assert_eq!(
+        agreed["agreeCommitment"]["account"],
+        json!({ "key": "bob", "commitments": [] })
+    );
+    let said = look(
+        acme,
+        r#"invoiceMinimums(account: "bob") { currency minimum } account(id: "bob") { folios { key commitments { key min } } }"#,
+    )
+    .await;
+    assert_eq!(
+        said["invoiceMinimums"],
+        json!([{ "currency": "EUR", "minimum": "5" }])
+    );
+    let folios = said["account"]["folios"].as_array().expect("folios");
+    let of = |key: &str| folios.iter().find(|folio| folio["key"] == key);
+    assert_eq!(
+        of("bob~EUR").expect("a folio")["commitments"],
+        json!([{ "key": "least", "min": "100" }])
+    );
     let offer =
         r#"setOfferSeller(idempotencyKey: "c5", offer: "basic", seller: "other") { dryRun }"#;
     ask(acme, offer).await;
@@ -309,4 +332,88 @@ async fn an_account_is_billed_and_pays_in_the_currency_of_each_sale_and_to_each_
         said,
         json!({ "offerSeller": { "key": "other" }, "documentCurrencies": "SALE" })
     );
+}
+
+#[tokio::test]
+async fn a_charge_that_counts_by_groups_is_shown_and_explained_by_them() {
+    let shop = shop::open("2026-03-01T08:00:00Z").await;
+    let acme = &shop.acme;
+    shop::furnish(acme).await;
+    let catalog = r#"
+[[offer]]
+code = "cloud"
+name = "Cloud"
+currency = "EUR"
+[[offer.usage]]
+code = "traffic"
+name = "Traffic"
+metric = "traffic"
+unit = "GB"
+every = "1 month"
+group_by = ["region"]
+maximum = "20"
+price = { graduated = [ { up_to = "10", unit = "1" }, { unit = "0.5" } ] }
+"#;
+    let apply = r#"mutation($toml: String!) { applyCatalog(idempotencyKey: "g0", toml: $toml) { offers { code } } }"#;
+    acme.data(apply, json!({ "toml": catalog })).await;
+    let start = r#"startSubscription(idempotencyKey: "g1", input: { id: "c1", account: "alice", offer: "cloud", from: "2026-03-01", access: ["vm-1"] }) { subscription { stage } }"#;
+    ask(acme, start).await;
+    let set = r#"setShown(idempotencyKey: "g2", account: "alice", terms: { group: true }) { shown { group usageDate } }"#;
+    assert_eq!(
+        ask(acme, set).await["setShown"]["shown"],
+        json!({ "group": true, "usageDate": "WHOLE" })
+    );
+    let used = r#"ingestUsage(idempotencyKey: "g3", input: { batch: "g", source: "api", records: [
+        { key: "k1", metric: "traffic", access: "vm-1", at: "2026-03-09T10:00:00Z", quantity: "14", attributes: [{ name: "region", value: "eu" }] },
+        { key: "k2", metric: "traffic", access: "vm-1", at: "2026-03-10T10:00:00Z", quantity: "8", attributes: [{ name: "region", value: "us" }] },
+        { key: "k3", metric: "traffic", access: "vm-1", at: "2026-03-11T10:00:00Z", quantity: "4" }
+    ] }) { counts { rated } }"#;
+    assert_eq!(ask(acme, used).await["ingestUsage"]["counts"]["rated"], 3);
+    shop.move_to("2026-04-01T08:00:00Z");
+    let made = shop::bill(acme, "r1").await;
+    let invoice = made["invoices"][0]["key"].as_str().expect("a key");
+    let of = look(
+        acme,
+        &format!(
+            r#"invoice(id: "{invoice}") {{ shownLines {{ text quantity net group {{ name value }} figures {{ words amount {{ decimal }} }} }} }}"#
+        ),
+    )
+    .await;
+    let shown = of["invoice"]["shownLines"].as_array().expect("lines");
+    let traffic: Vec<_> = shown
+        .iter()
+        .filter(|l| l["text"].as_str().is_some_and(|t| t.starts_with("Cloud")))
+        .map(|l| (l["text"].clone(), l["quantity"].clone(), l["net"].clone()))
+        .collect();
+    // 12, 8 and 4 of 24: the 20 that it costs at most are shared by them.
+    assert_eq!(
+        traffic,
+        [
+            (
+                json!("Cloud Traffic, without region"),
+                json!("4"),
+                json!("3.33 EUR")
+            ),
+            (
+                json!("Cloud Traffic, region eu"),
+                json!("14"),
+                json!("10.00 EUR")
+            ),
+            (
+                json!("Cloud Traffic, region us"),
+                json!("8"),
+                json!("6.67 EUR")
+            ),
+        ]
+    );
+    let eu = shown
+        .iter()
+        .find(|l| l["group"] == json!([{ "name": "region", "value": "eu" }]))
+        .expect("the group of eu");
+    let figures = eu["figures"].as_array().expect("figures");
+    let amounts: Vec<_> = figures
+        .iter()
+        .map(|f| f["amount"]["decimal"].clone())
+        .collect();
+    assert_eq!(amounts, [json!("10"), json!("2")], "{figures:?}");
 }

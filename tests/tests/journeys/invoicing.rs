@@ -183,4 +183,23 @@ async fn an_advance_is_taken_off_the_final_invoice_with_its_tax_and_its_rest_goe
         closed,
         json!({ "left": [], "closed": { "rest": "REFUND", "reason": "called off", "note": { "total": "-12.00 EUR" } } })
     );
+    // What was left on an earlier day.
+    shop.move_to("2026-03-10T08:00:00Z");
+    let ask = r#"mutation { askAdvance(idempotencyKey: "a4", input: { id: "a4", account: "alice",
+        lines: [{ text: "A third", amount: "50.00 EUR" }] }) { advance { key } } }"#;
+    acme.data(ask, json!({})).await;
+    shop.move_to("2026-04-01T08:00:00Z");
+    shop::bill(acme, "r2").await;
+    let then = r#"{ now: advance(id: "a4") { left { net } } then: advance(id: "a4", asOf: { effective: "2026-03-10" }) { left { net tax } }
+        before: advance(id: "a4", asOf: { effective: "2026-03-09" }) { left { net } }
+        account(id: "alice", asOf: { effective: "2026-03-10" }) { advances { key left { net } } } }"#;
+    assert_eq!(
+        acme.data(then, json!({})).await,
+        json!({
+            "now": { "left": [{ "net": "20.00 EUR" }] },
+            "then": { "left": [{ "net": "50.00 EUR", "tax": "10.00 EUR" }] },
+            "before": null,
+            "account": { "advances": [{ "key": "a4", "left": [{ "net": "50.00 EUR" }] }] }
+        })
+    );
 }

@@ -36,3 +36,4 @@ mod travelled;
 mod usage;
 mod wallet_methods;
 mod wallets;
+mod zones;

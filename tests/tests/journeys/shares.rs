@@ -29,7 +29,7 @@ async fn what_parties_get_is_seen_on_the_invoice_and_on_their_statement_and_goes
     let start = r#"mutation { startSubscription(idempotencyKey: "radio-1", input: { id: "radio-1", account: "alice",
         offer: "radio" }) { receipt { position } } }"#;
     acme.data(start, json!({})).await;
-    shop::bill(acme, "run-1").await;
+    let billed = shop::bill(acme, "run-1").await;
     let invoice =
         r#"{ invoice(id: "run-1.alice") { shares { line charge party amount revenueAccount } } }"#;
     let answer = acme.data(invoice, json!({})).await;
@@ -39,14 +39,15 @@ async fn what_parties_get_is_seen_on_the_invoice_and_on_their_statement_and_goes
         .unwrap_or_default();
     let told: Vec<&str> = shares.iter().filter_map(|s| s["party"].as_str()).collect();
     assert_eq!(told, ["label", "union", "artist"], "{answer}");
-    let statement =
-        r#"{ partnerShares(party: "artist") { on line charge amount revenueAccount } }"#;
-    let artist = acme.data(statement, json!({})).await["partnerShares"].take();
+    let statement = r#"query($at: Position!) { partnerShares(party: "artist", minPosition: $at) { on line charge amount revenueAccount } }"#;
+    let at = &billed["receipt"]["position"];
+    let artist = acme.data(statement, json!({ "at": at })).await["partnerShares"].take();
     assert_eq!(artist[0]["amount"], "6.16 EUR", "{artist}");
     assert_eq!(artist[0]["revenueAccount"], 4000);
     let void = r#"mutation { voidInvoice(idempotencyKey: "void-1", id: "run-1.alice", reason: "wrong") { receipt { position } } }"#;
-    acme.data(void, json!({})).await;
-    let after = acme.data(statement, json!({})).await["partnerShares"].take();
+    let voided = acme.data(void, json!({})).await;
+    let at = voided["voidInvoice"]["receipt"]["position"].clone();
+    let after = acme.data(statement, json!({ "at": at })).await["partnerShares"].take();
     assert_eq!(after[1]["amount"], "-6.16 EUR", "{after}");
     let nobody = acme
         .data(r#"{ partnerShares(party: "nobody") { line } }"#, json!({}))

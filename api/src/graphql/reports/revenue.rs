@@ -124,7 +124,7 @@ pub struct ContractValue {
     #[graphql(skip)]
     row: tcv::Contract,
     currency: String,
-    /// The first day after the commitment; none: nothing is committed to, and one period of each charge counts.
+    /// The first day after the commitment; none: nothing is committed to, and the first whole period of each charge counts.
     until: Option<Date>,
     recurring: String,
     one_off: String,

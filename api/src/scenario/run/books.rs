@@ -4,6 +4,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use indelible_domain::accounts::{AccountTerms, folio};
+use indelible_domain::advances::Advance;
 use indelible_domain::audit::audit;
 use indelible_domain::invoices::{Document, Invoice, Kind, Stage};
 use indelible_domain::kernel::{Currency, Date, Exact, Instant, Money, Rejection};
@@ -185,12 +186,17 @@ impl Books {
 
     /// Accounts that dunning may have something to do for.
     pub(super) fn dunnable(&self, accounts: &[String]) -> Vec<String> {
-        let nobody = self.read(|tenant| tenant.tables.dunning_policies.is_empty());
-        if nobody {
-            Vec::new()
-        } else {
-            accounts.to_vec()
-        }
+        self.read(|tenant| {
+            if tenant.tables.dunning_policies.is_empty() {
+                return Vec::new();
+            }
+            let with_folios = |account: &String| {
+                let others = tenant.index.folios_of.get(account);
+                let others = others.into_iter().flatten().cloned();
+                std::iter::once(account.clone()).chain(others)
+            };
+            accounts.iter().flat_map(with_folios).collect()
+        })
     }
 
     /// What is still to be paid of an invoice; nothing for a draft and for what gives money back.
@@ -274,6 +280,19 @@ impl Books {
         }
     }
 
+    /// What is left of an advance, and of its tax.
+    pub(super) fn advance(&self, id: &str) -> Result<(Money, Money), Rejection> {
+        let advance = self.find::<Advance>(id)?;
+        let currency = advance.parts.first().map(|part| part.net.currency);
+        let currency = currency.unwrap_or_default();
+        let rest = advance.rest();
+        let net = Money::sum(currency, rest.iter().map(|part| part.net));
+        Ok((
+            net,
+            Money::sum(currency, rest.iter().map(|part| part.amount)),
+        ))
+    }
+
     /// What is agreed about a wallet.
     pub(super) fn wallet_terms(&self, id: &str) -> Result<Terms, Rejection> {
         Ok(self.find::<Wallet>(id)?.terms.clone())
@@ -281,7 +300,7 @@ impl Books {
 
     /// The highest level reached; nothing while all is clear.
     pub(super) fn dunning_level(&self, account: &str) -> Result<Option<String>, Rejection> {
-        self.account(account)?;
+        self.account(folio::owner(account))?;
         let level = |tenant: &Tenant| {
             tenant
                 .tables

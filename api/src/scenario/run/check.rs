@@ -48,6 +48,12 @@ fn rows(story: &mut Story, expect: &Expect) -> Result<Vec<Row>, Rejection> {
             rows.extend(tax.map(|tax| money_row("tax", tax, document.tax.negated())));
             Ok(rows)
         }
+        Expect::Advance { advance, net, tax } => {
+            let (left, of_tax) = story.books.advance(advance)?;
+            let mut rows = vec![money_row(format!("left of {advance}"), *net, left)];
+            rows.extend(tax.map(|tax| money_row(format!("tax left of {advance}"), tax, of_tax)));
+            Ok(rows)
+        }
         Expect::Balance { account, amount } => Ok(vec![money_row(
             format!("balance of {account}"),
             *amount,
@@ -169,6 +175,12 @@ fn invoice_rows(story: &mut Story, expect: &ast::Invoice) -> Result<Vec<Row>, Re
             .map(|total| money_row("total", total, document.total)),
     );
     rows.extend(expect.tax.map(|tax| money_row("tax", tax, document.tax)));
+    if let Some(currency) = &expect.currency {
+        rows.push(Row::new("currency", currency, document.currency.code()));
+    }
+    if let Some(seller) = &expect.seller {
+        rows.push(Row::new("seller", seller, &document.entity));
+    }
     if let Some(balance) = expect.balance {
         rows.push(money_row(
             "balance",
@@ -236,11 +248,14 @@ fn span(line: &Line) -> (NaiveDate, Option<NaiveDate>) {
             | What::Advance { on, .. },
             None,
         ) => (*on, None),
-        _ => (NaiveDate::default(), None),
+        _ => (ast::Line::NO_DAY, None),
     }
 }
 
 fn label(from: NaiveDate, until: Option<NaiveDate>) -> String {
+    if from == ast::Line::NO_DAY {
+        return "deducted".to_owned();
+    }
     until.map_or_else(|| from.to_string(), |until| format!("[{from}, {until})"))
 }
 

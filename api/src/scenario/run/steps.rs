@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use indelible_domain::Command;
 use indelible_domain::accounts::AccountTerms;
+use indelible_domain::advances;
 use indelible_domain::command::{
     self, ChangeSubscription, EndSubscription, EndWhen, FailureKind, RecordPayment, Rest,
     StartSubscription,
@@ -13,6 +14,7 @@ use indelible_domain::mediation::{Intake, Received, UsageRecord};
 use indelible_domain::subscriptions;
 
 use super::super::ast::{self, Effective, Kind, Unused};
+use super::super::folios;
 use super::story::{Story, instant};
 use super::structure;
 
@@ -261,6 +263,16 @@ impl Story {
                 invoice: self.id("now"),
                 account: account.clone(),
                 usage: *usage,
+            },
+            Kind::Advance(advance) => Command::AskAdvance {
+                advance: advance.name.clone(),
+                terms: Box::new(advances::Terms {
+                    account: advance.account.clone(),
+                    subscription: advance.subscription.clone(),
+                    order: advance.order.clone(),
+                    lines: folios::wanted(&advance.lines, self.currency(&advance.account)?)?,
+                    once_paid: advance.once_paid,
+                }),
             },
             Kind::Reviewed {
                 account,

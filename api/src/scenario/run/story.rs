@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use chrono::{Days, NaiveDateTime, Timelike};
+use indelible_domain::accounts::folio;
 use indelible_domain::command::UsageCounts;
 use indelible_domain::kernel::{Currency, Date, Decimal, Instant, Money, Rejection, Zone};
 use indelible_domain::reratings::Difference;
@@ -186,7 +187,8 @@ impl Story {
     }
 
     pub(super) fn currency(&self, account: &str) -> Result<Currency, Rejection> {
-        Ok(self.books.account(account)?.currency)
+        let own = self.books.account(folio::owner(account))?.currency;
+        Ok(folio::parts(account).map_or(own, |(currency, _)| currency))
     }
 
     pub(super) fn money_of(

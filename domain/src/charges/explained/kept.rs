@@ -7,29 +7,42 @@ use crate::kernel::{Days, Exact, Rejection};
 use crate::rating::parts::parts;
 use crate::rating::{self, Over, Period, Steps, Stretch, price};
 use crate::subscriptions::Subscription;
-use crate::usage::{Memory, Metered, Slot};
+use crate::usage::{Memory, Metered, Slot, Worth};
 
 /// Most figures of one line; what has more is told as one.
 const FIGURES_MAX: usize = 400;
 
-/// What the price asks for, before counters and wallets; none where there would be too many figures.
+/// What one slot comes to.
+pub(super) struct OfSlot {
+    pub slot: Slot,
+    pub worth: Worth,
+    /// They sum to what it is worth.
+    pub figures: Vec<Figure>,
+}
+
+/// What each slot comes to, before bounds, counters and wallets.
 ///
 /// Errors: an amount that does not fit.
-pub(super) fn remembered(
+pub(super) fn slots(
     sub: &Subscription,
     charge: &Usage,
     (days, whole): (Days, Days),
     metered: &Metered,
     behind: Behind<'_>,
-) -> Result<Option<Vec<Figure>>, Rejection> {
+) -> Result<Vec<OfSlot>, Rejection> {
     let memory = |_: &str, from| -> Option<&Memory> { behind.before.get(&from)?.memory.as_deref() };
     let carried = rating::carried_in(sub, charge, days.from, memory)?;
     let period = Period::new(charge, Over { days, whole }, carried);
     let mut found = Vec::new();
     for (slot, own, steps, worth) in period.steps(metered.memory.as_deref())? {
-        let told = named(charge, &slot);
-        let mut of_slot = match steps {
-            Steps::Records(amount) => vec![Figure::amount(Source::Records, amount)?],
+        let mut figures = match steps {
+            Steps::Records(amount) => {
+                let all = Figure::amount(Source::Records, amount)?;
+                vec![match charge.allowance {
+                    Some(free) => all.told(format!("beyond the first {free} {}", charge.unit)),
+                    None => all,
+                }]
+            }
             Steps::Units(units) => by_units(charge, own, units)?,
             Steps::Levels {
                 stretches,
@@ -38,12 +51,32 @@ pub(super) fn remembered(
             } => by_level(charge, own, &stretches, (whole, flat))?,
         };
         // Less than nothing is nothing, where it is not one line of several.
-        let less = worth.amount.minus(sum(&of_slot)?)?;
+        let less = worth.amount.minus(sum(&figures)?)?;
         if !less.is_zero() {
-            of_slot
+            figures
                 .push(Figure::amount(Source::Bounds, less)?.told("less than nothing is nothing"));
         }
-        found.extend(of_slot.into_iter().map(|figure| match told.is_empty() {
+        found.push(OfSlot {
+            slot,
+            worth,
+            figures,
+        });
+    }
+    Ok(found)
+}
+
+/// What the price asks for, before counters and wallets; none where there would be too many figures.
+///
+/// Errors: an amount that does not fit.
+pub(super) fn remembered(
+    charge: &Usage,
+    days: Days,
+    slots: Vec<OfSlot>,
+) -> Result<Option<Vec<Figure>>, Rejection> {
+    let mut found = Vec::new();
+    for OfSlot { slot, figures, .. } in slots {
+        let told = named(charge, &slot);
+        found.extend(figures.into_iter().map(|figure| match told.is_empty() {
             true => figure,
             false => {
                 let text = [told.as_str(), figure.text.as_str()];

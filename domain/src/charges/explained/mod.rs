@@ -355,6 +355,42 @@ pub fn line(document: &Document, line: &Line, behind: Behind<'_>) -> Result<Expl
     })
 }
 
+/// What one group of a charge comes to (`group_by`).
+#[derive(Clone, Debug, PartialEq)]
+pub struct OfGroup {
+    /// Attributes of the records and the value that those of the group have; empty: they do not have it.
+    pub values: Vec<(String, String)>,
+    pub unit: String,
+    pub units: Exact,
+    /// Before what bounds the whole period, what counters and wallets paid, and discounts.
+    pub amount: Exact,
+    /// They sum to the amount.
+    pub figures: Vec<Figure>,
+}
+
+/// The groups that a line of usage is made of; none where they do not make all of it.
+///
+/// Errors: an amount that does not fit.
+pub fn groups(
+    document: &Document,
+    line: &Line,
+    behind: Behind<'_>,
+) -> Result<Option<Vec<OfGroup>>, Rejection> {
+    let What::Usage { charge, days } = &line.what else {
+        return Ok(None);
+    };
+    if line.corrects_line.is_some() {
+        return Ok(None);
+    }
+    let sold = sold(line, document)?;
+    let sale = Sale {
+        currency: sold.net.currency,
+        rounding: document.rounding,
+        as_of: document.as_of,
+    };
+    used::groups(&sold, charge, *days, behind, sale)
+}
+
 /// How amounts of a line become money before they are converted.
 #[derive(Clone, Copy, Debug)]
 struct Sale {

@@ -2,7 +2,7 @@
 
 use super::fees::{figures, sold};
 use super::kept;
-use super::{Arithmetic, Behind, Covered, Figure, Sale, Source, Use, sum, term_on};
+use super::{Arithmetic, Behind, Covered, Figure, OfGroup, Sale, Source, Use, sum, term_on};
 use crate::catalog::{Percentage, Price, Usage};
 use crate::charges::used::least;
 use crate::invoices::Line;
@@ -53,8 +53,8 @@ pub(super) fn arithmetic(
     let ended = days.until <= sale.as_of;
     let mut found = None;
     if charge.remembers() {
-        let each = kept::remembered(sub, charge, (days, whole), metered, behind)?;
-        if let Some(mut each) = each {
+        let slots = kept::slots(sub, charge, (days, whole), metered, behind)?;
+        if let Some(mut each) = kept::remembered(charge, days, slots)? {
             beside(&mut each, metered)?;
             bounds(&mut each, charge, days, whole, ended)?;
             // What was carried in may have changed since: then the steps would be of something else.
@@ -79,6 +79,65 @@ pub(super) fn arithmetic(
         figures: found,
         billed_before: Some(billed_before),
     })
+}
+
+/// What each group of a charge comes to, in the order of its values; none where groups do not make all of the line: it has none, is
+/// a difference to an earlier document, a least amount, or its records were changed since.
+///
+/// Errors: an amount that does not fit.
+pub(super) fn groups(
+    line: &Line,
+    code: &str,
+    days: Days,
+    behind: Behind<'_>,
+    sale: Sale,
+) -> Result<Option<Vec<OfGroup>>, Rejection> {
+    let found = behind.subscription.and_then(|sub| {
+        let term = term_on(sub, days.from)?;
+        let charge = term.offer.usage.iter().find(|u| u.code == code)?;
+        Some((sub, term, charge))
+    });
+    let Some((sub, term, charge)) = found.filter(|(.., charge)| !charge.group_by.is_empty()) else {
+        return Ok(None);
+    };
+    let mut billed = behind
+        .charges
+        .into_iter()
+        .flat_map(|charges| charges.usage_billed(code, days.from));
+    if billed.any(|item| item.invoice != behind.invoice) {
+        return Ok(None);
+    }
+    let none = Metered::default();
+    let metered = behind.metered.unwrap_or(&none);
+    let whole = whole(sub, term, charge, days);
+    let mut groups: BTreeMap<Vec<String>, OfGroup> = BTreeMap::new();
+    let mut all = Exact::ZERO;
+    for of in kept::slots(sub, charge, (days, whole), metered, behind)? {
+        all = all.plus(of.worth.amount)?;
+        let values = || {
+            let named = charge.group_by.iter().zip(&of.slot.group);
+            named.map(|(name, value)| (name.clone(), value.clone()))
+        };
+        let group = groups
+            .entry(of.slot.group.clone())
+            .or_insert_with(|| OfGroup {
+                values: values().collect(),
+                unit: charge.unit.clone(),
+                units: Exact::ZERO,
+                amount: Exact::ZERO,
+                figures: vec![],
+            });
+        group.units = group.units.plus(of.worth.units)?;
+        group.amount = group.amount.plus(of.worth.amount)?;
+        group.figures.extend(of.figures);
+    }
+    // Of less than all of it there would be two ways to say which group is owed what.
+    let mut asked = vec![Figure::amount(Source::Records, all)?];
+    beside(&mut asked, metered)?;
+    bounds(&mut asked, charge, days, whole, false)?;
+    let same = sale.round(sum(&asked)?)? == line.before_discounts();
+    let below = groups.values().any(|group| group.amount.is_negative());
+    Ok((same && !below).then(|| groups.into_values().collect()))
 }
 
 fn whole(sub: &Subscription, term: &Term, charge: &Usage, days: Days) -> Days {

@@ -14,7 +14,7 @@ pub(crate) use follow::follow;
 pub use preview::{Preview, preview};
 pub(super) use steer::steer;
 
-use super::{folio_terms, folios};
+use super::{folio_terms_of, folios};
 use crate::command::{DunningLevel, Outcome};
 use crate::dunning::{self, Case, Command, Next, Policy, Rule, Rules, Terms};
 use crate::kernel::{Date, Id, Instant, Money, Rejection, check_id};
@@ -70,21 +70,21 @@ pub(super) fn pause(
     until: Option<Date>,
 ) -> Result<Outcome, Rejection> {
     dun(session, account)?;
-    let on = session.today(&folio_terms(session, account)?.zone);
+    let on = session.today(&folio_terms_of(session, account)?.zone);
     session.decide::<Case>(account, Command::Pause { reason, on, until })?;
     Ok(Outcome::of("dunning", account))
 }
 
 pub(super) fn resume(session: &mut Session<'_>, account: &str) -> Result<Outcome, Rejection> {
     dun(session, account)?;
-    let on = session.today(&folio_terms(session, account)?.zone);
+    let on = session.today(&folio_terms_of(session, account)?.zone);
     session.decide::<Case>(account, Command::Resume { on })?;
     Ok(Outcome::of("dunning", account))
 }
 
 /// Performs every level reached by today, in order, each dated at its own day: late or repeated, the result is the same.
 pub(super) fn dun(session: &mut Session<'_>, account: &str) -> Result<Outcome, Rejection> {
-    let today = session.today(&folio_terms(session, account)?.zone);
+    let today = session.today(&folio_terms_of(session, account)?.zone);
     // Every turn does one more level, so the turns come to an end by themselves.
     for _ in 0..TURNS_MAX {
         let owed = session.keep::<Receivables>(account).unwrap_or_default();
@@ -104,11 +104,11 @@ pub(crate) fn catch_up(
     account: &str,
     before: &Receivables,
 ) -> Result<(), Rejection> {
-    let dunned = |e: &crate::session::Staged| e.id == account && e.kind == "dunning";
+    let dunned = |e: &crate::session::Staged| *e.id == account && e.kind == "dunning";
     if session.events().iter().any(dunned) {
         return Ok(());
     }
-    let today = session.today(&folio_terms(session, account)?.zone);
+    let today = session.today(&folio_terms_of(session, account)?.zone);
     for _ in 0..TURNS_MAX {
         if !turn(session, account, before, today)? {
             break;

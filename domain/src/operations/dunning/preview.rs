@@ -47,7 +47,7 @@ fn of(tenant: &Tenant, account: &Id, on: Date) -> Preview {
     let events = execute(&mut session, command).map(|_| {
         let staged = session.events().iter();
         let of_case = staged.filter_map(|staged| match &staged.event {
-            Fact::Dunning(event) if staged.id == *account => Some(event.clone()),
+            Fact::Dunning(event) if *staged.id == *account => Some(event.clone()),
             _ => None,
         });
         of_case.collect()

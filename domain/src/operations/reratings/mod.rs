@@ -107,8 +107,8 @@ pub(super) fn step(session: &mut Session<'_>, rerating: &str) -> Result<Outcome,
             false => next(session, rerating, &state)?,
         }
     } else if let Some(payer) = state.payers.first().cloned() {
-        let document = settle::settle(session, rerating, &state, &payer, undo)?;
-        session.decide::<Rerating>(rerating, Command::Settle { payer, document })?;
+        let documents = settle::settle(session, rerating, &state, &payer, undo)?;
+        session.decide::<Rerating>(rerating, Command::Settle { payer, documents })?;
     } else {
         session.decide::<Rerating>(rerating, Command::Complete)?;
     }

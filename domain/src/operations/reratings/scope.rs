@@ -148,7 +148,7 @@ pub(super) fn touched(session: &Session<'_>) -> BTreeMap<Id, BTreeSet<Id>> {
         if let Event::Usage(_) = &staged.event {
             let subscription = staged.id.split('/').next().unwrap_or_default();
             let meters = out.entry(subscription.to_string()).or_default();
-            meters.insert(staged.id.clone());
+            meters.insert(staged.id.to_string());
         }
     }
     out

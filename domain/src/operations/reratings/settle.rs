@@ -1,11 +1,12 @@
 //! Settles what a rerating made different of what was invoiced: a note of its own, and drafts computed again.
 
 use super::owed::same;
+use crate::accounts::folio;
 use crate::charges::{Charges, What};
 use crate::invoices::{self, Document, Invoice, Line, Stage, compose};
 use crate::kernel::{Date, Days, Id, Money, Rejection};
 use crate::operations::billing::{self, owner_of};
-use crate::operations::{account_terms, discounts, entity_terms, folios, invoicing};
+use crate::operations::{discounts, entity_terms, folio_terms, folios, invoicing};
 use crate::reratings::{Rerating, Settle};
 use crate::session::Session;
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,50 +19,56 @@ struct Scope<'a> {
     repriced: BTreeSet<&'a Id>,
 }
 
-/// Settles one payer; the answer is the document, if there is one.
+/// Settles one payer; the answer is a document for each folio that differs.
 pub(super) fn settle(
     session: &mut Session<'_>,
     id: &str,
     rerating: &Rerating,
     payer: &str,
     undo: bool,
-) -> Result<Option<Id>, Rejection> {
+) -> Result<Vec<Id>, Rejection> {
     let Some(ask) = &rerating.ask else {
-        return Ok(None);
+        return Ok(vec![]);
     };
     // A held draft has its charges already: it is computed again before anything counts them as invoiced.
     redraft(session, payer, true)?;
-    let document = match ask.settle {
-        Settle::Note => note(session, rerating, payer, ask.days(), undo)?,
-        Settle::NextInvoice => None,
+    let on = match ask.settle {
+        Settle::Note => folios::of(session, payer)?,
+        Settle::NextInvoice => vec![],
     };
-    let mut made = None;
-    if let Some(mut document) = document {
+    let mut made = Vec::new();
+    for folio in on {
+        let Some(mut document) = note(session, rerating, &folio, ask.days(), undo)? else {
+            continue;
+        };
         for line in &mut document.lines {
             let what = if undo { "undone" } else { ask.reason.as_str() };
             line.explain.push_str(&format!(" (rerating {id}: {what})"));
         }
-        let name = match undo {
+        let mut name = match undo {
             true => format!("{id}.undo.{payer}"),
             false => format!("{id}.{payer}"),
         };
+        if !made.is_empty() {
+            name.push_str(&format!(".{}", made.len() + 1));
+        }
         billing::finalise(session, &name, document)?;
         remember(session, &name, rerating)?;
-        made = Some(name);
+        made.push(name);
     }
     redraft(session, payer, false)?;
     Ok(made)
 }
 
-/// The differences to what was invoiced, as a document; none where there are none.
+/// The differences to what was invoiced on a folio, as a document; none where there are none.
 fn note(
     session: &Session<'_>,
     rerating: &Rerating,
-    payer: &str,
+    folio: &str,
     days: Days,
     undo: bool,
 ) -> Result<Option<Document>, Rejection> {
-    let terms = account_terms(session, payer)?;
+    let (payer, terms) = (folio::owner(folio), folio_terms(session, folio)?);
     let entity = entity_terms(session, &terms.entity)?;
     let as_of = session.today(&terms.zone);
     let done = rerating.done.iter().filter(|d| d.payer == payer);
@@ -73,7 +80,7 @@ fn note(
             .map(|d| &d.subscription)
             .collect(),
     };
-    let mut lines = billing::all_lines(session, payer, as_of)?;
+    let mut lines = billing::all_lines(session, folio, as_of)?;
     lines.retain(|line| settles(session, &scope, line));
     as_billed(session, &mut lines, true);
     let mut taken_back = match undo {
@@ -287,7 +294,7 @@ fn remember(session: &mut Session<'_>, note: &str, rerating: &Rerating) -> Resul
     }
     for (invoice, parts) in parts {
         let state = session.get::<Invoice>(&invoice)?;
-        let (_, credited) = compose::credit_note(state, &invoice, note, &parts)?;
+        let (_, credited) = compose::credit_note(state, &invoice, note, &parts, &BTreeMap::new())?;
         session.decide::<Invoice>(&invoice, invoices::Command::Credit { parts: credited })?;
     }
     Ok(())

@@ -7,7 +7,7 @@ mod reserve;
 
 use super::lots::Lots;
 use super::open::{Closed, Meters, Name};
-use super::quick::{Quick, Short, TOGETHER};
+use super::quick::{Provenances, Quick, Short, TOGETHER};
 use super::working::{By, Offers, Rules, Working};
 use crate::accounts::Account;
 use crate::berths::Spot;
@@ -99,12 +99,13 @@ pub(in crate::operations) struct Plan {
 impl Plan {
     pub fn stage(mut self, session: &mut Session<'_>) -> Result<(), Rejection> {
         session.expect(self.meters.len() + self.batches.len());
+        let mut sold = Provenances::default();
         for step in self.meters {
             match (step, &self.by) {
                 (Step::Short(place), Some(by)) => {
                     let quick = self.quick.get_mut(place).and_then(Option::take);
                     let told = quick.filter(|quick| !quick.records.is_empty());
-                    told.map_or(Ok(()), |quick| quick.stage(session, by))?;
+                    told.map_or(Ok(()), |quick| quick.stage(session, by, &mut sold))?;
                 }
                 (Step::Long(id, command), _) => {
                     session.decide_owned::<Metered>(id, *command)?;
@@ -164,21 +165,20 @@ impl<'s, 'w> Desk<'s, 'w> {
         let mut sightings = self.session.past().sightings(&keys)?.into_iter();
         self.here.reserve(keys.len());
         self.meters.reserve(lines.len());
-        let mut lines = lines.into_iter();
+        let mut lines = lines;
         let mut spots: [Option<Spot>; TOGETHER] = [None; TOGETHER];
-        while !lines.as_slice().is_empty() {
-            let some = lines.as_slice();
-            let some = some.get(..TOGETHER).unwrap_or(some);
-            let count = some.len();
+        for some in lines.chunks_mut(TOGETHER) {
             if let Some(short) = self.short.as_mut() {
                 short.spots(self.session, some, &mut spots);
             }
-            for (line, spot) in lines.by_ref().take(count).zip(spots) {
-                let sighting = match key_of(&line) {
+            for (line, spot) in some.iter_mut().zip(spots) {
+                let sighting = match key_of(line) {
                     Some(_) => sightings.next().flatten(),
                     None => None,
                 };
                 self.judge(line, sighting, spot)?;
+                // Given back while it is near: at the end, each would be fetched once more.
+                *line = Received::nothing();
             }
         }
         Ok(())
@@ -191,7 +191,7 @@ impl<'s, 'w> Desk<'s, 'w> {
 
     fn judge(
         &mut self,
-        line: Received,
+        line: &mut Received,
         sighting: Option<Sighting>,
         spot: Option<Spot>,
     ) -> Result<(), Rejection> {
@@ -199,9 +199,11 @@ impl<'s, 'w> Desk<'s, 'w> {
         let record = match line {
             Received::Unreadable { line, code, reason } => {
                 self.counts.unreadable += 1;
-                self.listed
-                    .unreadable
-                    .push(Unreadable { line, code, reason });
+                self.listed.unreadable.push(Unreadable {
+                    line: *line,
+                    code: std::mem::take(code),
+                    reason: std::mem::take(reason),
+                });
                 return Ok(());
             }
             Received::Record(record) => record,
@@ -271,15 +273,12 @@ impl<'s, 'w> Desk<'s, 'w> {
         })
     }
 
-    fn accept(&mut self, mut record: UsageRecord, earlier: Option<Standing>, spot: Option<Spot>) {
+    fn accept(&mut self, record: &mut UsageRecord, earlier: Option<Standing>, spot: Option<Spot>) {
         self.counts.accepted += 1;
         let (key, content, line) = (record.key, record.content, record.line);
-        let rated = match self.count_shortly(&mut record, spot) {
+        let rated = match self.count_shortly(record, spot) {
             Some(meter) => Ok(meter),
-            None => self.rate(
-                &mut record,
-                earlier.as_ref().and_then(|e| e.meter.as_deref()),
-            ),
+            None => self.rate(record, earlier.as_ref().and_then(|e| e.meter.as_deref())),
         };
         let stands = |meter| Here {
             content,
@@ -296,15 +295,16 @@ impl<'s, 'w> Desk<'s, 'w> {
                 }
             }
             // What a correction that cannot be rated would replace still stands: only rated corrections supersede.
-            Err(reason) if earlier.is_some() => self.reject(record, reason),
+            Err(reason) if earlier.is_some() => self.reject(record.clone(), reason),
             Err(reason) => {
                 let now = stands(None);
                 self.here.insert(key, now);
                 if reason.code == "ACCESS_UNKNOWN" {
                     self.counts.pending += 1;
+                    let record = record.clone();
                     self.listed.pending.push(Held { record, reason });
                 } else {
-                    self.reject(record, reason);
+                    self.reject(record.clone(), reason);
                 }
             }
         }

@@ -3,6 +3,7 @@
 //! (docs/decisions/0042-usage-follows-its-contract.md).
 
 use super::recount::{Edit, RECOUNTED_MAX, Recounting, Which, recount};
+use crate::accounts::Account;
 use crate::kernel::{Date, Days, Id, Rejection};
 use crate::operations::{account_terms, counters};
 use crate::session::Session;
@@ -57,6 +58,55 @@ pub(in crate::operations) fn follow(session: &mut Session<'_>, id: &str) -> Resu
     }
 }
 
+/// Rates again what an account used in periods that reach beyond a day, because its days begin at other instants now.
+///
+/// Errors: ZONE_MOVES_USAGE for more records than one command takes, and whatever rating them again may say.
+pub(in crate::operations) fn rezone(
+    session: &mut Session<'_>,
+    account: &str,
+    day: Date,
+) -> Result<(), Rejection> {
+    let own = session.index().subscriptions_of.get(account);
+    let mut used = Vec::new();
+    for id in own.into_iter().flatten() {
+        let sub = session.get::<Subscription>(id)?;
+        let meters = used_beyond(session, id, &[sub], day);
+        if !meters.is_empty() {
+            let meters: BTreeSet<Id> = meters.into_iter().map(|u| u.meter).collect();
+            used.push((id, meters));
+        }
+    }
+    let meters = used.iter().flat_map(|(_, meters)| meters);
+    let counted = meters.filter_map(|m| session.find::<Metered>(m));
+    let records: u64 = counted.map(|m| m.state.meter.records).sum();
+    if records > RECOUNTED_MAX as u64 {
+        return Err(Rejection::new(
+            "ZONE_MOVES_USAGE",
+            format!(
+                "account {account} has {records} records in periods that would begin at another time, at most {RECOUNTED_MAX} are rated again at once: let the zone change on a later day"
+            ),
+        ));
+    }
+    let version = session.find::<Account>(account).map(|a| a.version);
+    let by = format!("zone/{account}/{}", version.unwrap_or_default());
+    for (id, meters) in used {
+        let sub = session.get::<Subscription>(id)?;
+        let contracts = contracts(sub, sub);
+        recount(
+            session,
+            &Recounting {
+                by: &by,
+                subscription: id,
+                which: Which::These(&meters),
+                contracts: &contracts,
+                edit: &|_, _| Edit::Keep,
+                back: vec![],
+            },
+        )?;
+    }
+    Ok(())
+}
+
 /// The first day that this command changes of a subscription, and its version; none where its usage was rated in the
 /// command already: what the log says of it is not all of it then.
 fn changed_from(session: &Session<'_>, id: &str) -> Option<(Date, u64)> {
@@ -64,7 +114,7 @@ fn changed_from(session: &Session<'_>, id: &str) -> Option<(Date, u64)> {
     let mut changed: Option<(Date, u64)> = None;
     for staged in session.events() {
         match &staged.event {
-            Event::Subscription(subscriptions::Event::Changed(e)) if staged.id == id => {
+            Event::Subscription(subscriptions::Event::Changed(e)) if *staged.id == id => {
                 let from = changed.map_or(e.term.from, |(day, _)| day.min(e.term.from));
                 changed = Some((from, staged.version));
             }

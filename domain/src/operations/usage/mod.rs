@@ -10,11 +10,12 @@ mod working;
 
 use crate::command::{Outcome, UsageCounts};
 use crate::kernel::{Rejection, check_id};
-use crate::mediation::{Batch, Intake};
+use crate::mediation::{Batch, IN_PARTS, Intake, half};
 use crate::session::{Session, Staged};
 use crate::subscriptions;
 use crate::world::Event;
 pub(super) use desk::Desk;
+pub(super) use follow::rezone;
 use std::collections::BTreeSet;
 
 /// Judges every line of a batch and rates what can be rated: one commit. The same batch sent again answers with what
@@ -33,6 +34,13 @@ pub(super) fn ingest(session: &mut Session<'_>, intake: Intake) -> Result<Outcom
                 "batch {} was already received with other content",
                 intake.batch
             ),
+        ));
+    }
+    // Its records would be duplicates of those of its parts.
+    if session.find::<Batch>(&half(&intake.batch, 1)).is_some() {
+        return Err(Rejection::new(
+            IN_PARTS,
+            format!("batch {} was received in parts", intake.batch),
         ));
     }
     let Intake {

@@ -15,7 +15,7 @@ use crate::rating::tally::Use;
 use crate::rating::{self, CarriedIn, Over, Place, Tally, measured};
 use crate::session::{Apart, Session};
 use crate::table;
-use crate::usage::{self, Basis, Meter, Payer, Rated, RatedRecord};
+use crate::usage::{self, Meter, Payer, Provenance, Rated, RatedRecord};
 use std::sync::{Arc, MutexGuard};
 
 /// Records whose berths and meters are fetched together, so that the waits for memory overlap.
@@ -35,6 +35,8 @@ pub(super) struct Quick {
     version: u64,
     pub meter: Meter,
     pub records: Vec<RatedRecord>,
+    /// What the records are stored with at most.
+    bytes: usize,
     known: Arc<Known>,
     pub charge: usize,
     over: Over,
@@ -186,6 +188,7 @@ impl Quick {
             version,
             meter,
             records: Vec::new(),
+            bytes: 0,
             known: Arc::clone(&berth.known),
             charge,
             over,
@@ -256,50 +259,70 @@ impl Quick {
         if self.records.capacity() == 0 {
             self.records.reserve_exact(1);
         }
-        self.records
-            .push(rated(record, units, amount, Payer::Invoice));
+        let rated = rated(record, units, amount, Payer::Invoice);
+        self.bytes += usage::size(&rated);
+        self.records.push(rated);
         Some(())
     }
 
     /// Stages what the batch did to the meter.
-    pub fn stage(self, session: &mut Session<'_>, by: &By) -> Result<(), Rejection> {
+    pub fn stage(
+        self,
+        session: &mut Session<'_>,
+        by: &By,
+        sold: &mut Provenances,
+    ) -> Result<(), Rejection> {
         let tables = &session.base().tables;
-        let id: Id = match self.row.and_then(|row| tables.usage.at(row)) {
-            Some((id, _)) => id.clone(),
+        let id = match self.row.and_then(|row| tables.usage.name(row)) {
+            Some(id) => Arc::clone(id),
             None => {
                 let gone = || Rejection::new("METER_UNKNOWN", "a berth without a subscription");
                 let found = tables.subscriptions.at(self.subscription);
                 let (subscription, _) = found.ok_or_else(gone)?;
                 let charge = self.known.sold.usage.get(self.charge).ok_or_else(gone)?;
-                usage::id(subscription, &charge.code, self.over.days.from)
+                Arc::new(usage::id(subscription, &charge.code, self.over.days.from))
             }
         };
-        let basis = Basis {
-            engine: by.rules.engine.clone(),
-            tzdb: by.rules.tzdb.clone(),
-            offer: self.known.code.clone(),
-            version: self.known.sold.version,
-        };
+        let provenance = sold.of(&self.known, by);
+        let names = provenance.size_bound();
         let meter = self.meter.written_out()?;
         let (row, spot) = (self.row, self.spot);
         let mut version = self.version;
-        let mut stage = |id: Id, fact: Rated| {
+        let mut stage = |id: Arc<Id>, fact: Rated, bytes: usize| {
             version += 1;
-            let bytes = fact.size_bound();
+            let bytes = names + bytes;
             let apart = Apart { row, spot, bytes };
             session.stage_apart(id, version, fact.into(), apart);
         };
         let rated = Rated {
-            batch: by.batch.clone(),
-            source: by.source.clone(),
-            basis,
+            provenance,
             records: self.records,
             meter,
         };
-        match rated.in_parts() {
-            Ok(whole) => stage(id, whole),
-            Err(parts) => parts.into_iter().for_each(|part| stage(id.clone(), part)),
+        match rated.in_parts(self.bytes) {
+            Ok(whole) => stage(id, whole, self.bytes),
+            Err(parts) => parts.into_iter().for_each(|part| {
+                let bytes = part.records.iter().map(usage::size).sum();
+                stage(Arc::clone(&id), part, bytes);
+            }),
         }
         Ok(())
+    }
+}
+
+/// Where the results of a batch come from, by the offer they were sold under last: nearly always it is the same again.
+#[derive(Default)]
+pub(super) struct Provenances(Option<(Arc<Known>, Arc<Provenance>)>);
+
+impl Provenances {
+    fn of(&mut self, known: &Arc<Known>, by: &By) -> Arc<Provenance> {
+        match &self.0 {
+            Some((last, provenance)) if Arc::ptr_eq(last, known) => Arc::clone(provenance),
+            _ => {
+                let made = Arc::new(by.under(known.code.clone(), known.sold.version));
+                self.0 = Some((Arc::clone(known), Arc::clone(&made)));
+                made
+            }
+        }
     }
 }

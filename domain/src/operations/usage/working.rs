@@ -13,7 +13,7 @@ use crate::rating::tally::Use;
 use crate::rating::{CarriedIn, Over, Place, Tally, measured};
 use crate::usage::{
     Basis, Command, Correction, Drawing, Drawn, Draws, Kept, Meter, Metered, Part, Payer,
-    RatedRecord, Records, Reversed, Voided, Way, book,
+    Provenance, RatedRecord, Records, Reversed, Voided, Way, book,
 };
 use crate::wallets::{Purse, Target};
 use crate::world::Event;
@@ -41,6 +41,22 @@ pub(super) struct By {
     pub batch: Text,
     pub source: Text,
     pub rules: Rules,
+}
+
+impl By {
+    /// Where the results under one offer come from.
+    pub fn under(&self, offer: Text, version: u32) -> Provenance {
+        Provenance {
+            batch: self.batch.clone(),
+            source: self.source.clone(),
+            basis: Basis {
+                engine: self.rules.engine.clone(),
+                tzdb: self.rules.tzdb.clone(),
+                offer,
+                version,
+            },
+        }
+    }
 }
 
 /// Codes of offers, each shared by all results under it.
@@ -428,12 +444,7 @@ impl<'s> Working<'s> {
             return Ok(None);
         }
         let offer = &self.place.term.offer;
-        let basis = Basis {
-            engine: by.rules.engine.clone(),
-            tzdb: by.rules.tzdb.clone(),
-            offer: offers.name(&offer.code),
-            version: offer.version,
-        };
+        let provenance = by.under(offers.name(&offer.code), offer.version);
         let covered = self.tally.covered();
         let (meter, remembered) = self.tally.finish_all()?;
         let (ways, moved) = (self.draws.map(|d| d.ways), self.moved_ways);
@@ -448,9 +459,9 @@ impl<'s> Working<'s> {
             covered,
         });
         let command = Command::Record {
-            batch: by.batch.clone(),
-            source: by.source.clone(),
-            basis,
+            batch: provenance.batch,
+            source: provenance.source,
+            basis: provenance.basis,
             records: self.records,
             corrections: self.corrections,
             meter,

@@ -30,7 +30,7 @@ impl Own<'_> {
         let added = |batch: &Text| self.batch.is_some_and(|own| *batch == *own);
         match event {
             usage::Event::Recounted(e) => e.rerating == *self.by,
-            usage::Event::Rated(e) => added(&e.batch),
+            usage::Event::Rated(e) => added(&e.provenance.batch),
             usage::Event::Corrected(e) => added(&e.batch),
             usage::Event::Drawn(e) => added(&e.batch) || *e.batch == *drawing_batch(self.by),
             usage::Event::Remembered(_) => false,
