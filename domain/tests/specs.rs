@@ -24,6 +24,8 @@ mod bank;
 mod bank_files;
 #[path = "specs/bank_reports.rs"]
 mod bank_reports;
+#[path = "specs/begun_periods.rs"]
+mod begun_periods;
 #[path = "specs/berths.rs"]
 mod berths;
 #[path = "specs/book.rs"]

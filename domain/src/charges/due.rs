@@ -419,7 +419,9 @@ fn credits(
                 true => Unused::CreditFull,
                 false => unused_mode(sub, charge, piece.from),
             };
-            let share = unused_share(item, charges, *full, (*days, *period), piece, basis)?;
+            let beyond = beyond(item, *full, (*days, *period), segments, basis)?;
+            let unused = beyond.with(*days, piece);
+            let share = unused_share(item, charges, (*full, *period), beyond, unused, basis)?;
             let (back, how) = match mode {
                 Unused::None => (
                     Money::zero(basis.currency),
@@ -444,8 +446,7 @@ fn credits(
                 Unused::CreditProrata => {
                     let part = basis.round(share)?;
                     let how = format!(
-                        "{} of {} days × {} = {part}, {left} left of the line",
-                        piece.count(),
+                        "{unused} of {} days × {} = {part}, {left} left of the line",
                         period.count(),
                         full.to_decimal(12)
                     );
@@ -461,7 +462,7 @@ fn credits(
                     days: piece,
                 },
                 text: format!("Unused {charge} {piece}"),
-                quantity: format!("-{}/{}", piece.count(), period.count()),
+                quantity: format!("-{unused}/{}", period.count()),
                 exact: back.exact().negated(),
                 net: back.negated(),
                 tax_class: tax_class(sub, charge, piece.from),
@@ -475,25 +476,91 @@ fn credits(
     Ok(out)
 }
 
+/// Days that a line pays for beyond its own, up to the edges of its period or phase.
+#[derive(Clone, Copy, Default)]
+struct Beyond {
+    before: i64,
+    after: i64,
+    /// All that the line pays for, its own with them.
+    paid: i64,
+}
+
+impl Beyond {
+    /// How many paid days some of a line's days are: with its first or last one go those beyond.
+    fn with(self, days: Days, piece: Days) -> i64 {
+        let mut count = piece.count();
+        if piece.from == days.from {
+            count += self.before;
+        }
+        if piece.until == days.until {
+            count += self.after;
+        }
+        count
+    }
+}
+
+/// What a line pays for beyond its days, read off its amount: of a charge whose start, change or end costs as much as if it
+/// were none, and of one that is charged whole in a period in which its phase ends.
+fn beyond(
+    item: &Item,
+    full: Exact,
+    (days, period): (Days, Days),
+    segments: &[Segment<'_>],
+    basis: Basis,
+) -> Result<Beyond, Rejection> {
+    let plain = Beyond {
+        paid: days.count(),
+        ..Beyond::default()
+    };
+    let whole = period.count();
+    let room = (
+        Days::new(period.from, days.from).count().max(0),
+        Days::new(days.until, period.until).count().max(0),
+    );
+    let by_day = full.share(plain.paid.into(), whole.into())?;
+    if room == (0, 0) || full.is_zero() || basis.round(by_day)? == item.net {
+        return Ok(plain);
+    }
+    let here = segments
+        .iter()
+        .find(|s| s.charge.code == item.what.charge() && s.days.from == days.from);
+    // Of the highest quantity only what is new is on a line.
+    if here.is_some_and(|s| s.charge.high_water) {
+        return Ok(plain);
+    }
+    // As many days as its amount is nearest to.
+    let exact = item.net.exact().share(whole.into(), 1)?;
+    let exact = exact.share(full.denominator(), full.numerator())?;
+    let nearest = exact.minus(Exact::ratio(1, 2)?)?.ceil();
+    let more = i64::try_from(nearest.numerator()).map_or(0, |paid| paid - plain.paid);
+    if more <= 0 || more > room.0 + room.1 {
+        return Ok(plain);
+    }
+    let before = here.map_or(room.0, |s| Days::new(s.paid.from, s.days.from).count());
+    let before = before.clamp(more.saturating_sub(room.1).max(0), more.min(room.0));
+    Ok(Beyond {
+        before,
+        after: more - before,
+        paid: plain.paid + more,
+    })
+}
+
 /// What unused days of a line are worth: their share of the whole period's amount, or, where a discount lowered the line,
 /// of what was asked for it.
 fn unused_share(
     item: &Item,
     charges: &Charges,
-    full: Exact,
-    (days, period): (Days, Days),
-    piece: Days,
+    (full, period): (Exact, Days),
+    beyond: Beyond,
+    unused: i64,
     basis: Basis,
 ) -> Result<Exact, Rejection> {
     let asked = charges.paid_for(item);
-    if asked == item.net
-        || basis.round(full.share(days.count().into(), period.count().into())?)? == asked
-    {
-        return full.share(piece.count().into(), period.count().into());
+    let by_day = full.share(beyond.paid.into(), period.count().into())?;
+    if asked == item.net || basis.round(by_day)? == asked {
+        return full.share(unused.into(), period.count().into());
     }
-    asked
-        .exact()
-        .share(piece.count().into(), days.count().into())
+    asked.exact().share(unused.into(), beyond.paid.into())
 }
 
 /// What becomes of a day that was billed and is unused: what the charge says about what made it so (an end, a change, a

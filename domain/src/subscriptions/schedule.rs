@@ -18,8 +18,8 @@ pub struct Segment<'a> {
     pub period: Days,
     /// What the charge says these days cost, where they are not the whole period; none: as the charge is prorated.
     pub part: Option<Part>,
-    /// The days that are paid if it says something: where a start or an end costs as much as the whole, up to that edge
-    /// of the period, so that it does not matter whether it was known when the period was billed.
+    /// The days that are paid if it says something: where a start or an end costs as much as if it were none, up to the edge
+    /// of the period (by day, of the phase), so that it does not matter whether it was known when the period was billed.
     pub paid: Days,
 }
 
@@ -207,8 +207,14 @@ fn part(
             charge.on_change.filter(|_| changes)
         };
         if reaches(end) && days.until == asked.until {
-            let phase = charge_window(sub, &sub.terms[i], charge);
-            paid.until = period.until.min(phase.until);
+            // Uncut it would cost the days of its phase, or the whole period that was begun.
+            paid.until = match charge.prorate {
+                Prorate::None => period.until,
+                Prorate::Day => {
+                    let phase = charge_window(sub, &sub.terms[i], charge);
+                    period.until.min(phase.until)
+                }
+            };
         }
         says.push(end);
     }

@@ -282,7 +282,12 @@ fn slow(history: &History, code: &str) -> Fraction {
                 paid += between(today.period.0, on);
             }
             if later(on, 1) == until && reaches(last) {
-                paid += between(until, today.period.1.min(phase));
+                // What is charged whole does not care where its phase ends.
+                let edge = match fee.whole_periods {
+                    true => today.period.1,
+                    false => today.period.1.min(phase),
+                };
+                paid += between(until, edge);
             }
             amount = amount.plus(today.full.by(whole(days)).times(whole(paid)));
             continue;

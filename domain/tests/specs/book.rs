@@ -1,14 +1,17 @@
 //! A seller, a customer and a movable day: enough to say a rule in a few lines.
 
 use indelible_domain::accounts::AccountTerms;
-use indelible_domain::command::{FailureKind, RecordPayment};
+use indelible_domain::catalog;
+use indelible_domain::command::{FailureKind, RecordPayment, StartSubscription};
 use indelible_domain::entities::EntityTerms;
+use indelible_domain::invoices::{Document, Stage};
 use indelible_domain::kernel::calendar::{add_days, parse_date};
 use indelible_domain::kernel::{Date, Instant, Money, Rejection, Zone};
 use indelible_domain::past::Memory;
 use indelible_domain::receivables::Receivables;
 use indelible_domain::world::Tenant;
 use indelible_domain::{Command, Event, Outcome, Session, World, operations};
+use std::collections::BTreeMap;
 
 pub struct Book {
     pub world: World,
@@ -65,6 +68,52 @@ impl Book {
             terms,
         })
         .expect("account opens");
+    }
+
+    /// Publishes what is sold.
+    pub fn sells(&mut self, text: &str) {
+        let file = catalog::read(text).expect("the catalog is read");
+        self.ask(Command::PublishCatalog(Box::new(file)))
+            .expect("is published");
+    }
+
+    /// Alice has an offer from today on.
+    pub fn start(&mut self, subscription: &str, offer: &str) {
+        let start = StartSubscription {
+            subscription: subscription.into(),
+            account: "alice".into(),
+            offer: offer.into(),
+            quantity: 1.into(),
+            from: None,
+            billing_day: None,
+            overrides: BTreeMap::new(),
+            trial: true,
+            access: vec![],
+        };
+        self.ask(Command::StartSubscription(Box::new(start)))
+            .expect("starts");
+    }
+
+    /// A run bills everybody as of today: the documents that it made final, in the order of their ids.
+    pub fn bill(&mut self) -> Vec<(String, Document)> {
+        let run = self.id("run");
+        let start = Command::StartBillRun {
+            run: run.clone(),
+            as_of: None,
+            accounts: vec![],
+            draft: false,
+        };
+        self.ask(start).expect("a run starts");
+        let step = Command::StepBillRun { run: run.clone() };
+        while self.ask(step.clone()).expect("the run steps").left > 0 {}
+        let failed = &self.tenant().tables.runs[run.as_str()].state.failed;
+        assert!(failed.is_empty(), "{failed:?}");
+        let all = self.tenant().tables.invoices.iter();
+        let made = all.map(|(id, e)| (id, &e.state)).filter(|(_, i)| {
+            i.stage == Stage::Finalised && i.document.run.as_deref() == Some(run.as_str())
+        });
+        made.map(|(id, i)| (id.clone(), Document::clone(&i.document)))
+            .collect()
     }
 
     /// The same book over another world.

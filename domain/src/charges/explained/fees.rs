@@ -169,7 +169,10 @@ fn given_back(
     let left = || Figure::amount(Source::GivenBack, line.exact).map(|f| f.told(text.as_str()));
     let figure = match found {
         Some((period, full)) => {
-            let share = (days.count(), period.count());
+            // With its last days go those beyond them that the line paid for.
+            let told = share_of(line).map(|(part, whole)| (-part, whole));
+            let share = told.filter(|(_, whole)| *whole == period.count());
+            let share = share.unwrap_or((days.count(), period.count()));
             let figure = Figure::amount(Source::GivenBack, full.negated())?.shared(share)?;
             let rounded = sale.round(figure.amount)?;
             match rounded == line.before_discounts() {
