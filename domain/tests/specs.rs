@@ -118,6 +118,8 @@ mod shown;
 mod stored_state;
 #[path = "specs/structure.rs"]
 mod structure;
+#[path = "specs/taxes.rs"]
+mod taxes;
 #[path = "specs/wallet_methods.rs"]
 mod wallet_methods;
 #[path = "specs/wallets.rs"]

@@ -5,7 +5,7 @@
 //! usage counts as it is now.
 
 use super::billing::{self, subscription_lines};
-use super::{discounts, exchange, folios};
+use super::{discounts, exchange, folios, reratings};
 use crate::charges::due::{self, Basis};
 use crate::charges::{Charges, What};
 use crate::invoices::{Document, compose};
@@ -52,6 +52,7 @@ pub fn coming(
             as_of: day,
         };
         exchange::convert(&session, &to, &mut lines)?;
+        reratings::as_billed(&session, &mut lines, false);
         discounts::lower(&session, &payer, &mut lines, entity.rounding)?;
         let says =
             |l: &crate::invoices::Line| !(l.net.is_zero() && matches!(l.what, What::Credit { .. }));

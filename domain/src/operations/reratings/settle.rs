@@ -156,8 +156,9 @@ fn corrects(billed: &What, line: &What) -> bool {
     }
 }
 
-/// What corrects a line that was billed before is taxed as that line was, whatever holds today: the supply was then.
-/// `all`: recurring charges too.
+/// What corrects a line that was billed before is taxed as that line was, whatever holds today: the supply was then (policy
+/// 21, 22; Directive 2006/112/EC, article 90: the taxable amount of the supply is reduced). `all`: recurring charges that a
+/// rerating bills anew too.
 pub(in crate::operations) fn as_billed(session: &Session<'_>, lines: &mut [Line], all: bool) {
     for line in lines {
         let (owner, none) = (owner_of(line), Charges::default());
@@ -173,7 +174,7 @@ pub(in crate::operations) fn as_billed(session: &Session<'_>, lines: &mut [Line]
                 .iter()
                 .find(|i| corrects(&i.what, &line.what))
                 .map(|i| (&i.invoice, i.line)),
-            What::Credit { invoice, line, .. } if all => Some((invoice, *line)),
+            What::Credit { invoice, line, .. } => Some((invoice, *line)),
             _ => None,
         };
         let origin = found.and_then(|(invoice, no)| {
