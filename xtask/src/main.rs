@@ -49,6 +49,15 @@ fn main() -> ExitCode {
 /// Cheap checks first, the tests last, so that the output ends with their summary.
 fn test(root: &Path) -> Result<(), String> {
     prepare::prepare()?;
+    say_room(root);
+    let tested = checks(root);
+    if tested.is_err() {
+        say_room(root);
+    }
+    tested
+}
+
+fn checks(root: &Path) -> Result<(), String> {
     cargo(
         root,
         &["fmt", "--all", "--check"],
@@ -93,15 +102,31 @@ fn sdl(root: &Path) -> Result<(), String> {
 
 fn cargo(root: &Path, arguments: &[&str], otherwise: &str) -> Result<(), String> {
     say(&format!("cargo {}", arguments.join(" ")));
+    // What lets the next build begin where this one ended is more than half of what a build writes.
     let status = Command::new("cargo")
         .args(arguments)
         .current_dir(root)
+        .env("CARGO_INCREMENTAL", "0")
         .status()
         .map_err(|error| format!("cannot start cargo: {error}"))?;
     if status.success() {
         Ok(())
     } else {
         Err(otherwise.to_owned())
+    }
+}
+
+/// How much room the disks of the build and of the tests have: a full one looks like a failed test.
+fn say_room(root: &Path) {
+    let temporary = std::env::temp_dir();
+    let df = Command::new("df")
+        .arg("-Ph")
+        .args([root, &temporary])
+        .output();
+    if let Ok(df) = df {
+        for line in String::from_utf8_lossy(&df.stdout).lines() {
+            say(line);
+        }
     }
 }
 
