@@ -8,7 +8,7 @@
 use crate::accounts::Account;
 use crate::catalog::{Aggregate, Pay, Sold, Usage};
 use crate::kernel::key::ByKey;
-use crate::kernel::{Date, Days, Instant, Text, Zone};
+use crate::kernel::{Date, Days, Id, Instant, Text, Zone};
 use crate::mediation::{Key, UsageRecord};
 use crate::subscriptions::{Subscription, schedule};
 use crate::table::Place;
@@ -24,6 +24,9 @@ const OFFERS_MAX: usize = 1 << 18;
 
 /// Meters of one berth, of all periods that were used: above, they are found anew.
 const METERS_MAX: usize = 64;
+
+/// Accesses that are fetched together at most.
+pub(crate) const NEAR: usize = 32;
 
 /// Microseconds by which clocks may show an hour twice, or a day begin late, and more: 26 hours.
 const MARGIN: i64 = 26 * 3_600 * 1_000_000;
@@ -92,6 +95,8 @@ pub(crate) struct Berth {
     /// Usage may be counted here by the short way.
     usable: bool,
     pub subscription: Place,
+    /// Its id, which begins that of each of its meters.
+    pub id: Arc<Id>,
     pub account: Place,
     /// The states that all of this was read from.
     of: (Arc<Entry<Subscription>>, Arc<Entry<Account>>),
@@ -176,9 +181,92 @@ impl Book {
         self.berths.get(number as usize)
     }
 
+    /// Fetches some berths and their meters.
+    pub fn touch(&self, spots: impl Iterator<Item = Spot> + Clone) -> usize {
+        let berths = spots.clone().filter_map(|spot| self.berth(spot.berth));
+        let touched = berths.fold(0, |touched, berth| touched ^ berth.meters.len());
+        spots.fold(touched, |touched, spot| {
+            let berth = self.berth(spot.berth);
+            let counted = berth.and_then(|berth| berth.meters.get(spot.meter as usize));
+            touched ^ counted.map_or(0, |counted| counted.charge)
+        })
+    }
+
+    /// The accounts of some berths for which a bill may still have to be put on the agenda.
+    pub fn to_bill(
+        &self,
+        spots: impl Iterator<Item = Spot>,
+        put_off: u64,
+    ) -> impl Iterator<Item = &str> {
+        let berths = spots.filter_map(|spot| self.berth(spot.berth));
+        let untold = berths.filter(move |berth| berth.billed.0 != put_off);
+        untold.map(|berth| berth.of.0.state.account.as_str())
+    }
+
+    /// Fetches what finding these accesses anew will need, each step of the way for all of them before the next one.
+    pub fn near(&self, tenant: &Tenant, accesses: &[&str]) {
+        let access = &tenant.index.access;
+        let mut found: [&[Id]; NEAR] = [&[]; NEAR];
+        for (found, access) in found
+            .iter_mut()
+            .zip(accesses.iter().map(|a| access.get(*a)))
+        {
+            *found = access.map_or(&[], Vec::as_slice);
+        }
+        let mut ids = [""; NEAR];
+        let mut count = 0;
+        for (id, place) in found.iter().filter_map(|ids| ids.first()).zip(&mut ids) {
+            *place = id;
+            count += 1;
+        }
+        let ids = ids.get(..count).unwrap_or_default();
+        let mut accounts = [""; NEAR];
+        let (subscriptions, owners) = (&tenant.tables.subscriptions, &tenant.tables.accounts);
+        let mut states: [Option<&Subscription>; NEAR] = [None; NEAR];
+        subscriptions.each_near(ids, &mut states, |sub| {
+            sub.account.len() ^ sub.terms.len() ^ sub.access.len()
+        });
+        let mut count = 0;
+        for (sub, place) in states.iter().flatten().zip(&mut accounts) {
+            *place = &sub.account;
+            count += 1;
+        }
+        let terms = states.iter().flatten().fold(0, |touched, sub| {
+            let term = sub.terms.first().map_or(0, |term| term.offer.address());
+            let access = sub.access.first().map_or(0, String::len);
+            touched ^ term ^ access
+        });
+        std::hint::black_box(terms);
+        let accounts = accounts.get(..count).unwrap_or_default();
+        owners.near(accounts, |account| account.terms.entity.len());
+    }
+
     pub fn counted(&mut self, spot: Spot) -> Option<&mut Counted> {
         let berth = self.berths.get_mut(spot.berth as usize)?;
         berth.meters.get_mut(spot.meter as usize)
+    }
+
+    /// Whether what is known of an access is known of this epoch.
+    pub fn is_current(&self, known: Option<(u32, u32)>) -> bool {
+        known.is_some_and(|(_, epoch)| epoch == self.epoch)
+    }
+
+    /// Fetches the states of which meters are still to be made, where records of these berths need one.
+    pub fn fetch_new<'r>(&self, records: impl Iterator<Item = (u32, &'r UsageRecord)> + Clone) {
+        let new = records.filter_map(|(number, record)| {
+            let berth = self.berth(number)?;
+            let charge = berth.known.charge(record)?;
+            berth.counted(charge, record.at).is_none().then_some(berth)
+        });
+        let touched = new.clone().fold(0, |touched, berth| {
+            touched ^ berth.of.0.state.terms.len() ^ berth.id.len()
+        });
+        let touched = new.fold(touched, |touched, berth| {
+            let term = berth.of.0.state.terms.get(berth.term);
+            let id = berth.id.as_bytes().first().copied().unwrap_or_default();
+            touched ^ term.map_or(0, |term| term.offer.address()) ^ usize::from(id)
+        });
+        std::hint::black_box(touched);
     }
 
     /// What is known of an access, as [`short_access`] says it: the number of its berth, and the epoch in which it was so.
@@ -269,6 +357,7 @@ impl Book {
             epoch: self.epoch,
             usable: false,
             subscription,
+            id: Arc::clone(tenant.tables.subscriptions.name(subscription)?),
             account,
             of: (Arc::clone(entry), Arc::clone(owner)),
             zone: zone.clone(),
@@ -302,9 +391,7 @@ impl Book {
         let number = berth;
         let berth = self.berths.get_mut(number as usize)?;
         let charge = berth.known.charge(record)?;
-        let at = record.at.0;
-        let is_it = |c: &Counted| c.charge == charge && c.certain.contains(&at);
-        let meter = match berth.meters.iter().position(is_it) {
+        let meter = match berth.counted(charge, record.at) {
             Some(meter) => meter,
             None => berth.count(charge, record.at)?,
         };
@@ -381,6 +468,12 @@ impl Berth {
             && sub.state.pauses.is_empty()
             && !wallets.contains_key(account)
             && !wallets.contains_key(payer)
+    }
+
+    /// The meter of a charge at an instant, if it certainly is it.
+    fn counted(&self, charge: usize, at: Instant) -> Option<usize> {
+        let is_it = |c: &Counted| c.charge == charge && c.certain.contains(&at.0);
+        self.meters.iter().position(is_it)
     }
 
     /// Adds the meter of a charge on the day of an instant.

@@ -9,6 +9,7 @@ use crate::past::{Past, Unknown};
 use crate::table::Place;
 use crate::usage::{self, Metered};
 use crate::world::{Entry, Event, Noun, Tables, Tenant};
+use std::ops::Bound;
 use std::sync::Arc;
 
 /// A decided event, with the version its stream has after it.
@@ -168,9 +169,14 @@ impl<'w> Session<'w> {
 
     /// Those of them that are not before `first`; none before it is looked at.
     pub fn ids_from<N: Noun>(&self, prefix: &str, first: &str) -> Vec<Id> {
+        let upto = after(prefix);
+        let bounds = (
+            Bound::Included(first),
+            upto.as_deref().map_or(Bound::Unbounded, Bound::Excluded),
+        );
         let scan = |t: &'_ Tables| -> Vec<Id> {
             N::table(t)
-                .range(first..)
+                .range::<str, _>(bounds)
                 .map(|(id, _)| id.clone())
                 .take_while(|id| id.starts_with(prefix))
                 .collect()
@@ -184,8 +190,13 @@ impl<'w> Session<'w> {
 
     /// The first id of one kind that starts with `prefix` and is not before `first`, staged ones included.
     pub fn first_id<N: Noun>(&self, prefix: &str, first: &str) -> Option<Id> {
+        let upto = after(prefix);
+        let bounds = (
+            Bound::Included(first),
+            upto.as_deref().map_or(Bound::Unbounded, Bound::Excluded),
+        );
         let found = |t: &'_ Tables| -> Option<Id> {
-            let (id, _) = N::table(t).range(first..).next()?;
+            let (id, _) = N::table(t).range::<str, _>(bounds).next()?;
             Some(id.clone())
         };
         let firsts = found(&self.base.tables)
@@ -317,4 +328,13 @@ impl<'w> Session<'w> {
     pub fn finish(self) -> (Tables, Vec<Staged>) {
         (self.over, self.events)
     }
+}
+
+/// The first text after all that begin with a prefix, where that is one character more; none where it is not, or there is none.
+fn after(prefix: &str) -> Option<String> {
+    let last = prefix.bytes().last().filter(|last| *last < 0x7f)?;
+    let mut after = prefix.to_string();
+    after.pop();
+    after.push(char::from(last + 1));
+    Some(after)
 }

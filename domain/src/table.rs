@@ -8,11 +8,13 @@
 //! needs no name.
 
 mod by_id;
+mod families;
 mod near;
 mod ordered;
 
 use crate::kernel::Id;
 use crate::world::Entry;
+use families::Families;
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 use ordered::Ordered;
@@ -77,17 +79,45 @@ pub struct Table<S> {
     /// None: free.
     rows: Vec<Option<Row<S>>>,
     free: Vec<u32>,
-    /// Every id; none where the order is made when it is asked for.
-    order: Option<BTreeSet<Ordered>>,
+    order: Order,
 }
 
-impl<S> Default for Table<S> {
+/// How a table comes to the order of its ids.
+#[derive(Clone)]
+enum Order {
+    /// Every id, kept in order.
+    Kept(BTreeSet<Ordered>),
+    /// Who is asked for the ids of one family looks at no others; their order is made when they are asked for.
+    Families(Families),
+    /// Made of all ids when it is asked for.
+    Made,
+}
+
+/// How the ids of states of one kind come to their order.
+pub trait Listed {
+    /// The ids begin with that of something they belong to and a slash, are many, and are asked for by it: the order of all
+    /// of them is made when it is asked for.
+    const BY_FAMILY: bool = false;
+}
+
+impl<S: Listed> Default for Table<S> {
     fn default() -> Self {
+        let order = match S::BY_FAMILY {
+            true => Order::Families(Families::default()),
+            false => Order::Kept(BTreeSet::new()),
+        };
         Table {
-            order: Some(BTreeSet::new()),
+            order,
             ..Table::unordered()
         }
     }
+}
+
+/// An id that is to be added, with what is known of it beforehand.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Newcomer {
+    tag: u32,
+    family: Option<u32>,
 }
 
 impl<S> Table<S> {
@@ -97,7 +127,7 @@ impl<S> Table<S> {
             spots: HashTable::new(),
             rows: Vec::new(),
             free: Vec::new(),
-            order: None,
+            order: Order::Made,
         }
     }
 
@@ -182,10 +212,29 @@ impl<S> Table<S> {
 
     /// Adds an id that is not there.
     fn add(&mut self, name: Name, entry: Arc<Entry<S>>) -> Place {
-        if let Some(order) = &mut self.order {
+        let newcomer = Newcomer {
+            tag: tag(&name.0),
+            family: self.family(&name.0),
+        };
+        self.admit(newcomer, name, entry)
+    }
+
+    fn family(&self, id: &str) -> Option<u32> {
+        match &self.order {
+            Order::Families(_) => Some(tag_of_family(id)),
+            Order::Kept(_) | Order::Made => None,
+        }
+    }
+
+    fn admit(
+        &mut self,
+        Newcomer { tag, family }: Newcomer,
+        name: Name,
+        entry: Arc<Entry<S>>,
+    ) -> Place {
+        if let Order::Kept(order) = &mut self.order {
             order.insert(Ordered::of(name.clone()));
         }
-        let tag = tag(&name.0);
         let row = Some(Row { name, entry });
         let place = match self.free.pop() {
             Some(place) => {
@@ -200,6 +249,9 @@ impl<S> Table<S> {
                 place.expect("a table has fewer than 2^32 rows")
             }
         };
+        if let (Order::Families(families), Some(family)) = (&mut self.order, family) {
+            families.put(family, place);
+        }
         let rehash = |spot: &Spot| Spot::hash(spot.tag);
         let spot = Spot { tag, place };
         self.spots.insert_unique(Spot::hash(tag), spot, rehash);
@@ -235,8 +287,12 @@ impl<S> Table<S> {
         };
         let found = self.spots.find_entry(Spot::hash(tag), is_it).ok()?;
         let (spot, _) = found.remove();
-        if let Some(order) = &mut self.order {
-            order.remove(id);
+        match &mut self.order {
+            Order::Kept(order) => {
+                order.remove(id);
+            }
+            Order::Families(families) => families.remove(tag_of_family(id), spot.place),
+            Order::Made => {}
         }
         self.free.push(spot.place);
         let row = self.rows.get_mut(spot.place as usize)?.take()?;
@@ -268,25 +324,33 @@ impl<S> Table<S> {
             bounds.start_bound().map(AsRef::as_ref),
             bounds.end_bound().map(AsRef::as_ref),
         );
+        let is_within = |name: &&Name| RangeBounds::<str>::contains(&within, name.0.as_str());
         let names = match &self.order {
-            Some(order) => Names::Kept(order.range::<str, _>(within)),
-            None => {
-                let within = |name: &&Name| RangeBounds::<str>::contains(&within, name.0.as_str());
+            Order::Kept(order) => Names::Kept(order.range::<str, _>(within)),
+            Order::Families(families) if let Some(family) = families::only(within) => {
+                let places = families.places(tag(family));
+                let rows = places.filter_map(|place| self.row(place));
+                Names::sorted(rows.map(|row| &row.name).filter(is_within))
+            }
+            Order::Families(_) | Order::Made => {
                 let rows = self.rows.iter().flatten();
-                let mut names: Vec<&Name> = rows.map(|row| &row.name).filter(within).collect();
-                names.sort_unstable();
-                Names::Sorted(names.into_iter())
+                Names::sorted(rows.map(|row| &row.name).filter(is_within))
             }
         };
         Rows { names, table: self }
     }
 }
 
+fn tag_of_family(id: &str) -> u32 {
+    tag(families::name(id))
+}
+
 impl<S: Default> Table<S> {
     /// Makes an aggregate of an id that is certainly not there.
-    pub(crate) fn make(&mut self, id: Arc<Id>) -> Place {
+    pub(crate) fn make(&mut self, id: Arc<Id>, newcomer: Newcomer) -> Place {
         debug_assert!(self.place(&id).is_none(), "{id} is there already");
-        self.add(Name(id), Arc::default())
+        debug_assert!(newcomer.tag == tag(&id), "{id} was announced as another");
+        self.admit(newcomer, Name(id), Arc::default())
     }
 
     /// The aggregate with this id, made if there is none.
@@ -309,6 +373,15 @@ pub struct Rows<'a, S> {
 enum Names<'a> {
     Kept(btree_set::Range<'a, Ordered>),
     Sorted(std::vec::IntoIter<&'a Name>),
+}
+
+impl<'a> Names<'a> {
+    fn sorted(names: impl Iterator<Item = &'a Name>) -> Names<'a> {
+        let mut names: Vec<(u128, &Name)> = names.map(|name| (ordered::head(name), name)).collect();
+        names.sort_unstable();
+        let names: Vec<&Name> = names.into_iter().map(|(_, name)| name).collect();
+        Names::Sorted(names.into_iter())
+    }
 }
 
 impl<'a, S> Rows<'a, S> {
@@ -362,7 +435,7 @@ impl<'a, S> IntoIterator for &'a Table<S> {
     }
 }
 
-impl<S> FromIterator<(Id, Arc<Entry<S>>)> for Table<S> {
+impl<S: Listed> FromIterator<(Id, Arc<Entry<S>>)> for Table<S> {
     fn from_iter<I: IntoIterator<Item = (Id, Arc<Entry<S>>)>>(rows: I) -> Self {
         let mut table = Table::default();
         table.extend(rows);
@@ -401,10 +474,10 @@ impl<S: Serialize> Serialize for Table<S> {
     }
 }
 
-impl<'de, S: Deserialize<'de>> Deserialize<'de> for Table<S> {
+impl<'de, S: Deserialize<'de> + Listed> Deserialize<'de> for Table<S> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Listed<S>(std::marker::PhantomData<S>);
-        impl<'de, S: Deserialize<'de>> Visitor<'de> for Listed<S> {
+        struct Reader<S>(std::marker::PhantomData<S>);
+        impl<'de, S: Deserialize<'de> + Listed> Visitor<'de> for Reader<S> {
             type Value = Table<S>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -419,13 +492,23 @@ impl<'de, S: Deserialize<'de>> Deserialize<'de> for Table<S> {
                 Ok(table)
             }
         }
-        deserializer.deserialize_map(Listed(std::marker::PhantomData))
+        deserializer.deserialize_map(Reader(std::marker::PhantomData))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    impl Listed for u8 {}
+
+    /// A state whose ids are listed by family.
+    #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+    struct Child(u8);
+
+    impl Listed for Child {
+        const BY_FAMILY: bool = true;
+    }
 
     fn entry(version: u64) -> Arc<Entry<u8>> {
         Arc::new(Entry { version, state: 0 })
@@ -455,5 +538,56 @@ mod tests {
             bincode::deserialize::<Table<u8>>(&bytes).expect("it can be read"),
             kept
         );
+    }
+
+    #[test]
+    fn a_table_by_family_answers_what_an_ordered_one_does() {
+        let (mut by_family, mut kept) = (Table::<Child>::default(), Table::<u8>::default());
+        let mut random = 7_u64;
+        let mut next = |most: u64| {
+            random = random
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            (random >> 33) % most
+        };
+        for version in 0..3_000 {
+            let id = match next(50) {
+                0 => format!("s{}", next(20)),
+                _ => format!("s{}/c{}/{}", next(20), next(3), next(9)),
+            };
+            if next(4) == 0 {
+                let (a, b) = (by_family.remove(&id), kept.remove(&id));
+                assert_eq!(a.map(|e| e.version), b.map(|e| e.version));
+            } else {
+                let child = Entry {
+                    version,
+                    state: Child(0),
+                };
+                by_family.insert(id.clone(), Arc::new(child));
+                kept.insert(id, entry(version));
+            }
+            if version % 10 > 0 {
+                continue;
+            }
+            let sub = format!("s{}", next(20));
+            let asked = [
+                (format!("{sub}/"), format!("{sub}0")),
+                (format!("{sub}/c1/"), format!("{sub}/c10")),
+                (format!("{sub}/c1/3"), format!("{sub}/c2/4")),
+                (format!("{sub}/c1/3"), format!("{sub}0")),
+                (sub.clone(), format!("{sub}0")),
+                ("s1".to_string(), "s2/c1".to_string()),
+                (String::new(), "t".to_string()),
+            ];
+            for (from, until) in asked {
+                let family: Vec<_> = by_family.range(from.clone()..until.clone()).collect();
+                let family = family.into_iter().map(|(id, e)| (id, e.version));
+                let order = kept.range(from..until).map(|(id, e)| (id, e.version));
+                assert!(family.eq(order));
+            }
+            let copy = by_family.clone();
+            assert!(copy.keys().eq(kept.keys()));
+        }
+        assert!(kept.len() > 100);
     }
 }

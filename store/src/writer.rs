@@ -457,6 +457,8 @@ struct Plan<'a, M: Medium> {
     of_commit: HashMap<Key, u64, ByKey>,
     /// Durable versions. Only this thread changes versions, so they are never old.
     recent: Versions,
+    /// Durable versions of the streams of the commit that is being checked, in its order.
+    durable: Vec<u64>,
 }
 
 impl<'a, M: Medium> Plan<'a, M> {
@@ -469,6 +471,7 @@ impl<'a, M: Medium> Plan<'a, M> {
             checked: Vec::new(),
             of_commit: HashMap::default(),
             recent: Versions::new(),
+            durable: Vec::new(),
         }
     }
 
@@ -506,8 +509,9 @@ impl<'a, M: Medium> Plan<'a, M> {
         }
         self.checked.clear();
         self.of_commit.clear();
-        for span in &pending.spans {
-            let actual = self.version(span.stream)?;
+        self.ask(&pending.spans)?;
+        for (number, span) in pending.spans.iter().enumerate() {
+            let actual = self.version(span.stream, number);
             if actual != span.expected {
                 return Err(StoreError::WrongVersion {
                     stream: pending.stream(span.event),
@@ -522,20 +526,41 @@ impl<'a, M: Medium> Plan<'a, M> {
         Ok(())
     }
 
+    /// Finds the durable versions of the streams of a commit, of many together: the waits for memory overlap.
+    fn ask(&mut self, spans: &[Span]) -> Result<(), StoreError> {
+        let Plan {
+            shared,
+            recent,
+            durable,
+            ..
+        } = self;
+        durable.clear();
+        durable.resize(spans.len(), 0);
+        for (nth, some) in spans.chunks(TOGETHER).enumerate() {
+            let touched = some.iter().fold(0, |t, span| t ^ recent.near(span.stream));
+            std::hint::black_box(touched);
+            let mut unknown = Vec::new();
+            for (span, number) in some.iter().zip(nth * TOGETHER..) {
+                match (recent.get(span.stream), durable.get_mut(number)) {
+                    (Some(version), Some(slot)) => *slot = version,
+                    _ => unknown.push((number, span.stream)),
+                }
+            }
+            if !unknown.is_empty() {
+                (shared.index).versions(&shared.medium, &unknown, durable)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Version of a stream after what was placed, and after what was checked of the commit at hand.
-    fn version(&self, stream: Key) -> Result<u64, StoreError> {
-        if let Some(version) = self.of_commit.get(&stream) {
-            return Ok(*version);
-        }
-        if let Some(version) = self.versions.get(&stream) {
-            return Ok(*version);
-        }
-        if let Some(version) = self.recent.get(stream) {
-            return Ok(version);
-        }
-        let shared = self.shared;
-        let last = shared.index.last(&shared.medium, stream)?;
-        Ok(last.map_or(0, |entry| entry.version))
+    fn version(&self, stream: Key, number: usize) -> u64 {
+        let planned = self.of_commit.get(&stream);
+        let planned = planned.or_else(|| self.versions.get(&stream));
+        planned
+            .or_else(|| self.durable.get(number))
+            .copied()
+            .unwrap_or(0)
     }
 
     /// Gives a checked commit its place.

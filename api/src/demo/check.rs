@@ -253,7 +253,11 @@ fn metered(desk: &Desk, access: &str, charges: &[&str]) -> Result<(u64, Exact), 
     let id = subscription(desk, access);
     let sum = desk.read(|tenant| {
         let mut sum = (0, Exact::ZERO);
-        for (stream, entry) in tenant.tables.usage.range(id.clone()..) {
+        for (stream, entry) in tenant
+            .tables
+            .usage
+            .range(format!("{id}/")..format!("{id}0"))
+        {
             let mut parts = stream.split('/');
             if parts.next() != Some(id.as_str()) {
                 break;

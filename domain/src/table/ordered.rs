@@ -12,12 +12,17 @@ pub(super) struct Ordered {
     pub name: Name,
 }
 
+/// The first bytes of an id as a number that has its order.
+pub(super) fn head(name: &Name) -> u128 {
+    let mut head = [0; 16];
+    let bytes = head.iter_mut().zip(name.0.as_bytes());
+    bytes.for_each(|(to, from)| *to = *from);
+    u128::from_be_bytes(head)
+}
+
 impl Ordered {
     pub fn of(name: Name) -> Ordered {
-        let mut head = [0; 16];
-        let bytes = head.iter_mut().zip(name.0.as_bytes());
-        bytes.for_each(|(to, from)| *to = *from);
-        let head = u128::from_be_bytes(head);
+        let head = head(&name);
         Ordered { head, name }
     }
 }

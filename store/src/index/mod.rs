@@ -342,6 +342,48 @@ impl Keeper<Index> {
         })
     }
 
+    /// The last versions of some keys, each with the number of its place; one that there is nothing of is left as it is.
+    pub fn versions<M: Medium>(
+        &self,
+        medium: &M,
+        keys: &[(usize, Key)],
+        versions: &mut [u64],
+    ) -> Result<(), StoreError> {
+        let found = self.mended(medium, || {
+            let mut found = Vec::with_capacity(keys.len());
+            let mut open = Vec::new();
+            let runs = {
+                let index = self.read();
+                for (place, key) in keys {
+                    match index.in_memory(*key) {
+                        Some(entry) => found.push((*place, entry.version)),
+                        None => open.push((*place, *key)),
+                    }
+                }
+                index.runs()
+            };
+            // Most are new, and each run's filter is asked for all of them at once: the waits for memory overlap.
+            let mut maybe = Vec::new();
+            for run in runs.0.iter().rev() {
+                maybe.clear();
+                run.candidates(&open, &mut maybe);
+                for (place, key) in &maybe {
+                    if let Some(entry) = run.look_up(*key)? {
+                        found.push((*place, entry.version));
+                        open.retain(|(other, _)| other != place);
+                    }
+                }
+            }
+            Ok(found)
+        })?;
+        for (place, version) in found {
+            if let Some(slot) = versions.get_mut(place) {
+                *slot = version;
+            }
+        }
+        Ok(())
+    }
+
     /// At most `max` of the key's entries above a version, ascending.
     pub fn above<M: Medium>(
         &self,

@@ -6,7 +6,7 @@
 use super::desk::Desk;
 use super::open::Name;
 use super::working::{By, rated};
-use crate::berths::{Berth, Book, Known, Spot, short_access};
+use crate::berths::{Berth, Book, Known, NEAR, Spot, short_access};
 use crate::catalog::{Price, Usage};
 use crate::kernel::{Date, Id, Rejection};
 use crate::mediation::{Received, UsageRecord};
@@ -19,7 +19,7 @@ use crate::usage::{self, Meter, Payer, Provenance, Rated, RatedRecord};
 use std::sync::{Arc, MutexGuard};
 
 /// Records whose berths and meters are fetched together, so that the waits for memory overlap.
-pub(super) const TOGETHER: usize = 32;
+pub(super) const TOGETHER: usize = NEAR;
 
 /// The book of berths, open for one batch.
 pub(super) struct Short<'s> {
@@ -30,6 +30,8 @@ pub(super) struct Short<'s> {
 /// A meter of a batch that so far saw nothing but records of the short way.
 pub(super) struct Quick {
     pub spot: Spot,
+    /// Of its stream.
+    id: Arc<Id>,
     row: Option<table::Place>,
     /// Of its stream, before the batch.
     version: u64,
@@ -40,7 +42,6 @@ pub(super) struct Quick {
     known: Arc<Known>,
     pub charge: usize,
     over: Over,
-    subscription: table::Place,
 }
 
 impl<'s> Short<'s> {
@@ -81,15 +82,56 @@ impl<'s> Short<'s> {
             ends.fold(touched, |touched, counted| touched ^ counted.charge)
         });
         std::hint::black_box(touched);
-        spots.fill(None);
-        let found = some.iter().zip(accesses).zip(known).zip(spots.iter_mut());
-        for (((line, access), known), spot) in found {
+        self.fetch_strangers(session, some, &known);
+        let mut berths = [None; TOGETHER];
+        let found = some.iter().zip(accesses).zip(known).zip(&mut berths);
+        for (((line, access), known), berth) in found {
             if let (Received::Record(record), Some(access)) = (line, access) {
-                let berth = self.book.find(session.base(), record, access, known);
-                *spot = berth.and_then(|berth| self.book.spot(berth, record));
+                *berth = self.book.find(session.base(), record, access, known);
+            }
+        }
+        let moored = some
+            .iter()
+            .zip(berths)
+            .filter_map(|(line, berth)| match line {
+                Received::Record(record) => Some((berth?, record)),
+                Received::Unreadable { .. } => None,
+            });
+        self.book.fetch_new(moored);
+        spots.fill(None);
+        for ((line, berth), spot) in some.iter().zip(berths).zip(spots.iter_mut()) {
+            if let (Received::Record(record), Some(berth)) = (line, berth) {
+                *spot = self.book.spot(berth, record);
             }
         }
         self.fetch(session, spots);
+    }
+
+    /// Fetches what finding the berths of these records needs, as far as they are not known.
+    fn fetch_strangers(
+        &self,
+        session: &Session<'_>,
+        some: &[Received],
+        known: &[Option<(u32, u32)>; TOGETHER],
+    ) {
+        let mut strangers = [""; TOGETHER];
+        let mut count = 0;
+        let unknown = some
+            .iter()
+            .zip(known)
+            .filter_map(|(line, known)| match line {
+                Received::Record(record) if !self.book.is_current(*known) => Some(record),
+                _ => None,
+            });
+        for (record, place) in unknown.zip(&mut strangers) {
+            *place = &record.access;
+            count += 1;
+        }
+        // One alone waits as long either way.
+        if count > 1 {
+            let strangers = strangers.get(..count).unwrap_or_default();
+            self.book.near(session.base(), strangers);
+        }
     }
 
     /// Fetches the meters at some spots.
@@ -154,14 +196,14 @@ impl Quick {
         row: Option<table::Place>,
     ) -> Option<Quick> {
         let tables = &session.base().tables;
-        let row = match row {
-            Some(row) => Some(row),
+        let known = row.and_then(|row| Some((Arc::clone(tables.usage.name(row)?), Some(row))));
+        let (id, row) = match known {
+            Some(known) => known,
             None => {
-                let (subscription, _) = tables.subscriptions.at(berth.subscription)?;
                 let code = &berth.known.sold.usage.get(charge)?.code;
-                tables
-                    .usage
-                    .place(&usage::id(subscription, code, over.days.from))
+                let id = usage::id(&berth.id, code, over.days.from);
+                let row = tables.usage.place(&id);
+                (Arc::new(id), row)
             }
         };
         let (version, meter) = match row.and_then(|row| tables.usage.at(row)) {
@@ -184,6 +226,7 @@ impl Quick {
         };
         Some(Quick {
             spot,
+            id,
             row,
             version,
             meter,
@@ -192,7 +235,6 @@ impl Quick {
             known: Arc::clone(&berth.known),
             charge,
             over,
-            subscription: berth.subscription,
         })
     }
 
@@ -272,21 +314,10 @@ impl Quick {
         by: &By,
         sold: &mut Provenances,
     ) -> Result<(), Rejection> {
-        let tables = &session.base().tables;
-        let id = match self.row.and_then(|row| tables.usage.name(row)) {
-            Some(id) => Arc::clone(id),
-            None => {
-                let gone = || Rejection::new("METER_UNKNOWN", "a berth without a subscription");
-                let found = tables.subscriptions.at(self.subscription);
-                let (subscription, _) = found.ok_or_else(gone)?;
-                let charge = self.known.sold.usage.get(self.charge).ok_or_else(gone)?;
-                Arc::new(usage::id(subscription, &charge.code, self.over.days.from))
-            }
-        };
         let provenance = sold.of(&self.known, by);
         let names = provenance.size_bound();
         let meter = self.meter.written_out()?;
-        let (row, spot) = (self.row, self.spot);
+        let (id, row, spot) = (self.id, self.row, self.spot);
         let mut version = self.version;
         let mut stage = |id: Arc<Id>, fact: Rated, bytes: usize| {
             version += 1;
