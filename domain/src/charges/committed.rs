@@ -58,7 +58,7 @@ pub fn of_subscription<'m>(
         };
         out.extend(lines(&bounds, rated, charges, basis)?);
     }
-    out.extend(no_longer(charges, &wanted, basis, settled));
+    out.extend(no_longer(charges, &wanted, |_| true, basis, settled));
     Ok(out)
 }
 
@@ -167,10 +167,11 @@ fn billed<'c>(charges: &'c Charges, what: &What) -> Vec<&'c Item> {
     charges.since(from).filter(same).collect()
 }
 
-/// Lines of periods that the contract, as it is known now, does not have: taken back.
-fn no_longer(
+/// Lines of periods that the contract, as it is known now, does not have: taken back. `of` says of which commitments.
+pub fn no_longer(
     charges: &Charges,
     wanted: &BTreeSet<(&str, Date)>,
+    of: impl Fn(&str) -> bool,
     basis: Basis,
     settled: Date,
 ) -> Vec<Due> {
@@ -186,7 +187,8 @@ fn no_longer(
             continue;
         }
         let capped = matches!(item.what, What::Cap { .. });
-        if wanted.contains(&(commitment.as_str(), days.from))
+        if !of(commitment)
+            || wanted.contains(&(commitment.as_str(), days.from))
             || !seen.insert((commitment, days.from, capped))
         {
             continue;

@@ -11,6 +11,7 @@ use crate::kernel::{Date, Exact, Id, Rejection, calendar::add_days};
 use crate::session::Session;
 use crate::subscriptions::{Subscription, Term, commitments};
 use crate::usage::Metered;
+use std::collections::BTreeSet;
 
 pub(super) fn agree(
     session: &mut Session<'_>,
@@ -76,8 +77,10 @@ pub(super) fn due(
         return Ok(vec![]);
     };
     let mut out = Vec::new();
+    let mut wanted = BTreeSet::new();
     for agreed in &known.state.agreed {
         for (days, period) in agreed.periods(basis.as_of) {
+            wanted.insert((agreed.id.as_str(), days.from));
             if days.until > basis.as_of {
                 continue;
             }
@@ -121,6 +124,15 @@ pub(super) fn due(
             out.extend(committed::lines(&bounds, rated, charges, basis)?);
         }
     }
+    // An end may be told after periods behind it were billed. The account remembers those of its other folios too.
+    let here = |code: &str| known.state.agreed.iter().any(|a| a.id == code);
+    out.extend(committed::no_longer(
+        charges,
+        &wanted,
+        here,
+        basis,
+        Date::MIN,
+    ));
     Ok(out)
 }
 

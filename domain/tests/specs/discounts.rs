@@ -335,6 +335,46 @@ fn a_commitment_of_an_account_counts_everything_it_pays_for_and_follows_late_usa
     assert_eq!(nets(&cap), ["175.00", "-15.00", "-60.00"]);
 }
 
+#[test]
+fn a_commitment_that_ended_before_months_that_were_billed_takes_them_back() {
+    let mut book = book();
+    let min = |id: &str, min: &str| Command::AgreeCommitment {
+        account: "alice".into(),
+        agreed: Box::new(Agreed {
+            id: id.into(),
+            name: "Frame".into(),
+            min: Some(decimal(min)),
+            max: None,
+            every: "1 month".parse().expect("a span"),
+            from: d("2012-05-01"),
+            until: None,
+            offers: vec![],
+            tax_class: "standard".into(),
+        }),
+    };
+    book.ask(min("frame", "61.00")).expect("is agreed");
+    book.ask(min("other", "40.00")).expect("is agreed");
+    start(&mut book, "s1", "plan");
+    bill(&mut book);
+    book.on("2012-07-01");
+    let (_, july) = bill(&mut book).expect("fees and two months of true-ups");
+    assert_eq!(july.total, usd("142.00"), "2 × (30 + 31 + 10)");
+    let end = Command::EndCommitment {
+        account: "alice".into(),
+        commitment: "frame".into(),
+        on: Some(d("2012-05-16")),
+    };
+    book.on("2012-07-05").ask(end).expect("ends");
+    let (_, back) = bill(&mut book).expect("what was asked for later is given back");
+    // 15 of 31 days: 29.52 of 61.00, less 14.52 of the fee, lack 15.00.
+    assert_eq!(nets(&back), ["-16.00", "-31.00"]);
+    book.on("2012-07-06");
+    assert!(bill(&mut book).is_none(), "once");
+    book.on("2012-08-01");
+    let (_, august) = bill(&mut book).expect("the other one goes on");
+    assert_eq!(nets(&august), ["30.00", "10.00"]);
+}
+
 fn rate(class: &str, parts: &[(&str, &str)]) -> Command {
     let any = || "*".to_string();
     let parts: Vec<TaxPart> = parts
