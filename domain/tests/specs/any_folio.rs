@@ -1,6 +1,6 @@
 //! Any history of an account that buys in several currencies and from several sellers, with documents that convert or that do
-//! not, and with advances, comes to what its days cost: subscription by subscription in the currency of the sale, folio by
-//! folio on documents, tax to the cent.
+//! not, with advances, with documents that wait for more, with commitments and with prepaid wallets, comes to what its days
+//! cost: subscription by subscription in the currency of the sale, folio by folio on documents, tax to the cent.
 //!
 //! The count looks at every single day; what documents make of it is added up from their lines without asking the ledger. Sums
 //! never depend on when the runs happened: the count knows nothing of runs.
@@ -13,25 +13,30 @@ use indelible_domain::charges::What;
 use indelible_domain::command::{
     ChangeSubscription, Effective, InvoicingPlace, RateOfDay, RecordPayment, StartSubscription,
 };
+use indelible_domain::commitments::Agreed;
 use indelible_domain::entities::EntityTerms;
 use indelible_domain::invoices::{Invoice, Line, Stage};
 use indelible_domain::invoicing::{self, Currencies, Exchange, RateDay, Split};
 use indelible_domain::kernel::calendar::add_days;
-use indelible_domain::kernel::{Currency, Date, Exact, Grid, Money, Rounding, Span, Zone};
+use indelible_domain::kernel::{Currency, Date, Days, Exact, Grid, Money, Rounding, Span, Zone};
 use indelible_domain::mediation::{Intake, Received, UsageRecord};
 use indelible_domain::subscriptions::Unused;
 use indelible_domain::taxes::{Answer, Rate};
+use indelible_domain::wallets::{self, Burn};
 use indelible_domain::{Command, audit};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Code, currency, fee and price of a call in minor units, seller.
-const OFFERS: [(&str, &str, i128, i128, &str); 5] = [
+const OFFERS: [(&str, &str, i128, i128, &str); 6] = [
     ("local", "USD", 2990, 7, "arms"),
     ("plan", "EUR", 4550, 11, "arms"),
     ("grand", "EUR", 8125, 13, "arms"),
     ("yen", "JPY", 3100, 9, "arms"),
     ("hosting", "EUR", 1710, 3, "legs"),
+    ("purse", "USD", 990, 5, "arms"),
 ];
+/// Whose calls wallets pay as far as they can.
+const PURSE: &str = "purse";
 /// Seller, class of tax, rate.
 const TAXES: [(&str, &str, &str); 4] = [
     ("US", "standard", "0.0825"),
@@ -42,6 +47,10 @@ const TAXES: [(&str, &str, &str); 4] = [
 
 fn offers() -> String {
     let offer = |(code, currency, fee, call, _): &(&str, &str, i128, i128, &str)| {
+        let pay = match *code == PURSE {
+            true => "wallet_then_invoice",
+            false => "invoice",
+        };
         let places = if *currency == "JPY" { 0 } else { 2 };
         let written = |minor: i128| match places {
             0 => minor.to_string(),
@@ -67,6 +76,7 @@ unit = "call"
 every = "1 month"
 align = "billing_day"
 tax_class = "reduced"
+pay = "{pay}"
 price = {{ per_unit = "{}" }}
 "#,
             written(*fee),
@@ -132,44 +142,118 @@ impl Sold {
         currency(OFFERS[self.offer.0[0].1].1)
     }
 
+    fn grid(&self) -> Grid {
+        Grid::billing_day(self.start, self.billing_day, Span::months(1))
+    }
+
+    /// What a day's fee is.
+    fn fee(&self, day: Date) -> Exact {
+        let (offer, quantity) = (self.offer.on(day), self.quantity.on(day));
+        let whole = i128::from(self.grid().period(day).count());
+        let minor = OFFERS[offer].2 * i128::from(quantity);
+        let fee = Exact::ratio(minor, self.currency().scale()).expect("fits");
+        fee.share(1, whole).expect("fits")
+    }
+
+    /// What calls cost under an offer.
+    fn price(&self, offer: usize, calls: i64) -> Exact {
+        let minor = OFFERS[offer].3 * i128::from(calls);
+        Exact::ratio(minor, self.currency().scale()).expect("fits")
+    }
+
+    /// What calls that nobody knows the offer of cost at most.
+    fn dearest(&self, calls: i64) -> Exact {
+        let held = self.had.iter().map(|offer| self.price(*offer, calls));
+        held.max().expect("an offer")
+    }
+
     fn runs(&self, day: Date) -> bool {
         day >= self.start && self.end.is_none_or(|end| day < end)
     }
 
     /// What every day comes to, in the currency of the sale: fees; calls at least and at most.
     fn count(&self) -> (Exact, Exact, Exact) {
-        let scale = self.currency().scale();
         let mut fees = Exact::ZERO;
         let mut day = self.start;
         while self.runs(day) {
-            let (offer, quantity) = (self.offer.on(day), self.quantity.on(day));
-            let grid = Grid::billing_day(self.start, self.billing_day, Span::months(1));
-            let whole = i128::from(grid.period(day).count());
-            let fee = Exact::ratio(OFFERS[offer].2 * i128::from(quantity), scale).expect("fits");
-            fees = fees.plus(fee.share(1, whole).expect("fits")).expect("fits");
+            fees = fees.plus(self.fee(day)).expect("fits");
             day = add_days(day, 1);
         }
         let (mut least, mut most) = (Exact::ZERO, Exact::ZERO);
         for (day, calls) in &self.calls {
-            let price = |offer: usize| {
-                let minor = OFFERS[offer].3 * i128::from(*calls);
-                Exact::ratio(minor, scale).expect("fits")
-            };
             match self.runs(*day) {
                 true => {
-                    let cost = price(self.offer.on(*day));
+                    let cost = self.price(self.offer.on(*day), *calls);
                     least = least.plus(cost).expect("fits");
                     most = most.plus(cost).expect("fits");
                 }
                 // What was rated stays rated, at the price of an offer it had.
-                false => {
-                    let held = self.had.iter().map(|offer| price(*offer));
-                    let dearest = held.max().expect("an offer");
-                    most = most.plus(dearest).expect("fits");
-                }
+                false => most = most.plus(self.dearest(*calls)).expect("fits"),
             }
         }
         (fees, least, most)
+    }
+
+    /// What a commitment of these days counts of it, at least and at most: its fees day by day, and calls of periods that end
+    /// after the first of the days and not after the last. `cuts`: the days on which its contract was changed.
+    fn counted(&self, days: Days, offers: &[String], cuts: &[Date]) -> (Exact, Exact) {
+        let counts = |day: Date| {
+            let code = OFFERS[self.offer.on(day)].0;
+            offers.is_empty() || offers.iter().any(|o| o == code)
+        };
+        let mut sum = Exact::ZERO;
+        let mut day = days.from;
+        while day < days.until {
+            if self.runs(day) && counts(day) {
+                sum = sum.plus(self.fee(day)).expect("fits");
+            }
+            day = add_days(day, 1);
+        }
+        let mut most = sum;
+        for (day, calls) in &self.calls {
+            if !self.runs(*day) {
+                most = most.plus(self.dearest(*calls)).expect("fits");
+                continue;
+            }
+            let cut = cuts.iter().copied().filter(|cut| cut > day).min();
+            let ends = [Some(self.grid().period(*day).until), cut, self.end];
+            let until = ends.into_iter().flatten().min().expect("an end");
+            if counts(*day) && days.from < until && until <= days.until {
+                let cost = self.price(self.offer.on(*day), *calls);
+                sum = sum.plus(cost).expect("fits");
+                most = most.plus(cost).expect("fits");
+            }
+        }
+        (sum, most)
+    }
+}
+
+/// What was agreed for a folio.
+struct Committed {
+    folio: String,
+    id: String,
+    min: Option<i128>,
+    max: Option<i128>,
+    from: Date,
+    until: Option<Date>,
+    offers: Vec<String>,
+}
+
+impl Committed {
+    /// Its months that are over on a day, and how many days the whole ones have.
+    fn months(&self, on: Date) -> Vec<(Days, i64)> {
+        let mut months = Vec::new();
+        let mut n = 0;
+        loop {
+            let from = Span::months(n).after(self.from);
+            let whole = Days::new(from, Span::months(n + 1).after(self.from));
+            let until = self.until.map_or(whole.until, |end| end.min(whole.until));
+            if until <= from || until > on {
+                return months;
+            }
+            months.push((Days::new(from, until), whole.count()));
+            n += 1;
+        }
     }
 }
 
@@ -194,6 +278,16 @@ struct History {
     mode: Currencies,
     /// Rates do not move: what documents come to can be counted.
     fixed: bool,
+    /// The smallest document in a currency that is not made to wait, by who says it: the account, or a seller.
+    minimums: BTreeMap<(&'static str, &'static str), i128>,
+    split: Split,
+    committed: Vec<Committed>,
+    /// Put into the wallet, in cents.
+    topped_up: i128,
+    /// The day of the latest run.
+    ran: Date,
+    /// How many documents were made to wait.
+    waited: usize,
     /// Paid, by folio.
     paid: BTreeMap<String, Money>,
     /// Advances, in the order they were asked for.
@@ -236,6 +330,12 @@ impl History {
             sold: vec![],
             mode: Currencies::Account,
             fixed: seed.is_multiple_of(2),
+            minimums: BTreeMap::new(),
+            split: Split::Whole,
+            committed: vec![],
+            topped_up: 0,
+            ran: d("2012-01-01"),
+            waited: 0,
             paid: BTreeMap::new(),
             advances: vec![],
             made: 0,
@@ -273,6 +373,7 @@ impl History {
         };
         history.book.ask(exchange).expect("is set");
         let split = [Split::Whole, Split::Subscription, Split::Account][history.dice.of(3)];
+        history.split = split;
         let terms = invoicing::Terms {
             split,
             ..invoicing::Terms::default()
@@ -285,6 +386,7 @@ impl History {
         history.book.today = d("2011-12-15");
         history.tell_rates();
         history.book.today = d("2012-01-01");
+        history.open_wallet();
         history.set_mode();
         history.start();
         history
@@ -343,6 +445,134 @@ impl History {
             currencies: Some(self.mode),
         };
         assert!(self.try_it(set), "the currency of documents is said");
+    }
+
+    /// A wallet of alice's in dollars, which pays calls as they are rated or documents as they become final.
+    fn open_wallet(&mut self) {
+        let open = Command::OpenWallet {
+            wallet: "w".into(),
+            account: "alice".into(),
+            priority: 1,
+        };
+        assert!(self.try_it(open), "a wallet opens");
+        let burn = [Burn::Rating, Burn::Finalising][self.dice.of(2)];
+        let terms = wallets::Terms {
+            burn,
+            ..wallets::Terms::default()
+        };
+        self.try_it(Command::ChangeWallet {
+            wallet: "w".into(),
+            terms: Box::new(terms),
+        });
+    }
+
+    fn top_up(&mut self) {
+        let (grant, minor) = (self.id("g"), i128::from(1 + self.dice.below(6000)));
+        let top_up = Command::TopUpWallet {
+            wallet: "w".into(),
+            grant,
+            amount: Money::new(minor, currency("USD")),
+            expires: None,
+        };
+        assert!(self.try_it(top_up), "money is put in");
+        self.topped_up += minor;
+    }
+
+    fn set_minimum(&mut self) {
+        let who = ["alice", "arms", "legs"][self.dice.of(3)];
+        let (code, most) = [("USD", 40_000), ("EUR", 40_000), ("JPY", 20_000)][self.dice.of(3)];
+        let minimum = (self.dice.below(4) > 0).then(|| i128::from(self.dice.below(most)));
+        let place = match who {
+            "alice" => InvoicingPlace::Account(who.into()),
+            seller => InvoicingPlace::Entity(seller.into()),
+        };
+        let written = |minor| {
+            let amount = Money::new(minor, currency(code)).amount();
+            amount.parse().expect("a number")
+        };
+        let set = Command::SetMinimum {
+            place,
+            currency: currency(code),
+            minimum: minimum.map(written),
+        };
+        assert!(self.try_it(set), "a minimum is said");
+        match minimum {
+            Some(minimum) => self.minimums.insert((who, code), minimum),
+            None => self.minimums.remove(&(who, code)),
+        };
+    }
+
+    /// What documents of a seller in a currency wait for.
+    fn minimum(&self, entity: &str, owed: Currency) -> i128 {
+        let said = |who: &str| {
+            let mut said = self.minimums.iter();
+            said.find(|((of, code), _)| *of == who && *code == owed.code())
+        };
+        let found = said("alice").or_else(|| said(entity));
+        found.map_or(0, |(_, minimum)| *minimum)
+    }
+
+    fn commit(&mut self) {
+        let (at, id) = (self.dice.of(self.sold.len()), self.id("c"));
+        let scale = currency(&self.sold[at].folio.0).scale();
+        let bound = |dice: &mut Dice| match dice.below(3) > 0 {
+            // A yen is no cent.
+            true => Some(i128::from(dice.below(120)) * scale.max(50)),
+            false => None,
+        };
+        let offers = match self.dice.below(3) {
+            0 => vec![OFFERS[self.dice.of(OFFERS.len())].0.to_string()],
+            _ => vec![],
+        };
+        let agreed = Committed {
+            folio: self.folio(at),
+            min: bound(&mut self.dice),
+            max: bound(&mut self.dice),
+            from: self.about().max(d("2012-01-01")),
+            until: None,
+            offers,
+            id,
+        };
+        let written = |minor: i128| {
+            let money = Money::new(minor, currency(&self.sold[at].folio.0));
+            money.amount().parse().expect("a number")
+        };
+        let ask = Command::AgreeCommitment {
+            account: agreed.folio.clone(),
+            agreed: Box::new(Agreed {
+                id: agreed.id.clone(),
+                name: "At least".into(),
+                min: agreed.min.map(written),
+                max: agreed.max.map(written),
+                every: Span::months(1),
+                from: agreed.from,
+                until: None,
+                offers: agreed.offers.clone(),
+                tax_class: "standard".into(),
+            }),
+        };
+        if self.try_it(ask) {
+            self.committed.push(agreed);
+        }
+    }
+
+    fn end_commitment(&mut self) {
+        if self.committed.is_empty() {
+            return;
+        }
+        // Also on a day before months that were billed.
+        let days = self.dice.below(100) - 80;
+        let on = add_days(self.book.today, days);
+        let at = self.dice.of(self.committed.len());
+        let end = Command::EndCommitment {
+            account: self.committed[at].folio.clone(),
+            commitment: self.committed[at].id.clone(),
+            on: Some(on),
+        };
+        if self.try_it(end) {
+            let known = &mut self.committed[at].until;
+            *known = Some(known.map_or(on, |until| until.min(on)));
+        }
     }
 
     fn start(&mut self) {
@@ -592,6 +822,41 @@ impl History {
         let failed = &self.book.tenant().tables.runs[run.as_str()].state.failed;
         assert!(failed.is_empty(), "{failed:?}");
         self.tale.push(format!("{} run {run}", self.book.today));
+        self.ran = self.book.today;
+        self.check_waiting(&run);
+    }
+
+    /// What waits is below its minimum while something runs on, and what does not wait is not.
+    fn check_waiting(&mut self, run: &str) {
+        let runs_on = |sold: &Sold| sold.end.is_none_or(|end| end > self.ran);
+        let waits = self.sold.iter().any(runs_on);
+        let carried = &self.book.tenant().tables.runs[run].state.carried;
+        let waiting = carried.len();
+        for (folio, total) in carried {
+            // Where nothing was made the run names the account, whichever folio of it waits.
+            let sellers = match folio.ends_with("~legs") {
+                true => &["legs"][..],
+                false if folio == "alice" => &["arms", "legs"][..],
+                false => &["arms"][..],
+            };
+            let minimums = sellers.iter().map(|s| self.minimum(s, total.currency));
+            let minimum = minimums.max().unwrap_or_default();
+            let small = total.is_positive() && total.minor < minimum;
+            assert!(waits && small, "{folio} waits with {total} below {minimum}");
+        }
+        let made = self.invoices().map(|(_, i)| &i.document);
+        for document in made.filter(|d| d.run.as_deref() == Some(run)) {
+            let minimum = self.minimum(&document.entity, document.currency);
+            let small = document.total.is_positive() && document.total.minor < minimum;
+            let whole = self.split == Split::Whole;
+            assert!(
+                !(whole && waits && small),
+                "{} of {} should wait for {minimum}",
+                document.total,
+                document.entity
+            );
+        }
+        self.waited += waiting;
     }
 
     /// One folio is invoiced at once, or drafted.
@@ -607,7 +872,7 @@ impl History {
     }
 
     fn step(&mut self) {
-        match self.dice.below(22) {
+        match self.dice.below(29) {
             0 | 1 => self.start(),
             2..=5 => self.change(),
             6 => {
@@ -626,6 +891,10 @@ impl History {
             17 => self.pay(),
             18 => self.set_mode(),
             19 => self.now(),
+            20 | 21 => self.set_minimum(),
+            22 | 23 => self.commit(),
+            24 => self.end_commitment(),
+            25 | 26 => self.top_up(),
             _ => self.run(),
         }
         if self.dice.below(4) == 0 {
@@ -679,6 +948,8 @@ impl History {
             *sum = sum.plus(item.net.exact()).expect("fits");
             lines += 1;
         }
+        // Wallets paid the rest.
+        let of_calls = of_calls.plus(self.burnt(sold)).expect("fits");
         let off = Exact::ratio(lines, 2 * scale).expect("fits");
         within(&format!("fees of {}", sold.id), of_fees, fees, fees, off)?;
         within(&format!("calls of {}", sold.id), of_calls, least, most, off)?;
@@ -716,12 +987,133 @@ impl History {
         let off = off.times(rate).expect("fits");
         let rounded = Exact::ratio(lines, 2 * owed.scale()).expect("fits");
         let off = off.plus(rounded).expect("fits");
+        let burnt = self.burnt(sold);
         let worth = |sum: Exact| {
-            let all = sum.plus(fees).expect("fits");
+            let all = sum
+                .plus(fees)
+                .and_then(|all| all.minus(burnt))
+                .expect("fits");
             all.times(rate).expect("fits")
         };
         let what = format!("documents of {}", sold.id);
         within(&what, billed, worth(least), worth(most), off)
+    }
+
+    /// What wallets paid of the calls of a sale.
+    fn burnt(&self, sold: &Sold) -> Exact {
+        let meters = self.book.tenant().tables.usage.iter();
+        let own = meters.filter(|(id, _)| id.split('/').next() == Some(sold.id.as_str()));
+        own.map(|(_, e)| e.state.meter.burnt)
+            .fold(Exact::ZERO, |sum, burnt| sum.plus(burnt).expect("fits"))
+    }
+
+    /// What the wallet paid of documents: what was put in, less what is there and what it paid of calls.
+    fn paid_by_wallet(&self) -> Result<Money, String> {
+        let wallet = &self.book.tenant().tables.wallets["w"].state;
+        let left = wallet.balance(self.book.today);
+        let put = Exact::ratio(self.topped_up, 100).expect("fits");
+        let burnt = self.sold.iter().map(|sold| self.burnt(sold));
+        let paid = burnt
+            .chain([left])
+            .fold(put, |rest, part| rest.minus(part).expect("fits"));
+        let money = Money::round(paid, currency("USD"), Rounding::HalfUp).expect("fits");
+        match money.exact() == paid && !money.is_negative() && !left.is_negative() {
+            true => Ok(money),
+            false => Err(format!(
+                "of {put} in the wallet {left} is left, {paid} paid documents"
+            )),
+        }
+    }
+
+    /// What a month of a commitment asks for beyond what was used is billed, once, in the currency of its folio.
+    fn check_commitment(&self, agreed: &Committed) -> Result<(), String> {
+        let of_folio: Vec<usize> = (0..self.sold.len())
+            .filter(|at| self.folio(*at) == agreed.folio)
+            .collect();
+        let owed = of_folio.first().map(|at| currency(&self.sold[*at].folio.0));
+        let owed = owed.expect("it was agreed for the folio of a sale");
+        let (mut least, mut most, mut months) = (Exact::ZERO, Exact::ZERO, 0);
+        for (days, whole) in agreed.months(self.ran) {
+            let (mut low, mut high) = (Exact::ZERO, Exact::ZERO);
+            for sold in of_folio.iter().map(|at| &self.sold[*at]) {
+                let known = &self.book.tenant().tables.subscriptions[sold.id.as_str()].state;
+                let cuts: Vec<Date> = known.terms.iter().map(|t| t.from).collect();
+                let (from, until) = sold.counted(days, &agreed.offers, &cuts);
+                let rate = match (sold.currency() == owed, sold.currency().code()) {
+                    (true, _) => Exact::ratio(1, 1),
+                    (false, _) if !self.fixed => return Ok(()),
+                    (false, "JPY") => Exact::ratio(67, 10_000),
+                    (false, _) => Exact::ratio(5, 4),
+                };
+                let worth = |sum: Exact| sum.times(rate.clone().expect("fits")).expect("fits");
+                low = low.plus(worth(from)).expect("fits");
+                high = high.plus(worth(until)).expect("fits");
+            }
+            let bound = |minor: i128| {
+                let whole_month = Exact::ratio(minor, owed.scale()).expect("fits");
+                let share = whole_month.share(days.count().into(), whole.into());
+                share.expect("fits")
+            };
+            // More used lacks less and exceeds more: either way the sum only falls.
+            let asked = |used: Exact| {
+                let lacks = agreed.min.map_or(Exact::ZERO, |min| {
+                    bound(min).minus(used).expect("fits").max(Exact::ZERO)
+                });
+                let beyond = agreed.max.map_or(Exact::ZERO, |max| {
+                    bound(max).minus(used).expect("fits").min(Exact::ZERO)
+                });
+                lacks.plus(beyond).expect("fits")
+            };
+            least = least.plus(asked(high)).expect("fits");
+            most = most.plus(asked(low)).expect("fits");
+            months += 1;
+        }
+        let mut billed = Exact::ZERO;
+        let all = self.invoices().map(|(_, i)| i);
+        let stand = all.filter(|i| i.stage == Stage::Finalised);
+        for (invoice, line) in stand.flat_map(|i| i.document.lines.iter().map(move |l| (i, l))) {
+            let (What::TrueUp { commitment, .. } | What::Cap { commitment, .. }) = &line.what
+            else {
+                continue;
+            };
+            if *commitment != agreed.id {
+                continue;
+            }
+            if folio_of(invoice) != agreed.folio {
+                return Err(format!("{} is billed on {}", agreed.id, folio_of(invoice)));
+            }
+            billed = billed.plus(line.net.exact()).expect("fits");
+        }
+        let off = Exact::ratio(months, owed.scale()).expect("fits");
+        within(
+            &format!("commitment {}", agreed.id),
+            billed,
+            least,
+            most,
+            off,
+        )
+    }
+
+    /// Days that are given back are taxed as the line that billed them.
+    fn check_tax(&self, invoice: &Invoice) -> Result<(), String> {
+        for line in &invoice.document.lines {
+            if let What::Credit {
+                invoice: of,
+                line: no,
+                ..
+            } = &line.what
+            {
+                let origin = &self.book.tenant().tables.invoices[of.as_str()].state;
+                let tax = origin.line(*no).map(|l| &l.tax);
+                if tax != Some(&line.tax) {
+                    return Err(format!(
+                        "line {no} of {of} bore {tax:?}, not {:?}",
+                        line.tax
+                    ));
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Every document of a folio, added up from its lines: net without advances, and the tax of that, are what all documents
@@ -731,6 +1123,7 @@ impl History {
         let (mut net, mut tax) = (Money::zero(owed), Money::zero(owed));
         let (mut told_net, mut told_tax) = (net, tax);
         for invoice in documents {
+            self.check_tax(invoice)?;
             let document = &invoice.document;
             told_net = told_net.plus(document.net);
             told_tax = told_tax.plus(document.tax);
@@ -752,7 +1145,10 @@ impl History {
                 "{name}: documents make {told_net} and tax {told_tax}, what was supplied is {net} and {tax}"
             ));
         }
-        let paid = self.paid.get(name).copied().unwrap_or(Money::zero(owed));
+        let mut paid = self.paid.get(name).copied().unwrap_or(Money::zero(owed));
+        if name == "alice" {
+            paid = paid.plus(self.paid_by_wallet()?);
+        }
         let known = self.book.tenant().tables.receivables.get(name);
         let balance = known.map_or(Money::zero(owed), |e| e.state.balance());
         match balance == net.plus(tax).minus(paid) {
@@ -766,6 +1162,9 @@ impl History {
     fn check(&self) -> Result<(), String> {
         for sold in &self.sold {
             self.check_sale(sold)?;
+        }
+        for agreed in &self.committed {
+            self.check_commitment(agreed)?;
         }
         let mut folios: BTreeMap<String, Vec<&Invoice>> = BTreeMap::new();
         for (_, invoice) in self.invoices() {
@@ -801,6 +1200,9 @@ struct Seen {
     folios: usize,
     converted: usize,
     deducted: usize,
+    waited: usize,
+    committed: usize,
+    burnt: usize,
 }
 
 fn live(seed: u64) -> Result<Seen, String> {
@@ -824,6 +1226,11 @@ fn live(seed: u64) -> Result<Seen, String> {
         deducted: all()
             .filter(|l| matches!(l.what, What::Deducted { .. }))
             .count(),
+        waited: history.waited,
+        committed: all()
+            .filter(|l| matches!(l.what, What::TrueUp { .. } | What::Cap { .. }))
+            .count(),
+        burnt: usize::from(history.book.tenant().tables.wallets["w"].state.burnt > Exact::ZERO),
     };
     history.run();
     match history.invoices().count() == billed {
@@ -849,6 +1256,9 @@ fn any_folio_comes_to_what_its_sales_cost_with_every_advance_taken_off_once() {
                 all.folios += seen.folios;
                 all.converted += seen.converted;
                 all.deducted += seen.deducted;
+                all.waited += seen.waited;
+                all.committed += seen.committed;
+                all.burnt += seen.burnt;
             }
             Err(why) => wrong.push((seed, why)),
         }
@@ -862,11 +1272,18 @@ fn any_folio_comes_to_what_its_sales_cost_with_every_advance_taken_off_once() {
         u64::from(all.moves) > seeds * 10
             && !few(all.folios / 2)
             && !few(all.converted)
-            && !few(all.deducted),
-        "the histories were too tame: {} moves, {} folios, {} lines converted, {} taken off",
+            && !few(all.deducted)
+            && !few(all.waited * 3)
+            && !few(all.committed)
+            && !few(all.burnt * 2),
+        "the histories were too tame: {} moves, {} folios, {} lines converted, {} taken off, {} folios waited, {} lines of \
+         commitments, {} wallets used",
         all.moves,
         all.folios,
         all.converted,
-        all.deducted
+        all.deducted,
+        all.waited,
+        all.committed,
+        all.burnt
     );
 }
