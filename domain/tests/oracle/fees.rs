@@ -191,10 +191,12 @@ pub fn comes_back(history: &History, code: &str) -> bool {
         let here = period(history, at, fee, on);
         let costs = fee.model.of(whole(history.terms[at].quantity));
         let part = stretch(history, code, on);
-        if known
-            .iter()
-            .any(|k| (k.0, k.1) == (here, costs) && k.2 != part)
-        {
+        let again = |k: &Stretch| (k.0, k.1) == (here, costs) && k.2 != part;
+        // Of the highest quantity what was paid by day before a gap counts or does not: nobody says that either.
+        let after_gap =
+            part.0 > history.terms[0].from && there(history, code, later(part.0, -1)).is_none();
+        let highest = |k: &Stretch| fee.high_water && after_gap && k.0 == here;
+        if known.iter().any(|k| again(k) || highest(k)) {
             return true;
         }
         known.push((here, costs, part));
