@@ -1,11 +1,10 @@
 //! Advances: invoiced before the supply with their tax, taken off what the supply is invoiced for, and given back when something
 //! is left. What is taken off, credited and left makes the advance, to the cent.
 
-use crate::book::{Book, d, usd};
+use crate::book::{Book, d, document, run, usd};
 use indelible_domain::advances::{Advance, Rest, Terms, Wanted};
 use indelible_domain::catalog;
 use indelible_domain::command::{InvoicingPlace, RecordPayment, StartSubscription};
-use indelible_domain::invoices::{Document, Invoice};
 use indelible_domain::invoicing::{self, Split};
 use indelible_domain::journal::{self, Ledger};
 use indelible_domain::kernel::Money;
@@ -29,8 +28,7 @@ align = "calendar"
 /// A seller that asks 19 % tax, and 7 % of what is reduced.
 fn book() -> Book {
     let mut book = Book::new();
-    let offers = catalog::parse(CATALOG).expect("the catalog is read");
-    book.ask(Command::ApplyCatalog { offers }).expect("applies");
+    book.sells(CATALOG);
     for (class, rate) in [("standard", "0.19"), ("reduced", "0.07")] {
         let rate = Rate {
             name: class.into(),
@@ -98,11 +96,6 @@ fn invoice(book: &mut Book, id: &str) {
         usage: false,
     })
     .expect("is invoiced");
-}
-
-fn document<'b>(book: &'b Book, id: &str) -> &'b Document {
-    let invoice: &Invoice = &book.tenant().tables.invoices[id].state;
-    &invoice.document
 }
 
 fn nets(book: &Book, id: &str) -> Vec<String> {
@@ -299,20 +292,7 @@ fn what_is_for_one_subscription_or_order_is_taken_off_its_documents_alone() {
         terms: Box::new(both),
     };
     assert_eq!(book.refused(refused), "ADVANCE_INVALID");
-    let mut outcome = book
-        .ask(Command::StartBillRun {
-            run: "r1".into(),
-            as_of: None,
-            accounts: vec![],
-            draft: false,
-        })
-        .expect("starts");
-    while outcome.left > 0 {
-        outcome = book
-            .ask(Command::StepBillRun { run: "r1".into() })
-            .expect("steps");
-    }
-    let run = &book.tenant().tables.runs["r1"].state;
+    let run = run(&mut book, "r1");
     assert_eq!(run.failed.iter().count(), 0, "{:?}", run.failed);
     let totals: Vec<_> = ["r1.alice", "r1.alice.2", "r1.alice.3"]
         .map(|id| document(&book, id).net.amount())

@@ -5,16 +5,14 @@
 //! The count looks at every single day; what documents make of it is added up from their lines without asking the ledger. Sums
 //! never depend on when the runs happened: the count knows nothing of runs.
 
-use crate::book::{Book, d};
+use crate::book::{Book, d, run as run_of};
 use indelible_domain::accounts::folio;
 use indelible_domain::advances::{Rest, Terms, Wanted};
-use indelible_domain::catalog;
 use indelible_domain::charges::What;
 use indelible_domain::command::{
     ChangeSubscription, Effective, InvoicingPlace, RateOfDay, RecordPayment, StartSubscription,
 };
 use indelible_domain::commitments::Agreed;
-use indelible_domain::entities::EntityTerms;
 use indelible_domain::invoices::{Invoice, Line, Stage};
 use indelible_domain::invoicing::{self, Currencies, Exchange, RateDay, Split};
 use indelible_domain::kernel::calendar::add_days;
@@ -300,29 +298,13 @@ struct History {
 impl History {
     fn new(seed: u64) -> History {
         let mut book = Book::new();
-        let file = catalog::read(&offers()).expect("the text reads");
-        book.ask(Command::PublishCatalog(Box::new(file)))
-            .expect("is published");
-        let legs = EntityTerms {
-            name: "Legs".into(),
-            country: "CA".into(),
-            currency: currency("USD"),
-            number_prefix: "L-".into(),
-            ..EntityTerms::default()
+        book.sells(&offers());
+        book.other_seller();
+        let seller = Command::SetSeller {
+            offer: "hosting".into(),
+            seller: Some("legs".into()),
         };
-        let told = [
-            Command::OpenEntity {
-                entity: "legs".into(),
-                terms: legs,
-            },
-            Command::SetSeller {
-                offer: "hosting".into(),
-                seller: Some("legs".into()),
-            },
-        ];
-        for command in told {
-            book.ask(command).expect("is said");
-        }
+        book.ask(seller).expect("is said");
         book.open("carol", |terms| terms.payer = Some("alice".into()));
         let mut history = History {
             book,
@@ -810,16 +792,7 @@ impl History {
 
     fn run(&mut self) {
         let run = self.id("r");
-        let start = Command::StartBillRun {
-            run: run.clone(),
-            as_of: None,
-            accounts: vec![],
-            draft: false,
-        };
-        self.book.ask(start).expect("the run starts");
-        let step = Command::StepBillRun { run: run.clone() };
-        while self.book.ask(step.clone()).expect("the run steps").left > 0 {}
-        let failed = &self.book.tenant().tables.runs[run.as_str()].state.failed;
+        let failed = run_of(&mut self.book, &run).failed;
         assert!(failed.is_empty(), "{failed:?}");
         self.tale.push(format!("{} run {run}", self.book.today));
         self.ran = self.book.today;

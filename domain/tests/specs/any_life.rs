@@ -4,8 +4,7 @@
 //! day), and looks at every single day. Contracts are activated apart from their sale, billed later than they begin, agreed
 //! to run for a time and renewed; their accounts live in zones with summer time and move to others.
 
-use crate::book::{Book, d};
-use indelible_domain::catalog;
+use crate::book::{Book, d, run as run_of};
 use indelible_domain::charges::What;
 use indelible_domain::command::{
     Beginning, ChangeSubscription, Effective, StartSubscription, StartWithOptions,
@@ -224,9 +223,7 @@ struct History {
 impl History {
     fn new(seed: u64) -> History {
         let mut book = Book::new();
-        let file = catalog::read(OFFERS).expect("the text reads");
-        book.ask(Command::PublishCatalog(Box::new(file)))
-            .expect("is published");
+        book.sells(OFFERS);
         let mut dice = Dice(seed);
         book.open("bob", |_| {});
         let start = add_days(d("2012-01-01"), dice.below(100));
@@ -653,17 +650,7 @@ impl History {
     fn run(&mut self) {
         self.runs += 1;
         let run = format!("run{}", self.runs);
-        self.book
-            .ask(Command::StartBillRun {
-                run: run.clone(),
-                as_of: None,
-                accounts: vec![],
-                draft: false,
-            })
-            .expect("the run starts");
-        let step = Command::StepBillRun { run: run.clone() };
-        while self.book.ask(step.clone()).expect("the run steps").left > 0 {}
-        let failed = &self.book.tenant().tables.runs[&run].state.failed;
+        let failed = run_of(&mut self.book, &run).failed;
         assert!(failed.is_empty(), "{failed:?}");
     }
 

@@ -9,6 +9,7 @@ use indelible_domain::kernel::calendar::{add_days, parse_date};
 use indelible_domain::kernel::{Date, Instant, Money, Rejection, Zone};
 use indelible_domain::past::Memory;
 use indelible_domain::receivables::Receivables;
+use indelible_domain::runs::BillRun;
 use indelible_domain::world::Tenant;
 use indelible_domain::{Command, Event, Outcome, Session, World, operations};
 use std::collections::BTreeMap;
@@ -29,6 +30,32 @@ pub fn d(text: &str) -> Date {
 
 pub fn usd(amount: &str) -> Money {
     format!("{amount} USD").parse().expect("an amount")
+}
+
+pub fn eur(amount: &str) -> Money {
+    format!("{amount} EUR").parse().expect("an amount")
+}
+
+/// A run of a name bills everybody as of today.
+pub fn run(book: &mut Book, run: &str) -> BillRun {
+    let mut outcome = book
+        .ask(Command::StartBillRun {
+            run: run.into(),
+            as_of: None,
+            accounts: vec![],
+            draft: false,
+        })
+        .expect("starts");
+    while outcome.left > 0 {
+        outcome = book
+            .ask(Command::StepBillRun { run: run.into() })
+            .expect("steps");
+    }
+    book.tenant().tables.runs[run].state.clone()
+}
+
+pub fn document<'b>(book: &'b Book, id: &str) -> &'b Document {
+    &book.tenant().tables.invoices[id].state.document
 }
 
 impl Book {
@@ -96,24 +123,31 @@ impl Book {
 
     /// A run bills everybody as of today: the documents that it made final, in the order of their ids.
     pub fn bill(&mut self) -> Vec<(String, Document)> {
-        let run = self.id("run");
-        let start = Command::StartBillRun {
-            run: run.clone(),
-            as_of: None,
-            accounts: vec![],
-            draft: false,
-        };
-        self.ask(start).expect("a run starts");
-        let step = Command::StepBillRun { run: run.clone() };
-        while self.ask(step.clone()).expect("the run steps").left > 0 {}
-        let failed = &self.tenant().tables.runs[run.as_str()].state.failed;
+        let id = self.id("run");
+        let failed = run(self, &id).failed;
         assert!(failed.is_empty(), "{failed:?}");
         let all = self.tenant().tables.invoices.iter();
         let made = all.map(|(id, e)| (id, &e.state)).filter(|(_, i)| {
-            i.stage == Stage::Finalised && i.document.run.as_deref() == Some(run.as_str())
+            i.stage == Stage::Finalised && i.document.run.as_deref() == Some(id.as_str())
         });
         made.map(|(id, i)| (id.clone(), Document::clone(&i.document)))
             .collect()
+    }
+
+    /// Another seller, legs, in another country.
+    pub fn other_seller(&mut self) {
+        let terms = EntityTerms {
+            name: "Legs".into(),
+            country: "CA".into(),
+            currency: usd("0").currency,
+            number_prefix: "L-".into(),
+            ..EntityTerms::default()
+        };
+        self.ask(Command::OpenEntity {
+            entity: "legs".into(),
+            terms,
+        })
+        .expect("opens");
     }
 
     /// The same book over another world.

@@ -2,9 +2,8 @@
 
 use crate::book::{Book, d, usd};
 use indelible_domain::Command;
-use indelible_domain::catalog;
 use indelible_domain::charges::What;
-use indelible_domain::command::{Effective, RedeemDiscount, StartSubscription};
+use indelible_domain::command::{Effective, RedeemDiscount};
 use indelible_domain::commitments::Agreed;
 use indelible_domain::discounts::{ChargeKind, DiscountTerms, Lasts, Off, Scope};
 use indelible_domain::invoices::{Document, Stage};
@@ -52,8 +51,7 @@ fn decimal(text: &str) -> Decimal {
 
 fn book() -> Book {
     let mut book = Book::new();
-    let offers = catalog::parse(CATALOG).expect("the catalog is read");
-    book.ask(Command::ApplyCatalog { offers }).expect("applies");
+    book.sells(CATALOG);
     book
 }
 
@@ -89,21 +87,6 @@ fn redeem(code: &str, subscription: Option<&str>) -> Command {
         subscription: subscription.map(Into::into),
         from: None,
     }))
-}
-
-fn start(book: &mut Book, subscription: &str, offer: &str) {
-    book.ask(Command::StartSubscription(Box::new(StartSubscription {
-        subscription: subscription.into(),
-        account: "alice".into(),
-        offer: offer.into(),
-        quantity: Decimal::ONE,
-        from: None,
-        billing_day: None,
-        overrides: Default::default(),
-        trial: true,
-        access: vec![],
-    })))
-    .expect("starts");
 }
 
 fn use_calls(book: &mut Book, key: u8, calls: &str, corrects: bool) {
@@ -166,7 +149,7 @@ fn a_void_document_gives_back_what_it_used_of_a_discount() {
         ..percent("0.1")
     };
     give(&mut book, "TWENTY", terms, None);
-    start(&mut book, "s1", "plan");
+    book.start("s1", "plan");
     let (invoice, first) = bill(&mut book).expect("the fee is due");
     assert_eq!(first.total, usd("10.00"));
     book.void(&invoice).expect("is voided");
@@ -184,7 +167,7 @@ fn a_void_document_gives_back_what_it_used_of_a_discount() {
 fn unused_days_give_back_what_was_asked_for_them_after_the_discount() {
     let mut book = book();
     give(&mut book, "HALF", percent("0.5"), None);
-    start(&mut book, "s1", "plan");
+    book.start("s1", "plan");
     let (_, first) = bill(&mut book).expect("the fee is due");
     assert_eq!(first.total, usd("15.00"));
     book.on("2012-05-17");
@@ -203,7 +186,7 @@ fn unused_days_give_back_what_was_asked_for_them_after_the_discount() {
 fn usage_taken_back_gives_back_what_was_asked_for_it_after_the_discount() {
     let mut book = book();
     give(&mut book, "TENTH", percent("0.1"), None);
-    start(&mut book, "s1", "plan");
+    book.start("s1", "plan");
     bill(&mut book);
     use_calls(&mut book, 1, "100", false);
     book.on("2012-06-01");
@@ -230,7 +213,7 @@ fn an_exclusive_discount_is_the_only_one_of_its_lines() {
     };
     give(&mut book, "ALL", percent("0.1"), None);
     give(&mut book, "FEES", exclusive, None);
-    start(&mut book, "s1", "plan");
+    book.start("s1", "plan");
     use_calls(&mut book, 1, "10", false);
     bill(&mut book);
     book.on("2012-06-01");
@@ -241,8 +224,8 @@ fn an_exclusive_discount_is_the_only_one_of_its_lines() {
 #[test]
 fn a_discount_of_one_subscription_leaves_the_others_alone() {
     let mut book = book();
-    start(&mut book, "s1", "plan");
-    start(&mut book, "s2", "plan");
+    book.start("s1", "plan");
+    book.start("s2", "plan");
     give(&mut book, "HALF", percent("0.5"), Some("s2"));
     let (_, may) = bill(&mut book).expect("two fees");
     assert_eq!(nets(&may), ["30.00", "15.00"]);
@@ -282,7 +265,7 @@ fn a_discount_is_redeemed_within_its_days_and_limits_and_kept_when_it_is_withdra
         reason: "over".into(),
     })
     .expect("is withdrawn");
-    start(&mut book, "s1", "plan");
+    book.start("s1", "plan");
     let (_, may) = bill(&mut book).expect("22 of 31 days");
     assert_eq!(
         may.total,
@@ -315,8 +298,8 @@ fn a_commitment_of_an_account_counts_everything_it_pays_for_and_follows_late_usa
         }),
     })
     .expect("is agreed");
-    start(&mut book, "s1", "plan");
-    start(&mut book, "s2", "plan");
+    book.start("s1", "plan");
+    book.start("s2", "plan");
     bill(&mut book);
     book.on("2012-06-01");
     let (_, june) = bill(&mut book).expect("fees and the true-up of May");
@@ -354,7 +337,7 @@ fn a_commitment_that_ended_before_months_that_were_billed_takes_them_back() {
     };
     book.ask(min("frame", "61.00")).expect("is agreed");
     book.ask(min("other", "40.00")).expect("is agreed");
-    start(&mut book, "s1", "plan");
+    book.start("s1", "plan");
     bill(&mut book);
     book.on("2012-07-01");
     let (_, july) = bill(&mut book).expect("fees and two months of true-ups");
@@ -404,7 +387,7 @@ fn the_last_part_of_a_composite_tax_takes_what_the_others_leave() {
     let mut book = book();
     let parts = [("federal", "0.05"), ("state", "0.09975")];
     book.ask(rate("standard", &parts)).expect("is set");
-    start(&mut book, "s1", "plan");
+    book.start("s1", "plan");
     let (_, may) = bill(&mut book).expect("the fee");
     // 30.00 × 0.14975 = 4.4925; 30.00 × 0.05 = 1.50; the state takes 2.99.
     let parts: Vec<(&str, Money)> = may.taxes[0]
@@ -443,7 +426,7 @@ fn an_exemption_goes_before_every_rate_and_says_why() {
         },
     })
     .expect("is exempt");
-    start(&mut book, "s1", "plan");
+    book.start("s1", "plan");
     let (_, may) = bill(&mut book).expect("the fee");
     assert_eq!(
         (may.total, may.taxes[0].tax.exempt.as_str()),
@@ -465,7 +448,7 @@ fn of_a_price_with_tax_the_customer_pays_and_gets_back_what_the_price_says() {
     let mut book = book();
     book.ask(rate("*", &[("all", "0.19")])).expect("is set");
     give(&mut book, "TENTH", percent("0.1"), None);
-    start(&mut book, "s1", "shop");
+    book.start("s1", "shop");
     let (invoice, may) = bill(&mut book).expect("the box");
     // 11.90 less 1.19 is 10.71, of which 9.00 is net.
     assert_eq!((may.total, may.net), (usd("10.71"), usd("9.00")));

@@ -1,17 +1,14 @@
 //! Charges in another currency than the account's: at which rate they come onto a document, and that what is given back is
 //! worth what was asked.
 
-use crate::book::{Book, d, usd};
-use indelible_domain::catalog;
+use crate::book::{Book, d, document, eur, run, usd};
 use indelible_domain::charges::Charges;
 use indelible_domain::command::{
     Effective, InvoicingPlace, RateOfDay, StartSubscription, TransferSubscription,
 };
-use indelible_domain::invoices::{Document, Invoice};
 use indelible_domain::invoicing::{Exchange, RateDay};
 use indelible_domain::kernel::{Money, calendar::add_days};
 use indelible_domain::mediation::{Intake, Received, UsageRecord};
-use indelible_domain::runs::BillRun;
 use indelible_domain::subscriptions::Unused;
 use indelible_domain::{Command, Outcome, Rejection};
 use std::collections::BTreeMap;
@@ -61,14 +58,9 @@ price = { per_unit = "0.10" }
 pay = "wallet"
 "#;
 
-fn eur(amount: &str) -> Money {
-    format!("{amount} EUR").parse().expect("an amount")
-}
-
 fn book() -> Book {
     let mut book = Book::new();
-    let offers = catalog::parse(CATALOG).expect("the catalog is read");
-    book.ask(Command::ApplyCatalog { offers }).expect("applies");
+    book.sells(CATALOG);
     book
 }
 
@@ -120,28 +112,6 @@ fn tell(book: &mut Book, entity: Option<&str>, rates: Vec<RateOfDay>) {
         rates,
     })
     .expect("are told");
-}
-
-fn run(book: &mut Book, run: &str) -> BillRun {
-    let mut outcome = book
-        .ask(Command::StartBillRun {
-            run: run.into(),
-            as_of: None,
-            accounts: vec![],
-            draft: false,
-        })
-        .expect("starts");
-    while outcome.left > 0 {
-        outcome = book
-            .ask(Command::StepBillRun { run: run.into() })
-            .expect("steps");
-    }
-    book.tenant().tables.runs[run].state.clone()
-}
-
-fn document<'b>(book: &'b Book, id: &str) -> &'b Document {
-    let invoice: &Invoice = &book.tenant().tables.invoices[id].state;
-    &invoice.document
 }
 
 fn remembered(book: &Book, subscription: &str) -> Vec<Money> {

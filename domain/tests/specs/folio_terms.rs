@@ -1,16 +1,14 @@
 //! What holds for each folio by itself: minimums, commitments, the price lists of its seller, notes of reratings, and that
 //! wallets pay the own one only.
 
-use crate::book::{Book, d, usd};
+use crate::book::{self, Book, d, document, eur, usd};
 use crate::rerating::{ask, price, rerate, undo};
 use indelible_domain::Command;
-use indelible_domain::catalog;
 use indelible_domain::command::{
     ChangeSubscription, Effective, InvoicingPlace, RateOfDay, StartSubscription,
 };
 use indelible_domain::commitments::Agreed;
-use indelible_domain::entities::EntityTerms;
-use indelible_domain::invoices::{Document, Stage};
+use indelible_domain::invoices::Stage;
 use indelible_domain::invoicing::{Currencies, Exchange, RateDay};
 use indelible_domain::kernel::{Money, Span, Zone};
 use indelible_domain::mediation::{Intake, Received, UsageRecord};
@@ -80,28 +78,11 @@ charge = "fee"
 price = { flat = "7.00" }
 "#;
 
-fn eur(amount: &str) -> Money {
-    format!("{amount} EUR").parse().expect("an amount")
-}
-
 /// Alice, in dollars of arms, is billed in the currency of what she buys; there is another seller.
 fn book() -> Book {
     let mut book = Book::new();
-    let file = catalog::read(CATALOG).expect("the catalog is read");
-    book.ask(Command::PublishCatalog(Box::new(file)))
-        .expect("is published");
-    let terms = EntityTerms {
-        name: "Legs".into(),
-        country: "CA".into(),
-        currency: usd("0").currency,
-        number_prefix: "L-".into(),
-        ..EntityTerms::default()
-    };
-    book.ask(Command::OpenEntity {
-        entity: "legs".into(),
-        terms,
-    })
-    .expect("opens");
+    book.sells(CATALOG);
+    book.other_seller();
     book.ask(Command::SetCurrencies {
         place: InvoicingPlace::Account("alice".into()),
         currencies: Some(Currencies::Sale),
@@ -133,23 +114,10 @@ fn sold_by_legs(offer: &str) -> Command {
 
 /// Totals of the documents that a run made.
 fn run(book: &mut Book, run: &str) -> Vec<String> {
-    book.ask(Command::StartBillRun {
-        run: run.into(),
-        as_of: None,
-        accounts: vec![],
-        draft: false,
-    })
-    .expect("starts");
-    let step = Command::StepBillRun { run: run.into() };
-    while book.ask(step.clone()).expect("steps").left > 0 {}
-    let state = &book.tenant().tables.runs[run].state;
+    let state = book::run(book, run);
     assert!(state.failed.is_empty(), "{:?}", state.failed);
     let ids: Vec<String> = state.billed.iter().map(|(_, id)| id.clone()).collect();
     ids.iter().map(|id| total(book, id)).collect()
-}
-
-fn document<'b>(book: &'b Book, id: &str) -> &'b Document {
-    &book.tenant().tables.invoices[id].state.document
 }
 
 fn total(book: &Book, id: &str) -> String {

@@ -1,23 +1,18 @@
 //! Folios: an account that is billed in several currencies, or by several legal entities, owes each of them apart.
 
-use crate::book::{Book, d, usd};
+use crate::book::{Book, d, document, eur, run, usd};
 use crate::dunning::level;
-use indelible_domain::catalog;
 use indelible_domain::command::{
     AddMethod, Collect, DunningAction, Effective, InvoicingPlace, ReceiveCash, RecordPayment,
-    StartSubscription, TransferSubscription,
+    TransferSubscription,
 };
-use indelible_domain::entities::EntityTerms;
-use indelible_domain::invoices::{Document, Invoice};
 use indelible_domain::invoicing::Currencies;
 use indelible_domain::kernel::Money;
 use indelible_domain::methods::{Card, Means, Month};
 use indelible_domain::receivables::Receivables;
-use indelible_domain::runs::BillRun;
 use indelible_domain::subscriptions::Unused;
 use indelible_domain::taxes::Rate;
 use indelible_domain::{Command, operations, processes::agenda};
-use std::collections::BTreeMap;
 
 const CATALOG: &str = r#"
 [[offer]]
@@ -43,15 +38,10 @@ every = "1 month"
 align = "calendar"
 "#;
 
-fn eur(amount: &str) -> Money {
-    format!("{amount} EUR").parse().expect("an amount")
-}
-
 /// Alice of a seller that books dollars buys in the currency of the sale.
 fn book() -> Book {
     let mut book = Book::new();
-    let offers = catalog::parse(CATALOG).expect("the catalog is read");
-    book.ask(Command::ApplyCatalog { offers }).expect("applies");
+    book.sells(CATALOG);
     book
 }
 
@@ -68,18 +58,7 @@ fn apart() -> Book {
 /// Another seller, in another country.
 fn with_other_seller() -> Book {
     let mut book = book();
-    let terms = EntityTerms {
-        name: "Legs".into(),
-        country: "CA".into(),
-        currency: usd("0").currency,
-        number_prefix: "L-".into(),
-        ..EntityTerms::default()
-    };
-    book.ask(Command::OpenEntity {
-        entity: "legs".into(),
-        terms,
-    })
-    .expect("opens");
+    book.other_seller();
     for (seller, rate) in [("US", "0.05"), ("CA", "0.13")] {
         let rate = Rate {
             category: "*".into(),
@@ -94,44 +73,6 @@ fn with_other_seller() -> Book {
         book.ask(Command::SetTaxRate(rate)).expect("is set");
     }
     book
-}
-
-fn start(book: &mut Book, subscription: &str, offer: &str) {
-    let start = StartSubscription {
-        subscription: subscription.into(),
-        account: "alice".into(),
-        offer: offer.into(),
-        quantity: 1.into(),
-        from: None,
-        billing_day: None,
-        overrides: BTreeMap::new(),
-        trial: true,
-        access: vec![],
-    };
-    book.ask(Command::StartSubscription(Box::new(start)))
-        .expect("starts");
-}
-
-fn run(book: &mut Book, run: &str) -> BillRun {
-    let mut outcome = book
-        .ask(Command::StartBillRun {
-            run: run.into(),
-            as_of: None,
-            accounts: vec![],
-            draft: false,
-        })
-        .expect("starts");
-    while outcome.left > 0 {
-        outcome = book
-            .ask(Command::StepBillRun { run: run.into() })
-            .expect("steps");
-    }
-    book.tenant().tables.runs[run].state.clone()
-}
-
-fn document<'b>(book: &'b Book, id: &str) -> &'b Document {
-    let invoice: &Invoice = &book.tenant().tables.invoices[id].state;
-    &invoice.document
 }
 
 fn number<'b>(book: &'b Book, id: &str) -> &'b str {
@@ -163,8 +104,8 @@ fn folio_of(book: &Book, payment: &str) -> String {
 #[test]
 fn each_currency_of_a_sale_has_a_document_of_its_own_in_one_run_and_nothing_adds_them() {
     let mut book = apart();
-    start(&mut book, "s1", "plan");
-    start(&mut book, "s2", "local");
+    book.start("s1", "plan");
+    book.start("s2", "local");
     let run = run(&mut book, "r1");
     assert_eq!(run.billed.len(), 2);
     let (own, other) = (document(&book, "r1.alice"), document(&book, "r1.alice.2"));
@@ -191,8 +132,8 @@ fn each_currency_of_a_sale_has_a_document_of_its_own_in_one_run_and_nothing_adds
 #[test]
 fn money_pays_what_is_owed_in_its_currency_and_never_anything_else() {
     let mut book = apart();
-    start(&mut book, "s1", "plan");
-    start(&mut book, "s2", "local");
+    book.start("s1", "plan");
+    book.start("s2", "local");
     run(&mut book, "r1");
     pay(&mut book, "p1", "alice", eur("50.00"), None);
     assert_eq!(folio_of(&book, "p1"), "alice~EUR");
@@ -228,8 +169,8 @@ fn money_pays_what_is_owed_in_its_currency_and_never_anything_else() {
 #[test]
 fn credit_notes_voids_and_refunds_stay_on_the_folio_of_their_document() {
     let mut book = apart();
-    start(&mut book, "s1", "plan");
-    start(&mut book, "s2", "local");
+    book.start("s1", "plan");
+    book.start("s2", "local");
     run(&mut book, "r1");
     book.ask(Command::CreditInvoice {
         note: "n1".into(),
@@ -261,7 +202,7 @@ fn credit_notes_voids_and_refunds_stay_on_the_folio_of_their_document() {
 #[test]
 fn a_subscription_keeps_the_folio_it_was_billed_on() {
     let mut book = apart();
-    start(&mut book, "s1", "plan");
+    book.start("s1", "plan");
     let set = |currencies| Command::SetFolio {
         subscription: "s1".into(),
         seller: None,
@@ -308,7 +249,7 @@ fn a_subscription_keeps_the_folio_it_was_billed_on() {
 fn a_subscription_that_goes_over_is_billed_as_its_new_account_is() {
     let mut book = apart();
     book.open("bob", |terms| terms.currency = eur("0").currency);
-    start(&mut book, "s1", "plan");
+    book.start("s1", "plan");
     run(&mut book, "r1");
     book.on("2012-05-16");
     book.ask(Command::TransferSubscription(Box::new(
@@ -368,8 +309,8 @@ fn drafts_that_are_held_are_computed_again_on_their_folio() {
         })),
     })
     .expect("is set");
-    start(&mut book, "s1", "plan");
-    start(&mut book, "s2", "local");
+    book.start("s1", "plan");
+    book.start("s2", "local");
     run(&mut book, "r1");
     assert_eq!(owes(&book, "alice~EUR"), "nothing");
     book.ask(Command::ReleaseInvoice {
@@ -397,14 +338,13 @@ fn each_folio_is_dunned_for_what_it_owes_and_its_fee_is_billed_there() {
             DunningAction::Fee("2.00".parse().expect("a fee")),
         ],
     )]);
-    let offers = catalog::parse(CATALOG).expect("the catalog is read");
-    book.ask(Command::ApplyCatalog { offers }).expect("applies");
+    book.sells(CATALOG);
     book.ask(Command::SetCurrencies {
         place: InvoicingPlace::Entity("arms".into()),
         currencies: Some(Currencies::Sale),
     })
     .expect("is set");
-    start(&mut book, "s1", "plan");
+    book.start("s1", "plan");
     run(&mut book, "r1");
     book.on("2012-05-10");
     let asked = agenda::tick_commands(book.tenant(), book.now());
@@ -444,7 +384,7 @@ fn a_card_of_the_account_pays_each_folio_in_its_currency() {
         preferred: true,
     })))
     .expect("is added");
-    start(&mut book, "s1", "plan");
+    book.start("s1", "plan");
     run(&mut book, "r1");
     book.ask(Command::Collect(Collect {
         collection: "k1".into(),
@@ -463,8 +403,8 @@ fn a_card_of_the_account_pays_each_folio_in_its_currency() {
 #[test]
 fn money_that_comes_in_finds_the_folio_by_number_account_and_currency() {
     let mut book = apart();
-    start(&mut book, "s1", "plan");
-    start(&mut book, "s2", "local");
+    book.start("s1", "plan");
+    book.start("s2", "local");
     run(&mut book, "r1");
     let mut receive = |payment: &str, amount: Money, reference: &str, account: Option<&str>| {
         book.ask(Command::ReceiveCash(Box::new(ReceiveCash {
@@ -498,13 +438,13 @@ fn what_another_legal_entity_sells_is_on_its_own_document_number_tax_and_books()
         seller: Some("legs".into()),
     })
     .expect("is set");
-    start(&mut book, "s1", "local");
+    book.start("s1", "local");
     book.ask(Command::SetSeller {
         offer: "local".into(),
         seller: None,
     })
     .expect("is set");
-    start(&mut book, "s2", "local");
+    book.start("s2", "local");
     run(&mut book, "r1");
     let (own, other) = (document(&book, "r1.alice"), document(&book, "r1.alice.2"));
     assert_eq!(
@@ -556,7 +496,7 @@ fn what_another_legal_entity_sells_is_on_its_own_document_number_tax_and_books()
 #[test]
 fn a_seller_can_be_said_for_one_subscription_and_must_exist() {
     let mut book = with_other_seller();
-    start(&mut book, "s1", "local");
+    book.start("s1", "local");
     let set = |seller: &str| Command::SetFolio {
         subscription: "s1".into(),
         seller: Some(seller.into()),
@@ -580,8 +520,8 @@ fn a_seller_can_be_said_for_one_subscription_and_must_exist() {
 #[test]
 fn a_document_that_is_asked_for_on_one_folio_leaves_the_others_to_the_run() {
     let mut book = apart();
-    start(&mut book, "s1", "plan");
-    start(&mut book, "s2", "local");
+    book.start("s1", "plan");
+    book.start("s2", "local");
     book.ask(Command::InvoiceNow {
         invoice: "i1".into(),
         account: "alice~EUR".into(),
