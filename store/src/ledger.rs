@@ -13,6 +13,7 @@ mod past;
 mod runs;
 mod snapshot;
 mod timers;
+mod turns;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -36,6 +37,7 @@ use crate::seen::{KeysLimits, Seen};
 use crate::{CommandRecord, Commit, EventRef, EventStore, StoreError, Ticket};
 use answer::Flight;
 use snapshot::Keeper;
+use turns::Turns;
 
 /// How often a wait for the disk looks whether the ledger has stopped meanwhile.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
@@ -57,6 +59,7 @@ pub struct Ledger {
     /// Keys of usage records up to the live state.
     seen: Arc<Seen>,
     live: Arc<RwLock<Live>>,
+    turns: Turns,
     /// Commands that are queued and not yet durable. Apart from the state: who was answered waits for nobody's decision.
     /// Entered under the state's lock, left once the log has the receipt.
     flights: Mutex<HashMap<CommandKey, Arc<Flight>>>,
@@ -134,6 +137,7 @@ impl Ledger {
             store,
             seen: Arc::new(seen),
             live: Arc::new(RwLock::new(live)),
+            turns: Turns::default(),
             flights: Mutex::default(),
             stopped: Arc::default(),
             _keeper: None,
@@ -418,7 +422,13 @@ impl Ledger {
 
     // The live state changes only after the last thing that can panic, so a panicking holder leaves it whole.
     fn reading(&self) -> RwLockReadGuard<'_, Live> {
-        self.live.read().unwrap_or_else(PoisonError::into_inner)
+        match self.live.try_read() {
+            Ok(live) => live,
+            Err(TryLockError::Poisoned(live)) => live.into_inner(),
+            Err(TryLockError::WouldBlock) => self
+                .turns
+                .wait(|| self.live.read().unwrap_or_else(PoisonError::into_inner)),
+        }
     }
 
     fn flights(&self) -> MutexGuard<'_, HashMap<CommandKey, Arc<Flight>>> {
@@ -426,7 +436,13 @@ impl Ledger {
     }
 
     fn writing(&self) -> RwLockWriteGuard<'_, Live> {
-        self.live.write().unwrap_or_else(PoisonError::into_inner)
+        match self.live.try_write() {
+            Ok(live) => live,
+            Err(TryLockError::Poisoned(live)) => live.into_inner(),
+            Err(TryLockError::WouldBlock) => self
+                .turns
+                .wait(|| self.live.write().unwrap_or_else(PoisonError::into_inner)),
+        }
     }
 }
 

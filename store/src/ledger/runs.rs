@@ -1,6 +1,7 @@
 //! Driving a bill run to its end: one commit per account, so that a crash between two accounts loses nothing.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use indelible_domain::kernel::{Date, Instant};
 use indelible_domain::operations::near;
@@ -16,6 +17,9 @@ use crate::StreamKey;
 const TOGETHER: usize = 32;
 /// Accounts decided ahead of the disk: they share syncs, and a crash loses nothing that was reported.
 const AHEAD: usize = 3 * TOGETHER;
+
+/// The longest that a run waits for those who wait for it: they only have to take the lock, not to give it back.
+const LET_IN: Duration = Duration::from_millis(20);
 
 /// A bill run as somebody asks for it.
 #[derive(Clone, Debug)]
@@ -103,6 +107,7 @@ impl Ledger {
         queued: &mut VecDeque<Begun>,
     ) -> Result<bool, Refused> {
         self.alive()?;
+        self.turns.let_others_in(LET_IN);
         let mut live = self.writing();
         near::fetch(live.world.tenant(&ask.tenant), &ask.run, TOGETHER);
         let mut left = Ok(true);
