@@ -59,7 +59,7 @@ fn documents(tenant: &Tenant, broken: &mut Vec<String>) {
                 ));
             }
         }
-        if doc.kind == Kind::Invoice && invoice.state.left().is_negative() {
+        if doc.kind != Kind::CreditNote && invoice.state.left().is_negative() {
             broken.push(format!(
                 "document {id}: its credit notes exceed it by {}",
                 invoice.state.left().negated()
@@ -168,7 +168,8 @@ fn nothing_over_credited(owner: &str, charges: &Charges, broken: &mut Vec<String
 fn every_line_is_remembered(tenant: &Tenant, broken: &mut Vec<String>) {
     // A held draft keeps its lines.
     let bills = |i: &Invoice| {
-        i.hold.is_some() || i.stage == Stage::Finalised && i.document.corrects.is_none()
+        let bills = i.document.corrects.is_none() && i.document.kind.is_booked();
+        i.hold.is_some() || i.stage == Stage::Finalised && bills
     };
     let on_documents: usize = tenant
         .tables

@@ -776,6 +776,15 @@ pub enum Command {
         advance: Id,
         terms: Box<advances::Terms>,
     },
+    /// Asks for money before the supply by a document that is no invoice; the invoice follows when it is paid.
+    RequestAdvance {
+        advance: Id,
+        terms: Box<advances::Terms>,
+    },
+    /// Invoices a requested advance that waits for its money, paid or not.
+    InvoiceAdvance {
+        advance: Id,
+    },
     /// Takes nothing more of it off, and gives back what is left by a credit note.
     CloseAdvance {
         advance: Id,

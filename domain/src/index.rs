@@ -140,11 +140,9 @@ impl Index {
                     .or_default()
                     .insert(id.to_string());
             }
-            Event::Advance(advances::Event::Asked(e)) => {
-                let owner = folio::owner(&e.terms.account);
-                let known = self.advances_of.entry(owner.to_string()).or_default();
-                known.push(id.to_string());
-            }
+            Event::Advance(advances::Event::Requested(e)) => self.advance(id, &e.terms),
+            // A request is followed by its invoice.
+            Event::Advance(advances::Event::Asked(e)) if version == 1 => self.advance(id, &e.terms),
             Event::Advance(advances::Event::Closed(_)) => {
                 for known in self.advances_of.values_mut() {
                     known.retain(|advance| advance != id);
@@ -215,6 +213,12 @@ impl Index {
                 .or_default()
                 .insert(account.to_string());
         }
+    }
+
+    fn advance(&mut self, id: &str, terms: &advances::Terms) {
+        let owner = folio::owner(&terms.account);
+        let known = self.advances_of.entry(owner.to_string()).or_default();
+        known.push(id.to_string());
     }
 
     /// A document that its first event tells of is known to nobody yet, however many the account has.

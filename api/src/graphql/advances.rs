@@ -27,7 +27,7 @@ pub struct Advance {
     order: Option<String>,
     /// It is taken off only once it is paid whole.
     once_paid: bool,
-    /// What was asked for, by tax and rate.
+    /// What was invoiced, by tax and rate.
     asked: Vec<AdvancePart>,
     /// What was taken off, document by document.
     deductions: Vec<AdvanceDeduction>,
@@ -37,13 +37,23 @@ pub struct Advance {
     closed: Option<AdvanceClosed>,
     #[graphql(skip)]
     invoice: String,
+    #[graphql(skip)]
+    request: Option<String>,
 }
 
 #[ComplexObject]
 impl Advance {
-    /// The document that asked for it.
+    /// Its invoice; none: it was requested, and its money is not there.
     async fn invoice(&self, ctx: &Context<'_>) -> Result<Option<Invoice>> {
         Invoice::now(ctx, &self.invoice)
+    }
+
+    /// What asked for it before it was invoiced; none: it was invoiced at once.
+    async fn request(&self, ctx: &Context<'_>) -> Result<Option<Invoice>> {
+        match &self.request {
+            Some(request) => Invoice::now(ctx, request),
+            None => Ok(None),
+        }
     }
 }
 
@@ -144,6 +154,25 @@ pub struct AdvanceInput {
     once_paid: bool,
 }
 
+impl AdvanceInput {
+    /// Its key, and what is agreed.
+    fn terms(self) -> (String, domain::Terms) {
+        let line = |line: AdvanceLineInput| domain::Wanted {
+            text: line.text,
+            amount: line.amount.0,
+            tax_class: line.tax_class,
+        };
+        let terms = domain::Terms {
+            account: ids::key("account", &self.account),
+            subscription: self.subscription.map(|s| ids::key("subscription", &s)),
+            order: self.order,
+            lines: self.lines.into_iter().map(line).collect(),
+            once_paid: self.once_paid,
+        };
+        (ids::key("advance", &self.id), terms)
+    }
+}
+
 #[derive(SimpleObject)]
 pub struct AdvancePayload {
     advance: Option<Advance>,
@@ -173,11 +202,12 @@ impl Advance {
                 note: closed.note.clone(),
             }),
             invoice: state.invoice.clone(),
+            request: state.requested.as_ref().map(|r| r.document.clone()),
         })
     }
 
-    /// Advances of an account that have something left, in the order they were asked for; in the past also those that have
-    /// nothing left by now, in the order of their keys.
+    /// Advances of an account that have something left or wait for their money, in the order they were asked for; in the past
+    /// also those that have nothing left by now, in the order of their keys.
     pub async fn of_account(ctx: &Context<'_>, account: &str, cut: &Cut) -> Result<Vec<Advance>> {
         let books = Books::of(ctx)?;
         let keys = match cut.is_now() {
@@ -190,7 +220,10 @@ impl Advance {
             .await?;
         let rows = found.iter();
         Ok(rows
-            .filter(|(_, advance)| cut.is_now() || !advance.state.rest().is_empty())
+            .filter(|(_, advance)| {
+                let advance = &advance.state;
+                cut.is_now() || advance.waiting().is_some() || !advance.rest().is_empty()
+            })
             .filter_map(|(key, advance)| Advance::of(key, &advance.state))
             .collect())
     }
@@ -263,19 +296,7 @@ impl AdvanceMutations {
         input: AdvanceInput,
         #[graphql(default)] dry_run: bool,
     ) -> Result<AdvancePayload> {
-        let key = ids::key("advance", &input.id);
-        let line = |line: AdvanceLineInput| domain::Wanted {
-            text: line.text,
-            amount: line.amount.0,
-            tax_class: line.tax_class,
-        };
-        let terms = domain::Terms {
-            account: ids::key("account", &input.account),
-            subscription: input.subscription.map(|s| ids::key("subscription", &s)),
-            order: input.order,
-            lines: input.lines.into_iter().map(line).collect(),
-            once_paid: input.once_paid,
-        };
+        let (key, terms) = input.terms();
         let command = Command::AskAdvance {
             advance: key.clone(),
             terms: Box::new(terms),
@@ -283,8 +304,40 @@ impl AdvanceMutations {
         done(ctx, &idempotency_key, &key, command, dry_run).await
     }
 
+    /// Asks for money before the supply by a document that is no invoice: nothing is owed, posted or taxed. When a payment brings
+    /// its whole total, the advance is invoiced on that day, with the tax of that day, and the payment is applied to the invoice.
+    async fn request_advance(
+        &self,
+        ctx: &Context<'_>,
+        idempotency_key: String,
+        input: AdvanceInput,
+        #[graphql(default)] dry_run: bool,
+    ) -> Result<AdvancePayload> {
+        let (key, terms) = input.terms();
+        let command = Command::RequestAdvance {
+            advance: key.clone(),
+            terms: Box::new(terms),
+        };
+        done(ctx, &idempotency_key, &key, command, dry_run).await
+    }
+
+    /// Invoices a requested advance now, whether or not its money is there.
+    async fn invoice_advance(
+        &self,
+        ctx: &Context<'_>,
+        idempotency_key: String,
+        id: ID,
+        #[graphql(default)] dry_run: bool,
+    ) -> Result<AdvancePayload> {
+        let key = ids::key("advance", &id);
+        let command = Command::InvoiceAdvance {
+            advance: key.clone(),
+        };
+        done(ctx, &idempotency_key, &key, command, dry_run).await
+    }
+
     /// Takes nothing more of an advance off, and gives back what is left of it by a credit note: as credit, or paid out. One
-    /// that was called off before anything was supplied is credited whole.
+    /// that was called off before anything was supplied is credited whole; a request that nobody paid is void.
     async fn close_advance(
         &self,
         ctx: &Context<'_>,

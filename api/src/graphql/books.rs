@@ -26,6 +26,8 @@ use crate::office::Office;
 
 /// Stream id of things a tenant has one of.
 const MAIN: &str = "main";
+/// Rows looked at while commands wait.
+const AT_ONCE: usize = 10_000;
 /// How long a query waits for the position it must see.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -257,6 +259,42 @@ impl Books {
             rows.map(|(key, entry)| (key.clone(), Arc::clone(entry)))
                 .collect()
         })
+    }
+
+    /// The same of things that fit, among those whose keys begin with `prefix`. Commands wait for parts of it only.
+    pub fn page_of<N: Noun>(
+        &self,
+        asked: &Asked,
+        prefix: &str,
+        fits: impl Fn(&N::State) -> bool,
+    ) -> Vec<(String, Arc<Entry<N::State>>)> {
+        use std::ops::Bound;
+        let mut found = Vec::new();
+        let mut from = match &asked.after {
+            Some(after) if after.as_str() >= prefix => Bound::Excluded(after.clone()),
+            _ => Bound::Included(prefix.to_owned()),
+        };
+        loop {
+            let looked_at = self.live(|tenant| {
+                let rows = N::table(&tenant.tables).range((from.clone(), Bound::Unbounded));
+                let rows = rows.take_while(|(key, _)| key.starts_with(prefix));
+                let mut last = None;
+                for (n, (key, entry)) in rows.enumerate() {
+                    if fits(&entry.state) {
+                        found.push((key.clone(), Arc::clone(entry)));
+                    }
+                    if n + 1 == AT_ONCE || found.len() > asked.first {
+                        last = Some(key.clone());
+                        break;
+                    }
+                }
+                last
+            });
+            match looked_at {
+                Some(last) if found.len() <= asked.first => from = Bound::Excluded(last),
+                _ => return found,
+            }
+        }
     }
 
     /// Reads the look-ups over the tenant's things.

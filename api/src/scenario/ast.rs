@@ -263,6 +263,10 @@ pub enum Kind {
     },
     /// Money asked for before the supply.
     Advance(Box<Advance>),
+    /// A requested advance, whether or not it is paid.
+    InvoiceAdvance {
+        advance: String,
+    },
     /// What a person says of a draft.
     Reviewed {
         account: String,
@@ -292,6 +296,8 @@ pub struct Advance {
     pub subscription: Option<String>,
     pub order: Option<String>,
     pub once_paid: bool,
+    /// By a document that is no invoice.
+    pub requested: bool,
 }
 
 /// What a person says of a draft.
@@ -507,6 +513,10 @@ pub struct Invoice {
     pub balance: Option<Decimal>,
     pub state: Option<InvoiceState>,
     pub currency: Option<String>,
+    /// Code of its kind.
+    pub kind: Option<String>,
+    /// As it was given.
+    pub numbered: Option<String>,
     /// The legal entity that it is of.
     pub seller: Option<String>,
     /// Compared as a multiset when there is at least one.
@@ -535,6 +545,8 @@ pub enum InvoiceState {
     Paid,
     Void,
     WrittenOff,
+    /// A request for an advance: nothing is owed by it.
+    Requested,
     Credited,
     Rejected,
 }

@@ -87,6 +87,8 @@ fn invoice(words: &mut Words, lines: &mut Lines<'_>) -> Result<Invoice, Mistake>
         balance: None,
         state: None,
         currency: None,
+        kind: None,
+        numbered: None,
         seller: None,
         lines: Vec::new(),
     };
@@ -96,6 +98,10 @@ fn invoice(words: &mut Words, lines: &mut Lines<'_>) -> Result<Invoice, Mistake>
             "tax" => invoice.tax = Some(words.decimal("an amount after `tax`")?),
             "currency" => {
                 invoice.currency = Some(words.need("a currency code after `currency`")?);
+            }
+            "kind" => invoice.kind = Some(words.need("a kind of document after `kind`")?),
+            "numbered" => {
+                invoice.numbered = Some(words.need("a number after `numbered`")?);
             }
             "seller" => invoice.seller = Some(words.name("an entity after `seller`")?),
             "balance" => invoice.balance = Some(words.decimal("an amount after `balance`")?),
@@ -151,7 +157,8 @@ fn number(words: &mut Words, what: &str) -> Result<Option<usize>, Mistake> {
 }
 
 fn invoice_state(words: &mut Words) -> Result<InvoiceState, Mistake> {
-    let what = "draft, open, partly-paid, paid, void, written-off or credited after `state`";
+    let what =
+        "draft, open, partly-paid, paid, void, written-off, requested or credited after `state`";
     Ok(match words.need(what)?.as_str() {
         "draft" => InvoiceState::Draft,
         "open" => InvoiceState::Open,
@@ -159,6 +166,7 @@ fn invoice_state(words: &mut Words) -> Result<InvoiceState, Mistake> {
         "paid" => InvoiceState::Paid,
         "void" => InvoiceState::Void,
         "written-off" => InvoiceState::WrittenOff,
+        "requested" => InvoiceState::Requested,
         "credited" => InvoiceState::Credited,
         "rejected" => InvoiceState::Rejected,
         other => return Err(words.misfit(what, other)),

@@ -67,8 +67,9 @@ pub(super) fn folio(words: &mut Words) -> Result<Kind, Mistake> {
     })))
 }
 
-/// `advance X A AMOUNT [class C] [and AMOUNT [class C] …] [subscription S|order O] [once-paid]`
-pub(super) fn advance(words: &mut Words) -> Result<Kind, Mistake> {
+/// `advance X A AMOUNT [class C] [and AMOUNT [class C] …] [subscription S|order O] [once-paid]`; `request-advance …` is the same
+/// by a document that is no invoice.
+pub(super) fn advance(words: &mut Words, requested: bool) -> Result<Kind, Mistake> {
     let mut advance = Advance {
         name: words.name("a name for the advance")?,
         account: words.name("an account or a folio")?,
@@ -76,6 +77,7 @@ pub(super) fn advance(words: &mut Words) -> Result<Kind, Mistake> {
         subscription: None,
         order: None,
         once_paid: false,
+        requested,
     };
     while let Some(word) = words.take() {
         match word.as_str() {

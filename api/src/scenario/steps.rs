@@ -25,7 +25,11 @@ pub(super) fn step(words: &mut Words) -> Result<Kind, Mistake> {
         "minimum" => folios::minimum(words)?,
         "seller" => folios::seller(words)?,
         "folio" => folios::folio(words)?,
-        "advance" => folios::advance(words)?,
+        "advance" => folios::advance(words, false)?,
+        "request-advance" => folios::advance(words, true)?,
+        "invoice-advance" => Kind::InvoiceAdvance {
+            advance: words.name("an advance")?,
+        },
         "close-advance" => folios::close(words)?,
         "subscribe" => subscribe(words)?,
         "change" => change(words)?,

@@ -2,7 +2,7 @@
 
 use super::Advance;
 use crate::charges::What;
-use crate::invoices::Stage;
+use crate::invoices::{Kind, Stage};
 use crate::kernel::{Id, Money};
 use crate::world::Tenant;
 use std::collections::BTreeMap;
@@ -53,9 +53,45 @@ pub fn audit(tenant: &Tenant, broken: &mut Vec<String>) {
             }
         }
     }
+    of_their_kind(tenant, broken);
     for id in taken.keys() {
         broken.push(format!(
             "advance {id}: a document took it off, and there is none"
         ));
+    }
+}
+
+/// Documents of the kinds of advances belong to one, and a request is neither owed nor remembered by what was billed.
+fn of_their_kind(tenant: &Tenant, broken: &mut Vec<String>) {
+    for (id, invoice) in &tenant.tables.invoices {
+        let kind = invoice.state.document.kind;
+        let of = invoice.state.document.lines.first().map(|l| &l.what);
+        let Some(What::Advance { advance, .. }) = of else {
+            if matches!(kind, Kind::AdvanceInvoice | Kind::AdvanceRequest) {
+                broken.push(format!(
+                    "document {id}: it is an {}, and no advance is on it",
+                    kind.name()
+                ));
+            }
+            continue;
+        };
+        let state = tenant.tables.advances.get(advance).map(|a| &a.state);
+        let belongs = state.is_some_and(|state| match kind {
+            Kind::AdvanceRequest => state.requested.as_ref().is_some_and(|r| r.document == *id),
+            Kind::CreditNote => true,
+            // Before they had a kind of their own they were invoices.
+            Kind::AdvanceInvoice | Kind::Invoice => state.invoice == *id,
+        });
+        if !belongs {
+            broken.push(format!("document {id}: advance {advance} does not know it"));
+        }
+    }
+    for (folio, owed) in &tenant.tables.receivables {
+        for item in &owed.state.items {
+            let document = tenant.tables.invoices.get(&item.invoice);
+            if document.is_some_and(|d| !d.state.document.kind.is_booked()) {
+                broken.push(format!("{folio}: {} is a request and is owed", item.number));
+            }
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Advances: money asked for before the supply, with its tax, and taken off what the supply is invoiced for.
 //!
-//! - An advance is invoiced when it is asked for, under the number and with the tax of any invoice. It is no revenue.
+//! - An advance is invoiced when it is asked for, with its tax and the number of an invoice of an advance. It is no revenue.
+//! - Or it is requested first: the request has a number of its own, books nothing, and is followed by the invoice once it is paid.
 //! - A document of what it is for shows the whole supply and takes off the advance with its tax, by tax and rate. What is taken
 //!   off, credited and left always makes the advance, tax included, to the cent.
 //! - Nothing is taken off twice: what a document took is gone until that document is void.
@@ -65,7 +66,9 @@ pub enum Rest {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Advance {
     pub terms: Option<Terms>,
-    /// Its own document.
+    /// What asked for it before it was invoiced.
+    pub requested: Option<Requested>,
+    /// Its own document; empty: it is not invoiced yet.
     pub invoice: Id,
     pub rounding: Rounding,
     /// What was invoiced.
@@ -75,6 +78,17 @@ pub struct Advance {
     /// What credit notes gave back of it, by note.
     pub credited: Vec<(Id, Part)>,
     pub closed: Option<Closed>,
+}
+
+/// It was asked for by a document that is no invoice.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Requested {
+    pub terms: Terms,
+    /// The request.
+    pub document: Id,
+    /// What has to come in, with the tax of that day.
+    pub total: Money,
+    pub on: Date,
 }
 
 /// It was invoiced.
@@ -125,14 +139,20 @@ events! {
         Returned = "returned" 1,
         Credited = "credited" 1,
         Closed = "closed" 1,
+        Requested = "requested" 1,
     }
 }
 
 #[derive(Clone, Debug)]
 pub enum Command {
+    Request(Box<Requested>),
     Ask(Box<Asked>),
+    /// What was requested.
+    Invoice(Box<Asked>),
     Deduct(Deducted),
-    Return { document: Id },
+    Return {
+        document: Id,
+    },
     Credit(Credited),
     Close(Closed),
 }
@@ -173,6 +193,12 @@ impl Advance {
     pub fn is_open(&self) -> bool {
         self.terms.is_some() && self.closed.is_none()
     }
+
+    /// The request that waits for its money: it is neither invoiced nor closed.
+    pub fn waiting(&self) -> Option<&Requested> {
+        let waits = self.invoice.is_empty() && self.closed.is_none();
+        self.requested.as_ref().filter(|_| waits)
+    }
 }
 
 impl Decider for Advance {
@@ -182,10 +208,21 @@ impl Decider for Advance {
 
     fn decide(state: &Advance, command: Command) -> Result<Vec<Event>, Rejection> {
         match (command, &state.terms) {
-            (Command::Ask(_), Some(_)) => Err(Rejection::new(
+            (Command::Invoice(asked), Some(_)) => match state.waiting() {
+                Some(_) => Ok(vec![(*asked).into()]),
+                None => Err(Rejection::new(
+                    "ADVANCE_INVOICED",
+                    format!("this advance is invoiced already, by {}", state.invoice),
+                )),
+            },
+            (Command::Ask(_) | Command::Request(_), Some(_)) => Err(Rejection::new(
                 "ADVANCE_EXISTS",
                 "this advance was asked for already",
             )),
+            (Command::Request(requested), None) => {
+                check(&requested.terms)?;
+                Ok(vec![(*requested).into()])
+            }
             (Command::Ask(asked), None) => {
                 check(&asked.terms)?;
                 Ok(vec![(*asked).into()])
@@ -219,6 +256,10 @@ impl Decider for Advance {
 
     fn evolve(state: &mut Advance, event: &Event) {
         match event {
+            Event::Requested(e) => {
+                state.terms = Some(e.terms.clone());
+                state.requested = Some(e.clone());
+            }
             Event::Asked(e) => {
                 state.terms = Some(e.terms.clone());
                 state.invoice.clone_from(&e.invoice);
@@ -242,11 +283,16 @@ impl Decider for Advance {
 fn open(state: &Advance) -> Result<(), Rejection> {
     match &state.closed {
         None => Ok(()),
-        Some(closed) => Err(Rejection::new(
-            "ADVANCE_CLOSED",
-            format!("this advance is closed: {}", closed.reason),
-        )),
+        Some(closed) => Err(is_closed(closed)),
     }
+}
+
+/// It ended already.
+pub(crate) fn is_closed(closed: &Closed) -> Rejection {
+    Rejection::new(
+        "ADVANCE_CLOSED",
+        format!("this advance is closed: {}", closed.reason),
+    )
 }
 
 /// Refuses what is more than there is left of its tax and rate.

@@ -53,10 +53,10 @@ pub fn complete(mut document: Document) -> Result<Document, Rejection> {
     document.net = Money::sum(document.currency, document.lines.iter().map(|l| l.net));
     document.tax = Money::sum(document.currency, document.taxes.iter().map(|t| t.amount));
     document.total = document.net.plus(document.tax);
-    document.kind = if document.total.is_negative() {
-        Kind::CreditNote
-    } else {
-        Kind::Invoice
+    document.kind = match document.kind {
+        _ if document.total.is_negative() => Kind::CreditNote,
+        Kind::CreditNote => Kind::Invoice,
+        kind => kind,
     };
     Ok(document)
 }

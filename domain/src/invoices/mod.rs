@@ -5,6 +5,7 @@
 //! - A document below zero is a credit note; what it gives back becomes account credit (policy 28).
 //! - The credit notes of an invoice never exceed it, and notes for everything equal it exactly, tax included (policy 22).
 //! - A void document keeps its number.
+//! - What asks for money before the supply is of a kind of its own: an invoice of an advance, or a request, which books nothing.
 //! - A draft that is held keeps its lines: nothing else bills them while it waits to be released or rejected.
 //! - Finalising records the buyer as it is then, sealed under the key of legal documents: the contact may go before that.
 
@@ -38,6 +39,10 @@ pub enum Kind {
     #[default]
     Invoice,
     CreditNote,
+    /// An invoice with its tax over what is asked for before the supply.
+    AdvanceInvoice,
+    /// Asks for money before the supply and is no invoice: nothing is owed or taxed by it.
+    AdvanceRequest,
 }
 
 impl Kind {
@@ -45,7 +50,34 @@ impl Kind {
         match self {
             Kind::Invoice => "invoice",
             Kind::CreditNote => "credit-note",
+            Kind::AdvanceInvoice => "advance-invoice",
+            Kind::AdvanceRequest => "advance-request",
         }
+    }
+
+    /// What readers call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Invoice => "invoice",
+            Kind::CreditNote => "credit note",
+            Kind::AdvanceInvoice => "advance invoice",
+            Kind::AdvanceRequest => "request for an advance",
+        }
+    }
+
+    /// Its code in UNTDID 1001, which EN 16931 calls BT-3: commercial invoice, credit note, prepayment invoice, pro forma invoice.
+    pub fn type_code(self) -> u16 {
+        match self {
+            Kind::Invoice => 380,
+            Kind::CreditNote => 381,
+            Kind::AdvanceInvoice => 386,
+            Kind::AdvanceRequest => 325,
+        }
+    }
+
+    /// Whether something is owed and taxed by it, or given back.
+    pub fn is_booked(self) -> bool {
+        self != Kind::AdvanceRequest
     }
 }
 

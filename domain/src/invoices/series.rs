@@ -16,11 +16,14 @@ pub fn id(entity: &str, kind: Kind, year: i32) -> Id {
     format!("{entity}/{}/{year}", kind.code())
 }
 
-/// `ACME-2026-000001` for an invoice, `ACME-CN-2026-000001` for a credit note.
+/// `ACME-2026-000001` for an invoice, `ACME-CN-2026-000001` for a credit note, `ACME-ADV-2026-000001` for an invoice of an advance,
+/// `ACME-PF-2026-000001` for what asks for one.
 pub fn number(prefix: &str, kind: Kind, year: i32, n: u64) -> String {
     let kind = match kind {
         Kind::Invoice => "",
         Kind::CreditNote => "CN-",
+        Kind::AdvanceInvoice => "ADV-",
+        Kind::AdvanceRequest => "PF-",
     };
     format!("{prefix}{kind}{year}-{n:06}")
 }

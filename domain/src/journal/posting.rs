@@ -37,6 +37,7 @@ fn document(
 ) -> Result<Option<(Id, Entry)>, Rejection> {
     let about = format!("invoice/{}", fact.id);
     match event {
+        invoices::Event::Finalised(e) if !e.document.kind.is_booked() => Ok(None),
         invoices::Event::Finalised(e) => {
             let text = format!("{} {}", e.document.kind.code(), e.number);
             made(
@@ -49,8 +50,8 @@ fn document(
         }
         invoices::Event::Voided(_) => {
             let invoice = session.get::<Invoice>(&fact.id)?;
-            // A draft has no number and was never posted.
-            if invoice.number.is_empty() {
+            // A draft has no number and was never posted, and neither was a request.
+            if invoice.number.is_empty() || !invoice.document.kind.is_booked() {
                 return Ok(None);
             }
             let on = session.today(&entity_terms(session, &invoice.document.entity)?.zone);

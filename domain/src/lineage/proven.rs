@@ -54,10 +54,7 @@ pub struct ProvenUsage {
 impl Proven {
     /// What is proven, one sentence each.
     pub fn sentences(&self) -> Vec<String> {
-        let kind = match self.kind {
-            Kind::Invoice => "invoice",
-            Kind::CreditNote => "credit note",
-        };
+        let kind = self.kind.name();
         let mut out = vec![format!(
             "{kind} {} for account {}, issued {}, due {}: {} net + {} tax = {}",
             self.number, self.account, self.issued, self.due, self.net, self.tax, self.total

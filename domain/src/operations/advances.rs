@@ -2,10 +2,12 @@
 
 use super::{entity_terms, folio_terms, folios, invoices, receivables, taxes};
 use crate::accounts::folio;
-use crate::advances::{Advance, Asked, Closed, Command, Credited, Deducted, Part, Rest, Terms};
+use crate::advances::{
+    Advance, Asked, Closed, Command, Credited, Deducted, Part, Requested, Rest, Terms, Wanted,
+};
 use crate::charges::What;
 use crate::command::Outcome;
-use crate::invoices::{Document, Invoice, Line, compose};
+use crate::invoices::{Document, Invoice, Kind, Line, compose};
 use crate::invoicing::{self, Invoicing};
 use crate::kernel::{Date, Id, Money, Rejection, check_id};
 use crate::receivables::{Event as Receivable, Receivables, Source};
@@ -23,8 +25,71 @@ pub fn invoice_id(advance: &str) -> Id {
     format!("advance.{advance}")
 }
 
+/// Id of the document that requests an advance before it is invoiced.
+pub fn request_id(advance: &str) -> Id {
+    format!("advance.{advance}.request")
+}
+
+/// Invoices an advance that nothing was said of before.
 pub(super) fn ask(session: &mut Session<'_>, id: &str, terms: Terms) -> Result<Outcome, Rejection> {
     check_id("advance", id)?;
+    allowed(session, &terms)?;
+    ask_by_invoice(session, id, terms, Command::Ask)?;
+    let mut outcome = Outcome::of("advance", id);
+    let invoice = invoice_id(id);
+    outcome.touched.push(("invoice".to_string(), invoice));
+    Ok(outcome)
+}
+
+/// Asks for an advance by a document that is no invoice: nothing is owed or taxed until the money is there.
+///
+/// Tax on a payment on account is due on receipt (Directive 2006/112/EC, article 65), and the invoice of it is due then
+/// (article 220 (1), points 4 and 5).
+pub(super) fn request(
+    session: &mut Session<'_>,
+    id: &str,
+    terms: Terms,
+) -> Result<Outcome, Rejection> {
+    check_id("advance", id)?;
+    allowed(session, &terms)?;
+    let (kind, on) = (Kind::AdvanceRequest, today(session, &terms)?);
+    let document = document(session, id, &terms, kind, on)?;
+    let own = request_id(id);
+    let requested = Requested {
+        terms,
+        document: own.clone(),
+        total: document.total,
+        on,
+    };
+    session.decide::<Advance>(id, Command::Request(Box::new(requested)))?;
+    super::billing::freeze(session, &own, document)?;
+    let mut outcome = Outcome::of("advance", id);
+    outcome.touched.push(("invoice".to_string(), own));
+    Ok(outcome)
+}
+
+/// Invoices a requested advance, whether or not its money is there.
+pub(super) fn invoice(session: &mut Session<'_>, id: &str) -> Result<Outcome, Rejection> {
+    let state = session.get::<Advance>(id)?;
+    let terms = match (state.waiting(), &state.closed) {
+        (Some(requested), _) => requested.terms.clone(),
+        (None, Some(closed)) => return Err(crate::advances::is_closed(closed)),
+        (None, None) => {
+            return Err(Rejection::new(
+                "ADVANCE_INVOICED",
+                format!("advance {id} is invoiced already, by {}", state.invoice),
+            ));
+        }
+    };
+    ask_by_invoice(session, id, terms, Command::Invoice)?;
+    let mut outcome = Outcome::of("advance", id);
+    let invoice = invoice_id(id);
+    outcome.touched.push(("invoice".to_string(), invoice));
+    Ok(outcome)
+}
+
+/// Refuses what nobody can be asked for.
+fn allowed(session: &Session<'_>, terms: &Terms) -> Result<(), Rejection> {
     let account = folio_terms(session, &terms.account)?;
     let owner = folio::owner(&terms.account).to_string();
     if let Some(payer) = &account.payer {
@@ -43,20 +108,62 @@ pub(super) fn ask(session: &mut Session<'_>, id: &str, terms: Terms) -> Result<O
             ));
         }
     }
-    let entity = entity_terms(session, &account.entity)?;
-    let on = session.today(&account.zone);
+    let foreign = |wanted: &&Wanted| wanted.amount.currency != account.currency;
+    match terms.lines.iter().find(foreign) {
+        Some(wanted) => Err(Rejection::new(
+            "CURRENCY_MISMATCH",
+            format!(
+                "{} is owed in {}, the advance is in {}",
+                terms.account, account.currency, wanted.amount.currency
+            ),
+        )),
+        None => Ok(()),
+    }
+}
+
+fn today(session: &Session<'_>, terms: &Terms) -> Result<Date, Rejection> {
+    Ok(session.today(&folio_terms(session, &terms.account)?.zone))
+}
+
+/// Numbers and books the invoice of an advance, with the tax of today.
+fn ask_by_invoice(
+    session: &mut Session<'_>,
+    id: &str,
+    terms: Terms,
+    command: fn(Box<Asked>) -> Command,
+) -> Result<(), Rejection> {
+    let on = today(session, &terms)?;
+    let document = document(session, id, &terms, Kind::AdvanceInvoice, on)?;
     let invoice = invoice_id(id);
+    let part = |group: &crate::invoices::TaxGroup| Part {
+        tax: group.tax.clone(),
+        net: group.net,
+        amount: group.amount,
+    };
+    let asked = Asked {
+        terms,
+        invoice: invoice.clone(),
+        rounding: document.rounding,
+        parts: document.taxes.iter().map(part).collect(),
+        on,
+    };
+    session.decide::<Advance>(id, command(Box::new(asked)))?;
+    super::billing::finalise(session, &invoice, document)
+}
+
+/// What asks for an advance, with the tax of a day.
+fn document(
+    session: &Session<'_>,
+    id: &str,
+    terms: &Terms,
+    kind: Kind,
+    on: Date,
+) -> Result<Document, Rejection> {
+    let account = folio_terms(session, &terms.account)?;
+    let owner = folio::owner(&terms.account).to_string();
+    let entity = entity_terms(session, &account.entity)?;
     let mut lines = Vec::new();
     for wanted in &terms.lines {
-        if wanted.amount.currency != account.currency {
-            return Err(Rejection::new(
-                "CURRENCY_MISMATCH",
-                format!(
-                    "{} is owed in {}, the advance is in {}",
-                    terms.account, account.currency, wanted.amount.currency
-                ),
-            ));
-        }
         let class = &wanted.tax_class;
         let tax = taxes::answer(session, &owner, &account, &entity, class, on);
         let what = What::Advance {
@@ -73,7 +180,8 @@ pub(super) fn ask(session: &mut Session<'_>, id: &str, terms: Terms) -> Result<O
             explain,
         ));
     }
-    let document = compose::complete(Document {
+    compose::complete(Document {
+        kind,
         account: owner,
         entity: account.entity,
         currency: account.currency,
@@ -82,24 +190,97 @@ pub(super) fn ask(session: &mut Session<'_>, id: &str, terms: Terms) -> Result<O
         lines,
         order: terms.order.clone(),
         ..Document::default()
-    })?;
-    let part = |group: &crate::invoices::TaxGroup| Part {
-        tax: group.tax.clone(),
-        net: group.net,
-        amount: group.amount,
+    })
+}
+
+/// What a payment that names a document is for: of a request that it pays whole, the invoice that follows it now; of one that is
+/// invoiced, that invoice as far as it is open; nothing in particular of another request.
+///
+/// `settled`: the money that is there. It is asked before the payment is told, so that the invoice is open when it is applied.
+pub(crate) fn of_request(
+    session: &mut Session<'_>,
+    document: &str,
+    settled: Option<Money>,
+) -> Result<Option<Id>, Rejection> {
+    let named = session.find::<Invoice>(document).map(|e| &e.state);
+    let Some(named) = named.filter(|i| !i.document.kind.is_booked()) else {
+        return Ok(Some(document.to_string()));
     };
-    let asked = Asked {
-        terms,
-        invoice: invoice.clone(),
-        rounding: document.rounding,
-        parts: document.taxes.iter().map(part).collect(),
-        on,
+    let folio = folios::of_document(session, &named.document)?;
+    let Some(What::Advance { advance, .. }) = named.document.lines.first().map(|l| &l.what) else {
+        return Ok(None);
     };
-    session.decide::<Advance>(id, Command::Ask(Box::new(asked)))?;
-    super::billing::finalise(session, &invoice, document)?;
-    let mut outcome = Outcome::of("advance", id);
-    outcome.touched.push(("invoice".to_string(), invoice));
-    Ok(outcome)
+    let advance = advance.clone();
+    let state = session.get::<Advance>(&advance)?;
+    if let (Some(requested), Some(paid)) = (state.waiting(), settled)
+        && requested.total.currency == paid.currency
+        && requested.total.minor <= paid.minor
+    {
+        invoice(session, &advance)?;
+        return Ok(Some(invoice_id(&advance)));
+    }
+    let own = state.invoice.clone();
+    let owed = session.find::<Receivables>(&folio);
+    let item = owed.and_then(|e| e.state.item(&own));
+    Ok(item.filter(|i| i.open.is_positive()).map(|_| own))
+}
+
+/// The same of documents that one payment names; what is left of it is for the later ones.
+pub(super) fn of_requests(
+    session: &mut Session<'_>,
+    documents: Vec<Id>,
+    paid: Money,
+) -> Result<Vec<Id>, Rejection> {
+    let (mut left, mut found) = (paid, Vec::new());
+    for document in documents {
+        let Some(invoice) = of_request(session, &document, Some(left))? else {
+            continue;
+        };
+        let total = session.get::<Invoice>(&invoice)?.document.total;
+        if total.currency == left.currency {
+            left = left.minus(total.min(left));
+        }
+        if !found.contains(&invoice) {
+            found.push(invoice);
+        }
+    }
+    Ok(found)
+}
+
+/// Money that came in and is for nothing yet pays the requests of its folio, the oldest first: each that it pays whole is
+/// invoiced, and the invoice takes it.
+fn covered(session: &mut Session<'_>, folio: &str) -> Result<(), Rejection> {
+    let known = session.index().advances_of.get(folio::owner(folio));
+    let known = known.cloned().unwrap_or_default();
+    let Some(owed) = session.find::<Receivables>(folio).map(|e| &e.state) else {
+        return Ok(());
+    };
+    // An invoice that this command made may not have taken its money yet.
+    let mut free = owed.unapplied();
+    let mut waiting = Vec::new();
+    for id in &known {
+        let state = session.get::<Advance>(id)?;
+        let (requested, made) = (state.waiting(), session.find::<Invoice>(&state.invoice));
+        let request = requested.and_then(|r| session.find::<Invoice>(&r.document));
+        let Some(document) = request.or(made).map(|e| &e.state.document) else {
+            continue;
+        };
+        if folios::of_document(session, document)? != folio {
+            continue;
+        }
+        match requested {
+            Some(requested) => waiting.push((id, requested.total)),
+            None if owed.item(&state.invoice).is_none() => free = free.minus(document.total),
+            None => {}
+        }
+    }
+    for (id, total) in waiting {
+        if total.currency == free.currency && total.minor <= free.minor {
+            invoice(session, id)?;
+            free = free.minus(session.get::<Invoice>(&invoice_id(id))?.document.total);
+        }
+    }
+    Ok(())
 }
 
 fn line(account: &str, what: What, text: String, net: Money, tax: Answer, explain: String) -> Line {
@@ -325,11 +506,22 @@ pub(super) fn give_back(
                 if !state.taken.is_empty() {
                     return Err(deducted(advance));
                 }
+                let request = state.requested.as_ref();
+                let request = request.is_some_and(|r| r.document == invoice);
+                if request && !state.invoice.is_empty() {
+                    return Err(Rejection::new(
+                        "ADVANCE_INVOICED",
+                        format!("advance {advance} is invoiced: what asked for it stays"),
+                    ));
+                }
                 if state.is_open() {
                     let closed = Closed {
                         rest: Rest::Credit,
                         note: None,
-                        reason: "its invoice is void".to_string(),
+                        reason: match request {
+                            true => "its request is void".to_string(),
+                            false => "its invoice is void".to_string(),
+                        },
                         on: *on,
                     };
                     session.decide::<Advance>(advance, Command::Close(closed))?;
@@ -470,6 +662,7 @@ pub(super) fn close(
         None => Date::default(),
     };
     let left = state.rest();
+    let request = state.waiting().map(|r| r.document.clone());
     let note = (!left.is_empty() && state.is_open()).then(|| note_id(&state.invoice));
     let closed = Closed {
         rest,
@@ -483,11 +676,21 @@ pub(super) fn close(
         credit_rest(session, &note, &state.invoice, left, &reason)?;
         outcome.touched.push(("invoice".to_string(), note));
     }
+    if let Some(request) = request {
+        invoices::void(session, &request, reason)?;
+        outcome.touched.push(("invoice".to_string(), request));
+    }
     Ok(outcome)
 }
 
-/// What the note over the rest of an advance left unused is paid out, where that was chosen.
+/// Money that is there for a request, and what the note over the rest of an advance left unused: it is paid out, where that was
+/// chosen.
 pub(crate) fn react(session: &mut Session<'_>, fact: &Staged) -> Result<(), Rejection> {
+    if let Event::Receivable(Receivable::PaymentApplied(e)) = &fact.event
+        && e.unapplied.is_positive()
+    {
+        return covered(session, &fact.id);
+    }
     let Event::Receivable(Receivable::CreditGranted(e)) = &fact.event else {
         return Ok(());
     };

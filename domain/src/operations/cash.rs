@@ -178,6 +178,7 @@ fn pay(session: &mut Session<'_>, ask: ReceiveCash, owner: Owner) -> Result<Outc
         found,
         invoices,
     } = owner;
+    let invoices = super::advances::of_requests(session, invoices, ask.amount)?;
     let remitted = Remitted {
         payment: ask.payment.clone(),
         value_date: ask.value_date,
@@ -305,8 +306,14 @@ fn named<'a>(
     numbers: impl Iterator<Item = &'a str>,
 ) -> Vec<(Id, Id)> {
     let mut named = Vec::new();
+    let mut known: Vec<&str> = Vec::new();
     for number in numbers {
+        // Longer ones come first: the year and number of another kind of document are no number of an invoice.
+        if known.iter().any(|known| known.contains(number)) {
+            continue;
+        }
         let documents = session.index().numbered.get(number);
+        known.extend(documents.map(|_| number));
         for id in documents.into_iter().flatten() {
             let Some(document) = session.find::<Invoice>(id).map(|e| &e.state.document) else {
                 continue;

@@ -37,6 +37,15 @@ pub(super) fn credit(
             format!("document {invoice} is not finalised: it cannot be credited"),
         ));
     }
+    if !state.document.kind.is_booked() {
+        return Err(Rejection::new(
+            "NOT_AN_INVOICE",
+            format!(
+                "document {} asks for an advance and is no invoice: close the advance instead",
+                state.number
+            ),
+        ));
+    }
     let mut exact_parts = Vec::new();
     for (no, amount) in parts {
         let line = state.line(*no).ok_or_else(|| {

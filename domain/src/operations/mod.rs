@@ -270,6 +270,8 @@ fn handle(session: &mut Session<'_>, command: Command) -> Result<Outcome, Reject
         } => milestones::reach(session, &plan, milestone, on),
         Command::CancelMilestones { plan, reason } => milestones::cancel(session, &plan, reason),
         Command::AskAdvance { advance, terms } => advances::ask(session, &advance, *terms),
+        Command::RequestAdvance { advance, terms } => advances::request(session, &advance, *terms),
+        Command::InvoiceAdvance { advance } => advances::invoice(session, &advance),
         Command::CloseAdvance {
             advance,
             rest,

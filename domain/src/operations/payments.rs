@@ -1,6 +1,6 @@
 //! Money in and out: payments, credit given by hand, write-offs.
 
-use super::{folio_terms, folios};
+use super::{advances, folio_terms, folios};
 use crate::accounts::AccountTerms;
 use crate::collections;
 use crate::command::{FailureKind, Outcome, RecordPayment};
@@ -26,6 +26,9 @@ pub(super) fn record(session: &mut Session<'_>, ask: RecordPayment) -> Result<Ou
         method,
         pending,
     } = ask;
+    if let (Some(named), false) = (&invoice, pending) {
+        advances::of_request(session, named, Some(amount))?;
+    }
     session.decide::<Payment>(
         &payment,
         Command::Record(Recorded {
@@ -42,6 +45,11 @@ pub(super) fn record(session: &mut Session<'_>, ask: RecordPayment) -> Result<Ou
 
 pub(super) fn settle(session: &mut Session<'_>, payment: &str) -> Result<Outcome, Rejection> {
     let on = today(session, payment)?;
+    let state = session.get::<Payment>(payment)?;
+    let (named, amount) = (state.invoice.clone(), state.amount);
+    if let Some(named) = named {
+        advances::of_request(session, &named, Some(amount))?;
+    }
     session.decide::<Payment>(payment, Command::Settle { on })?;
     Ok(Outcome::of("payment", payment))
 }

@@ -4,7 +4,7 @@ use super::{Command, Elsewhere, How, ItemOpened, Receivables, Reversal, Source};
 use crate::cash::Desk;
 use crate::invoices::{self, Invoice};
 use crate::kernel::{Date, Money, Rejection};
-use crate::operations::{folio_terms, folios};
+use crate::operations::{advances, folio_terms, folios};
 use crate::payments::{self, Payment};
 use crate::session::{Session, Staged};
 use crate::world::Event;
@@ -26,6 +26,9 @@ fn finalised(
     e: &invoices::Finalised,
 ) -> Result<(), Rejection> {
     let (document, back) = (&e.document, e.document.total.negated());
+    if !document.kind.is_booked() {
+        return Ok(());
+    }
     let command = match &document.corrects {
         _ if document.total.is_zero() => return Ok(()),
         _ if document.total.is_positive() => Command::Open(ItemOpened {
@@ -56,7 +59,7 @@ fn voided(session: &mut Session<'_>, invoice: &str) -> Result<(), Rejection> {
     let total = state.document.total;
     let account = folios::of_document(session, &state.document)?;
     // A draft has no number and was never owed.
-    if state.number.is_empty() || total.is_zero() {
+    if state.number.is_empty() || total.is_zero() || !state.document.kind.is_booked() {
         return Ok(());
     }
     if state.document.corrects.is_some() {
@@ -108,6 +111,11 @@ fn payment(
     // What a provider says has happened: it cannot be refused because of what it was meant for.
     let told = state.route.is_some();
     let invoice = invoice.filter(|i| !(told && taken(session, &account, i, payment)));
+    // Money for a request is for the invoice that follows it.
+    let invoice = match invoice {
+        Some(named) => advances::of_request(session, &named, None)?,
+        None => None,
+    };
     let payment = payment.to_string();
     let command = match event {
         payments::Event::Recorded(e) if e.pending => Command::Expect {

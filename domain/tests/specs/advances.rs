@@ -4,7 +4,8 @@
 use crate::book::{Book, d, document, run, usd};
 use indelible_domain::advances::{Advance, Rest, Terms, Wanted};
 use indelible_domain::catalog;
-use indelible_domain::command::{InvoicingPlace, RecordPayment, StartSubscription};
+use indelible_domain::command::{InvoicingPlace, ReceiveCash, RecordPayment, StartSubscription};
+use indelible_domain::invoices::{Invoice, Kind, Stage};
 use indelible_domain::invoicing::{self, Split};
 use indelible_domain::journal::{self, Ledger};
 use indelible_domain::kernel::Money;
@@ -203,7 +204,7 @@ fn the_document_of_the_supply_shows_all_of_it_and_takes_the_advance_off_with_its
         .find(|l| l.net == usd("-33.33"));
     assert_eq!(
         text.map(|l| l.text.as_str()),
-        Some("Advance 2012-000001 of 2012-05-01")
+        Some("Advance ADV-2012-000001 of 2012-05-01")
     );
     assert_eq!(left(&book, "a1"), Vec::<String>::new());
     assert_eq!(posted(&book, Ledger::Advances), "0.00");
@@ -584,4 +585,273 @@ fn a_rate_that_fell_gives_back_the_tax_that_was_asked_for_too_much() {
     assert_eq!(left(&book, "a1"), Vec::<String>::new());
     let known = &book.tenant().tables.receivables["alice"].state;
     assert_eq!(known.balance().to_string(), "-1.20 USD");
+}
+
+fn request(book: &mut Book, advance: &str, terms: Terms) {
+    let terms = Box::new(terms);
+    let advance = advance.into();
+    book.ask(Command::RequestAdvance { advance, terms })
+        .expect("is requested");
+}
+
+/// Kind and number of a document.
+fn called(book: &Book, id: &str) -> (Kind, String) {
+    let invoice: &Invoice = &book.tenant().tables.invoices[id].state;
+    (invoice.document.kind, invoice.number.clone())
+}
+
+fn known(book: &Book, id: &str) -> bool {
+    book.tenant().tables.invoices.get(id).is_some()
+}
+
+fn invoice_id(advance: &str) -> String {
+    format!("advance.{advance}")
+}
+
+fn transfer(book: &mut Book, payment: &str, amount: &str, text: &str) {
+    let cash = ReceiveCash {
+        payment: payment.into(),
+        entity: "arms".into(),
+        account: None,
+        amount: usd(amount),
+        value_date: d("2012-05-01"),
+        reference: text.into(),
+        payer: None,
+        method: "transfer".into(),
+    };
+    book.ask(Command::ReceiveCash(Box::new(cash)))
+        .expect("is received");
+}
+
+#[test]
+fn each_kind_of_document_has_numbers_of_its_own() {
+    let mut book = book();
+    supply(&mut book, "c1", "100.00", "standard");
+    invoice(&mut book, "i1");
+    ask(&mut book, "a1", terms(vec![wanted("10.00", "standard")]));
+    request(&mut book, "a2", terms(vec![wanted("20.00", "standard")]));
+    request(&mut book, "a3", terms(vec![wanted("20.00", "standard")]));
+    close(&mut book, "a1", Rest::Credit).expect("is closed");
+    supply(&mut book, "c2", "100.00", "standard");
+    invoice(&mut book, "i2");
+    let told = [
+        "i1",
+        "advance.a1",
+        "advance.a2.request",
+        "advance.a3.request",
+    ];
+    let found: Vec<_> = told.iter().map(|id| called(&book, id)).collect();
+    let number = |kind, number: &str| (kind, number.to_string());
+    assert_eq!(
+        found,
+        [
+            number(Kind::Invoice, "2012-000001"),
+            number(Kind::AdvanceInvoice, "ADV-2012-000001"),
+            number(Kind::AdvanceRequest, "PF-2012-000001"),
+            number(Kind::AdvanceRequest, "PF-2012-000002"),
+        ]
+    );
+    // What is given back and what comes later goes on where its own kind stopped.
+    assert_eq!(
+        called(&book, "advance.a1.note"),
+        number(Kind::CreditNote, "CN-2012-000001")
+    );
+    assert_eq!(called(&book, "i2"), number(Kind::Invoice, "2012-000002"));
+}
+
+#[test]
+fn a_request_books_nothing_and_its_money_makes_the_invoice() {
+    let mut book = book();
+    request(&mut book, "a1", terms(vec![wanted("100.00", "standard")]));
+    assert_eq!(
+        sums(&book, "advance.a1.request"),
+        told("100.00", "19.00", "119.00")
+    );
+    assert_eq!(book.owes(), crate::book::sums("0.00", "0.00"));
+    for account in [Ledger::Receivable, Ledger::Advances, Ledger::TaxPayable] {
+        assert_eq!(posted(&book, account), "0.00");
+    }
+    // Nothing is taken off before it is invoiced.
+    supply(&mut book, "c1", "10.00", "standard");
+    invoice(&mut book, "i1");
+    assert_eq!(nets(&book, "i1"), ["10.00"]);
+    pay(&mut book, "p0", "11.90", "i1");
+    let credit = Command::CreditInvoice {
+        note: "n1".into(),
+        invoice: "advance.a1.request".into(),
+        parts: vec![(1, None)],
+        reason: "wrong".into(),
+    };
+    assert_eq!(book.refused(credit), "NOT_AN_INVOICE");
+    // Less than was asked for is credit.
+    pay(&mut book, "p1", "118.99", "advance.a1.request");
+    assert!(!known(&book, "advance.a1"));
+    assert_eq!(book.owes(), crate::book::sums("-118.99", "118.99"));
+    // The rate of the day on which the money is there.
+    rate(&mut book, "standard", "0.18", "2012-06-01");
+    book.on("2012-06-02");
+    pay(&mut book, "p2", "0.01", "advance.a1.request");
+    assert_eq!(
+        called(&book, "advance.a1"),
+        (Kind::AdvanceInvoice, "ADV-2012-000001".to_string())
+    );
+    assert_eq!(sums(&book, "advance.a1"), told("100.00", "18.00", "118.00"));
+    assert_eq!(book.open_of("advance.a1"), "0.00");
+    assert_eq!(book.owes(), crate::book::sums("-1.00", "1.00"));
+    assert_eq!(posted(&book, Ledger::Advances), "-100.00");
+    assert_eq!(left(&book, "a1"), ["100.00 + 18.00"]);
+    // Once, and what asked for it stays.
+    let again = Command::InvoiceAdvance {
+        advance: "a1".into(),
+    };
+    assert_eq!(book.refused(again), "ADVANCE_INVOICED");
+    let void = Command::VoidInvoice {
+        invoice: "advance.a1.request".into(),
+        reason: "wrong".into(),
+    };
+    assert_eq!(book.refused(void), "ADVANCE_INVOICED");
+    supply(&mut book, "c2", "150.00", "standard");
+    invoice(&mut book, "i2");
+    assert_eq!(nets(&book, "i2"), ["150.00", "-100.00"]);
+}
+
+#[test]
+fn money_finds_a_request_by_its_number_and_what_is_left_of_a_payment_pays_the_oldest() {
+    let mut book = book();
+    for advance in ["a1", "a2", "a3"] {
+        request(&mut book, advance, terms(vec![wanted("10.00", "standard")]));
+    }
+    transfer(&mut book, "p1", "11.90", "for PF-2012-000002, thank you");
+    assert_eq!(
+        ["a1", "a2", "a3"].map(|a| known(&book, &invoice_id(a))),
+        [false, true, false]
+    );
+    assert_eq!(book.open_of("advance.a2"), "0.00");
+    // An invoice is owed, a request is not: it comes after it.
+    supply(&mut book, "c1", "20.00", "standard");
+    invoice(&mut book, "i1");
+    assert_eq!(nets(&book, "i1"), ["20.00", "-10.00"]);
+    let none = |book: &mut Book, payment: &str, amount: &str| {
+        book.ask(Command::RecordPayment(RecordPayment {
+            payment: payment.into(),
+            account: "alice".into(),
+            amount: usd(amount),
+            invoice: None,
+            method: "transfer".into(),
+            pending: false,
+        }))
+        .expect("is paid");
+    };
+    none(&mut book, "p2", "20.00");
+    assert_eq!(book.open_of("i1"), "0.00");
+    assert_eq!(book.owes(), crate::book::sums("-8.10", "8.10"));
+    none(&mut book, "p3", "3.80");
+    assert_eq!(
+        ["a1", "a3"].map(|a| known(&book, &invoice_id(a))),
+        [true, false]
+    );
+    assert_eq!(book.owes(), crate::book::sums("0.00", "0.00"));
+    // Two requests named by one transfer, of which it pays both or the first.
+    request(&mut book, "a4", terms(vec![wanted("10.00", "standard")]));
+    transfer(&mut book, "p4", "23.80", "PF-2012-000003 PF-2012-000004");
+    assert_eq!(
+        ["a3", "a4"].map(|a| known(&book, &invoice_id(a))),
+        [true, true]
+    );
+    assert_eq!(book.owes(), crate::book::sums("0.00", "0.00"));
+    // What a payment names comes before what is due earlier.
+    supply(&mut book, "c2", "50.00", "standard");
+    invoice(&mut book, "i2");
+    assert_eq!(book.open_of("i2"), "23.80");
+    for advance in ["a5", "a6"] {
+        request(&mut book, advance, terms(vec![wanted("10.00", "standard")]));
+    }
+    pay(&mut book, "p5", "11.90", "advance.a5.request");
+    transfer(&mut book, "p6", "11.90", "PF 2012 000006");
+    for (document, open) in [
+        ("i2", "23.80"),
+        ("advance.a5", "0.00"),
+        ("advance.a6", "0.00"),
+    ] {
+        assert_eq!(book.open_of(document), open, "{document}");
+    }
+    // Of money that is still to come nothing is invoiced.
+    request(&mut book, "a7", terms(vec![wanted("10.00", "standard")]));
+    book.ask(Command::RecordPayment(RecordPayment {
+        payment: "p7".into(),
+        account: "alice".into(),
+        amount: usd("11.90"),
+        invoice: Some("advance.a7.request".into()),
+        method: "transfer".into(),
+        pending: true,
+    }))
+    .expect("is expected");
+    assert!(!known(&book, "advance.a7"));
+    book.settle("p7");
+    assert_eq!(book.open_of("advance.a7"), "0.00");
+    assert_eq!(book.open_of("i2"), "23.80");
+}
+
+#[test]
+fn the_number_of_one_kind_is_not_found_within_that_of_another() {
+    let mut book = book();
+    book.open("bob", |_| {});
+    book.ask(Command::AddCharge {
+        account: "bob".into(),
+        charge: "b1".into(),
+        text: "machine".into(),
+        amount: usd("10.00"),
+        on: None,
+        tax_class: "standard".into(),
+    })
+    .expect("is added");
+    book.ask(Command::InvoiceNow {
+        invoice: "i1".into(),
+        account: "bob".into(),
+        usage: false,
+    })
+    .expect("is invoiced");
+    assert_eq!(called(&book, "i1").1, "2012-000001");
+    ask(&mut book, "a1", terms(vec![wanted("10.00", "standard")]));
+    transfer(&mut book, "p1", "11.90", "Advance ADV-2012-000001");
+    assert_eq!(book.open_of("advance.a1"), "0.00");
+    request(&mut book, "a2", terms(vec![wanted("10.00", "standard")]));
+    transfer(&mut book, "p2", "11.90", "PF/2012/000001");
+    assert_eq!(book.open_of("advance.a2"), "0.00");
+}
+
+#[test]
+fn a_request_that_nobody_pays_is_void_and_one_can_be_invoiced_without_its_money() {
+    let mut book = book();
+    request(&mut book, "a1", terms(vec![wanted("10.00", "standard")]));
+    close(&mut book, "a1", Rest::Credit).expect("is closed");
+    let stage = |book: &Book, id: &str| book.tenant().tables.invoices[id].state.stage.clone();
+    assert_eq!(stage(&book, "advance.a1.request"), Stage::Void);
+    assert!(!known(&book, "advance.a1.note"));
+    pay(&mut book, "p1", "11.90", "advance.a1.request");
+    assert!(!known(&book, "advance.a1"));
+    let invoice = |advance: &str| Command::InvoiceAdvance {
+        advance: advance.into(),
+    };
+    assert_eq!(book.refused(invoice("a1")), "ADVANCE_CLOSED");
+    // The document itself says the same.
+    request(&mut book, "a2", terms(vec![wanted("10.00", "standard")]));
+    let void = Command::VoidInvoice {
+        invoice: "advance.a2.request".into(),
+        reason: "wrong".into(),
+    };
+    book.ask(void).expect("is void");
+    assert_eq!(book.refused(invoice("a2")), "ADVANCE_CLOSED");
+    request(&mut book, "a3", terms(vec![wanted("100.00", "standard")]));
+    book.ask(invoice("a3")).expect("is invoiced");
+    // The credit that is there pays of it what it can.
+    assert_eq!(book.open_of("advance.a3"), "107.10");
+    let again = Command::RequestAdvance {
+        advance: "a3".into(),
+        terms: Box::new(terms(vec![wanted("1.00", "standard")])),
+    };
+    assert_eq!(book.refused(again), "ADVANCE_EXISTS");
+    // A payment that still names the request is for its invoice.
+    pay(&mut book, "p2", "107.10", "advance.a3.request");
+    assert_eq!(book.open_of("advance.a3"), "0.00");
 }

@@ -47,6 +47,7 @@ pub struct Invoice {
 pub struct Month {
     /// First day of the month of issue.
     pub month: Date,
+    /// Those of advances included.
     pub invoices: u64,
     pub credit_notes: u64,
     pub net: Money,
@@ -168,7 +169,8 @@ fn of(
 
 /// Counts a finalised document in its month, or takes it out again.
 fn issue(rows: &mut Rows<'_>, row: &Invoice, count: bool) -> Result<(), ViewError> {
-    let Some(issued) = row.issued else {
+    // A request is no sale.
+    let Some(issued) = row.issued.filter(|_| row.kind.is_booked()) else {
         return Ok(());
     };
     let first = Grid::calendar(issued, Span::months(1)).period(issued).from;
@@ -182,7 +184,8 @@ fn issue(rows: &mut Rows<'_>, row: &Invoice, count: bool) -> Result<(), ViewErro
         tax: none,
         total: none,
     });
-    let times = |n: u64, of: Kind| match (row.kind == of, count) {
+    let note = row.kind == Kind::CreditNote;
+    let times = |n: u64, notes: bool| match (note == notes, count) {
         (false, _) => n,
         (true, true) => n + 1,
         (true, false) => n.saturating_sub(1),
@@ -193,8 +196,8 @@ fn issue(rows: &mut Rows<'_>, row: &Invoice, count: bool) -> Result<(), ViewErro
     };
     let month = Month {
         month: first,
-        invoices: times(month.invoices, Kind::Invoice),
-        credit_notes: times(month.credit_notes, Kind::CreditNote),
+        invoices: times(month.invoices, false),
+        credit_notes: times(month.credit_notes, true),
         net: amount(month.net, row.net),
         tax: amount(month.tax, row.tax),
         total: amount(month.total, row.total),

@@ -89,6 +89,25 @@ fn advances() -> Vec<Event> {
             }
             .into(),
         ),
+        Event::Advance(
+            advances::Requested {
+                terms: advances::Terms {
+                    account: "alice".to_string(),
+                    subscription: Some("s-1".to_string()),
+                    order: None,
+                    lines: vec![advances::Wanted {
+                        text: "A third in advance".to_string(),
+                        amount: money("33.33 EUR"),
+                        tax_class: "standard".to_string(),
+                    }],
+                    once_paid: false,
+                },
+                document: "advance.a-2.request".to_string(),
+                total: money("39.66 EUR"),
+                on: date("2026-01-10"),
+            }
+            .into(),
+        ),
     ]
 }
 

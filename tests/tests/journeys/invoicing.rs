@@ -203,3 +203,57 @@ async fn an_advance_is_taken_off_the_final_invoice_with_its_tax_and_its_rest_goe
         })
     );
 }
+
+#[tokio::test]
+async fn a_request_for_an_advance_is_invoiced_when_its_money_comes_in() {
+    let shop = shop::open("2026-03-01T08:00:00Z").await;
+    let acme = &shop.acme;
+    shop::furnish(acme).await;
+    let ask = r#"mutation { requestAdvance(idempotencyKey: "a1", input: { id: "a1", account: "alice",
+        lines: [{ text: "A third", amount: "33.33 EUR" }] }) {
+        advance { asked { net } invoice { key } request { key kind typeCode number total open explain } } } }"#;
+    let asked = acme.data(ask, json!({})).await["requestAdvance"]["advance"].take();
+    let number = asked["request"]["number"].as_str().unwrap_or_default();
+    assert!(number.ends_with("PF-2026-000001"), "{number}");
+    assert_eq!(
+        asked["request"]["explain"][0],
+        "a request for an advance is no invoice: nothing is owed by it and no tax may be deducted from it"
+    );
+    for (field, value) in [
+        ("kind", json!("ADVANCE_REQUEST")),
+        ("typeCode", json!(325)),
+        ("total", json!("40.00 EUR")),
+        ("open", json!("0.00 EUR")),
+    ] {
+        assert_eq!(asked["request"][field], value, "{field}");
+    }
+    assert_eq!(asked["invoice"], json!(null));
+    assert_eq!(asked["asked"], json!([]));
+    let pay = r#"mutation { recordPayment(idempotencyKey: "p1", input: { id: "p1", account: "alice", amount: "40.00 EUR",
+        invoice: "advance.a1.request" }) { payment { key } } }"#;
+    acme.data(pay, json!({})).await;
+    let found = r#"{ advance(id: "a1") { left { net tax } invoice { kind typeCode open total } }
+        requests: invoices(kind: ADVANCE_REQUEST) { nodes { key } }
+        advances: invoices(kind: ADVANCE_INVOICE) { nodes { key } pageInfo { hasNextPage } }
+        own: invoices(account: "alice", kind: ADVANCE_INVOICE) { nodes { key } }
+        plain: invoices(kind: INVOICE) { nodes { key } }
+        account(id: "alice") { advances { key } } }"#;
+    assert_eq!(
+        acme.data(found, json!({})).await,
+        json!({
+            "advance": {
+                "left": [{ "net": "33.33 EUR", "tax": "6.67 EUR" }],
+                "invoice": { "kind": "ADVANCE_INVOICE", "typeCode": 386, "open": "0.00 EUR", "total": "40.00 EUR" }
+            },
+            "requests": { "nodes": [{ "key": "advance.a1.request" }] },
+            "advances": { "nodes": [{ "key": "advance.a1" }], "pageInfo": { "hasNextPage": false } },
+            "own": { "nodes": [{ "key": "advance.a1" }] },
+            "plain": { "nodes": [] },
+            "account": { "advances": [{ "key": "a1" }] }
+        })
+    );
+    let again =
+        r#"mutation { invoiceAdvance(idempotencyKey: "i1", id: "a1") { advance { key } } }"#;
+    let refused = acme.error(again, json!({})).await;
+    assert_eq!(refused["extensions"]["code"], "ADVANCE_INVOICED");
+}

@@ -217,6 +217,9 @@ impl Books {
             Stage::Rejected => return Ok(InvoiceState::Rejected),
             Stage::Finalised => {}
         }
+        if !invoice.document.kind.is_booked() {
+            return Ok(InvoiceState::Requested);
+        }
         let receivables = self.receivables(&self.folio(&invoice.document)?)?;
         let paid = receivables.applied_to(id).next().is_some();
         Ok(match receivables.item(id) {

@@ -167,8 +167,15 @@ fn invoice_rows(story: &mut Story, expect: &ast::Invoice) -> Result<Vec<Row>, Re
     story.seen.insert(account.clone(), made.len());
     let id = nth(&made, expect.number)
         .ok_or_else(|| missing("invoice", account, expect.number, made.len()))?;
-    let document = story.books.invoice(id)?.document;
+    let invoice = story.books.invoice(id)?;
+    let document = invoice.document;
     let mut rows = Vec::new();
+    if let Some(kind) = &expect.kind {
+        rows.push(Row::new("kind", kind, document.kind.code()));
+    }
+    if let Some(number) = &expect.numbered {
+        rows.push(Row::new("number", number, &invoice.number));
+    }
     rows.extend(
         expect
             .total
@@ -334,6 +341,7 @@ fn state_name(state: InvoiceState) -> &'static str {
         InvoiceState::Paid => "paid",
         InvoiceState::Void => "void",
         InvoiceState::WrittenOff => "written-off",
+        InvoiceState::Requested => "requested",
         InvoiceState::Credited => "credited",
         InvoiceState::Rejected => "rejected",
     }

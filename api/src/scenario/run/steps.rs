@@ -264,15 +264,22 @@ impl Story {
                 account: account.clone(),
                 usage: *usage,
             },
-            Kind::Advance(advance) => Command::AskAdvance {
-                advance: advance.name.clone(),
-                terms: Box::new(advances::Terms {
-                    account: advance.account.clone(),
-                    subscription: advance.subscription.clone(),
-                    order: advance.order.clone(),
-                    lines: folios::wanted(&advance.lines, self.currency(&advance.account)?)?,
-                    once_paid: advance.once_paid,
-                }),
+            Kind::Advance(asked) => {
+                let advance = asked.name.clone();
+                let terms = Box::new(advances::Terms {
+                    account: asked.account.clone(),
+                    subscription: asked.subscription.clone(),
+                    order: asked.order.clone(),
+                    lines: folios::wanted(&asked.lines, self.currency(&asked.account)?)?,
+                    once_paid: asked.once_paid,
+                });
+                match asked.requested {
+                    true => Command::RequestAdvance { advance, terms },
+                    false => Command::AskAdvance { advance, terms },
+                }
+            }
+            Kind::InvoiceAdvance { advance } => Command::InvoiceAdvance {
+                advance: advance.clone(),
             },
             Kind::Reviewed {
                 account,

@@ -173,6 +173,8 @@ fn document(
 ) -> Result<(), ViewError> {
     let invoice = &recorded.id;
     match event {
+        // A request is neither sold nor owed.
+        Document::Finalised(e) if !e.document.kind.is_booked() => Ok(()),
         Document::Finalised(e) => {
             let of = &e.document;
             let counted = Counted {
