@@ -30,6 +30,8 @@ mod begun_periods;
 mod berths;
 #[path = "specs/book.rs"]
 mod book;
+#[path = "specs/cancelled_runs.rs"]
+mod cancelled_runs;
 #[path = "specs/cash.rs"]
 mod cash;
 #[path = "specs/catalog_code.rs"]

@@ -12,6 +12,8 @@ use std::collections::BTreeSet;
 
 /// Most drafts that one command of a cancelled run rejects.
 const REJECTED_AT_ONCE: usize = 200;
+/// Most documents that one command of a cancelled run looks at.
+const LOOKED_AT_ONCE: usize = 10_000;
 
 /// Nobody's document is computed here: an account with nothing due is found out when its turn comes.
 ///
@@ -221,7 +223,9 @@ fn unused(session: &Session<'_>, run: &str, account: &str, made: usize) -> Id {
     }
 }
 
-/// Bills nobody else, and rejects what is still a draft; documents that are final stay.
+/// Bills nobody else, and rejects what is still a draft; documents that are final stay. Of many documents one command takes some:
+/// it is asked again while something is left, and begins where it stopped. What was looked at is not looked at again, because
+/// nothing becomes a draft of this run any more.
 pub(super) fn cancel(
     session: &mut Session<'_>,
     run: &str,
@@ -233,18 +237,25 @@ pub(super) fn cancel(
             reason: reason.clone(),
         },
     )?;
-    let is_draft = |id: &&Id| {
-        let found = session.find::<Invoice>(id);
-        found.is_some_and(|e| e.state.stage == Stage::Draft)
-    };
-    let billed = &session.get::<BillRun>(run)?.billed;
-    let drafts = billed.iter().map(|(_, invoice)| invoice).filter(is_draft);
-    let drafts: Vec<Id> = drafts.cloned().collect();
-    for invoice in drafts.iter().take(REJECTED_AT_ONCE) {
+    let state = session.get::<BillRun>(run)?;
+    let (all, mut upto) = (state.billed.len(), state.swept);
+    let mut drafts: Vec<Id> = Vec::new();
+    for (_, invoice) in state.billed.since(upto).take(LOOKED_AT_ONCE) {
+        let found = session.find::<Invoice>(invoice);
+        if found.is_some_and(|e| e.state.stage == Stage::Draft) {
+            if drafts.len() == REJECTED_AT_ONCE {
+                break;
+            }
+            drafts.push(invoice.clone());
+        }
+        upto += 1;
+    }
+    for invoice in &drafts {
         invoicing::reject(session, invoice, reason.clone())?;
     }
+    session.decide::<BillRun>(run, Command::Sweep { upto })?;
     Ok(Outcome {
-        left: drafts.len().saturating_sub(REJECTED_AT_ONCE) as u64,
+        left: all.saturating_sub(upto) as u64,
         ..Outcome::of("bill-run", run)
     })
 }

@@ -4,7 +4,8 @@
 //! - Each account is its own commit, so a run survives a crash between any two accounts and goes on; running it again,
 //!   or another one over the same day, finds nothing left to bill.
 //! - An account that is refused is named with the reason and can be tried again alone.
-//! - A run that is cancelled bills nobody else, and its drafts become no invoices; what it finalised stays.
+//! - A run that is cancelled bills nobody else, and its drafts become no invoices; what it finalised stays. It
+//!   remembers how far that is, so that each command goes on where the one before stopped.
 
 mod listing;
 mod old;
@@ -37,6 +38,8 @@ pub struct BillRun {
     pub unlisted: u64,
     /// The rest of its list was named by who started it; otherwise it is what the agenda says.
     pub named: bool,
+    /// Since it was cancelled: how many of `billed` were looked at, none of which is a draft any more.
+    pub swept: usize,
 }
 
 impl BillRun {
@@ -120,6 +123,12 @@ pub struct Cancelled {
     pub reason: String,
 }
 
+/// Drafts of a cancelled run became nothing: none of the first `upto` documents that it made is a draft any more.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Swept {
+    pub upto: u64,
+}
+
 /// Accounts that were refused wait again; many of them are several events.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Retried {
@@ -138,6 +147,7 @@ events! {
         Retried = "retried" 1,
         Listed = "listed" 1,
         FolioCarried = "folio-carried" 1,
+        Swept = "swept" 1,
     }
 }
 
@@ -173,6 +183,10 @@ pub enum Command {
     Cancel {
         reason: String,
     },
+    /// None of its first documents is a draft any more.
+    Sweep {
+        upto: usize,
+    },
     /// Empty: every account that was refused. Of more than a commit takes only the first ones wait again.
     Retry {
         accounts: Vec<Id>,
@@ -203,6 +217,7 @@ impl Decider for BillRun {
         match command {
             Command::Retry { accounts } => return retry(state, accounts),
             Command::Cancel { reason } => return cancel(state, reason),
+            Command::Sweep { upto } => return sweep(state, upto),
             _ => {}
         }
         if state.as_of.is_none() || state.completed || state.cancelled.is_some() {
@@ -263,7 +278,10 @@ impl Decider for BillRun {
                 }
                 .into(),
             ]),
-            Command::Start { .. } | Command::Cancel { .. } | Command::Retry { .. } => Ok(vec![]),
+            Command::Start { .. }
+            | Command::Cancel { .. }
+            | Command::Sweep { .. }
+            | Command::Retry { .. } => Ok(vec![]),
         }
     }
 
@@ -297,6 +315,7 @@ impl Decider for BillRun {
             }
             Event::Completed(_) => state.completed = true,
             Event::Cancelled(e) => state.cancelled = Some(e.reason.clone()),
+            Event::Swept(e) => state.swept = usize::try_from(e.upto).unwrap_or(usize::MAX),
             Event::Retried(e) => {
                 let again: BTreeSet<&Id> = e.accounts.iter().collect();
                 state
@@ -339,6 +358,20 @@ fn retry(state: &BillRun, accounts: Vec<Id>) -> Result<Vec<Event>, Rejection> {
     let (parts, _) = listing::parts(chosen);
     let retried = |accounts| Retried { accounts }.into();
     Ok(parts.into_iter().map(retried).collect())
+}
+
+/// A run that is not cancelled makes drafts still.
+fn sweep(state: &BillRun, upto: usize) -> Result<Vec<Event>, Rejection> {
+    if state.cancelled.is_none() || upto > state.billed.len() {
+        return Err(Rejection::new(
+            "RUN_OPEN",
+            "this bill run is not cancelled, or has not made so many documents",
+        ));
+    }
+    Ok(match upto > state.swept {
+        true => vec![Swept { upto: upto as u64 }.into()],
+        false => vec![],
+    })
 }
 
 fn cancel(state: &BillRun, reason: String) -> Result<Vec<Event>, Rejection> {

@@ -606,6 +606,7 @@ fn runs() -> Vec<Event> {
             }
             .into(),
         ),
+        Event::Run(runs::Swept { upto: 200 }.into()),
         Event::Run(
             runs::AccountRefused {
                 account: "bob".to_string(),
