@@ -159,6 +159,12 @@ pub enum Command {
         terms: AccountTerms,
     },
     /// Another time zone from a day on, past or coming; none: from today on. Zones that were to follow later do not.
+    SetEntityZone {
+        entity: Id,
+        zone: Zone,
+        from: Option<Date>,
+    },
+    /// The same of an account.
     SetAccountZone {
         account: Id,
         zone: Zone,

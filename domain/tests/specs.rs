@@ -56,6 +56,8 @@ mod dunning_histories;
 mod dunning_rules;
 #[path = "specs/entitlements.rs"]
 mod entitlements;
+#[path = "specs/entity_zones.rs"]
+mod entity_zones;
 #[path = "specs/exchange.rs"]
 mod exchange;
 #[path = "specs/explained.rs"]

@@ -382,8 +382,21 @@ impl LegalEntity {
         self.state.state.terms.currency.code()
     }
 
-    async fn zone(&self) -> &str {
-        self.state.state.terms.zone.name()
+    /// IANA time zone that dates documents and entries today.
+    async fn zone(&self, ctx: &Context<'_>) -> Result<String> {
+        let zone = &self.state.state.terms.zone;
+        let today = zone.date(Books::of(ctx)?.now());
+        Ok(zone.name_on(today).to_owned())
+    }
+
+    /// Its time zones one after the other, those to come included: each day is of one of them.
+    async fn zones(&self) -> Vec<EntityZone> {
+        let zones = self.state.state.terms.zone.each().into_iter();
+        let zone = |(from, zone): (Option<_>, &str)| EntityZone {
+            from: from.map(Date),
+            zone: zone.to_owned(),
+        };
+        zones.map(zone).collect()
     }
 
     async fn rounding(&self) -> Rounding {
@@ -487,6 +500,15 @@ pub struct AccountZone {
     zone: String,
 }
 
+/// A time zone of a legal entity.
+#[derive(SimpleObject)]
+pub struct EntityZone {
+    /// Its first day; none: since the legal entity is there.
+    from: Option<Date>,
+    /// IANA time zone.
+    zone: String,
+}
+
 /// What is left out stays as it is.
 #[derive(InputObject)]
 pub struct ChangeAccountInput {
@@ -514,7 +536,8 @@ pub struct LegalEntityInput {
     country: String,
     /// ISO 4217 code.
     currency: String,
-    /// IANA time zone.
+    /// IANA time zone. Of one that is there: another zone than that of today is in force from today on; `setEntityZone` takes
+    /// another day.
     #[graphql(default_with = "\"UTC\".to_owned()")]
     zone: String,
     #[graphql(default_with = "Rounding::HalfUp")]
@@ -720,6 +743,31 @@ impl AccountMutations {
         let receipt = desk::hand_in(ctx, Scope::Operate, &idempotency_key, command).await?;
         Ok(AccountPayload {
             account: Account::find(ctx, &key, None).await?,
+            receipt,
+        })
+    }
+
+    /// Another time zone of a legal entity from a day on, past or coming; today if none is said. Zones that were to follow later do
+    /// not. What is issued and posted from now on is dated by it; documents and entries that are there keep their dates.
+    async fn set_entity_zone(
+        &self,
+        ctx: &Context<'_>,
+        idempotency_key: String,
+        entity: ID,
+        zone: String,
+        from: Option<Date>,
+        #[graphql(default)] dry_run: bool,
+    ) -> Result<LegalEntityPayload> {
+        let key = ids::key("entity", &entity);
+        let command = Command::SetEntityZone {
+            entity: key.clone(),
+            zone: zone.parse().map_err(errors::rejected)?,
+            from: from.map(|day| day.0),
+        };
+        let scope = Scope::Admin;
+        let receipt = desk::hand_in_or_try(ctx, scope, &idempotency_key, command, dry_run).await?;
+        Ok(LegalEntityPayload {
+            entity: LegalEntity::find(ctx, &key)?,
             receipt,
         })
     }

@@ -53,9 +53,9 @@ pub(super) fn place(words: &mut Words) -> Result<InvoicingPlace, Mistake> {
     })
 }
 
-/// `zone A ZONE [from DATE]`
+/// `zone A|entity E ZONE [from DATE]`
 pub(super) fn zone(words: &mut Words) -> Result<Kind, Mistake> {
-    let account = words.name("an account")?;
+    let place = place(words)?;
     let name = words.need("a time zone")?;
     let zone = name
         .parse()
@@ -64,10 +64,13 @@ pub(super) fn zone(words: &mut Words) -> Result<Kind, Mistake> {
         true => Some(words.date("a day after `from`")?),
         false => None,
     };
-    Ok(Kind::Ordered(Box::new(Command::SetAccountZone {
-        account,
-        zone,
-        from,
+    Ok(Kind::Ordered(Box::new(match place {
+        InvoicingPlace::Entity(entity) => Command::SetEntityZone { entity, zone, from },
+        InvoicingPlace::Account(account) => Command::SetAccountZone {
+            account,
+            zone,
+            from,
+        },
     })))
 }
 

@@ -21,8 +21,39 @@ pub(super) fn open_entity(
 pub(super) fn change_entity(
     session: &mut Session<'_>,
     entity: &str,
-    terms: EntityTerms,
+    mut terms: EntityTerms,
 ) -> Result<Outcome, Rejection> {
+    let known = session.find::<LegalEntity>(entity);
+    let zone = known.map(|e| e.state.terms.zone.clone());
+    let mut asked = None;
+    if let Some(zone) = zone {
+        let now = zone.name_on(session.today(&zone)).to_string();
+        let wanted = std::mem::replace(&mut terms.zone, zone);
+        // Who names the zone of today says nothing of those before and after it.
+        asked = Some(wanted).filter(|wanted| *wanted != terms.zone && wanted.name() != now);
+    }
+    session.decide::<LegalEntity>(entity, entities::Command::Change(terms))?;
+    match asked {
+        Some(zone) => set_entity_zone(session, entity, &zone, None),
+        None => Ok(Outcome::of("entity", entity)),
+    }
+}
+
+/// Days of a legal entity from a day on are of another zone: what it issues and posts from now on is dated by it. Documents and
+/// entries that are there keep their dates.
+///
+/// Errors: ZONES_TOO_MANY, DATE_INVALID.
+pub(super) fn set_entity_zone(
+    session: &mut Session<'_>,
+    entity: &str,
+    zone: &Zone,
+    from: Option<Date>,
+) -> Result<Outcome, Rejection> {
+    let mut terms = entity_terms(session, entity)?.clone();
+    let from = from.unwrap_or_else(|| session.today(&terms.zone));
+    // It is stored as text.
+    parse_date(&from.to_string())?;
+    terms.zone = terms.zone.followed_by(zone, from)?;
     session.decide::<LegalEntity>(entity, entities::Command::Change(terms))?;
     Ok(Outcome::of("entity", entity))
 }

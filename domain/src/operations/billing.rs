@@ -179,6 +179,17 @@ pub(super) fn freeze(
     super::shares::owe(session, invoice, of, issued, shared)
 }
 
+/// The day that a document is issued on: today, or the last day of its series where the zone of the legal entity changed to one
+/// whose clocks are behind. Dates of a series never go back (policy 23), and neither does its year.
+fn issue_day(session: &Session<'_>, document: &Document, today: Date) -> Date {
+    let last = |year: i32| {
+        let series = series::id(&document.entity, document.kind, year);
+        session.find::<Series>(&series)?.state.last_issued
+    };
+    let (now, next) = (last(today.year()), last(today.year().saturating_add(1)));
+    today.max(now.max(next).unwrap_or(today))
+}
+
 /// Takes the next number of the document's series.
 pub(super) fn number(
     session: &mut Session<'_>,
@@ -190,6 +201,7 @@ pub(super) fn number(
     let bytes = event::to_bytes("document", document)
         .map_err(|e| Rejection::new("DOCUMENT_TOO_LARGE", e.to_string()))?;
     let digest = *blake3::hash(&bytes).as_bytes();
+    let issued = issue_day(session, document, issued);
     let series = series::id(&document.entity, document.kind, issued.year());
     session.decide::<Series>(
         &series,

@@ -133,6 +133,9 @@ fn handle(session: &mut Session<'_>, command: Command) -> Result<Outcome, Reject
         } => fields::clear(session, &place, &field, from, priority),
         Command::OpenAccount { account, terms } => accounts::open(session, &account, terms),
         Command::ChangeAccount { account, terms } => accounts::change(session, &account, terms),
+        Command::SetEntityZone { entity, zone, from } => {
+            accounts::set_entity_zone(session, &entity, &zone, from)
+        }
         Command::SetAccountZone {
             account,
             zone,

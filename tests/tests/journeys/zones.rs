@@ -101,3 +101,56 @@ async fn days_before_a_move_stay_where_they_were_and_no_day_is_billed_twice() {
         "ZONE_UNKNOWN"
     );
 }
+
+#[tokio::test]
+async fn a_seller_that_moves_dates_its_documents_by_the_zone_of_their_day() {
+    let shop = shop::open("2026-12-31T22:30:00Z").await;
+    let acme = &shop.acme;
+    shop::furnish(acme).await;
+    let set = |key: &str, more: &str| {
+        format!(
+            r#"mutation {{ setEntityZone(idempotencyKey: "{key}", entity: "main", zone: "Asia/Tokyo" {more}) {{
+                entity {{ zone zones {{ from zone }} }} receipt {{ dryRun }} }} }}"#
+        )
+    };
+    // 23:30 of the last day of the year in Berlin.
+    let before = issued(acme, "c1").await;
+    assert_eq!(
+        before,
+        json!({ "issued": "2026-12-31", "number": "2026-000001" })
+    );
+    let tried = set("z0", r#"from: "2026-12-31", dryRun: true"#);
+    let tried = acme.data(&tried, json!({})).await["setEntityZone"].take();
+    assert_eq!(tried["receipt"]["dryRun"], true);
+    assert_eq!(
+        tried["entity"]["zones"],
+        json!([{ "from": null, "zone": "Europe/Berlin" }])
+    );
+    let moved = set("z1", r#"from: "2026-12-31""#);
+    let moved = acme.data(&moved, json!({})).await["setEntityZone"].take();
+    assert_eq!(
+        moved["entity"],
+        json!({ "zone": "Asia/Tokyo", "zones": [
+            { "from": null, "zone": "Europe/Berlin" }, { "from": "2026-12-31", "zone": "Asia/Tokyo" } ] })
+    );
+    let after = issued(acme, "c2").await;
+    assert_eq!(
+        after,
+        json!({ "issued": "2027-01-01", "number": "2027-000001" })
+    );
+    let unknown = r#"mutation { setEntityZone(idempotencyKey: "z2", entity: "main", zone: "Mars/Base") { receipt { dryRun } } }"#;
+    let refused = acme.error(unknown, json!({})).await;
+    assert_eq!(refused["extensions"]["code"], "ZONE_UNKNOWN");
+}
+
+/// Issue date and number of a document over a charge.
+async fn issued(client: &Client, charge: &str) -> Value {
+    let add = format!(
+        r#"mutation {{ addCharge(idempotencyKey: "{charge}", input: {{ id: "{charge}", account: "alice", text: "Visit", amount: "20.00 EUR" }}) {{ pending {{ amount }} }} }}"#
+    );
+    client.data(&add, json!({})).await;
+    let now = format!(
+        r#"mutation {{ invoiceNow(idempotencyKey: "i{charge}", id: "i{charge}", account: "alice") {{ invoice {{ issued number }} }} }}"#
+    );
+    client.data(&now, json!({})).await["invoiceNow"]["invoice"].take()
+}
