@@ -187,9 +187,14 @@ const WHOLE: usize = 100;
 /// What is needed to take a command in by halves, if it is a batch that may need it.
 pub fn kept(command: &Command) -> Option<Intake> {
     match command {
-        Command::IngestUsage(intake) if intake.lines.len() > WHOLE => Some(Intake::clone(intake)),
+        Command::IngestUsage(intake) => kept_of(intake),
         _ => None,
     }
+}
+
+/// The same of the batch itself.
+pub fn kept_of(intake: &Intake) -> Option<Intake> {
+    (intake.lines.len() > WHOLE).then(|| intake.clone())
 }
 
 /// Whether a batch was refused only because of how much it leads to: more than a commit takes, now or when it first came.

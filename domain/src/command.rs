@@ -268,6 +268,14 @@ pub enum Command {
         /// Past records that are rated with it.
         add: Option<Box<Intake>>,
     },
+    /// A half of the records that a rerating adds, where the whole is more than a commit takes: its change names the whole.
+    AddToRerating {
+        rerating: Id,
+        ask: Box<reratings::Ask>,
+        part: Box<Intake>,
+        /// Others follow.
+        more: bool,
+    },
     /// The next commit of a rerating or of its undoing.
     StepRerating {
         rerating: Id,

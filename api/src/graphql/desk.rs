@@ -290,23 +290,28 @@ pub async fn hand_in_all(
             }
             (Err(no), _) => return Err(refused(no)),
         };
-        sum = Some(match sum {
-            None => next,
-            Some(sum) => Receipt {
-                tenant: sum.tenant,
-                replayed: sum.replayed && next.replayed,
-                outcome: super::usage::add(sum.outcome, next.outcome),
-                wrote: match (sum.wrote, next.wrote) {
-                    (Wrote::Commits(mut all), Wrote::Commits(next)) => {
-                        all.extend(next);
-                        Wrote::Commits(all)
-                    }
-                    (wrote, _) => wrote,
-                },
-            },
-        });
+        sum = Some(summed(sum, next));
     }
     sum.ok_or_else(|| errors::refused("NOTHING_TO_DO", "there was nothing to do"))
+}
+
+/// What commands came to that were one for who asked.
+fn summed(sum: Option<Receipt>, next: Receipt) -> Receipt {
+    let Some(sum) = sum else {
+        return next;
+    };
+    Receipt {
+        tenant: sum.tenant,
+        replayed: sum.replayed && next.replayed,
+        outcome: super::usage::add(sum.outcome, next.outcome),
+        wrote: match (sum.wrote, next.wrote) {
+            (Wrote::Commits(mut all), Wrote::Commits(next)) => {
+                all.extend(next);
+                Wrote::Commits(all)
+            }
+            (wrote, _) => wrote,
+        },
+    }
 }
 
 /// Runs one command, or only tries it.
@@ -488,9 +493,60 @@ impl RerateAsk {
 
 /// Asks for a rerating, or for the rest of one that did not end, and takes step after step.
 pub async fn rerate(ctx: &Context<'_>, scope: Scope, key: &str, ask: RerateAsk) -> Result<Receipt> {
+    let books = Books::of(ctx)?;
+    require(&books, scope)?;
+    let (hash, key) = (input_hash(ctx)?, checked(key)?);
     let rerating = ask.rerating.clone();
-    let first = hand_in(ctx, scope, key, ask.command()).await?;
+    let kept = ask.add.as_deref().and_then(ingest::kept_of);
+    let kept = kept
+        .and_then(Intake::halves)
+        .map(|halves| (ask.ask.clone(), halves));
+    let done = carry_out(&books, key.clone(), hash, correlation(ctx), ask.command()).await;
+    let first = match (done, kept) {
+        (Ok(first), _) => first,
+        // What it adds leads to more facts than a commit takes: in two, in its order.
+        (Err(no), Some((ask, halves))) if ingest::by_halves(&no) => {
+            add_by_halves(ctx, (key, hash), &rerating, &ask, halves).await?
+        }
+        (Err(no), _) => return Err(refused(no)),
+    };
     steps(ctx, &rerating, first).await
+}
+
+/// Takes in what a rerating adds by halves, and those by halves where they have to be. The same call after a crash goes on with
+/// the half that is missing.
+async fn add_by_halves(
+    ctx: &Context<'_>,
+    (key, hash): (String, [u8; 32]),
+    rerating: &str,
+    ask: &reratings::Ask,
+    halves: [Intake; 2],
+) -> Result<Receipt> {
+    let books = Books::of(ctx)?;
+    let mut waiting: VecDeque<(String, Intake)> = VecDeque::new();
+    let cut = |waiting: &mut VecDeque<_>, id: &str, halves: [Intake; 2]| {
+        for (half, number) in halves.into_iter().zip([1, 2]).rev() {
+            waiting.push_front((format!("{id}\u{1f}:{number}"), half));
+        }
+    };
+    cut(&mut waiting, &key, halves);
+    let mut sum: Option<Receipt> = None;
+    while let Some((id, part)) = waiting.pop_front() {
+        let kept = ingest::kept_of(&part).and_then(Intake::halves);
+        let command = Command::AddToRerating {
+            rerating: rerating.to_owned(),
+            ask: Box::new(ask.clone()),
+            part: Box::new(part),
+            more: !waiting.is_empty(),
+        };
+        let done = carry_out(&books, id.clone(), hash, correlation(ctx), command).await;
+        match (done, kept) {
+            (Ok(next), _) => sum = Some(summed(sum, next)),
+            (Err(no), Some(halves)) if ingest::by_halves(&no) => cut(&mut waiting, &id, halves),
+            (Err(no), _) => return Err(refused(no)),
+        }
+    }
+    sum.ok_or_else(|| errors::refused("NOTHING_TO_DO", "there was nothing to do"))
 }
 
 /// Takes a rerating back, step after step.

@@ -149,6 +149,15 @@ pub fn half(batch: &str, number: u8) -> String {
     format!("{batch}::{number}")
 }
 
+/// Whether a batch is another one, or a half of it, or of a half.
+pub fn is_of(batch: &str, whole: &str) -> bool {
+    let Some(rest) = batch.strip_prefix(whole) else {
+        return false;
+    };
+    let mut parts = rest.split("::");
+    parts.next() == Some("") && parts.all(|part| matches!(part, "1" | "2"))
+}
+
 impl Received {
     /// What is left of a line that was judged.
     pub(crate) fn nothing() -> Received {

@@ -9,5 +9,7 @@ pub use batch::{
     Batch, Command, Conflict, Continued, Event, Held, Listed, Refused, Replaced, Settled,
     Superseded, Unreadable,
 };
-pub use intake::{BATCH_BYTES_MAX, IN_PARTS, Intake, Key, LINES_MAX, Received, UsageRecord, half};
+pub use intake::{
+    BATCH_BYTES_MAX, IN_PARTS, Intake, Key, LINES_MAX, Received, UsageRecord, half, is_of,
+};
 pub use sealing::{Sealer, access_hash, record_from};

@@ -190,6 +190,12 @@ fn handle(session: &mut Session<'_>, command: Command) -> Result<Outcome, Reject
         Command::Rerate { rerating, ask, add } => {
             reratings::ask(session, &rerating, *ask, add.map(|intake| *intake))
         }
+        Command::AddToRerating {
+            rerating,
+            ask,
+            part,
+            more,
+        } => reratings::add_part(session, &rerating, *ask, *part, more),
         Command::StepRerating { rerating } => reratings::step(session, &rerating),
         Command::UndoRerating { rerating, reason } => reratings::undo(session, &rerating, reason),
         Command::AddCharge {

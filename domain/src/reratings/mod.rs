@@ -3,6 +3,7 @@
 //! - It is done subscription by subscription, then settled payer by payer; each step is a commit, so it goes on after a
 //!   crash where it stood.
 //! - Old results are reversed and new ones recorded, never edited; so is undoing.
+//! - Usage that it adds may be more than one commit takes: it comes in parts, and nothing is settled before the last.
 //! - Asked for again under the same id it does nothing; under another id it finds no difference.
 
 mod ask;
@@ -89,6 +90,10 @@ pub struct Rerating {
     pub documents: Vec<(Id, Id)>,
     /// Records that were looked at.
     pub records: u64,
+    /// How many parts of what it adds came; 0: it adds nothing, or that came as a whole.
+    pub parts: u64,
+    /// More parts are to come.
+    pub adding: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -132,6 +137,14 @@ pub struct Noted {
     pub document: Id,
 }
 
+/// A part of the usage that it adds was taken in.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PartAdded {
+    pub batch: Id,
+    /// Others follow.
+    pub more: bool,
+}
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Completed {}
 
@@ -163,6 +176,7 @@ events! {
         Restored = "restored" 1,
         Undone = "undone" 1,
         Noted = "noted" 1,
+        PartAdded = "part-added" 1,
     }
 }
 
@@ -172,6 +186,8 @@ pub enum Command {
         ask: Ask,
         subscriptions: Vec<Id>,
     },
+    /// Of what it adds.
+    Add(PartAdded),
     Rerated(Box<Rerated>),
     Passed {
         subscriptions: Vec<Id>,
@@ -219,7 +235,7 @@ impl Decider for Rerating {
             Command::Undo { .. } if matches!(state.stage, Stage::Undoing | Stage::Undone) => {
                 Ok(vec![])
             }
-            Command::Undo { reason } if state.stage == Stage::Done => {
+            Command::Undo { reason } if state.stage == Stage::Done || state.adding => {
                 Ok(vec![UndoAsked { reason }.into()])
             }
             Command::Undo { .. } => Err(Rejection::new(
@@ -230,6 +246,7 @@ impl Decider for Rerating {
                 "RERATING_NOT_OPEN",
                 "this rerating is not at work",
             )),
+            Command::Add(part) => Ok(vec![part.into()]),
             Command::Rerated(rerated) => {
                 if rerated.differences.len() > DIFFERENCES_MAX {
                     return Err(Rejection::new(
@@ -278,6 +295,7 @@ impl Decider for Rerating {
                 }
                 .into(),
             ]),
+            Command::Complete if state.adding => Err(in_parts()),
             Command::Complete if state.left() > 1 => Err(Rejection::new(
                 "RERATING_NOT_DONE",
                 format!("{} steps are still to be done", state.left() - 1),
@@ -298,7 +316,16 @@ impl Decider for Rerating {
                 state.pending.retain(|id| *id != e.done.subscription);
                 state.payers.insert(e.done.payer.clone());
                 state.records += e.records;
-                state.done.push(e.done.clone());
+                // Several parts of what it adds may be of one subscription.
+                let mut known = state.done.iter_mut().filter(|_| state.parts > 0);
+                match known.find(|known| known.subscription == e.done.subscription) {
+                    Some(known) => known.meters.extend(e.done.meters.iter().cloned()),
+                    None => state.done.push(e.done.clone()),
+                }
+            }
+            Event::PartAdded(e) => {
+                state.parts += 1;
+                state.adding = e.more;
             }
             Event::Passed(e) => {
                 let passed: BTreeSet<&Id> = e.subscriptions.iter().collect();
@@ -318,6 +345,7 @@ impl Decider for Rerating {
             Event::Completed(_) => state.stage = Stage::Done,
             Event::UndoAsked(_) => {
                 state.stage = Stage::Undoing;
+                state.adding = false;
                 let done = state.done.iter().rev();
                 state.pending = done.map(|d| d.subscription.clone()).collect();
             }
@@ -329,6 +357,14 @@ impl Decider for Rerating {
             Event::Undone(_) => state.stage = Stage::Undone,
         }
     }
+}
+
+/// What it adds is not there as a whole.
+pub(crate) fn in_parts() -> Rejection {
+    Rejection::new(
+        "RERATING_IN_PARTS",
+        "the usage that this rerating adds came in parts, and not all of them: ask for it again as it was asked for",
+    )
 }
 
 fn begin(state: &Rerating, ask: Ask, subscriptions: Vec<Id>) -> Result<Vec<Event>, Rejection> {

@@ -731,3 +731,121 @@ fn a_catalog_that_is_not_published_is_priced_against_the_past_and_nothing_is_wri
     drop(session);
     assert_eq!(metered(&book, "line-1/data/2012-05-01"), "1 records, 5, 5");
 }
+
+/// Two halves of a batch of late records, and the ask that adds them.
+fn late() -> (Intake, Ask) {
+    let lines = [
+        "k7 voice 2012-05-30T10:00:00Z 600",
+        "k8 data 2012-05-30T10:00:00Z 2",
+        "k9 voice 2012-05-30T11:00:00Z 60",
+        "ka data 2012-05-30T11:00:00Z 1",
+    ];
+    let intake = Intake {
+        batch: "late".into(),
+        source: "test".into(),
+        format: "records".into(),
+        name: "late.csv".into(),
+        lines: lines.map(|text| Received::Record(used(text))).to_vec(),
+    };
+    let change = Change::Add {
+        batch: "late".into(),
+    };
+    (intake, ask("2012-05-01", "2012-06-01", change))
+}
+
+fn part(rerating: &str, part: &Intake, more: bool) -> Command {
+    Command::AddToRerating {
+        rerating: rerating.into(),
+        ask: Box::new(late().1),
+        part: Box::new(part.clone()),
+        more,
+    }
+}
+
+#[test]
+fn what_a_rerating_adds_by_halves_is_settled_and_taken_back_as_one() {
+    let mut book = invoiced();
+    let since = book.log.len();
+    let [first, second] = late().0.halves().expect("more than one line");
+    let outcome = book.ask(part("r1", &first, true)).expect("is added");
+    assert_eq!(counts(&outcome), "2 = 2 + 0 + 0 + 0 | 2 + 0 + 0 + 0");
+    // Nothing is settled before all of it is there, and the whole goes on by its halves.
+    let step = Command::StepRerating {
+        rerating: "r1".into(),
+    };
+    assert_eq!(book.refused(step), "RERATING_IN_PARTS");
+    let whole = || Command::Rerate {
+        rerating: "r1".into(),
+        ask: Box::new(late().1),
+        add: Some(Box::new(late().0)),
+    };
+    assert_eq!(book.refused(whole()), "BATCH_IN_PARTS");
+    let written = book.log.len();
+    let outcome = book.ask(part("r1", &first, true)).expect("is there");
+    assert_eq!(counts(&outcome), "2 = 2 + 0 + 0 + 0 | 2 + 0 + 0 + 0");
+    assert_eq!(book.log.len(), written);
+    let alien = Intake {
+        batch: "late:2".into(),
+        ..second.clone()
+    };
+    assert_eq!(book.refused(part("r1", &alien, false)), "RECORDS_UNNAMED");
+    // A half of the half, as the second one would be cut.
+    let [third, fourth] = second.halves().expect("two lines");
+    book.ask(part("r1", &third, true)).expect("is added");
+    book.ask(part("r1", &fourth, false)).expect("is added");
+    let state = &book.tenant().tables.reratings["r1"].state;
+    assert_eq!((state.done.len(), state.parts, state.adding), (1, 3, false));
+    assert_eq!(
+        finish(&mut book, "r1", since),
+        [
+            "data 2012-05-01: 5 GB -> 7 GB, 5.00 -> 7.00",
+            "voice 2012-05-01: 25 minute -> 35 minute, 1.25 -> 1.75",
+            "voice 2012-05-01: 35 minute -> 36 minute, 1.75 -> 1.80",
+            "data 2012-05-01: 7 GB -> 8 GB, 7.00 -> 8.00",
+        ]
+    );
+    assert_eq!(
+        lines(&documents(&book, since)),
+        ["voice 0.55", "data 3.00"],
+        "one note over all of it"
+    );
+    // Sent again it is done, as a whole or in part.
+    let written = book.log.len();
+    book.ask(whole()).expect("is done");
+    book.ask(part("r1", &fourth, false)).expect("is done");
+    assert_eq!(book.log.len(), written);
+    let since = book.log.len();
+    undo(&mut book, "r1");
+    assert_eq!(
+        lines(&documents(&book, since)),
+        ["voice -0.55", "data -3.00"]
+    );
+    assert_eq!(batch(&book, "late::1"), "2 = 2 + 0 + 0 + 0 | 0 + 0 + 0 + 2");
+    assert_eq!(
+        batch(&book, "late::2::1"),
+        "1 = 1 + 0 + 0 + 0 | 0 + 0 + 0 + 1"
+    );
+}
+
+#[test]
+fn a_rerating_whose_other_half_never_comes_can_be_taken_back() {
+    let mut book = invoiced();
+    let [first, second] = late().0.halves().expect("more than one line");
+    book.ask(part("r1", &first, true)).expect("is added");
+    let since = book.log.len();
+    undo(&mut book, "r1");
+    assert_eq!(documents(&book, since).len(), 0, "nothing was settled");
+    assert_eq!(batch(&book, "late::1"), "2 = 2 + 0 + 0 + 0 | 0 + 0 + 0 + 2");
+    let stage = book.tenant().tables.reratings["r1"].state.stage;
+    assert_eq!(stage, Stage::Undone);
+    // Whoever sends the rest now is too late.
+    let written = book.log.len();
+    book.ask(part("r1", &second, false))
+        .expect("changes nothing");
+    assert_eq!(book.log.len(), written);
+    // A half that came by itself is not the rerating's.
+    let mut book = invoiced();
+    book.ask(Command::IngestUsage(Box::new(first.clone())))
+        .expect("is taken in");
+    assert_eq!(book.refused(part("r2", &first, true)), "BATCH_EXISTS");
+}

@@ -5,7 +5,7 @@ use super::{days, decimal, money};
 use indelible_domain::catalog::{Price, Text};
 use indelible_domain::reratings::{
     Amend, Ask, Asked, Change, Completed, Difference, Done, Event as Rerating, Failed, Noted,
-    Passed, Refused, Rerated, Restored, Settle, Settled, UndoAsked, Undone, Which,
+    PartAdded, Passed, Refused, Rerated, Restored, Settle, Settled, UndoAsked, Undone, Which,
 };
 use indelible_domain::subscriptions::Unused;
 use indelible_domain::{Event, Rejection};
@@ -109,6 +109,11 @@ pub(super) fn events() -> Vec<Event> {
         Noted {
             payer: "alice".to_string(),
             document: "fix-1.alice".to_string(),
+        }
+        .into(),
+        PartAdded {
+            batch: "late-7::1".to_string(),
+            more: true,
         }
         .into(),
     ];

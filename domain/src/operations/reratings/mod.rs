@@ -13,8 +13,10 @@ use super::account_terms;
 use super::usage::recount::{Counted, Edit, Recounting, Said, Which, recount};
 use crate::command::Outcome;
 use crate::kernel::{Date, Id, Rejection, check_id};
-use crate::mediation::Intake;
-use crate::reratings::{Amend, Ask, Change, Command, Done, Failed, Rerated, Rerating, Stage};
+use crate::mediation::{Batch, IN_PARTS, Intake, is_of};
+use crate::reratings::{
+    Amend, Ask, Change, Command, Done, Failed, PartAdded, Rerated, Rerating, Stage, in_parts,
+};
 use crate::session::Session;
 use crate::subscriptions::Subscription;
 use crate::usage::Standing;
@@ -52,6 +54,13 @@ pub(super) fn ask(
                 subscriptions: vec![],
             },
         )?;
+        // It goes on in the same halves.
+        if let (true, Some(intake)) = (session.get::<Rerating>(rerating)?.adding, &add) {
+            return Err(Rejection::new(
+                IN_PARTS,
+                format!("batch {} was received in parts", intake.batch),
+            ));
+        }
         return Ok(outcome(session, rerating));
     }
     terms::check(session, &ask)?;
@@ -84,6 +93,60 @@ pub(super) fn ask(
     })
 }
 
+/// Takes in one half of what a rerating adds, or a half of a half, where the whole leads to more facts than a commit takes: all
+/// that follows from it is told in its commit, and nothing is settled before the last is there (`more`: others follow).
+///
+/// Sent again, a half that is there changes nothing.
+pub(super) fn add_part(
+    session: &mut Session<'_>,
+    rerating: &str,
+    ask: Ask,
+    part: Intake,
+    more: bool,
+) -> Result<Outcome, Rejection> {
+    check_id("rerating", rerating)?;
+    ask.check()?;
+    let batch = part.batch.clone();
+    let of_it = matches!(&ask.change, Change::Add { batch: whole } if *whole != batch && is_of(&batch, whole));
+    if !of_it {
+        return Err(Rejection::new(
+            "RECORDS_UNNAMED",
+            format!("batch {batch} is no part of what the rerating adds"),
+        ));
+    }
+    let known = session.find::<Rerating>(rerating).map(|e| e.state.adding);
+    if known.is_none() {
+        terms::check(session, &ask)?;
+    }
+    let subscriptions = vec![];
+    session.decide::<Rerating>(rerating, Command::Ask { ask, subscriptions })?;
+    // It is there as a whole.
+    if known == Some(false) {
+        return Ok(outcome(session, rerating));
+    }
+    let fresh = session.find::<Batch>(&batch).is_none();
+    if known.is_none() && !fresh {
+        return Err(Rejection::new(
+            "BATCH_EXISTS",
+            format!("batch {batch} was received by itself: name what the rerating adds otherwise"),
+        ));
+    }
+    let usage = super::usage::ingest(session, part)?;
+    let added = scope::touched(session);
+    if fresh || !more {
+        let part = PartAdded { batch, more };
+        session.decide::<Rerating>(rerating, Command::Add(part))?;
+    }
+    for (subscription, meters) in added {
+        let counted = Counted { records: 0, meters };
+        note_done(session, rerating, &subscription, counted, None)?;
+    }
+    Ok(Outcome {
+        usage: usage.usage,
+        ..outcome(session, rerating)
+    })
+}
+
 fn outcome(session: &Session<'_>, rerating: &str) -> Outcome {
     let left = session
         .find::<Rerating>(rerating)
@@ -100,6 +163,9 @@ pub(super) fn step(session: &mut Session<'_>, rerating: &str) -> Result<Outcome,
     let undo = state.stage == Stage::Undoing;
     if state.left() == 0 {
         return Ok(outcome(session, rerating));
+    }
+    if state.adding {
+        return Err(in_parts());
     }
     if !state.pending.is_empty() {
         match undo {

@@ -5,7 +5,7 @@
 
 use super::{note_restored, terms};
 use crate::kernel::Rejection;
-use crate::mediation::Key;
+use crate::mediation::{Key, is_of};
 use crate::operations::usage::recount::{Edit, Own, Recounting, Said, Which, recount, restore};
 use crate::reratings::{Change, Command, Done, Failed, Rerating};
 use crate::session::Session;
@@ -81,7 +81,7 @@ fn back(
                 return Err(e);
             }
             if let Some(batch) = own.batch {
-                let edit = |standing: &Standing, _| match standing.batch == *batch {
+                let edit = |standing: &Standing, _| match is_of(&standing.batch, batch) {
                     true => Edit::Void,
                     false => Edit::Keep,
                 };

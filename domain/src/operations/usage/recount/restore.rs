@@ -6,7 +6,7 @@ use super::{SOURCE, drawing_batch, first_day, settled, sold, stage, supersede};
 use crate::catalog::Pay;
 use crate::counters::Counter;
 use crate::kernel::{Id, Rejection, Text};
-use crate::mediation::Key;
+use crate::mediation::{Key, is_of};
 use crate::operations::usage::lots::{Drawer, Lots};
 use crate::session::Session;
 use crate::subscriptions::Subscription;
@@ -17,7 +17,7 @@ use crate::usage::{
 use crate::wallets::{Purse, Target};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What a rerating did to meters: its name, and the batch it added.
+/// What a rerating did to meters: its name, and the batch it added, as a whole or by halves.
 #[derive(Clone, Copy)]
 pub(crate) struct Own<'a> {
     pub by: &'a str,
@@ -27,7 +27,7 @@ pub(crate) struct Own<'a> {
 impl Own<'_> {
     /// Whether a fact of a meter is the rerating's.
     pub fn has(&self, event: &usage::Event) -> bool {
-        let added = |batch: &Text| self.batch.is_some_and(|own| *batch == *own);
+        let added = |batch: &Text| self.batch.is_some_and(|own| is_of(batch, own));
         match event {
             usage::Event::Recounted(e) => e.rerating == *self.by,
             usage::Event::Rated(e) => added(&e.provenance.batch),
@@ -175,7 +175,7 @@ fn put_back(
             source: standing.source.clone(),
             was: was.map(reversed),
             // What a rerating added counts nowhere when it is taken back.
-            void: now.is_none() && own.batch.is_some_and(|batch| standing.batch == *batch),
+            void: now.is_none() && own.batch.is_some_and(|batch| is_of(&standing.batch, batch)),
             now: now.map(|record| RatedRecord {
                 payer: Payer::Invoice,
                 ..record
