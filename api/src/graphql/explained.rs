@@ -9,7 +9,7 @@ use indelible_domain::charges::{Charges, What};
 use indelible_domain::commitments::Commitments;
 use indelible_domain::invoices::{Document, Event as DocumentEvent, Line};
 use indelible_domain::invoicing;
-use indelible_domain::kernel;
+use indelible_domain::kernel::{self, Rejection};
 use indelible_domain::subscriptions::Subscription;
 use indelible_domain::usage::{self, Kept, Metered, Records};
 use indelible_domain::world::{Event, Noun};
@@ -384,6 +384,18 @@ pub(super) async fn groups(
 ) -> Result<Option<Vec<domain::OfGroup>>> {
     let stood = stood_behind(books, invoice, document, line).await?;
     domain::groups(document, line, stood.behind(invoice)).map_err(errors::rejected)
+}
+
+/// The same in a ledger: what stood behind it when the document was made.
+pub(crate) fn groups_in(
+    ledger: &Ledger,
+    tenant: &str,
+    (invoice, document): (&str, &Document),
+    line: &Line,
+) -> std::result::Result<Option<Vec<domain::OfGroup>>, Rejection> {
+    let stood = stood(ledger, tenant, invoice, line, &Committed::default());
+    let stood = stood.map_err(|error| Rejection::new(error.code(), error.to_string()))?;
+    domain::groups(document, line, stood.behind(invoice))
 }
 
 async fn stood_behind(

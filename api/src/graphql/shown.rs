@@ -189,6 +189,16 @@ async fn used(books: &Books, line: &documents::Line, before: u64) -> Result<Vec<
     };
     let stream = usage::id(subscription, charge, days.from);
     let zone = books.zone(&line.account);
+    let facts = books.stream_events("usage", &stream, 0, EVENTS).await?;
+    let facts = facts.iter().filter(|fact| fact.position < before);
+    Ok(records(&zone, facts.map(|fact| &fact.event)))
+}
+
+/// The records of a meter, as its facts left them.
+pub(crate) fn records<'f>(
+    zone: &kernel::Zone,
+    facts: impl Iterator<Item = &'f Event>,
+) -> Vec<domain::Used> {
     let record = |record: &RatedRecord| domain::Used {
         on: zone.date(record.at),
         quantity: record.quantity,
@@ -196,9 +206,8 @@ async fn used(books: &Books, line: &documents::Line, before: u64) -> Result<Vec<
         amount: record.amount,
     };
     let mut known: BTreeMap<Key, domain::Used> = BTreeMap::new();
-    let facts = books.stream_events("usage", &stream, 0, EVENTS).await?;
-    for fact in facts.iter().filter(|fact| fact.position < before) {
-        match &fact.event {
+    for fact in facts {
+        match fact {
             Event::Usage(usage::Event::Rated(e)) => {
                 known.extend(e.records.iter().map(|r| (r.key, record(r))));
             }
@@ -211,7 +220,7 @@ async fn used(books: &Books, line: &documents::Line, before: u64) -> Result<Vec<
             _ => {}
         }
     }
-    Ok(known.into_values().collect())
+    known.into_values().collect()
 }
 
 /// The setting after it was changed.

@@ -521,6 +521,16 @@ pub struct Invoice {
     pub seller: Option<String>,
     /// Compared as a multiset when there is at least one.
     pub lines: Vec<Line>,
+    /// What is shown of it, in its order; compared when there is at least one.
+    pub shown: Vec<ShownLine>,
+}
+
+/// An expected line as a reader is shown it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ShownLine {
+    pub text: String,
+    pub amount: Decimal,
+    pub quantity: Option<String>,
 }
 
 /// One expected invoice line: net amount over `[from, until)`, or on one day when `until` is absent; on no day at all where it

@@ -2,7 +2,9 @@
 
 use rust_decimal::Decimal;
 
-use super::ast::{Counter, Expect, Invoice, InvoiceState, Kind, Line, Stock, SubscriptionState};
+use super::ast::{
+    Counter, Expect, Invoice, InvoiceState, Kind, Line, ShownLine, Stock, SubscriptionState,
+};
 use super::parse::{Lines, Mistake};
 use super::words::Words;
 
@@ -91,6 +93,7 @@ fn invoice(words: &mut Words, lines: &mut Lines<'_>) -> Result<Invoice, Mistake>
         numbered: None,
         seller: None,
         lines: Vec::new(),
+        shown: Vec::new(),
     };
     while let Some(word) = words.take() {
         match word.as_str() {
@@ -123,6 +126,23 @@ fn invoice(words: &mut Words, lines: &mut Lines<'_>) -> Result<Invoice, Mistake>
             from,
             until,
             amount,
+        });
+    }
+    while let Some((line, text)) = lines.take_if_verb("reads") {
+        let Some(mut words) = Words::cut(line, text)? else {
+            continue;
+        };
+        let text = words.need("the text of a shown line")?;
+        let amount = words.decimal("an amount")?;
+        let quantity = match words.skip("quantity") {
+            true => Some(words.need("a quantity after `quantity`")?),
+            false => None,
+        };
+        words.end()?;
+        invoice.shown.push(ShownLine {
+            text,
+            amount,
+            quantity,
         });
     }
     Ok(invoice)

@@ -2,6 +2,8 @@
 
 use indelible_domain::command::{Command, InvoicingPlace, RateOfDay};
 use indelible_domain::expressions::Expression;
+use indelible_domain::invoices::Shown;
+use indelible_domain::invoices::shown::UsageDate;
 use indelible_domain::invoicing::{Exchange, RateDay, Rule, Split, Terms, Verdict};
 use indelible_domain::kernel::{Currency, Decimal};
 
@@ -51,6 +53,29 @@ pub(super) fn place(words: &mut Words) -> Result<InvoicingPlace, Mistake> {
     } else {
         InvoicingPlace::Account(words.name("an account")?)
     })
+}
+
+/// `shown A|entity E [day|week|month] [unit-price] [service] [group]` or `shown A|entity E none`
+pub(super) fn shown(words: &mut Words) -> Result<Kind, Mistake> {
+    let place = place(words)?;
+    let mut shown = Shown::default();
+    let mut said = true;
+    while let Some(word) = words.take() {
+        match word.as_str() {
+            "day" => shown.usage_date = UsageDate::Day,
+            "week" => shown.usage_date = UsageDate::Week,
+            "month" => shown.usage_date = UsageDate::Month,
+            "unit-price" => shown.unit_price = true,
+            "service" => shown.service = true,
+            "group" => shown.group = true,
+            "none" => said = false,
+            other => return Err(words.unknown(other)),
+        }
+    }
+    Ok(Kind::Ordered(Box::new(Command::SetShown {
+        place,
+        shown: said.then_some(shown),
+    })))
 }
 
 /// `zone A|entity E ZONE [from DATE]`

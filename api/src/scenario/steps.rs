@@ -21,6 +21,7 @@ pub(super) fn step(words: &mut Words) -> Result<Kind, Mistake> {
         "on" => Kind::On(words.moment("a day or a day and a time")?),
         "account" => account(words)?,
         "zone" => invoicing::zone(words)?,
+        "shown" => invoicing::shown(words)?,
         "currencies" => folios::currencies(words)?,
         "minimum" => folios::minimum(words)?,
         "seller" => folios::seller(words)?,

@@ -1,16 +1,20 @@
 //! The ledger a scenario runs on: the real one, in memory, for one tenant, with a clock that only the story moves.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use indelible_domain::accounts::{AccountTerms, folio};
 use indelible_domain::advances::Advance;
 use indelible_domain::audit::audit;
-use indelible_domain::invoices::{Document, Invoice, Kind, Stage};
+use indelible_domain::charges::What;
+use indelible_domain::invoices::shown::{self, Beneath, Together};
+use indelible_domain::invoices::{Document, Invoice, Kind, Line, Stage};
 use indelible_domain::kernel::{Currency, Date, Exact, Instant, Money, Rejection};
 use indelible_domain::processes::agenda::tick_commands;
 use indelible_domain::receivables::Receivables;
 use indelible_domain::subscriptions::Subscription;
+use indelible_domain::usage::{self, Metered};
 use indelible_domain::wallets::{Terms, Wallet};
 use indelible_domain::world::{Noun, Tenant};
 use indelible_domain::{Command, Outcome, Session, operations};
@@ -20,6 +24,7 @@ use indelible_store::ledger::{BillRunRequest, Ledger, Refused, Request};
 use indelible_store::{EventStore, MemoryStore};
 
 use super::super::ast::{InvoiceState, Stock};
+use crate::graphql::explained;
 
 const TENANT: &str = "scenario";
 /// Far more than folding a scenario's few facts ever takes.
@@ -139,6 +144,36 @@ impl Books {
 
     pub(super) fn invoice(&self, invoice: &str) -> Result<Invoice, Rejection> {
         self.find::<Invoice>(invoice)
+    }
+
+    /// A document as a reader is shown it.
+    pub(super) fn shown(&self, invoice: &str) -> Result<Vec<Together>, Rejection> {
+        let document = self.invoice(invoice)?.document;
+        let mut beneath: BTreeMap<u32, Beneath> = BTreeMap::new();
+        for line in &document.lines {
+            let of = (invoice, &*document);
+            let groups = explained::groups_in(&self.ledger, TENANT, of, line)?;
+            let records = self.records(line)?;
+            let groups = groups.filter(|_| document.shown.group);
+            beneath.insert(line.no, Beneath { records, groups });
+        }
+        shown::together(&document, |line| {
+            beneath.get(&line.no).cloned().unwrap_or_default()
+        })
+    }
+
+    /// The records beneath a line of usage, as they are now.
+    fn records(&self, line: &Line) -> Result<Vec<shown::Used>, Rejection> {
+        let (Some(subscription), What::Usage { charge, days }) = (&line.subscription, &line.what)
+        else {
+            return Ok(vec![]);
+        };
+        let meter = usage::id(subscription, charge, days.from);
+        let facts = self.ledger.stream(TENANT, Metered::KIND, &meter, None);
+        let facts = facts.map_err(|error| Rejection::new(error.code(), error.to_string()))?;
+        let zone = self.account(&line.account)?.zone;
+        let events = facts.iter().map(|fact| &fact.event);
+        Ok(crate::graphql::shown::records(&zone, events))
     }
 
     /// What billing made for an account, in that order: everything but the credit notes that correct an invoice.

@@ -202,10 +202,46 @@ fn invoice_rows(story: &mut Story, expect: &ast::Invoice) -> Result<Vec<Row>, Re
             state_name(story.books.invoice_state(id)?),
         ));
     }
+    if !expect.shown.is_empty() {
+        rows.extend(shown_rows(story, id, &expect.shown, document.currency)?);
+    }
     if !expect.lines.is_empty() {
         rows.extend(line_rows(&expect.lines, &document.lines, document.currency));
     }
     Ok(rows)
+}
+
+/// What a reader is shown of a document, line by line in its order.
+fn shown_rows(
+    story: &Story,
+    invoice: &str,
+    expected: &[ast::ShownLine],
+    currency: Currency,
+) -> Result<Vec<Row>, Rejection> {
+    let found = story.books.shown(invoice)?;
+    let told = |text: &str, amount: String, quantity: Option<&str>| match quantity {
+        Some(quantity) => format!("{text}: {quantity}, {amount}"),
+        None => format!("{text}: {amount}"),
+    };
+    let row = |n: usize| {
+        let (wanted, shown) = (expected.get(n), found.get(n));
+        let with = wanted.and_then(|line| line.quantity.as_deref());
+        let wanted = wanted.map(|line| {
+            let amount = in_minor_units(line.amount, currency);
+            told(&line.text, amount, with)
+        });
+        let shown = shown.map(|line| {
+            let quantity = line.quantity.as_deref().unwrap_or("no quantity");
+            told(&line.text, line.net.amount(), with.map(|_| quantity))
+        });
+        let none = || "no line".to_owned();
+        Row::new(
+            format!("shown line {}", n + 1),
+            wanted.unwrap_or_else(none),
+            shown.unwrap_or_else(none),
+        )
+    };
+    Ok((0..expected.len().max(found.len())).map(row).collect())
 }
 
 /// Pairs expected lines with actual ones: equal ones first, then those over the same days, then what is left on either side.
