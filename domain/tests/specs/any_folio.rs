@@ -1248,7 +1248,7 @@ fn any_folio_comes_to_what_its_sales_cost_with_every_advance_taken_off_once() {
             && !few(all.deducted)
             && !few(all.waited * 3)
             && !few(all.committed)
-            && !few(all.burnt * 2),
+            && !few(all.burnt * 3),
         "the histories were too tame: {} moves, {} folios, {} lines converted, {} taken off, {} folios waited, {} lines of \
          commitments, {} wallets used",
         all.moves,
