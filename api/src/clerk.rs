@@ -2,12 +2,17 @@
 //!
 //! One thread decides what comes in, another waits for the disk: while a group of commits is synced, the commands of the next one
 //! are decided. A thread for each client that waits would be woken for each answer, and to wake it costs more than its command.
+//!
+//! Lines of usage come sealed with keys that may not be on disk yet: those of all commands that wait are synced together
+//! before the first of them is decided.
 
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, OnceLock};
 use std::thread::{Builder, JoinHandle};
 
-use indelible_store::{Ledger, Posted, Receipt, Refused, Request};
+use indelible_domain::command::Command;
+use indelible_domain::mediation::Received;
+use indelible_store::{Keyring, Ledger, Posted, Receipt, Refused, Request};
 use tokio::sync::{mpsc, oneshot};
 
 /// Commands that wait to be decided, and decided ones that wait for the disk: above, clients wait to be heard.
@@ -18,6 +23,7 @@ type Answer = oneshot::Sender<Result<Receipt, Refused>>;
 /// The desk of one ledger. Dropped, it has answered everybody who was heard.
 pub struct Clerk {
     ledger: Arc<Ledger>,
+    keyring: Arc<Keyring>,
     /// From the first command on.
     desk: OnceLock<Option<Desk>>,
 }
@@ -28,9 +34,10 @@ struct Desk {
 }
 
 impl Clerk {
-    pub fn new(ledger: Arc<Ledger>) -> Clerk {
+    pub fn new(ledger: Arc<Ledger>, keyring: Arc<Keyring>) -> Clerk {
         Clerk {
             ledger,
+            keyring,
             desk: OnceLock::new(),
         }
     }
@@ -39,7 +46,9 @@ impl Clerk {
     /// also if nobody waits for the answer any more.
     pub async fn execute(&self, request: Request) -> Result<Receipt, Refused> {
         let gone = |what: &str| Refused::Broken { what: what.into() };
-        let desk = self.desk.get_or_init(|| Desk::start(&self.ledger).ok());
+        let desk = self
+            .desk
+            .get_or_init(|| Desk::start(&self.ledger, &self.keyring).ok());
         let ask = desk.as_ref().and_then(|desk| desk.ask.as_ref());
         let ask = ask.ok_or_else(|| gone("no thread could be started to take commands"))?;
         let (answer, answered) = oneshot::channel();
@@ -50,12 +59,13 @@ impl Clerk {
 }
 
 impl Desk {
-    fn start(ledger: &Arc<Ledger>) -> std::io::Result<Desk> {
+    fn start(ledger: &Arc<Ledger>, keyring: &Arc<Keyring>) -> std::io::Result<Desk> {
         let (ask, asked) = mpsc::channel(WAITING);
         let (post, posted) = sync_channel::<(Posted, Answer)>(WAITING);
         let (decides, settles) = (Arc::clone(ledger), Arc::clone(ledger));
+        let keyring = Arc::clone(keyring);
         let desk = Builder::new().name("indelible-desk".into());
-        let desk = desk.spawn(move || decide(&decides, asked, &post))?;
+        let desk = desk.spawn(move || decide(&decides, &keyring, asked, &post))?;
         let answers = Builder::new().name("indelible-answers".into());
         let answers = answers.spawn(move || {
             for (posted, answer) in posted {
@@ -72,16 +82,43 @@ impl Desk {
 
 fn decide(
     ledger: &Ledger,
+    keyring: &Keyring,
     mut asked: mpsc::Receiver<(Request, Answer)>,
     post: &SyncSender<(Posted, Answer)>,
 ) {
-    while let Some((request, answer)) = asked.blocking_recv() {
-        match ledger.post(request) {
-            // Dropped where nobody settles any more, which tells who waits.
-            Ok(posted) => drop(post.send((posted, answer))),
-            Err(refused) => drop(answer.send(Err(refused))),
+    let mut waiting = Vec::new();
+    while asked.blocking_recv_many(&mut waiting, WAITING) > 0 {
+        let seals = waiting.iter().any(|(request, _)| seals(request));
+        let unkept = seals.then(|| keyring.keep().err()).flatten();
+        for (request, answer) in waiting.drain(..) {
+            if let Some(why) = unkept.as_ref().filter(|_| !is_kept(keyring, &request)) {
+                drop(answer.send(Err(Refused::Keys(why.clone()))));
+                continue;
+            }
+            match ledger.post(request) {
+                // Dropped where nobody settles any more, which tells who waits.
+                Ok(posted) => drop(post.send((posted, answer))),
+                Err(refused) => drop(answer.send(Err(refused))),
+            }
         }
     }
+}
+
+/// Whether a command may hold what was sealed ahead of the disk.
+fn seals(request: &Request) -> bool {
+    matches!(request.command, Command::IngestUsage(_))
+}
+
+/// Whether all keys that a command's lines are sealed with are on disk.
+fn is_kept(keyring: &Keyring, request: &Request) -> bool {
+    let Command::IngestUsage(intake) = &request.command else {
+        return true;
+    };
+    let mut raw = intake.lines.iter().filter_map(|line| match line {
+        Received::Record(record) => record.raw.as_ref(),
+        Received::Unreadable { .. } => None,
+    });
+    raw.all(|raw| keyring.is_kept(&raw.key_id))
 }
 
 impl Drop for Desk {
@@ -129,7 +166,10 @@ mod tests {
     fn every_client_gets_the_answer_to_its_own_command_and_a_repeated_one_the_first() {
         let ledger = Ledger::open(Arc::new(MemoryStore::new())).expect("an empty log");
         let ledger = Arc::new(ledger);
-        let clerk = Arc::new(Clerk::new(Arc::clone(&ledger)));
+        let clerk = Arc::new(Clerk::new(
+            Arc::clone(&ledger),
+            Arc::new(Keyring::in_memory(1)),
+        ));
         let runtime = tokio::runtime::Builder::new_multi_thread();
         let runtime = { runtime }.worker_threads(2).build().expect("a runtime");
         let ask = |n: usize| {

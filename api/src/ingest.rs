@@ -111,7 +111,7 @@ pub fn each_intake(
     if let Some(failed) = failed {
         return Err(failed.into());
     }
-    cutter.hand_over();
+    cutter.hand_over()?;
     Ok(())
 }
 
@@ -133,7 +133,7 @@ impl<H: Fn(&[u8]) -> [u8; 32]> Cutter<'_, H> {
         let size = size(&line);
         if self.batch.lines.len() == LINES_MAX || (size > self.room && !self.batch.lines.is_empty())
         {
-            self.hand_over();
+            self.hand_over()?;
             self.room = BATCH_BYTES_MAX;
         }
         self.room = self.room.saturating_sub(size);
@@ -153,9 +153,9 @@ impl<H: Fn(&[u8]) -> [u8; 32]> Cutter<'_, H> {
             Raw::Sealed => {
                 let text = line.raw.to_text();
                 let (tenant, purpose) = (self.origin.tenant, Purpose::UsageRaw);
-                let sealed = self
-                    .keyring
-                    .seal(tenant, &record.access, purpose, text.as_bytes())?;
+                let sealed =
+                    self.keyring
+                        .seal_ahead(tenant, &record.access, purpose, text.as_bytes())?;
                 let line = Personal::sealed(sealed.key_id, sealed.nonce, sealed.ciphertext);
                 Some(Box::new(line))
             }
@@ -169,14 +169,18 @@ impl<H: Fn(&[u8]) -> [u8; 32]> Cutter<'_, H> {
         Ok(())
     }
 
-    fn hand_over(&mut self) {
+    fn hand_over(&mut self) -> Result<(), KeyringError> {
         if self.batch.lines.is_empty() || self.ended {
-            return;
+            return Ok(());
+        }
+        if let Raw::Sealed = self.raw {
+            self.keyring.keep()?;
         }
         self.number += 1;
         let next = empty(self.origin, self.number);
         let whole = std::mem::replace(&mut self.batch, next);
         self.ended = !(self.take)(whole);
+        Ok(())
     }
 }
 

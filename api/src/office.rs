@@ -22,7 +22,7 @@ pub struct Office {
     pub clerk: Clerk,
     pub ledger: Arc<Ledger>,
     pub views: Views,
-    pub keyring: Keyring,
+    pub keyring: Arc<Keyring>,
     pub clock: Clock,
     /// Makes checkpoints of the log and proves documents by them.
     pub notary: Arc<Notary>,
@@ -132,9 +132,9 @@ impl Office {
                 news
             });
         }));
-        let ledger = Arc::new(ledger);
+        let (ledger, keyring) = (Arc::new(ledger), Arc::new(keyring));
         Arc::new(Office {
-            clerk: Clerk::new(Arc::clone(&ledger)),
+            clerk: Clerk::new(Arc::clone(&ledger), Arc::clone(&keyring)),
             ledger,
             views,
             keyring,

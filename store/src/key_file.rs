@@ -20,6 +20,8 @@ const HEADER_V1: [u8; 6] = *b"INDK\x01\x00";
 /// What the subjects of raw lines began with in version 1.
 const USAGE_V1: &str = "usage:";
 const FRAME_BYTES: usize = 8;
+/// What a file system writes at once.
+const PAGE_BYTES: u64 = 4 << 10;
 /// Ids are at most 200 bytes; more is damage.
 const MAX_RECORD_BYTES: u64 = 4 << 10;
 
@@ -145,6 +147,8 @@ pub(crate) struct KeyFile {
     dir: PathBuf,
     path: PathBuf,
     file: File,
+    /// Bytes of the file, as far as they were synced.
+    length: u64,
     /// After a failed append the end of the file is unknown: no more keys until it is opened again.
     broken: bool,
 }
@@ -177,27 +181,48 @@ impl KeyFile {
                 dir: dir.to_path_buf(),
                 path: path.to_path_buf(),
                 file,
+                length: whole as u64,
                 broken: false,
             },
             loaded,
         ))
     }
 
-    /// Adds a record and syncs it.
-    pub fn append(&mut self, record: &Record) -> Result<(), KeyringError> {
+    /// Adds records, each as [`frame`] makes it, and syncs them; the answer is how many are synced, and why not all. As many are
+    /// synced together as lie on one page of the file: of several pages a crash may leave the last one and not the first, and
+    /// then more than the end of the file would be damaged.
+    pub fn append(&mut self, frames: &[Vec<u8>]) -> (usize, Result<(), KeyringError>) {
+        let mut done = 0;
+        while let Some(first) = frames.get(done) {
+            let room = PAGE_BYTES - self.length % PAGE_BYTES;
+            let mut together = first.clone();
+            let mut count = 1;
+            for frame in frames.iter().skip(done + 1) {
+                if (together.len() + frame.len()) as u64 > room {
+                    break;
+                }
+                together.extend_from_slice(frame);
+                count += 1;
+            }
+            if let Err(e) = self.write(&together) {
+                return (done, Err(e));
+            }
+            done += count;
+        }
+        (done, Ok(()))
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<(), KeyringError> {
         let failed = |e| KeyringError::io(format!("adding a key to {}", self.path.display()), e);
         if self.broken {
             return Err(failed(io::Error::other("an earlier write failed")));
         }
-        let frame = frame(record)?;
-        if let Err(e) = self
-            .file
-            .write_all(&frame)
-            .and_then(|()| self.file.sync_data())
-        {
+        let written = self.file.write_all(bytes);
+        if let Err(e) = written.and_then(|()| self.file.sync_data()) {
             self.broken = true;
             return Err(failed(e));
         }
+        self.length += bytes.len() as u64;
         Ok(())
     }
 
@@ -217,6 +242,7 @@ impl KeyFile {
             _ => {}
         }
         self.file = private_file(OpenOptions::new().append(true), &self.path).map_err(failed)?;
+        self.length = bytes.len() as u64;
         self.broken = false;
         Ok(())
     }
@@ -239,7 +265,8 @@ fn codec() -> impl Options {
         .with_limit(MAX_RECORD_BYTES)
 }
 
-fn frame(record: &Record) -> Result<Vec<u8>, KeyringError> {
+/// A record as it lies in the file.
+pub(crate) fn frame(record: &Record) -> Result<Vec<u8>, KeyringError> {
     let body = codec().serialize(record).map_err(|e| {
         KeyringError::io(
             format!("encoding key {}", record.key_id),

@@ -4,7 +4,7 @@
 //! only, and destroying a key makes every copy of what it sealed unreadable while the chain of hashes stays whole.
 //!
 //! - `<data>/master.key` wraps the keys in `<data>/keys`; both are readable by their owner only.
-//! - A key is on disk before anything is sealed with it.
+//! - A key is on disk before anything that is sealed with it is kept.
 //! - A key that was destroyed is remembered as destroyed: a lost key file is an error, not an erasure.
 
 use std::collections::{BTreeSet, HashMap};
@@ -20,7 +20,7 @@ use indelible_domain::kernel::Purpose;
 use serde::{Deserialize, Serialize};
 
 use crate::data_dir::write_whole;
-use crate::key_file::{KeyFile, Owner, Record, Wrapped};
+use crate::key_file::{KeyFile, Owner, Record, Wrapped, frame};
 
 const MASTER: &str = "master.key";
 const KEYS: &str = "keys";
@@ -107,6 +107,8 @@ impl fmt::Debug for Lookup {
 /// Seals and opens personal data, and hashes it for look-ups.
 pub struct Keyring {
     master: [u8; 32],
+    /// Where keys are kept; none in memory. Taken before the state, and held over a sync, which the state is not.
+    file: Option<Mutex<KeyFile>>,
     state: Mutex<State>,
 }
 
@@ -114,18 +116,27 @@ struct State {
     /// Id of the living key of each owner.
     owners: HashMap<Owner, String>,
     keys: HashMap<String, KeyState>,
-    home: Home,
+    /// How many of the keys that were made since it was opened are on disk.
+    kept: u64,
+    /// The others as the file will have them, in the order in which they were made.
+    unkept: Vec<Vec<u8>>,
+    random: Random,
 }
 
 enum KeyState {
-    Live { owner: Owner, key: [u8; 32] },
+    Live {
+        owner: Owner,
+        key: [u8; 32],
+        /// As which of the keys since the keyring was opened it was made; 0: before.
+        made: u64,
+    },
     Destroyed,
 }
 
-enum Home {
-    Disk(KeyFile),
-    /// Counts the random values drawn so far.
-    Memory(u64),
+enum Random {
+    System,
+    /// Counts the values drawn so far.
+    Counted(u64),
 }
 
 impl Keyring {
@@ -138,16 +149,20 @@ impl Keyring {
         let mut state = State {
             owners: HashMap::new(),
             keys: HashMap::new(),
-            home: Home::Disk(file),
+            kept: 0,
+            unkept: Vec::new(),
+            random: Random::System,
         };
         for record in loaded.records {
             state.remember(&master, record, data, loaded.old)?;
         }
+        let mut file = file;
         if loaded.old {
-            state.rewrite(&master)?;
+            file.replace(&state.records(&master)?)?;
         }
         Ok(Keyring {
             master,
+            file: Some(Mutex::new(file)),
             state: Mutex::new(state),
         })
     }
@@ -157,10 +172,13 @@ impl Keyring {
     pub fn in_memory(seed: u64) -> Keyring {
         Keyring {
             master: blake3::derive_key(SEEDED, &seed.to_le_bytes()),
+            file: None,
             state: Mutex::new(State {
                 owners: HashMap::new(),
                 keys: HashMap::new(),
-                home: Home::Memory(0),
+                kept: 0,
+                unkept: Vec::new(),
+                random: Random::Counted(0),
             }),
         }
     }
@@ -174,12 +192,28 @@ impl Keyring {
         purpose: Purpose,
         plaintext: &[u8],
     ) -> Result<Sealed, KeyringError> {
+        let sealed = self.seal_ahead(tenant, subject, purpose, plaintext)?;
+        if !self.is_kept(&sealed.key_id) {
+            self.keep()?;
+        }
+        Ok(sealed)
+    }
+
+    /// Encrypts likewise and does not wait for the disk: nothing that was sealed may be kept before [`keep`](Keyring::keep) has
+    /// answered, so that many keys share a sync.
+    pub fn seal_ahead(
+        &self,
+        tenant: &str,
+        subject: &str,
+        purpose: Purpose,
+        plaintext: &[u8],
+    ) -> Result<Sealed, KeyringError> {
         let owner = owner(tenant, subject, purpose);
         let (key_id, key, nonce) = {
             let mut state = self.lock();
             let (key_id, key) = match state.live(&owner) {
                 Some(live) => live,
-                None => state.create(&self.master, owner)?,
+                None => state.create(&self.master, owner, self.file.is_some())?,
             };
             (key_id, key, state.random(&self.master)?)
         };
@@ -189,6 +223,36 @@ impl Keyring {
             nonce,
             ciphertext,
         })
+    }
+
+    /// Answers when every key that was made so far is on disk.
+    ///
+    /// Errors: KEY_IO. What was sealed with a key that is not kept ([`is_kept`](Keyring::is_kept)) is not to be kept either; no
+    /// further key is until the keyring is opened again.
+    pub fn keep(&self) -> Result<(), KeyringError> {
+        let Some(file) = &self.file else {
+            return Ok(());
+        };
+        // Also while another's keys are written, which may be those that matter here.
+        if self.lock().unkept.is_empty() {
+            return Ok(());
+        }
+        let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
+        let frames = self.lock().unkept.clone();
+        let (done, written) = file.append(&frames);
+        // What was made meanwhile comes after these.
+        self.lock().keep(done);
+        written
+    }
+
+    /// Whether a key is on disk, or is destroyed; false for one that is not known.
+    pub fn is_kept(&self, key_id: &str) -> bool {
+        let state = self.lock();
+        match state.keys.get(key_id) {
+            Some(KeyState::Live { made, .. }) => *made <= state.kept,
+            Some(KeyState::Destroyed) => true,
+            None => false,
+        }
     }
 
     /// Decrypts. None if the key was destroyed.
@@ -233,6 +297,8 @@ impl Keyring {
         &self,
         key_ids: impl IntoIterator<Item = &'a str>,
     ) -> Result<usize, KeyringError> {
+        let mut file =
+            (self.file.as_ref()).map(|file| file.lock().unwrap_or_else(PoisonError::into_inner));
         let mut state = self.lock();
         let living = |id: &&str| matches!(state.keys.get(*id), Some(KeyState::Live { .. }));
         let ids: BTreeSet<&str> = key_ids.into_iter().filter(living).collect();
@@ -244,10 +310,20 @@ impl Keyring {
             let key = state.keys.insert((*id).to_string(), KeyState::Destroyed);
             before.extend(key.map(|key| ((*id).to_string(), key)));
         }
-        if let Err(e) = state.rewrite(&self.master) {
+        let written = match file.as_mut() {
+            Some(file) => {
+                let records = state.records(&self.master);
+                records.and_then(|records| file.replace(&records))
+            }
+            None => Ok(()),
+        };
+        if let Err(e) = written {
             state.keys.extend(before);
             return Err(e);
         }
+        // The file has all living ones now.
+        let all = state.unkept.len();
+        state.keep(all);
         state.owners.retain(|_, id| !ids.contains(id.as_str()));
         Ok(ids.len())
     }
@@ -291,21 +367,30 @@ impl State {
         &mut self,
         master: &[u8; 32],
         owner: Owner,
+        is_kept: bool,
     ) -> Result<(String, [u8; 32]), KeyringError> {
         let id: [u8; 16] = self.random(master)?;
         let key_id = format!("key_{:032x}", u128::from_be_bytes(id));
         let key: [u8; 32] = self.random(master)?;
         let nonce = self.random(master)?;
-        if let Home::Disk(file) = &mut self.home {
-            file.append(&wrap(master, nonce, &key_id, &owner, &key))?;
+        let mut made = 0;
+        if is_kept {
+            (self.unkept).push(frame(&wrap(master, nonce, &key_id, &owner, &key))?);
+            made = self.kept + self.unkept.len() as u64;
         }
-        self.insert(key_id.clone(), owner, key);
+        self.insert(key_id.clone(), owner, key, made);
         Ok((key_id, key))
     }
 
-    fn insert(&mut self, key_id: String, owner: Owner, key: [u8; 32]) {
+    fn insert(&mut self, key_id: String, owner: Owner, key: [u8; 32], made: u64) {
         self.owners.insert(owner.clone(), key_id.clone());
-        self.keys.insert(key_id, KeyState::Live { owner, key });
+        (self.keys).insert(key_id, KeyState::Live { owner, key, made });
+    }
+
+    /// Notes that so many more keys are on disk.
+    fn keep(&mut self, keys: usize) {
+        self.unkept.drain(..keys.min(self.unkept.len()));
+        self.kept += keys as u64;
     }
 
     /// `old`: a record of version 1.
@@ -331,32 +416,27 @@ impl State {
                 file: data.join(MASTER).display().to_string(),
                 key_id: key_id.clone(),
             })?;
-        self.insert(key_id, wrapped.owner, key);
+        self.insert(key_id, wrapped.owner, key, 0);
         Ok(())
     }
 
-    fn rewrite(&mut self, master: &[u8; 32]) -> Result<(), KeyringError> {
-        if let Home::Memory(_) = self.home {
-            return Ok(());
-        }
+    /// All keys, as a file has them.
+    fn records(&self, master: &[u8; 32]) -> Result<Vec<Record>, KeyringError> {
         let mut records = Vec::with_capacity(self.keys.len());
         for (key_id, state) in &self.keys {
             records.push(match state {
-                KeyState::Live { owner, key } => wrap(master, os_random()?, key_id, owner, key),
+                KeyState::Live { owner, key, .. } => wrap(master, os_random()?, key_id, owner, key),
                 KeyState::Destroyed => Record::destroyed(key_id.clone()),
             });
         }
         records.sort_by(|a, b| a.key_id.cmp(&b.key_id));
-        match &mut self.home {
-            Home::Disk(file) => file.replace(&records),
-            Home::Memory(_) => Ok(()),
-        }
+        Ok(records)
     }
 
     fn random<const N: usize>(&mut self, master: &[u8; 32]) -> Result<[u8; N], KeyringError> {
-        match &mut self.home {
-            Home::Disk(_) => os_random(),
-            Home::Memory(drawn) => {
+        match &mut self.random {
+            Random::System => os_random(),
+            Random::Counted(drawn) => {
                 *drawn += 1;
                 let mut bytes = [0; N];
                 blake3::Hasher::new_keyed(master)

@@ -205,6 +205,44 @@ fn only_the_owner_may_read_the_keys() {
 }
 
 #[test]
+fn keys_that_were_made_ahead_are_on_disk_once_they_are_kept_and_not_before() {
+    let dir = tempfile::tempdir().unwrap();
+    let keyring = Keyring::open(dir.path()).unwrap();
+    let early = keyring.seal("t1", "early", UsageRaw, b"0").unwrap();
+    assert!(keyring.is_kept(&early.key_id));
+    let seal = |n: usize| {
+        let sealed = keyring.seal_ahead("t1", &format!("line-{n}"), UsageRaw, b"x");
+        sealed.unwrap()
+    };
+    // More than lie on a page of the file.
+    let ahead: Vec<Sealed> = (0..100).map(seal).collect();
+    assert!(ahead.iter().all(|sealed| !keyring.is_kept(&sealed.key_id)));
+    assert_eq!(seal(7).key_id, ahead[7].key_id);
+    let before = Keyring::open(dir.path()).unwrap();
+    assert!(before.unseal(&early).is_ok());
+    let unknown = before.unseal(&ahead[0]).unwrap_err();
+    assert_eq!(unknown.code(), "KEY_UNKNOWN");
+    keyring.keep().unwrap();
+    assert!(ahead.iter().all(|sealed| keyring.is_kept(&sealed.key_id)));
+    let after = Keyring::open(dir.path()).unwrap();
+    for sealed in &ahead {
+        assert_eq!(after.unseal(sealed).unwrap().unwrap(), b"x");
+    }
+    // Who seals for one of them waits for the disk where that is still to be done.
+    let later = seal(100);
+    let same = keyring.seal("t1", "line-100", UsageRaw, b"y").unwrap();
+    assert_eq!(same.key_id, later.key_id);
+    assert!(keyring.is_kept(&later.key_id));
+    // Keys that nobody waited for are among those that are written when one is destroyed.
+    let last = seal(101);
+    assert_eq!(keyring.destroy([early.key_id.as_str()]).unwrap(), 1);
+    assert!(keyring.is_kept(&last.key_id) && keyring.keep().is_ok());
+    let again = Keyring::open(dir.path()).unwrap();
+    assert_eq!(again.unseal(&last).unwrap().unwrap(), b"x");
+    assert_eq!(again.unseal(&early).unwrap(), None);
+}
+
+#[test]
 fn the_keyring_lives_beside_the_log() {
     let dir = tempfile::tempdir().unwrap();
     drop(SledStore::open(dir.path()).unwrap());

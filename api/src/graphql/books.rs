@@ -13,7 +13,7 @@ use indelible_domain::kernel::{self, Decider, Personal, Purpose};
 use indelible_domain::world::{Entry, Event, Noun, Tenant, World};
 use indelible_domain::{catalog, taxes};
 use indelible_projections::{Snapshot, ViewError};
-use indelible_store::{Sealed, StoreError, TenantPast};
+use indelible_store::{KeyringError, Sealed, StoreError, TenantPast};
 use serde::de::DeserializeOwned;
 
 use super::errors;
@@ -401,18 +401,14 @@ impl Books {
         purpose: Purpose,
         text: &str,
     ) -> Result<Personal<String>> {
-        let Sealed {
-            key_id,
-            nonce,
-            ciphertext,
-        } = self
-            .office
-            .keyring
-            .seal(self.tenant(), subject, purpose, text.as_bytes())
-            .map_err(|error| {
-                errors::broken(error.code(), "personal data could not be sealed", &error)
-            })?;
-        Ok(Personal::sealed(key_id, nonce, ciphertext))
+        let keyring = &self.office.keyring;
+        sealed(keyring.seal(self.tenant(), subject, purpose, text.as_bytes()))
+    }
+
+    /// Seals a line of usage. Its key may not be on disk yet: whoever takes the command that it comes with waits for it.
+    pub fn seal_usage(&self, access: &str, text: &str) -> Result<Personal<String>> {
+        let (keyring, purpose) = (&self.office.keyring, Purpose::UsageRaw);
+        sealed(keyring.seal_ahead(self.tenant(), access, purpose, text.as_bytes()))
     }
 
     /// Opens a sealed text; none if its key was destroyed.
@@ -485,4 +481,15 @@ fn waiting<T>(work: impl FnOnce() -> T) -> T {
         Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(work),
         _ => work(),
     }
+}
+
+fn sealed(sealed: std::result::Result<Sealed, KeyringError>) -> Result<Personal<String>> {
+    let Sealed {
+        key_id,
+        nonce,
+        ciphertext,
+    } = sealed.map_err(|error| {
+        errors::broken(error.code(), "personal data could not be sealed", &error)
+    })?;
+    Ok(Personal::sealed(key_id, nonce, ciphertext))
 }

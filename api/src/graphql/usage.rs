@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_graphql::connection::Connection;
 use async_graphql::{ComplexObject, Context, Enum, ID, InputObject, Object, Result, SimpleObject};
 use indelible_domain::command::{Command, Outcome, UsageCounts as DomainCounts};
-use indelible_domain::kernel::{self, Personal, Purpose};
+use indelible_domain::kernel;
 use indelible_domain::mediation::formats::{Format, Reading};
 use indelible_domain::mediation::{
     self, Intake, Key, LINES_MAX, Received, UsageRecord, record_from,
@@ -656,8 +656,7 @@ fn received(books: &Books, source: &str, input: &UsageRecordInput, line: u64) ->
         "amount": input.amount.map(|amount| amount.0.to_string()),
         "attributes": reading.attributes,
     });
-    let raw: Personal<String> =
-        books.seal_text(&record.access, Purpose::UsageRaw, &raw.to_string())?;
+    let raw = books.seal_usage(&record.access, &raw.to_string())?;
     Ok(Received::Record(UsageRecord {
         line,
         raw: Some(Box::new(raw)),

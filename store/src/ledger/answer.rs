@@ -8,7 +8,7 @@ use indelible_domain::world::Tables;
 use indelible_domain::{Command, Outcome, Rejection, Staged};
 use serde::{Deserialize, Serialize};
 
-use crate::{StoreError, StoredReceipt};
+use crate::{KeyringError, StoreError, StoredReceipt};
 
 /// A command with who asks, for whom, and when.
 #[derive(Clone, Debug)]
@@ -111,6 +111,9 @@ pub enum Refused {
     /// The log cannot take or give what was asked.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// What the command has of people was sealed with a key that could not be kept.
+    #[error(transparent)]
+    Keys(#[from] KeyringError),
     /// The log failed before; the process has to start again.
     #[error("the ledger stopped taking commands: {why}")]
     Stopped { why: String },
@@ -133,6 +136,7 @@ impl Refused {
             Refused::Conflict { .. } => "COMMAND_ID_REUSED",
             Refused::Store(StoreError::Poisoned { .. }) | Refused::Stopped { .. } => "STORE_FAILED",
             Refused::Store(e) => e.code(),
+            Refused::Keys(e) => e.code(),
             Refused::Broken { .. } => "INVARIANT_BROKEN",
         }
     }
