@@ -34,9 +34,19 @@ fn occupied(meta: &std::fs::Metadata) -> u64 {
 
 /// Highest resident memory of this process so far, in kibibytes; none where the system does not tell.
 pub fn peak_memory_kib() -> Option<u64> {
+    status("VmHWM:")
+}
+
+/// Resident memory of this process, in kibibytes; none where the system does not tell.
+pub fn resident_memory_kib() -> Option<u64> {
+    status("VmRSS:")
+}
+
+/// A figure of proc(5)'s `status`, in kibibytes.
+fn status(name: &str) -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
-    line.split_whitespace().nth(1)?.parse().ok()
+    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+    line.split_whitespace().next()?.parse().ok()
 }
 
 /// Ticks of the system's clock of processor time in a second, on Linux on all common machines.

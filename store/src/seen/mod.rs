@@ -80,6 +80,8 @@ pub struct KeysStats {
     pub runs: u64,
     /// Bytes of memory that filters and fences take.
     pub filter_bytes: u64,
+    /// Bytes of memory that the keys in tails take at most, had map and list just grown.
+    pub tail_bytes: u64,
     /// Bytes of the runs on disk.
     pub disk_bytes: u64,
 }
@@ -272,6 +274,7 @@ impl Seen {
         };
         let mut stats = KeysStats {
             in_tails,
+            tail_bytes: in_tails * Tail::<Sight>::BYTES_PER_ROW as u64,
             runs: runs.0.len() as u64,
             ..KeysStats::default()
         };

@@ -7,7 +7,7 @@
 mod mix;
 mod single;
 
-use super::resources::{self, cpu_by_thread, cpu_of_process, peak_memory_kib};
+use super::resources::{self, cpu_by_thread, cpu_of_process, peak_memory_kib, resident_memory_kib};
 use super::{Place, Scratch, conditions, per_second, since, waits};
 use crate::cli::Failure;
 use crate::ingest::{self, Origin, Raw};
@@ -20,7 +20,7 @@ use indelible_domain::entities::EntityTerms;
 use indelible_domain::kernel::{Decimal, Exact, Instant};
 use indelible_domain::mediation::Intake;
 use indelible_domain::mediation::formats::Format;
-use indelible_store::{EventStore, Keyring, Ledger, Request, SledStore, StoreStats};
+use indelible_store::{EventStore, Keyring, KeysStats, Ledger, Request, SledStore, StoreStats};
 use mix::{Mix, Written};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -56,6 +56,11 @@ pub struct Options {
     /// Clients that send single records and wait.
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u64).range(1..=1024))]
     clients: u64,
+    /// Instead of clients that wait: so many single records per second in all, whether or not those before are answered. A
+    /// wait counts from the instant at which a record was to be sent.
+    #[arg(long, value_name = "PER SECOND", requires = "singles", conflicts_with = "clients",
+        value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    pace: Option<u64>,
     /// Also fold the whole log again and compare the state.
     #[arg(long)]
     fold: bool,
@@ -80,9 +85,19 @@ pub fn run(options: &Options) -> Result<Value, Failure> {
         subscriptions: options.subscriptions,
         written: options.format,
     };
+    let empty = resident_memory_kib();
     let opened = open(options)?;
+    let ready = resident_memory_kib();
     let files = write(&mix);
     let measured = measure(&opened, &files, options)?;
+    let memory = Memory {
+        empty,
+        ready,
+        ended: resident_memory_kib(),
+        peak: peak_memory_kib(),
+        input: files.iter().map(|file| file.capacity() as u64).sum(),
+    };
+    let memory = memory.report(options.subscriptions, &opened.ledger.keys());
     let Opened {
         scratch,
         store,
@@ -126,7 +141,7 @@ pub fn run(options: &Options) -> Result<Value, Failure> {
         false => Value::Null,
     };
     let bytes: u64 = files.iter().map(|file| file.len() as u64).sum();
-    let memory = peak_memory_kib();
+    let peak = peak_memory_kib();
     let disk = resources::bytes_on_disk(scratch.path());
     Ok(json!({
         "bench": "usage",
@@ -150,9 +165,45 @@ pub fn run(options: &Options) -> Result<Value, Failure> {
         "oracle_eur": expected.to_decimal(12),
         "verified": { "events": verified.events, "blocks": verified.blocks },
         "folded_up_to": folded,
-        "peak_memory_kib": memory,
+        "memory": memory,
+        "peak_memory_kib": peak,
         "bytes_on_disk_per_record": disk / counted.received.max(1),
     }))
+}
+
+/// Resident memory of the process in kibibytes, none where the system does not tell.
+struct Memory {
+    /// Before the ledger was opened.
+    empty: Option<u64>,
+    /// After every account and subscription was opened.
+    ready: Option<u64>,
+    /// After the last record, before anything is verified.
+    ended: Option<u64>,
+    /// At most up to then.
+    peak: Option<u64>,
+    /// Bytes of the files to send, which the bench itself holds during the run.
+    input: u64,
+}
+
+impl Memory {
+    fn report(&self, subscriptions: u64, keys: &KeysStats) -> Value {
+        let grown = |from: Option<u64>, to: Option<u64>| Some(to?.saturating_sub(from?) * 1_024);
+        let each = |bytes: Option<u64>| bytes.map(|bytes| bytes / subscriptions.max(1));
+        let run = grown(self.ready, self.ended).map(|bytes| bytes.saturating_sub(self.input));
+        let remembered = keys.in_tails + keys.on_disk;
+        let of_keys = keys.filter_bytes + keys.tail_bytes;
+        json!({
+            "resident_kib_after_set_up": self.ready,
+            "resident_kib_after_run": self.ended,
+            "resident_kib_at_peak_of_run": self.peak,
+            "input_kib": self.input / 1_024,
+            "bytes_per_subscription_after_set_up": each(grown(self.empty, self.ready)),
+            "bytes_per_subscription_from_run": each(run),
+            "keys_remembered": remembered,
+            "keys_bytes": of_keys,
+            "bytes_per_remembered_key": of_keys / remembered.max(1),
+        })
+    }
 }
 
 fn open(options: &Options) -> Result<Opened, Failure> {

@@ -1,4 +1,4 @@
-//! One record alone: sent through GraphQL by many clients that wait, durable when it is answered.
+//! One record alone: sent through GraphQL, durable when it is answered; by many clients that wait, or at a steady pace.
 
 use super::super::resources::peak_memory_kib;
 use super::super::{conditions, per_second, since, waits};
@@ -13,6 +13,7 @@ use async_graphql::{Request, Variables};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::{Duration, Instant as Clock};
+use tokio::runtime::Runtime;
 
 const SEND: &str = r#"mutation($key: String!, $batch: ID!, $record: UsageRecordInput!) {
   ingestUsage(idempotencyKey: $key, input: { batch: $batch, source: "bench", records: [$record] }) { counts { rated } }
@@ -30,31 +31,19 @@ pub fn run(options: &Options, records: u64) -> Result<Value, Failure> {
         .map_err(Failure::store)?;
     let syncs = office.store().stats().syncs;
     let start = Clock::now();
-    let each = records / options.clients;
-    let subscriptions = options.subscriptions;
-    let clients: Vec<_> = (0..options.clients)
-        .map(|client| {
-            let schema = schema.clone();
-            runtime.spawn(async move {
-                let mut taken = Vec::new();
-                for n in 0..each {
-                    taken.push(send(&schema, client * each + n, subscriptions).await?);
-                }
-                Ok::<_, String>(taken)
-            })
-        })
-        .collect();
-    let mut taken = Vec::new();
-    for client in clients {
-        let done = runtime.block_on(client).map_err(Failure::store)?;
-        taken.extend(done.map_err(Failure::refused)?);
-    }
+    let (sent, taken) = match options.pace {
+        Some(pace) => (records, paced(&runtime, &schema, options, records, pace)?),
+        None => {
+            let each = records / options.clients;
+            let taken = waiting(&runtime, &schema, options, each)?;
+            (each * options.clients, taken)
+        }
+    };
     let took = since(start);
     let rated = office.ledger.read(TENANT, |tenant| {
         let meters = tenant.tables.usage.values();
         meters.map(|meter| meter.state.meter.records).sum::<u64>()
     });
-    let sent = each * options.clients;
     if rated != sent {
         return Err(Failure::refused(format!(
             "{rated} records were rated, {sent} were sent"
@@ -67,7 +56,8 @@ pub fn run(options: &Options, records: u64) -> Result<Value, Failure> {
     Ok(json!({
         "bench": "usage, one record at a time through GraphQL",
         "conditions": conditions(),
-        "clients": options.clients,
+        "clients": options.pace.is_none().then_some(options.clients),
+        "pace": options.pace,
         "records": sent,
         "subscriptions": options.subscriptions,
         "records_per_second": per_second(sent, took),
@@ -78,7 +68,68 @@ pub fn run(options: &Options, records: u64) -> Result<Value, Failure> {
     }))
 }
 
-async fn send(schema: &Schema, n: u64, subscriptions: u64) -> Result<Duration, String> {
+/// Clients that each send a record when the one before is answered.
+fn waiting(
+    runtime: &Runtime,
+    schema: &Schema,
+    options: &Options,
+    each: u64,
+) -> Result<Vec<Duration>, Failure> {
+    let subscriptions = options.subscriptions;
+    let clients: Vec<_> = (0..options.clients)
+        .map(|client| {
+            let schema = schema.clone();
+            runtime.spawn(async move {
+                let mut taken = Vec::new();
+                for n in 0..each {
+                    let number = client * each + n;
+                    taken.push(send(&schema, number, subscriptions, Clock::now()).await?);
+                }
+                Ok::<_, String>(taken)
+            })
+        })
+        .collect();
+    let mut taken = Vec::new();
+    for client in clients {
+        let done = runtime.block_on(client).map_err(Failure::store)?;
+        taken.extend(done.map_err(Failure::refused)?);
+    }
+    Ok(taken)
+}
+
+/// Records that are sent at their time, whatever became of those before: what waits in a queue is not hidden by a client that
+/// sends nothing meanwhile.
+fn paced(
+    runtime: &Runtime,
+    schema: &Schema,
+    options: &Options,
+    records: u64,
+    pace: u64,
+) -> Result<Vec<Duration>, Failure> {
+    let start = Clock::now();
+    let sent: Vec<_> = (0..records)
+        .map(|n| {
+            let due = start + Duration::from_nanos(n.saturating_mul(1_000_000_000) / pace);
+            std::thread::sleep(due.saturating_duration_since(Clock::now()));
+            let (schema, subscriptions) = (schema.clone(), options.subscriptions);
+            runtime.spawn(async move { send(&schema, n, subscriptions, due).await })
+        })
+        .collect();
+    sent.into_iter()
+        .map(|sent| {
+            let done = runtime.block_on(sent).map_err(Failure::store)?;
+            done.map_err(Failure::refused)
+        })
+        .collect()
+}
+
+/// Sends a record; the answer is how long that took since `begun`.
+async fn send(
+    schema: &Schema,
+    n: u64,
+    subscriptions: u64,
+    begun: Clock,
+) -> Result<Duration, String> {
     let subscriber = n.wrapping_mul(2_654_435_761) % subscriptions;
     let variables = json!({
         "key": format!("k{n}"),
@@ -101,7 +152,6 @@ async fn send(schema: &Schema, n: u64, subscriptions: u64) -> Result<Duration, S
         .variables(Variables::from_json(variables))
         .data(Arc::new(caller))
         .data(RequestId::default());
-    let begun = Clock::now();
     let answer = schema.execute(request).await;
     let took = since(begun);
     match answer.errors.first() {
