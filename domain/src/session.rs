@@ -59,10 +59,14 @@ impl Staged {
     }
 }
 
+/// Facts that most commands lead to at most.
+const USUAL_FACTS: usize = 16;
+
 pub struct Session<'w> {
     base: &'w Tenant,
     past: &'w dyn Past,
-    over: Tables,
+    /// Apart, because it is kilobytes and goes from hand to hand.
+    over: Box<Tables>,
     events: Vec<Staged>,
     now: Instant,
     berths: bool,
@@ -75,8 +79,8 @@ impl<'w> Session<'w> {
         Session {
             base,
             past: &Unknown,
-            over: Tables::unordered(),
-            events: Vec::new(),
+            over: Box::new(Tables::unordered()),
+            events: Vec::with_capacity(USUAL_FACTS),
             now,
             berths: true,
         }
@@ -305,7 +309,7 @@ impl<'w> Session<'w> {
     ) -> Result<T, Rejection> {
         let (over, events) = (self.staged(), self.events.len());
         attempt(self).inspect_err(|_| {
-            self.over = over.unwrap_or_else(Tables::unordered);
+            self.over = over.unwrap_or_else(|| Box::new(Tables::unordered()));
             self.events.truncate(events);
         })
     }
@@ -314,18 +318,18 @@ impl<'w> Session<'w> {
     pub fn probe<T>(&mut self, look: impl FnOnce(&mut Self) -> T) -> T {
         let (over, events) = (self.staged(), self.events.len());
         let seen = look(self);
-        self.over = over.unwrap_or_else(Tables::unordered);
+        self.over = over.unwrap_or_else(|| Box::new(Tables::unordered()));
         self.events.truncate(events);
         seen
     }
 
     /// A copy of the staged states; none where nothing was decided, and so nothing differs from what is below.
-    fn staged(&self) -> Option<Tables> {
+    fn staged(&self) -> Option<Box<Tables>> {
         (!self.events.is_empty()).then(|| self.over.clone())
     }
 
     /// The staged state and events, for the runtime.
-    pub fn finish(self) -> (Tables, Vec<Staged>) {
+    pub fn finish(self) -> (Box<Tables>, Vec<Staged>) {
         (self.over, self.events)
     }
 }

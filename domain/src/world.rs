@@ -145,7 +145,7 @@ macro_rules! nouns {
             }
 
             /// Takes over every aggregate that `newer` holds.
-            fn absorb(&mut self, newer: Tables) {
+            fn absorb(&mut self, newer: Box<Tables>) {
                 $( self.$field.absorb(newer.$field); )+
             }
 
@@ -277,7 +277,7 @@ impl World {
     }
 
     /// Takes over what a session staged, once its commit has its place in the log.
-    pub fn absorb(&mut self, tenant: &str, staged: Tables, events: &[crate::session::Staged]) {
+    pub fn absorb(&mut self, tenant: &str, staged: Box<Tables>, events: &[crate::session::Staged]) {
         self.tenants
             .entry(tenant.to_string())
             .or_default()
@@ -287,7 +287,7 @@ impl World {
 
 impl Tenant {
     /// Takes over what a session staged. On a copy of a tenant: a dry run of several commands.
-    pub fn absorb(&mut self, staged: Tables, events: &[crate::session::Staged]) {
+    pub fn absorb(&mut self, staged: Box<Tables>, events: &[crate::session::Staged]) {
         self.tables.absorb(staged);
         for some in events.chunks(TOGETHER) {
             let newcomers = self.near(some);

@@ -455,7 +455,7 @@ impl fmt::Debug for Ledger {
     }
 }
 
-type Decided = (Outcome, world::Tables, Vec<Staged>);
+type Decided = (Outcome, Box<world::Tables>, Vec<Staged>);
 
 /// Runs the rules. A broken invariant panics in there; then nothing of the command stays, and nothing wrong is posted.
 fn decide<'w, T>(

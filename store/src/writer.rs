@@ -36,8 +36,9 @@ const MANY_FACTS: usize = 100;
 /// Bytes of payload that certainly fit a commit: half of what one may have.
 const CERTAIN_BYTES: usize = MAX_PAYLOAD_BYTES / 2 + MAX_PAYLOAD_BYTES / 4;
 
-/// Bytes of one event of usage, names included, roughly.
+/// Bytes of one event of usage, names included, roughly; of one among a few, which may be a document.
 const USUAL_EVENT: usize = 256;
+const LARGE_EVENT: usize = 1_024;
 
 /// Facts that are fetched together before they are written.
 const TOGETHER: usize = 32;
@@ -203,7 +204,11 @@ struct Encoded {
 
 /// The block of a commit whose events are these facts: each is written where it will lie.
 fn encode_facts(commit: &Commit, staged: &[Staged]) -> Result<Encoded, StoreError> {
-    let mut encoder = Encoder::begin(commit, staged.len(), staged.len() * USUAL_EVENT);
+    let usual = match staged.len() < MANY_FACTS {
+        true => LARGE_EVENT,
+        false => USUAL_EVENT,
+    };
+    let mut encoder = Encoder::begin(commit, staged.len(), staged.len() * usual);
     let mut spans = Spans::of(&commit.tenant, staged.len());
     for some in staged.chunks(TOGETHER) {
         Staged::fetch(some);

@@ -192,7 +192,7 @@ impl From<DomainCounts> for UsageCounts {
 /// What a dry run came to.
 pub struct Tried {
     /// With at least the aggregates that it made or changed.
-    made: Tables,
+    made: Box<Tables>,
     pub receipt: Receipt,
 }
 
@@ -723,7 +723,7 @@ async fn attempt_with(
         outcome,
         wrote,
     };
-    let made = tenant.tables;
+    let made = Box::new(tenant.tables);
     Ok(Tried { made, receipt })
 }
 

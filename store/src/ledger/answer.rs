@@ -93,7 +93,7 @@ pub struct DryRun {
     /// In the order of the commit that was not made.
     pub events: Vec<Staged>,
     /// What they would have made of the aggregates concerned; no other is in it.
-    pub aggregates: Tables,
+    pub aggregates: Box<Tables>,
 }
 
 /// Why a command was not done.
