@@ -64,6 +64,11 @@ pub struct Index {
 }
 
 impl Index {
+    /// Who pays for an account: itself where nobody else does.
+    pub fn payer<'a>(&'a self, account: &'a str) -> &'a str {
+        self.payer_of.get(account).map_or(account, String::as_str)
+    }
+
     /// Advances by one event, after which its stream has `version`.
     pub fn apply(&mut self, id: &str, version: u64, event: &Event) {
         if matches!(event, Event::Receivable(_)) && !folio::is_own(id) {

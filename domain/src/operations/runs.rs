@@ -43,7 +43,7 @@ pub(super) fn start(
             Some((day, _)) => *day,
             None => last_day.or_else(|| session.agenda().last_today(session.now())),
         };
-        waiting(session, as_of, last_day)?.into_iter().collect()
+        waiting(session, as_of, last_day)?
     };
     match listed {
         Some((_, listed)) => {
@@ -87,24 +87,29 @@ fn named_payers(
     Ok((payers, last_day))
 }
 
-/// Payers of accounts for which the agenda has something to bill by a day, in order: nobody else is looked at.
+/// Payers of accounts for which the agenda has something to bill by a day, each once and in order: nobody else is looked at.
+/// Others wait meanwhile, so that no account is looked at where its payer is all there is to know.
 fn waiting(
     session: &Session<'_>,
     as_of: Option<Date>,
     day: Option<Date>,
-) -> Result<BTreeSet<Id>, Rejection> {
-    let mut payers = BTreeSet::new();
-    for (on, timer) in day.iter().flat_map(|day| session.agenda().through(*day)) {
+) -> Result<Vec<Id>, Rejection> {
+    let mut payers: Vec<&str> = Vec::new();
+    for (on, timer) in day
+        .iter()
+        .flat_map(|day| session.agenda().all_through(*day))
+    {
         let Timer::Bill { account } = timer else {
             continue;
         };
-        let terms = terms_of(session, account)?;
         // Without a day of its own the run is as of today, which is another day where the zone is.
-        if as_of.is_some() || on <= session.today(&terms.zone) {
-            payers.insert(terms.payer(account).to_string());
+        if as_of.is_some() || on <= session.today(&terms_of(session, account)?.zone) {
+            payers.push(session.index().payer(account));
         }
     }
-    Ok(payers)
+    payers.sort_unstable();
+    payers.dedup();
+    Ok(payers.into_iter().map(str::to_string).collect())
 }
 
 pub(super) fn step(session: &mut Session<'_>, run: &str) -> Result<Outcome, Rejection> {

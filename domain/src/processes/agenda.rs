@@ -175,6 +175,12 @@ impl Agenda {
         })
     }
 
+    /// The same, those of a day in no order: for who brings them into an order of its own.
+    pub fn all_through(&self, day: Date) -> impl Iterator<Item = (Date, &Timer)> {
+        let days = self.by_day.range(..=day);
+        days.flat_map(|(on, timers)| timers.iter().map(|timer| (*on, timer)))
+    }
+
     /// The day of a timer.
     pub fn day(&self, timer: &Timer) -> Option<Date> {
         self.days.get(timer).copied()
