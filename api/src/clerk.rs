@@ -11,7 +11,7 @@ use std::sync::{Arc, OnceLock};
 use std::thread::{Builder, JoinHandle};
 
 use indelible_domain::command::Command;
-use indelible_domain::mediation::Received;
+use indelible_domain::mediation::{Intake, Received};
 use indelible_store::{Keyring, Ledger, Posted, Receipt, Refused, Request};
 use tokio::sync::{mpsc, oneshot};
 
@@ -106,19 +106,26 @@ fn decide(
 
 /// Whether a command may hold what was sealed ahead of the disk.
 fn seals(request: &Request) -> bool {
-    matches!(request.command, Command::IngestUsage(_))
+    intake(&request.command).is_some()
 }
 
 /// Whether all keys that a command's lines are sealed with are on disk.
 fn is_kept(keyring: &Keyring, request: &Request) -> bool {
-    let Command::IngestUsage(intake) = &request.command else {
-        return true;
-    };
-    let mut raw = intake.lines.iter().filter_map(|line| match line {
+    let lines = intake(&request.command).into_iter().flat_map(|i| &i.lines);
+    let mut raw = lines.filter_map(|line| match line {
         Received::Record(record) => record.raw.as_ref(),
         Received::Unreadable { .. } => None,
     });
     raw.all(|raw| keyring.is_kept(&raw.key_id))
+}
+
+/// The lines of usage that a command brings.
+fn intake(command: &Command) -> Option<&Intake> {
+    match command {
+        Command::IngestUsage(intake) | Command::AddToRerating { part: intake, .. } => Some(intake),
+        Command::Rerate { add, .. } => add.as_deref(),
+        _ => None,
+    }
 }
 
 impl Drop for Desk {
@@ -133,11 +140,13 @@ impl Drop for Desk {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
+    use std::collections::{BTreeMap, BTreeSet};
 
     use indelible_domain::command::Command;
     use indelible_domain::entities::EntityTerms;
-    use indelible_domain::kernel::Instant;
+    use indelible_domain::kernel::{Date, Decimal, Instant, Personal, Purpose};
+    use indelible_domain::mediation::UsageRecord;
+    use indelible_domain::reratings::{Ask, Change, Settle};
     use indelible_store::MemoryStore;
 
     use super::*;
@@ -194,5 +203,86 @@ mod tests {
         // Nothing of it outlives the clerk.
         drop(clerk);
         assert_eq!(Arc::strong_count(&ledger), 1);
+    }
+
+    /// A line sealed with a key of its own that is not on disk yet.
+    fn line(keyring: &Keyring, access: &str) -> (String, Box<Intake>) {
+        let sealed = keyring.seal_ahead("t", access, Purpose::UsageRaw, b"a line");
+        let sealed = sealed.expect("it is sealed");
+        let key_id = sealed.key_id.clone();
+        let record = UsageRecord {
+            line: 1,
+            key: [1; 16],
+            content: [2; 16],
+            corrects: false,
+            metric: "calls".into(),
+            access: access.into(),
+            at: Instant(0),
+            quantity: Decimal::ONE,
+            amount: None,
+            attributes: BTreeMap::new(),
+            raw: Some(Box::new(Personal::sealed(
+                sealed.key_id,
+                sealed.nonce,
+                sealed.ciphertext,
+            ))),
+        };
+        let intake = Intake {
+            batch: access.into(),
+            source: "s".into(),
+            format: "records".into(),
+            name: String::new(),
+            lines: vec![Received::Record(record)],
+        };
+        (key_id, Box::new(intake))
+    }
+
+    #[test]
+    fn keys_are_on_disk_before_whatever_command_brings_lines_is_decided() {
+        let dir = std::env::temp_dir().join(format!("indelible-clerk-{}", std::process::id()));
+        std::fs::create_dir_all(&dir).expect("a directory");
+        let keyring = Arc::new(Keyring::open(&dir).expect("a keyring"));
+        let ledger = Ledger::open(Arc::new(MemoryStore::new())).expect("an empty log");
+        let clerk = Clerk::new(Arc::new(ledger), Arc::clone(&keyring));
+        let runtime = tokio::runtime::Builder::new_current_thread().build();
+        let runtime = runtime.expect("a runtime");
+        let ask = Box::new(Ask {
+            accounts: vec![],
+            subscriptions: vec![],
+            charges: vec![],
+            from: Date::default(),
+            until: Date::default(),
+            change: Change::Again,
+            reason: "a test".into(),
+            settle: Settle::Note,
+        });
+        type Bring<'a> = &'a dyn Fn(Box<Intake>) -> Command;
+        let commands: [Bring<'_>; 3] = [
+            &|lines| Command::IngestUsage(lines),
+            &|lines| Command::Rerate {
+                rerating: "r".into(),
+                ask: ask.clone(),
+                add: Some(lines),
+            },
+            &|lines| Command::AddToRerating {
+                rerating: "r".into(),
+                ask: ask.clone(),
+                part: lines,
+                more: false,
+            },
+        ];
+        for (n, command) in commands.into_iter().enumerate() {
+            let (key_id, lines) = line(&keyring, &format!("a{n}"));
+            assert!(!keyring.is_kept(&key_id), "{n}: it was sealed ahead");
+            let request = Request {
+                command: command(lines),
+                ..open("e", &format!("k{n}"))
+            };
+            // Whether it is refused for another reason does not matter here.
+            let _ = runtime.block_on(clerk.execute(request));
+            assert!(keyring.is_kept(&key_id), "{n}: its key is on disk");
+        }
+        drop(clerk);
+        std::fs::remove_dir_all(&dir).expect("removed");
     }
 }
