@@ -3,8 +3,10 @@
 //! Lines follow from the difference alone, so late facts, back-dated changes, pauses, crashes and second runs all end
 //! in the same place: what should have been billed minus what was (policy 8, 10, 11, 15, 24).
 
+use super::beyond::{beyond, spare, unused_share};
 use super::{Charges, Item, What, committed, used};
-use crate::catalog::{Moment, OneOff, Part, Pay, PriceSource, Prorate, Timing};
+use crate::catalog::{Moment, OneOff, Part, Pay, PriceSource, Prorate, Recurring, Timing};
+use crate::kernel::calendar::add_days;
 use crate::kernel::{Currency, Date, Days, Decimal, Exact, Money, Rejection, Rounding};
 use crate::rating;
 use crate::subscriptions::schedule::{self, Segment};
@@ -253,6 +255,86 @@ fn full_amount(segment: &Segment<'_>, segments: &[Segment<'_>]) -> Result<Exact,
         .try_fold(full, |most, earlier| Ok(most.max(earlier?)))
 }
 
+/// Whether a part of a period costs as much as all of it, whatever its days are.
+fn charged_whole(segment: &Segment<'_>) -> bool {
+    match segment.part {
+        Some(Part::Full) => {
+            segment.charge.prorate == Prorate::None && segment.paid == segment.period
+        }
+        Some(_) => false,
+        None => segment.charge.prorate == Prorate::None,
+    }
+}
+
+/// What the period was charged already, on whichever document: at this price, or of the highest quantity at any. What
+/// was given back was not charged; what discounts and credit notes took off was.
+fn already(
+    segment: &Segment<'_>,
+    full: Exact,
+    charges: &Charges,
+    due: &[Due],
+) -> Result<Exact, Rejection> {
+    let mut sum = Exact::ZERO;
+    if !charged_whole(segment) {
+        return Ok(sum);
+    }
+    let here = |what: &What| {
+        matches!(what, What::Recurring { charge, period, full: f, .. }
+            if *charge == segment.charge.code
+                && *period == segment.period
+                && (*f == full || segment.charge.high_water))
+    };
+    let billed = charges.since(segment.period.from);
+    for item in billed.filter(|i| here(&i.what)) {
+        let back = due.iter().filter(|d| {
+            matches!(&d.what, What::Credit { invoice, line, .. }
+                if (invoice, *line) == (&item.invoice, item.line))
+        });
+        sum = sum.plus(charges.charged(item, back.map(|d| d.net))?)?;
+    }
+    for line in due.iter().filter(|d| here(&d.what)) {
+        sum = sum.plus(line.net.exact())?;
+    }
+    Ok(sum)
+}
+
+/// What is paid already for some days where a charge comes back within its period: what was there before at this price
+/// pays for them once, and of the highest quantity what was there at any price pays for a part of them.
+fn covered(
+    charge: &Recurring,
+    segments: &[Segment<'_>],
+    (own, period): (Days, Days),
+    days: Days,
+    full: Exact,
+) -> Result<Exact, Rejection> {
+    let mut sum = Exact::ZERO;
+    let before = segments.iter().filter(|s| {
+        s.charge.code == charge.code
+            && s.charge.high_water == charge.high_water
+            && s.period == period
+            && s.days.until <= own.from
+            && s.part != Some(Part::Nothing)
+            && !s.paid.overlap(days).is_empty()
+    });
+    let mut parts: Vec<(Days, Exact)> = Vec::new();
+    for s in before {
+        let price = full_amount(s, segments)?;
+        if charge.high_water || price == full {
+            parts.push((s.paid, price.min(full)));
+        }
+    }
+    let mut day = days.from;
+    while day < days.until && !parts.is_empty() {
+        let mut most = Exact::ZERO;
+        for (_, price) in parts.iter().filter(|(paid, _)| paid.contains(day)) {
+            most = most.max(*price);
+        }
+        sum = sum.plus(most)?;
+        day = add_days(day, 1);
+    }
+    sum.share(1, period.count().into())
+}
+
 /// Days of a segment that no billed line of the same price holds, as lines. `due` are the lines that this document
 /// carries already: a period that is charged whole is whole with the first of its segments, on whichever document.
 fn recurring(
@@ -265,25 +347,9 @@ fn recurring(
     if segment.part == Some(Part::Nothing) {
         return Ok(vec![]);
     }
-    let prorate = match segment.part {
-        Some(Part::Full) if segment.paid == segment.period => Prorate::None,
-        Some(_) => Prorate::Day,
-        None => segment.charge.prorate,
-    };
     let full = full_amount(segment, segments)?;
-    let here = |what: &&What| {
-        matches!(what, What::Recurring { charge, period, .. }
-            if *charge == segment.charge.code && *period == segment.period)
-    };
-    let paid = charges.since(segment.period.from).map(|i| &i.what);
-    let paid = paid.chain(due.iter().map(|d| &d.what)).filter(here);
-    let paid = paid.filter_map(|what| match what {
-        What::Recurring { full, .. } => Some(*full),
-        _ => None,
-    });
-    let mut begun = paid.clone().any(|paid| paid == full);
-    // The highest amount that a whole period was billed at.
-    let paid = paid.max();
+    let whole = segment.period.count();
+    let mut paid = already(segment, full, charges, due)?;
     let mut gaps = vec![segment.days];
     let billed = charges.since(segment.period.from);
     for item in billed.filter(|i| same(i, segment, full)) {
@@ -294,20 +360,32 @@ fn recurring(
             gaps = gaps.iter().flat_map(|g| g.without(held)).collect();
         }
     }
-    let whole = segment.period.count();
     let code = &segment.charge.code;
     let mut out = Vec::new();
     for days in gaps {
-        let (exact, quantity, share) = match prorate {
-            Prorate::Day => {
+        let (exact, quantity, share) = match charged_whole(segment) {
+            false => {
                 let part = segment.paid_within(days);
-                let share = format!(
+                let covered = covered(
+                    segment.charge,
+                    segments,
+                    (segment.days, segment.period),
+                    segment.paid_for(days),
+                    full,
+                )?;
+                let mut share = format!(
                     "{part} of {whole} days of {} × {}",
                     segment.period,
                     full.to_decimal(12)
                 );
+                if !covered.is_zero() {
+                    share.push_str(&format!(
+                        ", less {} that is paid for these days",
+                        covered.to_decimal(12)
+                    ));
+                }
                 (
-                    full.share(part.into(), whole.into())?,
+                    full.share(part.into(), whole.into())?.minus(covered)?,
                     if part == whole {
                         "1".to_string()
                     } else {
@@ -316,23 +394,7 @@ fn recurring(
                     share,
                 )
             }
-            Prorate::None if begun => (
-                Exact::ZERO,
-                "0".to_string(),
-                "the period was already charged whole".to_string(),
-            ),
-            Prorate::None if segment.charge.high_water && paid.is_some() => {
-                let paid = paid.unwrap_or_default();
-                let more = full.minus(paid)?.max(Exact::ZERO);
-                let share = format!(
-                    "{} for the highest quantity of {}, of which {} is paid",
-                    full.to_decimal(12),
-                    segment.period,
-                    paid.to_decimal(12)
-                );
-                (more, "1".to_string(), share)
-            }
-            Prorate::None => (
+            true if paid.is_zero() => (
                 full,
                 "1".to_string(),
                 format!(
@@ -341,8 +403,27 @@ fn recurring(
                     full.to_decimal(12)
                 ),
             ),
+            true => {
+                let more = full.minus(paid)?.max(Exact::ZERO);
+                // What was rounded is not owed again.
+                if basis.round(more)?.is_zero() {
+                    (
+                        Exact::ZERO,
+                        "0".to_string(),
+                        "the period was already charged whole".to_string(),
+                    )
+                } else {
+                    let share = format!(
+                        "{} for {}, of which {} is paid",
+                        full.to_decimal(12),
+                        segment.period,
+                        paid.to_decimal(12)
+                    );
+                    (more, "1".to_string(), share)
+                }
+            }
         };
-        begun = true;
+        paid = paid.plus(exact)?;
         let net = basis.round(exact)?;
         out.push(Due {
             what: What::Recurring {
@@ -402,26 +483,31 @@ fn credits(
                 && full_amount(s, segments).is_ok_and(|f| f == *full)
         });
         // Days of a part of a period that costs nothing are not paid for, whatever cut it.
-        let (free, wanted): (Vec<_>, Vec<_>) = asked.partition(|s| s.part == Some(Part::Nothing));
-        let wanted: Vec<Days> = wanted.iter().map(|s| s.days).collect();
-        let held = charges.held(&item.invoice, item.line, *days);
+        let (free, asked): (Vec<_>, Vec<_>) = asked.partition(|s| s.part == Some(Part::Nothing));
+        let wanted: Vec<Days> = asked.iter().map(|s| s.days).collect();
+        let given: Vec<(Days, Money)> = charges
+            .credits_of(&item.invoice, item.line, Some(*days))
+            .collect();
+        let credited: Vec<Days> = given.iter().map(|(days, _)| *days).collect();
+        let held = days.without_all(&credited);
+        let gone: Vec<Days> = held.iter().flat_map(|h| h.without_all(&wanted)).collect();
+        let whole = *days == *period && given.is_empty();
+        if whole && gone.is_empty() {
+            continue;
+        }
+        let paid = beyond(item, *full, (*days, *period), segments, basis)?;
+        let beyond = paid.less(*days, &given);
         let mut still_held: i64 = held.iter().map(Days::count).sum();
         let mut left = charges.left(item);
-        for piece in held
-            .iter()
-            .flat_map(|h| h.without_all(&wanted))
-            .filter(|p| p.from <= basis.as_of || known)
-        {
-            still_held -= piece.count();
-            let mode = match free.iter().any(|s| s.days.contains(piece.from)) {
-                // What else the line holds stays paid for.
-                true if still_held > 0 => Unused::CreditProrata,
-                true => Unused::CreditFull,
-                false => unused_mode(sub, charge, piece.from),
-            };
-            let beyond = beyond(item, *full, (*days, *period), segments, basis)?;
-            let unused = beyond.with(*days, piece);
+        let mut give = |(piece, unused): (Days, i64), mode: Unused, rest: bool, why: &str| {
             let share = unused_share(item, charges, (*full, *period), beyond, unused, basis)?;
+            // The line has only what is new of a day.
+            let sold = asked.first().map(|s| s.charge);
+            let covered = match sold {
+                Some(charge) => covered(charge, segments, (*days, *period), piece, *full)?,
+                None => Exact::ZERO,
+            };
+            let share = share.minus(covered)?.max(Exact::ZERO);
             let (back, how) = match mode {
                 Unused::None => (
                     Money::zero(basis.currency),
@@ -431,18 +517,10 @@ fn credits(
                     left,
                     format!("the whole line, {left} left of it, is given back"),
                 ),
-                Unused::CreditProrata
-                    if still_held == 0
-                        && charges
-                            .adjusted
-                            .iter()
-                            .all(|(i, l, _)| *i != item.invoice || *l != item.line) =>
-                {
-                    (
-                        left,
-                        format!("the last unused days take what is left of the line, {left}"),
-                    )
-                }
+                Unused::CreditProrata if rest => (
+                    left,
+                    format!("the last unused days take what is left of the line, {left}"),
+                ),
                 Unused::CreditProrata => {
                     let part = basis.round(share)?;
                     let how = format!(
@@ -454,7 +532,7 @@ fn credits(
                 }
             };
             left = left.minus(back);
-            out.push(Due {
+            Ok::<Due, Rejection>(Due {
                 what: What::Credit {
                     invoice: item.invoice.clone(),
                     line: item.line,
@@ -467,100 +545,101 @@ fn credits(
                 net: back.negated(),
                 tax_class: tax_class(sub, charge, piece.from),
                 explain: format!(
-                    "unused days {piece} of line {} of {}: {how}",
+                    "{why} {piece} of line {} of {}: {how}",
                     item.line, item.invoice
                 ),
-            });
+            })
+        };
+        let over = |piece: &Days| piece.from <= basis.as_of || known;
+        let holds = |day: Date| held.iter().any(|h| h.contains(day));
+        let reaches = |day: Date| {
+            let mut asked = asked.iter().filter(|s| s.paid.contains(day));
+            asked.any(|s| holds(edge(s, day)))
+        };
+        for piece in gone.iter().copied().filter(over) {
+            still_held -= piece.count();
+            let mode = match free.iter().any(|s| s.days.contains(piece.from)) {
+                // What else the line holds stays paid for.
+                true if still_held > 0 => Unused::CreditProrata,
+                true => Unused::CreditFull,
+                // What is asked for as far as an edge of the period is paid as far as that.
+                false if reaches(piece.from) => Unused::None,
+                false => unused_mode(sub, charge, piece.from),
+            };
+            let untouched = || {
+                let mut adjusted = charges.adjusted.iter();
+                adjusted.all(|(i, l, _)| *i != item.invoice || *l != item.line)
+            };
+            let rest = still_held == 0 && untouched();
+            let unused = beyond.with(*days, piece);
+            out.push(give((piece, unused), mode, rest, "unused days")?);
+        }
+        // What it pays for beyond the days that it holds, by what becomes of each day now.
+        let spare = spare(*days, beyond, &given, &gone);
+        if spare.is_empty() {
+            continue;
+        }
+        let held_by = |day: Date| {
+            holds(day)
+                || charges.since(settled).any(|i| match &i.what {
+                    What::Recurring {
+                        charge: c,
+                        days,
+                        period: p,
+                        full: f,
+                        ..
+                    } if i.net.is_zero() && (c, p, f) == (charge, period, full) => charges
+                        .held(&i.invoice, i.line, *days)
+                        .iter()
+                        .any(|h| h.contains(day)),
+                    _ => false,
+                })
+        };
+        let becomes = |day: Date| -> Option<Unused> {
+            if reaches(day) {
+                return None;
+            }
+            let pays = |s: &&&Segment<'_>| charged_whole(s) || s.paid.contains(day);
+            let of = asked.iter().find(|s| s.days.contains(day));
+            let Some(of) = of.or_else(|| asked.iter().find(pays)) else {
+                let unused = match free.iter().any(|s| s.days.contains(day)) {
+                    true => Unused::CreditProrata,
+                    false => unused_mode(sub, charge, day),
+                };
+                return (unused != Unused::None).then_some(unused);
+            };
+            let stays =
+                charged_whole(of) || !reached(sub, of, basis.as_of) || held_by(edge(of, day));
+            (!stays).then_some(Unused::CreditProrata)
+        };
+        for days in spare {
+            let mut from = days.from;
+            while from < days.until {
+                let how = becomes(from);
+                let mut until = add_days(from, 1);
+                while until < days.until && becomes(until) == how {
+                    until = add_days(until, 1);
+                }
+                let piece = Days::new(from, until);
+                from = until;
+                let asked_again = wanted.iter().any(|w| w.contains(piece.from));
+                let Some(how) = how.filter(|_| asked_again || over(&piece)) else {
+                    continue;
+                };
+                let back = give((piece, piece.count()), how, false, "days already paid")?;
+                if !back.net.is_zero() {
+                    out.push(back);
+                }
+            }
         }
     }
     Ok(out)
 }
 
-/// Days that a line pays for beyond its own, up to the edges of its period or phase.
-#[derive(Clone, Copy, Default)]
-struct Beyond {
-    before: i64,
-    after: i64,
-    /// All that the line pays for, its own with them.
-    paid: i64,
-}
-
-impl Beyond {
-    /// How many paid days some of a line's days are: with its first or last one go those beyond.
-    fn with(self, days: Days, piece: Days) -> i64 {
-        let mut count = piece.count();
-        if piece.from == days.from {
-            count += self.before;
-        }
-        if piece.until == days.until {
-            count += self.after;
-        }
-        count
-    }
-}
-
-/// What a line pays for beyond its days, read off its amount: of a charge whose start, change or end costs as much as if it
-/// were none, and of one that is charged whole in a period in which its phase ends.
-fn beyond(
-    item: &Item,
-    full: Exact,
-    (days, period): (Days, Days),
-    segments: &[Segment<'_>],
-    basis: Basis,
-) -> Result<Beyond, Rejection> {
-    let plain = Beyond {
-        paid: days.count(),
-        ..Beyond::default()
-    };
-    let whole = period.count();
-    let room = (
-        Days::new(period.from, days.from).count().max(0),
-        Days::new(days.until, period.until).count().max(0),
-    );
-    let by_day = full.share(plain.paid.into(), whole.into())?;
-    if room == (0, 0) || full.is_zero() || basis.round(by_day)? == item.net {
-        return Ok(plain);
-    }
-    let here = segments
-        .iter()
-        .find(|s| s.charge.code == item.what.charge() && s.days.from == days.from);
-    // Of the highest quantity only what is new is on a line.
-    if here.is_some_and(|s| s.charge.high_water) {
-        return Ok(plain);
-    }
-    // As many days as its amount is nearest to.
-    let exact = item.net.exact().share(whole.into(), 1)?;
-    let exact = exact.share(full.denominator(), full.numerator())?;
-    let nearest = exact.minus(Exact::ratio(1, 2)?)?.ceil();
-    let more = i64::try_from(nearest.numerator()).map_or(0, |paid| paid - plain.paid);
-    if more <= 0 || more > room.0 + room.1 {
-        return Ok(plain);
-    }
-    let before = here.map_or(room.0, |s| Days::new(s.paid.from, s.days.from).count());
-    let before = before.clamp(more.saturating_sub(room.1).max(0), more.min(room.0));
-    Ok(Beyond {
-        before,
-        after: more - before,
-        paid: plain.paid + more,
-    })
-}
-
-/// What unused days of a line are worth: their share of the whole period's amount, or, where a discount lowered the line,
-/// of what was asked for it.
-fn unused_share(
-    item: &Item,
-    charges: &Charges,
-    (full, period): (Exact, Days),
-    beyond: Beyond,
-    unused: i64,
-    basis: Basis,
-) -> Result<Exact, Rejection> {
-    let asked = charges.paid_for(item);
-    let by_day = full.share(beyond.paid.into(), period.count().into())?;
-    if asked == item.net || basis.round(by_day)? == asked {
-        return full.share(unused.into(), period.count().into());
-    }
-    asked.exact().share(unused.into(), beyond.paid.into())
+/// The day of a segment with whose line a day is paid for.
+fn edge(segment: &Segment<'_>, day: Date) -> Date {
+    let last = add_days(segment.days.until, -1);
+    day.max(segment.days.from).min(last)
 }
 
 /// What becomes of a day that was billed and is unused: what the charge says about what made it so (an end, a change, a

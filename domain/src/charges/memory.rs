@@ -1,7 +1,7 @@
 //! What a charge stream remembers, and how a part of it is found.
 
 use super::{Charges, Item, What};
-use crate::kernel::{Date, Days, Money, Roll};
+use crate::kernel::{Date, Days, Exact, Money, Rejection, Roll};
 
 impl Charges {
     /// What was billed for periods that reach a day or later, and whatever was billed after it: credits and reductions of a
@@ -43,7 +43,7 @@ impl Charges {
     }
 
     /// What a line over some days gave back.
-    fn credits_of<'a>(
+    pub(super) fn credits_of<'a>(
         &'a self,
         invoice: &'a str,
         line: u32,
@@ -73,6 +73,24 @@ impl Charges {
             item.line,
             item.net,
         ))
+    }
+
+    /// What a line charged before discounts, less what was given back of it, and what of it is about to be (`back`, below
+    /// zero). What a credit note took off it changes nothing of that.
+    pub fn charged(
+        &self,
+        item: &Item,
+        back: impl Iterator<Item = Money>,
+    ) -> Result<Exact, Rejection> {
+        let given = self.credits_of(&item.invoice, item.line, item.what.days());
+        let given = given.map(|(_, net)| net).chain(back);
+        let given = Money::sum(item.net.currency, given);
+        let asked = self.paid_for(item);
+        if given.is_zero() || asked.is_zero() {
+            return Ok(item.net.exact());
+        }
+        let given = given.exact().share(item.net.minor, asked.minor)?;
+        item.net.exact().plus(given)
     }
 
     /// What was asked for a line: its price less what discounts took off.
@@ -126,8 +144,8 @@ impl Charges {
 mod tests {
     use super::*;
     use crate::catalog::Timing;
+    use crate::kernel::Currency;
     use crate::kernel::calendar::add_days;
-    use crate::kernel::{Currency, Exact};
 
     fn money(minor: i128) -> Money {
         Money::new(minor, Currency::default())

@@ -26,12 +26,17 @@ pub struct Segment<'a> {
 impl Segment<'_> {
     /// How many days are paid for some of its days: these, and with its first or last one what is paid beyond.
     pub fn paid_within(&self, days: Days) -> i64 {
-        let mut paid = days.count();
+        self.paid_for(days).count()
+    }
+
+    /// The days that are paid for some of its days.
+    pub fn paid_for(&self, days: Days) -> Days {
+        let mut paid = days;
         if self.part.is_some() && days.from == self.days.from {
-            paid += Days::new(self.paid.from, self.days.from).count();
+            paid.from = self.paid.from;
         }
         if self.part.is_some() && days.until == self.days.until {
-            paid += Days::new(self.days.until, self.paid.until).count();
+            paid.until = self.paid.until;
         }
         paid
     }

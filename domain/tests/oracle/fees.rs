@@ -4,80 +4,45 @@ use crate::calendar::{self, Align, Day, between, day, each, later};
 use crate::fraction::{Fraction, ZERO, over, whole};
 use crate::models::{Model, Tier};
 use crate::plans::{Fee, History, Term, any_history, catalog, divisible};
-use crate::seeds;
 use crate::teller::{Teller, cents};
-use indelible_domain::Command;
+use crate::told::{self, Told};
+use crate::{Dice, seeds};
 use indelible_domain::charges::What;
-use indelible_domain::command::{ChangeSubscription, Effective};
-use indelible_domain::subscriptions::Unused;
 use std::collections::BTreeMap;
 
 /// What was billed, by charge: cents, and of how many lines.
 type Billed = BTreeMap<String, (i128, i64)>;
 
-/// Lives through a history; on each day what happens comes before the bill.
+/// Lives through a history in which everything is told on its day.
 fn lived(history: &History) -> Billed {
+    lived_as(history, told::on_its_day(history))
+}
+
+/// Lives through a history; on each day what is told comes before the bill.
+fn lived_as(history: &History, told: Told) -> Billed {
     let start = history.terms[0].from;
     let now = calendar::begins(history.zone, start);
     let mut teller = Teller::open(history.zone, &catalog(history), now)
         .unwrap_or_else(|refused| panic!("{refused:?}\n{}", catalog(history)));
     let first = &history.terms[0];
-    let code = |term: &Term| history.plans[term.plan].code;
-    teller.subscribe(code(first), first.quantity, history.billing_day, start);
+    let code = history.plans[first.plan].code;
+    teller.subscribe(code, first.quantity, history.billing_day, start);
+    let mut told = told.into_iter().peekable();
     // Any second of the day will do: the first, the last but a few, or one between.
     let mut second = 0;
     for on in each(start, later(*history.bills.last().expect("a bill"), 1)) {
         second = (second * 31 + 7_919) % 82_000;
-        let busy = history.terms[1..].iter().any(|t| t.from == on)
-            || history.pauses.iter().any(|(a, b)| *a == on || *b == on)
-            || history.end == on
-            || history.bills.contains(&on);
-        if !busy {
-            continue;
-        }
         teller.on(on, second);
-        let subscription = || "s".to_string();
-        for (_, until) in history.pauses.iter().filter(|(_, until)| *until == on) {
-            let resume = Command::ResumeSubscription {
-                subscription: subscription(),
-                reason: "asked".into(),
-                on: Some(*until),
-            };
-            teller.ask(resume).expect("goes on");
-        }
-        for term in history.terms[1..].iter().filter(|t| t.from == on) {
-            let change = ChangeSubscription {
-                subscription: subscription(),
-                offer: Some(code(term).into()),
-                quantity: Some(term.quantity.into()),
-                billing_day: None,
-                overrides: BTreeMap::new(),
-                effective: Effective::Immediate,
-                unused: Unused::CreditProrata,
-            };
-            let change = Command::ChangeSubscription(Box::new(change));
-            teller.ask(change).expect("changes");
-        }
-        for _ in history.pauses.iter().filter(|(from, _)| *from == on) {
-            let pause = Command::PauseSubscription {
-                subscription: subscription(),
-                reason: "asked".into(),
-                from: None,
-            };
-            teller.ask(pause).expect("pauses");
-        }
-        if history.end == on {
-            let end = Command::TerminateSubscription {
-                subscription: subscription(),
-                effective: Effective::Immediate,
-                unused: Unused::CreditProrata,
-            };
-            teller.ask(end).expect("ends");
+        while let Some((_, what)) = told.next_if(|(day, _)| *day == on) {
+            if let Err(refused) = teller.ask(what.clone()) {
+                panic!("{refused:?}: {what:?}");
+            }
         }
         if history.bills.contains(&on) {
             teller.bill();
         }
     }
+    assert!(told.next().is_none(), "everything was told");
     let mut billed = Billed::new();
     for line in teller.lines() {
         let (What::Recurring { charge, .. } | What::Credit { charge, .. }) = &line.what else {
@@ -178,7 +143,8 @@ fn stretch(history: &History, code: &str, on: Day) -> (Day, Day) {
 /// A period, what the fee costs there, and the days of it that one part has.
 type Stretch = ((Day, Day), Fraction, (Day, Day));
 
-/// Whether the fee goes and comes back at the same price within one period: whether that is one part of it or two nobody says.
+/// Whether a fee of whole periods goes and comes back at the same price within one: whether that is one part of it or two
+/// nobody says.
 pub fn comes_back(history: &History, code: &str) -> bool {
     let mut known: Vec<Stretch> = Vec::new();
     for on in each(history.terms[0].from, history.end) {
@@ -192,11 +158,7 @@ pub fn comes_back(history: &History, code: &str) -> bool {
         let costs = fee.model.of(whole(history.terms[at].quantity));
         let part = stretch(history, code, on);
         let again = |k: &Stretch| (k.0, k.1) == (here, costs) && k.2 != part;
-        // Of the highest quantity what was paid by day before a gap counts or does not: nobody says that either.
-        let after_gap =
-            part.0 > history.terms[0].from && there(history, code, later(part.0, -1)).is_none();
-        let highest = |k: &Stretch| fee.high_water && after_gap && k.0 == here;
-        if known.iter().any(|k| again(k) || highest(k)) {
+        if fee.whole_periods && known.iter().any(again) {
             return true;
         }
         known.push((here, costs, part));
@@ -237,6 +199,8 @@ fn slow(history: &History, code: &str) -> Fraction {
     let start = history.terms[0].from;
     // Periods that are charged whole: each once for every price that it was begun at.
     let mut begun: Vec<((Day, Day), Fraction)> = Vec::new();
+    // What was paid for each day: it is paid once at a price, and of the highest quantity only what exceeds the others.
+    let mut known: BTreeMap<(Day, Day), Vec<Fraction>> = BTreeMap::new();
     let mut amount = ZERO;
     let mut part = (start, start);
     for on in each(start, history.end) {
@@ -279,9 +243,9 @@ fn slow(history: &History, code: &str) -> Fraction {
                 Some(None) => fee.whole_periods,
                 None => false,
             };
-            let mut paid = 1;
+            let mut paid = (on, later(on, 1));
             if on == from && reaches(first) {
-                paid += between(today.period.0, on);
+                paid.0 = today.period.0;
             }
             if later(on, 1) == until && reaches(last) {
                 // What is charged whole does not care where its phase ends.
@@ -289,9 +253,19 @@ fn slow(history: &History, code: &str) -> Fraction {
                     true => today.period.1,
                     false => today.period.1.min(phase),
                 };
-                paid += between(until, edge);
+                paid.1 = edge.max(until);
             }
-            amount = amount.plus(today.full.by(whole(days)).times(whole(paid)));
+            let price = today.full.by(whole(days));
+            for day in each(paid.0, paid.1) {
+                let paid = known.entry((today.period.0, day)).or_default();
+                let new = match fee.high_water {
+                    true => price.minus(paid.iter().fold(ZERO, |most, p| most.most(*p))),
+                    false if paid.contains(&price) => ZERO,
+                    false => price,
+                };
+                paid.push(price);
+                amount = amount.plus(new.most(ZERO));
+            }
             continue;
         }
         let known = begun.iter().filter(|(p, _)| *p == today.period);
@@ -343,6 +317,33 @@ fn billed_at_other_moments_it_comes_to_the_same() {
                 let (often, once) = (amount(&often), amount(&once));
                 return Err(format!(
                     "{code} is billed {often} cents at many moments, {once} at one\n{}\n{history:?}",
+                    catalog(&history)
+                ));
+            }
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn told_ahead_or_taken_back_it_comes_to_the_same() {
+    seeds(60, |seed| {
+        let mut history = any_history(seed, true);
+        let mut dice = Dice::of(seed ^ 0x7e11);
+        let told = told::ahead(&history, &mut dice);
+        // Whatever is told may be on a bill of the same day.
+        let moments = told.iter().map(|(on, _)| *on);
+        let moments: Vec<Day> = moments.filter(|_| dice.once_in(2)).collect();
+        history.bills.extend(moments);
+        history.bills.sort();
+        history.bills.dedup();
+        let billed = lived_as(&history, told.clone());
+        for code in FEES {
+            let (fast, lines) = billed.get(code).copied().unwrap_or_default();
+            let slow = slow(&history, code);
+            if over(fast, 100) != slow {
+                return Err(format!(
+                    "{code} is billed {fast} cents in {lines} lines and not {slow}\n{}\n{history:?}\n{told:?}",
                     catalog(&history)
                 ));
             }

@@ -11,6 +11,7 @@ mod models;
 mod plans;
 mod records;
 mod teller;
+mod told;
 mod usage;
 
 /// A linear congruential generator: the same seed makes the same.
