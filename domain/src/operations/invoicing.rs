@@ -643,6 +643,7 @@ pub(super) fn bill_threshold(session: &mut Session<'_>, id: &str) -> Result<Outc
         as_of: basis.as_of,
     };
     exchange::convert(session, &to, &mut lines)?;
+    super::reratings::as_billed(session, &mut lines, false);
     super::discounts::lower(session, &payer, &mut lines, entity.rounding)?;
     let mut invoice = None;
     if !lines.is_empty() {

@@ -89,7 +89,7 @@ fn redeem(code: &str, subscription: Option<&str>) -> Command {
     }))
 }
 
-fn use_calls(book: &mut Book, key: u8, calls: &str, corrects: bool) {
+pub fn use_calls(book: &mut Book, key: u8, calls: &str, corrects: bool) {
     let at = book.now();
     let record = UsageRecord {
         line: 1,

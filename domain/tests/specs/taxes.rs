@@ -1,6 +1,7 @@
 //! What corrects a line is taxed as that line was: the supply was then, whatever rate holds when it is corrected.
 
-use crate::book::{Book, d, usd};
+use crate::book::{Book, d, document, usd};
+use crate::discounts::use_calls;
 use indelible_domain::charges::What;
 use indelible_domain::command::{ChangeSubscription, Effective};
 use indelible_domain::invoices::Document;
@@ -30,6 +31,26 @@ name = "Grand fee"
 price = { flat = "60.00" }
 every = "1 month"
 align = "calendar"
+
+[[offer]]
+code = "calls"
+name = "Calls"
+currency = "USD"
+progressive = { at = ["20.00", "50.00"] }
+[[offer.recurring]]
+code = "line"
+name = "Line"
+price = { flat = "30.00" }
+every = "1 month"
+align = "calendar"
+[[offer.usage]]
+code = "calls"
+name = "Calls"
+metric = "calls"
+unit = "call"
+every = "1 month"
+align = "calendar"
+price = { per_unit = "1.00" }
 
 [[offer]]
 code = "shop"
@@ -183,4 +204,59 @@ fn a_look_ahead_and_a_preview_tax_what_is_given_back_as_the_run_does() {
     let next = operations::preview(&session(), "alice", d("2012-06-16")).expect("is computed");
     let sums = (vec![group("0.2", "-15.00", "-3.00")], "-18.00".to_string());
     assert_eq!(groups(&next.expect("is due")), sums);
+}
+
+/// Usage of June: 20 calls on the 5th, which are invoiced then, and more on the 12th, when the rate is another.
+fn used() -> Book {
+    let mut book = billed("calls");
+    use_calls(book.on("2012-06-05"), 1, "20", false);
+    stage(&mut book);
+    use_calls(book.on("2012-06-12"), 2, "30", false);
+    book
+}
+
+/// What the first subscription reached is invoiced.
+fn stage(book: &mut Book) -> Document {
+    let subscription = "s1".to_string();
+    let done = book.ask(Command::BillThreshold { subscription });
+    let touched = done.expect("is reached").touched;
+    let made = touched.iter().find(|(kind, _)| kind == "invoice");
+    Document::clone(document(book, &made.expect("a document").1))
+}
+
+#[test]
+fn each_stage_of_a_running_period_has_the_rate_of_its_own_day() {
+    let mut book = used();
+    let second = stage(&mut book);
+    let sums = (vec![group("0.25", "30.00", "7.50")], "37.50".to_string());
+    assert_eq!(groups(&second), sums);
+    // What is left of June, and July's line: later parts of a supply that went on, not a correction of its first part.
+    use_calls(book.on("2012-06-20"), 3, "8", false);
+    let rest = book.on("2012-07-01").bill();
+    let sums = (vec![group("0.25", "38.00", "9.50")], "47.50".to_string());
+    assert_eq!(groups(&rest[0].1), sums);
+}
+
+#[test]
+fn what_the_run_bills_after_a_stage_has_the_rate_of_its_day_too() {
+    let mut book = used();
+    let rest = book.on("2012-07-01").bill();
+    let sums = (vec![group("0.25", "60.00", "15.00")], "75.00".to_string());
+    assert_eq!(groups(&rest[0].1), sums);
+}
+
+#[test]
+fn a_stage_that_was_too_much_is_corrected_with_the_rate_that_it_had() {
+    let mut book = billed("calls");
+    use_calls(book.on("2012-06-05"), 1, "20", false);
+    stage(&mut book);
+    // The record says fifteen now.
+    use_calls(book.on("2012-06-05"), 1, "15", true);
+    let mut sums = groups(&book.on("2012-07-01").bill()[0].1);
+    sums.0.sort();
+    let both = vec![
+        group("0.2", "-5.00", "-1.00"),
+        group("0.25", "30.00", "7.50"),
+    ];
+    assert_eq!(sums, (both, "31.50".to_string()));
 }

@@ -158,12 +158,18 @@ fn corrects(billed: &What, line: &What) -> bool {
 
 /// What corrects a line that was billed before is taxed as that line was, whatever holds today: the supply was then (policy
 /// 21, 22; Directive 2006/112/EC, article 90: the taxable amount of the supply is reduced). `all`: recurring charges that a
-/// rerating bills anew too.
+/// rerating bills anew too, and usage of whichever stage.
 pub(in crate::operations) fn as_billed(session: &Session<'_>, lines: &mut [Line], all: bool) {
     for line in lines {
         let (owner, none) = (owner_of(line), Charges::default());
         let charges = session.find::<Charges>(&owner).map_or(&none, |e| &e.state);
         let found = match &line.what {
+            What::Usage { .. } if !all => {
+                let billed = charges.items.iter();
+                let last = billed.rev().find(|i| corrects(&i.what, &line.what));
+                last.filter(|last| line.net.is_negative() || !stage(session, last))
+                    .map(|i| (&i.invoice, i.line))
+            }
             What::Usage { .. } | What::TrueUp { .. } | What::Cap { .. } => charges
                 .items
                 .iter()
@@ -185,6 +191,16 @@ pub(in crate::operations) fn as_billed(session: &Session<'_>, lines: &mut [Line]
             line.tax = tax;
         }
     }
+}
+
+/// Whether a line billed what was used of a period that still ran then. What is used afterwards is no correction of it but
+/// the next part of a continuous supply, with the tax of its own day (policy 21; Directive 2006/112/EC, article 64).
+fn stage(session: &Session<'_>, item: &crate::charges::Item) -> bool {
+    let document = session.find::<Invoice>(&item.invoice);
+    let until = item.what.days().map(|days| days.until);
+    document
+        .zip(until)
+        .is_some_and(|(invoice, until)| invoice.state.document.as_of < until)
 }
 
 /// Lines that take back exactly what a line of the rerating's own note asked for, with its tax and discounts; they are
