@@ -4,7 +4,7 @@
 //! as `indelible verify` and the crash tests do. Each broken invariant is one sentence.
 
 use crate::charges::{Charges, What};
-use crate::invoices::{Invoice, Kind, Stage};
+use crate::invoices::{Invoice, Kind, Stage, stated::broken as broken_tax};
 use crate::kernel::{Days, Id, Instant, Money};
 use crate::world::{Entry, Tenant};
 use chrono::Datelike;
@@ -58,6 +58,10 @@ fn documents(tenant: &Tenant, broken: &mut Vec<String>) {
                     group.tax.name
                 ));
             }
+        }
+        let stated = invoice.state.stated.as_ref();
+        if let Some(why) = stated.and_then(|told| broken_tax(&invoice.state, told)) {
+            broken.push(format!("document {id}: {why}"));
         }
         if doc.kind != Kind::CreditNote && invoice.state.left().is_negative() {
             broken.push(format!(

@@ -118,6 +118,8 @@ mod reservations;
 mod shares;
 #[path = "specs/shown.rs"]
 mod shown;
+#[path = "specs/stated_tax.rs"]
+mod stated_tax;
 #[path = "specs/stored_state.rs"]
 mod stored_state;
 #[path = "specs/structure.rs"]

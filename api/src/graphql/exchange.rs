@@ -43,7 +43,7 @@ impl ConvertedFrom {
     }
 }
 
-fn shown(rate: Exact) -> String {
+pub(super) fn shown(rate: Exact) -> String {
     rate.to_decimal(RATE_PLACES)
 }
 

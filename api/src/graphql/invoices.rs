@@ -18,7 +18,7 @@ use super::bill_runs::BillRun;
 use super::books::{AsOf, Books, Cut};
 use super::charges::LineKind;
 use super::desk::{self, Receipt};
-use super::exchange::ConvertedFrom;
+use super::exchange::{self, ConvertedFrom};
 use super::explained::{self, LineExplanation};
 use super::forget::Buyer;
 use super::invoicing::InvoiceHold;
@@ -268,6 +268,12 @@ impl Invoice {
         self.document().taxes.iter().map(group).collect()
     }
 
+    /// The tax in the accounting currency of its legal entity (BT-6 and BT-111 of EN 16931), where that is another one than the
+    /// document's; none for a draft and where there is no tax.
+    async fn tax_in_accounting_currency(&self) -> Option<StatedTax> {
+        self.state.state.stated.as_deref().map(StatedTax::of)
+    }
+
     /// What others get of its lines, because the charges are shared with them.
     async fn shares(&self, ctx: &Context<'_>) -> Result<Vec<LineShare>> {
         let known = Books::of(ctx)?
@@ -398,6 +404,8 @@ impl Invoice {
             "{} net + {} tax = {}",
             document.net, document.tax, document.total
         ));
+        let told = self.state.state.stated.as_deref();
+        sentences.extend(told.into_iter().flat_map(in_accounting_currency));
         sentences
     }
 }
@@ -414,6 +422,76 @@ pub struct TaxGroup {
     parts: Vec<TaxGroupPart>,
     /// Why no tax is charged, where the account is exempt.
     exempt: Option<String>,
+}
+
+/// How the tax in the accounting currency came about.
+fn in_accounting_currency(told: &domain::TaxStated) -> Vec<String> {
+    let mut sentences: Vec<String> = told
+        .parts
+        .iter()
+        .map(|part| {
+            format!(
+                "{} at rate {}: {} × {} {} each on {} ({}), rounded once: {}",
+                part.tax.name,
+                part.tax.rate,
+                part.of,
+                exchange::shown(part.rate),
+                part.amount.currency,
+                part.on,
+                part.source,
+                part.amount
+            )
+        })
+        .collect();
+    sentences.push(format!("tax in the accounting currency: {}", told.total));
+    sentences
+}
+
+/// The tax of a document in the accounting currency of its legal entity.
+#[derive(SimpleObject)]
+pub struct StatedTax {
+    /// ISO 4217 code of the accounting currency.
+    currency: String,
+    /// The sum of the parts.
+    total: Money,
+    parts: Vec<StatedTaxPart>,
+}
+
+/// The tax of one name and rate; where that is given back of earlier documents, of each of them.
+#[derive(SimpleObject)]
+pub struct StatedTaxPart {
+    name: String,
+    /// 0.19 is 19 %.
+    rate: Decimal,
+    /// In the document's currency.
+    tax: Money,
+    /// In the accounting currency, rounded once.
+    amount: Money,
+    /// Units of the accounting currency for one unit of the document's, with at most 12 decimals.
+    exchange_rate: String,
+    /// The day whose exchange rate it is.
+    on: Date,
+    /// Who told it.
+    source: String,
+}
+
+impl StatedTax {
+    fn of(told: &domain::TaxStated) -> StatedTax {
+        let part = |part: &domain::StatedTax| StatedTaxPart {
+            name: part.tax.name.clone(),
+            rate: Decimal(part.tax.rate),
+            tax: Money(part.of),
+            amount: Money(part.amount),
+            exchange_rate: exchange::shown(part.rate),
+            on: Date(part.on),
+            source: part.source.clone(),
+        };
+        StatedTax {
+            currency: told.total.currency.code().to_owned(),
+            total: Money(told.total),
+            parts: told.parts.iter().map(part).collect(),
+        }
+    }
 }
 
 #[derive(SimpleObject)]

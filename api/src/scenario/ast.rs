@@ -430,6 +430,7 @@ pub enum Expect {
         number: Option<usize>,
         total: Decimal,
         tax: Option<Decimal>,
+        accounting_tax: Option<Decimal>,
     },
     /// What is left of an advance, and of its tax.
     Advance {
@@ -510,6 +511,8 @@ pub struct Invoice {
     pub number: Option<usize>,
     pub total: Option<Decimal>,
     pub tax: Option<Decimal>,
+    /// Its tax in the currency of its legal entity, where that is another one.
+    pub accounting_tax: Option<Decimal>,
     pub balance: Option<Decimal>,
     pub state: Option<InvoiceState>,
     pub currency: Option<String>,

@@ -86,6 +86,7 @@ fn invoice(words: &mut Words, lines: &mut Lines<'_>) -> Result<Invoice, Mistake>
         number: number(words, "the number of an invoice")?,
         total: None,
         tax: None,
+        accounting_tax: None,
         balance: None,
         state: None,
         currency: None,
@@ -99,6 +100,9 @@ fn invoice(words: &mut Words, lines: &mut Lines<'_>) -> Result<Invoice, Mistake>
         match word.as_str() {
             "total" => invoice.total = Some(words.decimal("an amount after `total`")?),
             "tax" => invoice.tax = Some(words.decimal("an amount after `tax`")?),
+            "accounting-tax" => {
+                invoice.accounting_tax = Some(words.decimal("an amount after `accounting-tax`")?);
+            }
             "currency" => {
                 invoice.currency = Some(words.need("a currency code after `currency`")?);
             }
@@ -152,10 +156,14 @@ fn credit_note(words: &mut Words) -> Result<Expect, Mistake> {
     let account = words.name("an account")?;
     let number = number(words, "the number of a credit note")?;
     let (mut total, mut tax): (Option<Decimal>, Option<Decimal>) = (None, None);
+    let mut accounting_tax: Option<Decimal> = None;
     while let Some(word) = words.take() {
         match word.as_str() {
             "total" => total = Some(words.decimal("an amount after `total`")?),
             "tax" => tax = Some(words.decimal("an amount after `tax`")?),
+            "accounting-tax" => {
+                accounting_tax = Some(words.decimal("an amount after `accounting-tax`")?);
+            }
             other => return Err(words.unknown(other)),
         }
     }
@@ -165,6 +173,7 @@ fn credit_note(words: &mut Words) -> Result<Expect, Mistake> {
         number,
         total,
         tax,
+        accounting_tax,
     })
 }
 

@@ -7,6 +7,7 @@
 //! - A void document keeps its number.
 //! - What asks for money before the supply is of a kind of its own: an invoice of an advance, or a request, which books nothing.
 //! - A draft that is held keeps its lines: nothing else bills them while it waits to be released or rejected.
+//! - Where the legal entity has another currency than the document, the tax is told in that one too.
 //! - Finalising records the buyer as it is then, sealed under the key of legal documents: the contact may go before that.
 
 pub mod compose;
@@ -16,6 +17,7 @@ mod old;
 pub mod product_lines;
 pub mod series;
 pub mod shown;
+pub(crate) mod stated;
 
 use crate::accounts::{Buyer, Folio};
 use crate::charges::What;
@@ -30,6 +32,7 @@ pub use hold::{GRACE, Held, Hold, KEPT, Reason, Rejected, Released};
 pub use product_lines::product_lines;
 pub use series::Series;
 pub use shown::Shown;
+pub use stated::{StatedTax, TaxStated};
 
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
@@ -228,6 +231,8 @@ pub struct Invoice {
     pub credited: Vec<Credited>,
     /// Of a draft that waits: why, and until when.
     pub hold: Option<Hold>,
+    /// Its tax in the currency of its legal entity, where that is another one than its own.
+    pub stated: Option<Box<TaxStated>>,
 }
 
 /// A part of a line given back by a credit note.
@@ -280,6 +285,7 @@ events! {
         Held = "held" 1,
         Released = "released" 1,
         Rejected = "rejected" 1,
+        TaxStated = "tax-stated" 1,
     }
 }
 
@@ -299,6 +305,8 @@ pub enum Command {
     Credit {
         parts: Vec<Credited>,
     },
+    /// Its tax in another currency, in the commit that finalises it.
+    StateTax(TaxStated),
     /// A draft waits and keeps its lines.
     Hold(Hold),
     /// It waits no longer; it is finalised in the same commit.
@@ -404,6 +412,7 @@ impl Decider for Invoice {
                 format!("document {} is already void", state.number),
             )),
             (Command::Credit { parts }, Stage::Finalised) => credit(state, parts),
+            (Command::StateTax(told), _) => Ok(vec![stated::decide(state, told)?.into()]),
             (_, Stage::Absent) => Err(Rejection::new(
                 "INVOICE_UNKNOWN",
                 "there is no such document",
@@ -441,6 +450,7 @@ impl Decider for Invoice {
                 state.hold = None;
             }
             Event::CreditNoted(e) => state.credited.extend(e.parts.iter().cloned()),
+            Event::TaxStated(e) => state.stated = Some(Box::new(e.clone())),
         }
     }
 }

@@ -74,7 +74,8 @@ fn document(
         | invoices::Event::CreditNoted(_)
         | invoices::Event::Held(_)
         | invoices::Event::Released(_)
-        | invoices::Event::Rejected(_) => Ok(None),
+        | invoices::Event::Rejected(_)
+        | invoices::Event::TaxStated(_) => Ok(None),
     }
 }
 

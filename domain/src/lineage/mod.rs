@@ -141,7 +141,8 @@ fn corrected_facts<E>(
 ) -> Result<(), E> {
     for fact in read(Invoice::KIND, corrected)? {
         let wanted = match &fact.event {
-            Event::Invoice(InvoiceEvent::Finalised(_)) => true,
+            // Its note gives back tax at the rate that it told.
+            Event::Invoice(InvoiceEvent::Finalised(_) | InvoiceEvent::TaxStated(_)) => true,
             Event::Invoice(InvoiceEvent::CreditNoted(e)) => e.parts.iter().any(|p| p.note == note),
             _ => false,
         };

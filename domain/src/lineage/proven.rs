@@ -2,7 +2,9 @@
 
 use super::{finalised, meter, owner};
 use crate::charges::{Event as ChargeEvent, Item, What};
-use crate::invoices::{Document, Event as InvoiceEvent, Finalised, Invoice, Kind, Line};
+use crate::invoices::{
+    Document, Event as InvoiceEvent, Finalised, Invoice, Kind, Line, StatedTax, TaxStated,
+};
 use crate::kernel::{Date, Decider, Exact, Id, Money, Recorded};
 use crate::usage::{self, Metered};
 use crate::world::{Event, Noun};
@@ -22,6 +24,8 @@ pub struct Proven {
     pub net: Money,
     pub tax: Money,
     pub total: Money,
+    /// The tax in the currency of the legal entity, where that is another one.
+    pub accounting_tax: Option<Money>,
     /// The invoice that a credit note corrects.
     pub corrects: Option<Id>,
     pub lines: Vec<ProvenLine>,
@@ -59,6 +63,8 @@ impl Proven {
             "{kind} {} for account {}, issued {}, due {}: {} net + {} tax = {}",
             self.number, self.account, self.issued, self.due, self.net, self.tax, self.total
         )];
+        let told = self.accounting_tax.iter();
+        out.extend(told.map(|tax| format!("its tax is {tax} in the accounting currency")));
         out.extend(self.corrects.iter().map(|id| format!("it corrects {id}")));
         for line in &self.lines {
             let under = line.usage.as_ref().map(|u| {
@@ -127,6 +133,7 @@ pub fn check(tenant: &str, invoice: &str, facts: &[Recorded<Event>]) -> Result<P
         ));
     };
     sums(invoice, &done.document)?;
+    stated(invoice, &done.document, &own)?;
     let lines = match &done.document.corrects {
         Some(corrected) => {
             corrects(invoice, corrected, &done.document, facts)?;
@@ -161,6 +168,7 @@ fn proven(done: &Finalised, lines: Vec<ProvenLine>, own: &[&Recorded<Event>]) ->
         net: document.net,
         tax: document.tax,
         total: document.total,
+        accounting_tax: told(own).map(|told| told.total),
         corrects: document.corrects.clone(),
         lines,
         void: own
@@ -168,6 +176,48 @@ fn proven(done: &Finalised, lines: Vec<ProvenLine>, own: &[&Recorded<Event>]) ->
             .any(|fact| matches!(fact.event, Event::Invoice(InvoiceEvent::Voided(_)))),
         credited: Money::sum(document.currency, parts.map(|part| part.net.plus(part.tax))),
     }
+}
+
+/// The fact that told the tax in another currency.
+fn told<'a>(own: &[&'a Recorded<Event>]) -> Option<&'a TaxStated> {
+    own.iter().find_map(|fact| match &fact.event {
+        Event::Invoice(InvoiceEvent::TaxStated(told)) => Some(told),
+        _ => None,
+    })
+}
+
+/// The tax in another currency is of all the tax, at the rate it says; of a credit note with the cents that its document has.
+fn stated(id: &str, document: &Document, own: &[&Recorded<Event>]) -> Result<(), String> {
+    let Some(told) = told(own) else {
+        return Ok(());
+    };
+    let (of, to) = (document.currency, told.total.currency);
+    let mixed = |p: &StatedTax| p.of.currency != of || p.amount.currency != to;
+    if told.parts.iter().any(mixed) {
+        return Err(format!("the tax of {id} mixes currencies"));
+    }
+    let sums = (
+        Money::sum(of, told.parts.iter().map(|p| p.of)),
+        Money::sum(to, told.parts.iter().map(|p| p.amount)),
+    );
+    if sums != (document.tax, told.total) {
+        return Err(format!(
+            "document {id} has {} of tax, {} is told as {}",
+            document.tax, sums.0, told.total
+        ));
+    }
+    for part in &told.parts {
+        let exact = part.of.exact().times(part.rate).map_err(|r| r.message)?;
+        let whole = Money::round(exact, to, document.rounding).map_err(|r| r.message)?;
+        let off = whole.minus(part.amount).minor.abs();
+        if off > i128::from(document.corrects.is_some()) {
+            return Err(format!(
+                "tax of {} in document {id} is {whole} at its rate, told is {}",
+                part.of, part.amount
+            ));
+        }
+    }
+    Ok(())
 }
 
 fn plain(line: &Line) -> ProvenLine {

@@ -193,6 +193,18 @@ fn document(
     })
 }
 
+/// Whether the invoice of an advance can be made now. Without an exchange rate for its tax it cannot: money that came is
+/// never refused for that, it stays credit, and the request waits.
+fn can_be_invoiced(session: &Session<'_>, id: &str, terms: &Terms) -> Result<bool, Rejection> {
+    let on = today(session, terms)?;
+    let document = document(session, id, terms, Kind::AdvanceInvoice, on)?;
+    let issued = super::billing::issued(session, &document)?;
+    match super::stated::of(session, &document, issued) {
+        Err(why) if why.code == "RATE_MISSING" => Ok(false),
+        other => other.map(|_| true),
+    }
+}
+
 /// What a payment that names a document is for: of a request that it pays whole, the invoice that follows it now; of one that is
 /// invoiced, that invoice as far as it is open; nothing in particular of another request.
 ///
@@ -215,6 +227,7 @@ pub(crate) fn of_request(
     if let (Some(requested), Some(paid)) = (state.waiting(), settled)
         && requested.total.currency == paid.currency
         && requested.total.minor <= paid.minor
+        && can_be_invoiced(session, &advance, &requested.terms)?
     {
         invoice(session, &advance)?;
         return Ok(Some(invoice_id(&advance)));
@@ -275,7 +288,12 @@ fn covered(session: &mut Session<'_>, folio: &str) -> Result<(), Rejection> {
         }
     }
     for (id, total) in waiting {
-        if total.currency == free.currency && total.minor <= free.minor {
+        let fits = total.currency == free.currency && total.minor <= free.minor;
+        let requested = session.get::<Advance>(id)?.waiting();
+        let Some(terms) = requested.filter(|_| fits).map(|r| r.terms.clone()) else {
+            continue;
+        };
+        if can_be_invoiced(session, id, &terms)? {
             invoice(session, id)?;
             free = free.minus(session.get::<Invoice>(&invoice_id(id))?.document.total);
         }

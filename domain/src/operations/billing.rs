@@ -1,7 +1,9 @@
 //! Drafts and documents: gathers what is due of everything an account pays for, and turns it into a document.
 
 use super::usage::follow::left_behind;
-use super::{advances, exchange, folio_terms, folio_terms_of, folios, seller_of, taxes, terms_of};
+use super::{
+    advances, exchange, folio_terms, folio_terms_of, folios, seller_of, stated, taxes, terms_of,
+};
 use crate::accounts::{AccountTerms, Folio, folio};
 use crate::charges::due::{self, Basis, Due};
 use crate::charges::{self, Charges, Item, What, used};
@@ -150,12 +152,24 @@ pub(super) fn unclaim(
     Ok(())
 }
 
-/// Numbers a document whose lines are remembered.
+/// Numbers a document whose lines are remembered, and tells its tax in the currency of its legal entity.
 pub(super) fn freeze(
     session: &mut Session<'_>,
     invoice: &str,
-    mut document: Document,
+    document: Document,
 ) -> Result<(), Rejection> {
+    let issued = book(session, invoice, document)?;
+    let document = &session.get::<Invoice>(invoice)?.document;
+    let told = stated::of(session, document, issued)?;
+    stated::tell(session, invoice, told)
+}
+
+/// Numbers and books a document; the answer is the day on which it is issued.
+pub(super) fn book(
+    session: &mut Session<'_>,
+    invoice: &str,
+    mut document: Document,
+) -> Result<Date, Rejection> {
     let entity = seller_of(session, &document.entity)?;
     let account = terms_of(session, &document.account)?;
     let issued = session.today(&entity.zone);
@@ -176,7 +190,14 @@ pub(super) fn freeze(
             buyer,
         },
     )?;
-    super::shares::owe(session, invoice, of, issued, shared)
+    super::shares::owe(session, invoice, of, issued, shared)?;
+    Ok(issued)
+}
+
+/// The day that a document would be issued on now.
+pub(super) fn issued(session: &Session<'_>, document: &Document) -> Result<Date, Rejection> {
+    let zone = &seller_of(session, &document.entity)?.zone;
+    Ok(issue_day(session, document, session.today(zone)))
 }
 
 /// The day that a document is issued on: today, or the last day of its series where the zone of the legal entity changed to one

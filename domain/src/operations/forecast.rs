@@ -67,7 +67,9 @@ pub fn coming(
                 ..Document::default()
             })?;
             let invoice = format!("coming-{}", found.len() + 1);
-            billing::finalise(&mut session, &invoice, document.clone())?;
+            // Of days to come no rate is known yet: what its tax is in another currency is not told.
+            billing::claim(&mut session, &invoice, &document)?;
+            billing::book(&mut session, &invoice, document.clone())?;
             found.push(Coming { on: day, document });
         }
         let none = Charges::default();

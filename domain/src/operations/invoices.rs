@@ -1,7 +1,7 @@
 //! Voiding and crediting finalised documents.
 
 use super::billing::{number, owner_of, unclaim};
-use super::{account_terms, entity_terms, exchange};
+use super::{account_terms, entity_terms, exchange, stated};
 use crate::charges::{self, Charges};
 use crate::command::Outcome;
 use crate::invoices::{Command, Credited, Invoice, Line, Stage, compose};
@@ -85,6 +85,7 @@ pub(super) fn credit(
             session.decide::<Charges>(&owner_of(line), adjust)?;
         }
     }
+    let stated = stated::of_note(session, &state, &document)?;
     super::advances::credited(session, note, &state, &credited)?;
     session.decide::<Invoice>(invoice, Command::Credit { parts: credited })?;
     let entity = entity_terms(session, &document.entity)?;
@@ -109,6 +110,7 @@ pub(super) fn credit(
         },
     )?;
     super::shares::owe(session, note, of, issued, shared)?;
+    stated::tell(session, note, stated)?;
     Ok(Outcome::of("invoice", note))
 }
 

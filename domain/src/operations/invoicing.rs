@@ -34,6 +34,8 @@ use std::collections::BTreeMap;
 const LOOKED_BACK: usize = 50;
 /// Rule of a draft that somebody held.
 const BY_HAND: &str = "hand";
+/// Rule of a draft that lacks an exchange rate.
+const BY_RATE: &str = "rate";
 
 pub(super) fn set(
     session: &mut Session<'_>,
@@ -296,6 +298,26 @@ pub(super) fn conclude(
     };
     claim(session, invoice, &document)?;
     session.decide::<Invoice>(invoice, invoices::Command::Draft(Box::new(document)))?;
+    session.decide::<Invoice>(invoice, invoices::Command::Hold(hold))?;
+    Ok(())
+}
+
+/// A document keeps its lines and waits until it can be finalised.
+pub(super) fn hold(
+    session: &mut Session<'_>,
+    invoice: &str,
+    document: Document,
+    why: Rejection,
+) -> Result<(), Rejection> {
+    claim(session, invoice, &document)?;
+    session.decide::<Invoice>(invoice, invoices::Command::Draft(Box::new(document)))?;
+    let hold = Hold {
+        reasons: vec![Reason {
+            rule: BY_RATE.to_string(),
+            text: why.message,
+        }],
+        until: None,
+    };
     session.decide::<Invoice>(invoice, invoices::Command::Hold(hold))?;
     Ok(())
 }

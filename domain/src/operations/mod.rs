@@ -34,6 +34,7 @@ mod reservations;
 mod runs;
 pub(crate) mod selling;
 mod shares;
+mod stated;
 mod subscriptions;
 pub(crate) mod taxes;
 pub(crate) mod usage;

@@ -4,7 +4,9 @@
 use crate::book::{Book, d, document, run, usd};
 use indelible_domain::advances::{Advance, Rest, Terms, Wanted};
 use indelible_domain::catalog;
-use indelible_domain::command::{InvoicingPlace, ReceiveCash, RecordPayment, StartSubscription};
+use indelible_domain::command::{
+    InvoicingPlace, RateOfDay, ReceiveCash, RecordPayment, StartSubscription,
+};
 use indelible_domain::invoices::{Invoice, Kind, Stage};
 use indelible_domain::invoicing::{self, Split};
 use indelible_domain::journal::{self, Ledger};
@@ -439,6 +441,18 @@ fn an_advance_is_taken_off_documents_of_its_own_folio_alone() {
     })
     .expect("is set");
     let euros = |amount: &str| -> Money { format!("{amount} EUR").parse().expect("an amount") };
+    // The seller accounts for tax in dollars.
+    book.ask(Command::TellRates {
+        entity: None,
+        rates: vec![RateOfDay {
+            from: euros("0").currency,
+            to: usd("0").currency,
+            on: d("2012-05-01"),
+            rate: "1.10".parse().expect("a rate"),
+            source: "ecb".into(),
+        }],
+    })
+    .expect("is told");
     let of_euros = Terms {
         account: "alice~EUR".into(),
         ..terms(vec![Wanted {

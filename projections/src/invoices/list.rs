@@ -102,6 +102,8 @@ impl Projection for Invoices {
             }),
             // It is a draft before and after.
             Fact::Held(_) | Fact::Released(_) => Ok(()),
+            // The list has each document in its own currency.
+            Fact::TaxStated(_) => Ok(()),
             Fact::CreditNoted(e) => rows.change(&key(&recorded.id), |row: &mut Invoice| {
                 for part in &e.parts {
                     row.credited = row.credited.plus(part.net).plus(part.tax);

@@ -258,6 +258,20 @@ fn documents() -> Vec<Event> {
             .into(),
         ),
         Event::Invoice(
+            invoices::TaxStated {
+                parts: vec![invoices::StatedTax {
+                    tax: Answer::simple("VAT", decimal("0.19")),
+                    of: money("-8.29 EUR"),
+                    amount: money("-9.08 USD"),
+                    rate: ratio(10953, 10000),
+                    on: date("2026-01-30"),
+                    source: "ecb".to_string(),
+                }],
+                total: money("-9.08 USD"),
+            }
+            .into(),
+        ),
+        Event::Invoice(
             invoices::CreditNoted {
                 parts: vec![Credited {
                     note: "note-1".to_string(),

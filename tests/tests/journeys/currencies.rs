@@ -75,6 +75,46 @@ async fn euros_are_sold_to_an_account_in_dollars_at_the_rate_that_was_told() {
         json!({ "total": "45.00 USD", "lines": { "nodes": [{ "net": "37.50 USD", "exact": "37.5",
             "converted": { "from": "30.00 EUR", "rate": "1.25", "on": "2026-02-27", "source": "ecb" } }] } })
     );
+    // The seller accounts for tax in euros: 7.50 ÷ 1.25.
+    let told = look(
+        acme,
+        r#"invoice(id: "r1.bob") { tax taxInAccountingCurrency { currency total
+            parts { name rate tax amount exchangeRate on source } } explain }"#,
+    )
+    .await;
+    assert_eq!(
+        told["invoice"]["taxInAccountingCurrency"],
+        json!({ "currency": "EUR", "total": "6.00 EUR", "parts": [{ "name": "VAT", "rate": "0.2", "tax": "7.50 USD",
+            "amount": "6.00 EUR", "exchangeRate": "0.8", "on": "2026-02-27", "source": "ecb" }] })
+    );
+    let words = told["invoice"]["explain"].as_array().expect("sentences");
+    assert_eq!(
+        words[words.len() - 2..],
+        [
+            json!(
+                "VAT at rate 0.2: 7.50 USD × 0.8 EUR each on 2026-02-27 (ecb), rounded once: 6.00 EUR"
+            ),
+            json!("tax in the accounting currency: 6.00 EUR")
+        ]
+    );
+    let own = look(
+        acme,
+        r#"invoice(id: "r1.alice") { tax taxInAccountingCurrency { total } }"#,
+    )
+    .await;
+    assert_eq!(
+        own["invoice"],
+        json!({ "tax": "6.00 EUR", "taxInAccountingCurrency": null })
+    );
+    let newer = r#"tellExchangeRates(idempotencyKey: "x5", rates: [
+        { from: "EUR", to: "USD", on: "2026-03-01", rate: "2", source: "ecb" }]) { dryRun }"#;
+    ask(acme, newer).await;
+    let credit = r#"creditInvoice(idempotencyKey: "cn", input: { id: "cn1", invoice: "r1.bob", reason: "outage",
+        parts: [{ line: 1, amount: "10.00 USD" }] }) { invoice { total taxInAccountingCurrency { total parts { on } } } }"#;
+    assert_eq!(
+        ask(acme, credit).await["creditInvoice"]["invoice"],
+        json!({ "total": "-12.00 USD", "taxInAccountingCurrency": { "total": "-1.60 EUR", "parts": [{ "on": "2026-02-27" }] } })
+    );
     let none = r#"setExchange(idempotencyKey: "x4", entity: "main") { exchange { day } }"#;
     assert_eq!(
         ask(acme, none).await["setExchange"]["exchange"],
@@ -217,6 +257,10 @@ async fn an_account_is_billed_and_pays_in_the_currency_of_each_sale_and_to_each_
         r#"addCharge(idempotencyKey: "c3", input: { account: "bob", id: "x", text: "Visit", amount: "10.00 USD" }) { pending { amount } }"#,
     )
     .await;
+    // Both sellers account for tax in euros.
+    let tell = r#"tellExchangeRates(idempotencyKey: "x1", rates: [
+        { from: "EUR", to: "USD", on: "2026-03-01", rate: "1.25", source: "ecb" }]) { dryRun }"#;
+    ask(acme, tell).await;
     shop::bill(acme, "r1").await;
     let of = look(
         acme,

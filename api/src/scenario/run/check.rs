@@ -39,13 +39,17 @@ fn rows(story: &mut Story, expect: &Expect) -> Result<Vec<Row>, Rejection> {
             number,
             total,
             tax,
+            accounting_tax,
         } => {
             let notes = story.books.credit_notes(account)?;
             let note = nth(&notes, *number)
                 .ok_or_else(|| missing("credit note", account, *number, notes.len()))?;
-            let document = story.books.invoice(note)?.document;
+            let note = story.books.invoice(note)?;
+            let document = &note.document;
             let mut rows = vec![money_row("total", *total, document.total.negated())];
             rows.extend(tax.map(|tax| money_row("tax", tax, document.tax.negated())));
+            let told = note.stated.as_deref().map(|told| told.total.negated());
+            rows.extend(accounting_tax.map(|tax| accounting_row(tax, told)));
             Ok(rows)
         }
         Expect::Advance { advance, net, tax } => {
@@ -182,6 +186,8 @@ fn invoice_rows(story: &mut Story, expect: &ast::Invoice) -> Result<Vec<Row>, Re
             .map(|total| money_row("total", total, document.total)),
     );
     rows.extend(expect.tax.map(|tax| money_row("tax", tax, document.tax)));
+    let told = invoice.stated.as_deref().map(|told| told.total);
+    rows.extend(expect.accounting_tax.map(|tax| accounting_row(tax, told)));
     if let Some(currency) = &expect.currency {
         rows.push(Row::new("currency", currency, document.currency.code()));
     }
@@ -353,6 +359,15 @@ fn none_or(text: String) -> String {
         "none".to_owned()
     } else {
         text
+    }
+}
+
+/// The tax in the currency of the legal entity, where there is one.
+fn accounting_row(expected: rust_decimal::Decimal, told: Option<Money>) -> Row {
+    let label = "tax in the accounting currency";
+    match told {
+        Some(told) => money_row(label, expected, told),
+        None => Row::new(label, expected, "none"),
     }
 }
 

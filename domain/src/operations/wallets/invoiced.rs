@@ -5,7 +5,7 @@ use super::of_account;
 use crate::charges::What;
 use crate::invoices::{Document, Invoice, Line, Stage, compose};
 use crate::kernel::{Id, Money, Rejection, Rounding};
-use crate::operations::{account_terms, billing, entity_terms, taxes};
+use crate::operations::{account_terms, billing, entity_terms, invoicing, stated, taxes};
 use crate::receivables::{Event as Fact, Item, Receivables};
 use crate::session::Session;
 use crate::wallets::{Ask, Command, Entitlement, Wallet};
@@ -58,7 +58,14 @@ pub(super) fn send(session: &mut Session<'_>, wallet: &str, ask: &Ask) -> Result
         lines: vec![line],
         ..Document::default()
     })?;
-    billing::finalise(session, &ask.invoice, document)
+    let issued = billing::issued(session, &document)?;
+    match stated::of(session, &document, issued) {
+        // Usage that brought the wallet down is not refused for it: the draft waits until somebody has told the rate.
+        Err(why) if why.code == "RATE_MISSING" => {
+            invoicing::hold(session, &ask.invoice, document, why)
+        }
+        _ => billing::finalise(session, &ask.invoice, document),
+    }
 }
 
 /// Something moved among the open items of an account: puts in what is paid now, gives up what never will be.

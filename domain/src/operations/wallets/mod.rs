@@ -163,6 +163,7 @@ pub(crate) fn react(session: &mut Session<'_>, fact: &Staged) -> Result<(), Reje
             settle::give_back(session, &fact.id)?;
             invoiced::voided(session, &fact.id)
         }
+        Event::Invoice(invoices::Event::Rejected(_)) => invoiced::voided(session, &fact.id),
         Event::Invoice(invoices::Event::CreditNoted(_)) => invoiced::credited(session, &fact.id),
         Event::Receivable(e) => invoiced::moved(session, &fact.id, e),
         _ => Ok(()),

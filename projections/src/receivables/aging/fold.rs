@@ -212,6 +212,7 @@ fn document(
             add(rows, &format!("v/{}/{void}", counted.day), counted.total)
         }
         Document::Drafted(_)
+        | Document::TaxStated(_)
         | Document::CreditNoted(_)
         | Document::Held(_)
         | Document::Released(_)
