@@ -59,6 +59,8 @@ pub struct Index {
     pub folios_of: ById<BTreeSet<Id>>,
     /// Advances of an account that may have something left, in the order they were asked for.
     pub advances_of: ById<Vec<Id>>,
+    /// Whose they are, so that closing one looks at nobody else.
+    advance_of: ById<Id>,
     /// Every collection of an account, in the order they were opened.
     pub all_collections_of: ById<Vec<Id>>,
 }
@@ -148,12 +150,7 @@ impl Index {
             Event::Advance(advances::Event::Requested(e)) => self.advance(id, &e.terms),
             // A request is followed by its invoice.
             Event::Advance(advances::Event::Asked(e)) if version == 1 => self.advance(id, &e.terms),
-            Event::Advance(advances::Event::Closed(_)) => {
-                for known in self.advances_of.values_mut() {
-                    known.retain(|advance| advance != id);
-                }
-                self.advances_of.retain(|_, known| !known.is_empty());
-            }
+            Event::Advance(advances::Event::Closed(_)) => self.advance_closed(id),
             Event::Contract(contracts::Event::Agreed(e)) => {
                 let account = e.agreement.account.clone();
                 self.contracts_of
@@ -224,6 +221,20 @@ impl Index {
         let owner = folio::owner(&terms.account);
         let known = self.advances_of.entry(owner.to_string()).or_default();
         known.push(id.to_string());
+        self.advance_of.insert(id.to_string(), owner.to_string());
+    }
+
+    /// Nothing of it is left for documents of its account.
+    fn advance_closed(&mut self, id: &str) {
+        let Some(owner) = self.advance_of.remove(id) else {
+            return;
+        };
+        if let Some(known) = self.advances_of.get_mut(&owner) {
+            known.retain(|advance| advance != id);
+            if known.is_empty() {
+                self.advances_of.remove(&owner);
+            }
+        }
     }
 
     /// A document that its first event tells of is known to nobody yet, however many the account has.

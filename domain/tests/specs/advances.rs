@@ -869,3 +869,46 @@ fn a_request_that_nobody_pays_is_void_and_one_can_be_invoiced_without_its_money(
     pay(&mut book, "p2", "107.10", "advance.a3.request");
     assert_eq!(book.open_of("advance.a3"), "0.00");
 }
+
+#[test]
+fn closing_an_advance_leaves_the_others_of_its_account_in_their_order_and_those_of_other_accounts()
+{
+    let mut book = book();
+    book.open("bob", |_| {});
+    for (advance, account) in [
+        ("a1", "alice"),
+        ("a2", "bob"),
+        ("a3", "alice"),
+        ("a4", "alice"),
+    ] {
+        let of = Terms {
+            account: account.into(),
+            ..terms(vec![wanted("10.00", "standard")])
+        };
+        match advance {
+            "a3" => request(&mut book, advance, of),
+            _ => ask(&mut book, advance, of),
+        }
+    }
+    let open = |book: &Book, account: &str| {
+        let known = book.tenant().index.advances_of.get(account);
+        known.cloned().unwrap_or_default()
+    };
+    for (closed, left, of_bob) in [
+        ("a3", vec!["a1", "a4"], vec!["a2"]),
+        ("a1", vec!["a4"], vec!["a2"]),
+        ("a2", vec!["a4"], vec![]),
+        ("a4", vec![], vec![]),
+    ] {
+        close(&mut book, closed, Rest::Credit).expect("is closed");
+        assert_eq!(
+            (open(&book, "alice"), open(&book, "bob")),
+            (
+                left.into_iter().map(String::from).collect(),
+                of_bob.into_iter().map(String::from).collect()
+            )
+        );
+    }
+    let empty = book.tenant().index.advances_of.is_empty();
+    assert!(empty, "an account without open advances is not kept");
+}
