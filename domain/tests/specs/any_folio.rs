@@ -13,10 +13,12 @@ use indelible_domain::command::{
     ChangeSubscription, Effective, InvoicingPlace, RateOfDay, RecordPayment, StartSubscription,
 };
 use indelible_domain::commitments::Agreed;
-use indelible_domain::invoices::{Invoice, Line, Stage};
+use indelible_domain::invoices::{Invoice, Kind, Line, Stage, TaxStated};
 use indelible_domain::invoicing::{self, Currencies, Exchange, RateDay, Split};
 use indelible_domain::kernel::calendar::add_days;
-use indelible_domain::kernel::{Currency, Date, Days, Exact, Grid, Money, Rounding, Span, Zone};
+use indelible_domain::kernel::{
+    Currency, Date, Days, Decimal, Exact, Grid, Money, Rounding, Span, Zone,
+};
 use indelible_domain::mediation::{Intake, Received, UsageRecord};
 use indelible_domain::subscriptions::Unused;
 use indelible_domain::taxes::{Answer, Rate};
@@ -41,6 +43,12 @@ const TAXES: [(&str, &str, &str); 4] = [
     ("US", "reduced", "0.02"),
     ("CA", "standard", "0.13"),
     ("CA", "reduced", "0.05"),
+];
+/// The same from the day on which they change.
+const LATER: [(&str, &str, &str); 3] = [
+    ("US", "standard", "0.09"),
+    ("US", "reduced", "0.015"),
+    ("CA", "standard", "0.15"),
 ];
 
 fn offers() -> String {
@@ -268,6 +276,17 @@ fn within(what: &str, is: Exact, least: Exact, most: Exact, off: Exact) -> Resul
     }
 }
 
+/// Asked for before the supply, and not invoiced yet.
+struct Request {
+    advance: String,
+    folio: String,
+    seller: &'static str,
+    /// Class of tax and amount.
+    lines: Vec<(&'static str, Money)>,
+    /// What has to come in.
+    total: Money,
+}
+
 struct History {
     book: Book,
     dice: Dice,
@@ -290,6 +309,14 @@ struct History {
     paid: BTreeMap<String, Money>,
     /// Advances, in the order they were asked for.
     advances: Vec<String>,
+    /// Requests for advances that nobody has paid, invoiced or withdrawn, the oldest first.
+    requests: Vec<Request>,
+    /// How many requests became invoices.
+    invoiced: usize,
+    /// The day on which rates of tax change.
+    changed: Date,
+    /// Whether the wallet pays documents as they become final.
+    purse: bool,
     made: u32,
     moves: u32,
     tale: Vec<String>,
@@ -320,18 +347,19 @@ impl History {
             waited: 0,
             paid: BTreeMap::new(),
             advances: vec![],
+            requests: vec![],
+            invoiced: 0,
+            changed: d("2012-01-20"),
+            purse: false,
             made: 0,
             moves: 0,
             tale: vec![],
         };
         // Rates change once in most histories, while advances are open.
         let changed = add_days(d("2012-01-20"), history.dice.below(120));
+        history.changed = changed;
         let before = TAXES.map(|(seller, class, rate)| (seller, class, rate, d("2000-01-01")));
-        let later = [
-            ("US", "standard", "0.09", changed),
-            ("US", "reduced", "0.015", changed),
-            ("CA", "standard", "0.15", changed),
-        ];
+        let later = LATER.map(|(seller, class, rate)| (seller, class, rate, changed));
         for (seller, class, rate, from) in before.into_iter().chain(later) {
             let rate = Rate {
                 category: "*".into(),
@@ -438,6 +466,7 @@ impl History {
         };
         assert!(self.try_it(open), "a wallet opens");
         let burn = [Burn::Rating, Burn::Finalising][self.dice.of(2)];
+        self.purse = burn == Burn::Finalising;
         let terms = wallets::Terms {
             burn,
             ..wallets::Terms::default()
@@ -676,34 +705,140 @@ impl History {
         }
     }
 
-    fn ask_advance(&mut self) {
+    /// An advance for a sale, or for all of its folio, is invoiced or requested.
+    fn ask_advance(&mut self, request: bool) {
         let (at, id) = (self.dice.of(self.sold.len()), self.id("a"));
         let owed = currency(&self.sold[at].folio.0);
-        let mut lines = Vec::new();
+        let mut wanted = Vec::new();
         for class in ["standard", "reduced"] {
             if self.dice.below(3) > 0 {
                 let minor = i128::from(1 + self.dice.below(9000));
-                lines.push(Wanted {
-                    text: "in advance".into(),
-                    amount: Money::new(minor, owed),
-                    tax_class: class.into(),
-                });
+                wanted.push((class, Money::new(minor, owed)));
             }
         }
+        let line = |(class, amount): &(&str, Money)| Wanted {
+            text: "in advance".into(),
+            amount: *amount,
+            tax_class: class.to_string(),
+        };
         let own = self.dice.below(2) == 0;
-        let terms = Terms {
+        let terms = Box::new(Terms {
             account: self.folio(at),
             subscription: own.then(|| self.sold[at].id.clone()),
             order: None,
-            lines,
+            lines: wanted.iter().map(line).collect(),
             once_paid: self.dice.below(4) == 0,
+        });
+        let advance = id.clone();
+        let ask = match request {
+            true => Command::RequestAdvance { advance, terms },
+            false => Command::AskAdvance { advance, terms },
         };
-        let ask = Command::AskAdvance {
-            advance: id.clone(),
-            terms: Box::new(terms),
+        if !self.try_it(ask) {
+            return;
+        }
+        if request {
+            let seller = self.sold[at].folio.1;
+            let asked = Request {
+                advance: id.clone(),
+                folio: self.folio(at),
+                seller,
+                total: self.taxed(seller, &wanted),
+                lines: wanted,
+            };
+            let made = &self.document(&format!("advance.{id}.request")).document;
+            assert_eq!((made.kind, made.total), (Kind::AdvanceRequest, asked.total));
+            self.requests.push(asked);
+        }
+        self.advances.push(id);
+    }
+
+    fn document(&self, id: &str) -> &Invoice {
+        &self.book.tenant().tables.invoices[id].state
+    }
+
+    /// Net amounts of classes with what they are taxed with today.
+    fn taxed(&self, seller: &str, lines: &[(&str, Money)]) -> Money {
+        let country = if seller == "legs" { "CA" } else { "US" };
+        let changed = self.book.today >= self.changed;
+        let rate = |class: &str| {
+            let rows = LATER.iter().filter(|_| changed).chain(&TAXES);
+            let mut own = rows.filter(|row| (row.0, row.1) == (country, class));
+            let rate: Decimal = own.next().expect("a rate").2.parse().expect("a number");
+            Exact::from(rate)
         };
-        if self.try_it(ask) {
-            self.advances.push(id);
+        let with_tax = |(class, net): &(&str, Money)| {
+            let tax = net.exact().times(rate(class)).expect("fits");
+            net.plus(Money::round(tax, net.currency, Rounding::HalfUp).expect("fits"))
+        };
+        Money::sum(lines[0].1.currency, lines.iter().map(with_tax))
+    }
+
+    /// What a folio owes, as its documents and what was paid say it: below zero it has credit.
+    fn owed(&self, folio: &str, owed: Currency) -> Money {
+        let all = self.invoices().map(|(_, i)| i);
+        let booked = all.filter(|i| i.stage == Stage::Finalised && is_booked(i));
+        let own = booked.filter(|i| folio_of(i) == folio);
+        let sum = Money::sum(owed, own.map(|i| i.document.total));
+        let mut paid = self.paid.get(folio).copied().unwrap_or(Money::zero(owed));
+        if folio == "alice" {
+            paid = paid.plus(self.paid_by_wallet().expect("a wallet that adds up"));
+        }
+        sum.minus(paid)
+    }
+
+    /// Which requests a payment makes invoices of: the one that it names, if it brings all of it; then, of what nothing else is
+    /// owed, the oldest that it brings all of.
+    fn covers(&self, folio: &str, paid: Money, named: Option<&str>) -> BTreeSet<String> {
+        let own = || self.requests.iter().filter(|r| r.folio == folio);
+        let named = own().find(|r| {
+            let id = format!("advance.{}.request", r.advance);
+            named == Some(&id) && r.total.minor <= paid.minor
+        });
+        let mut free = paid.minus(self.owed(folio, paid.currency));
+        let mut made = BTreeSet::new();
+        let mut take = |request: &Request, free: &mut Money| {
+            *free = free.minus(self.taxed(request.seller, &request.lines));
+            made.insert(request.advance.clone());
+        };
+        if let Some(named) = named {
+            take(named, &mut free);
+        }
+        for request in own().filter(|r| named.is_none_or(|n| n.advance != r.advance)) {
+            if request.total.minor <= free.minor {
+                take(request, &mut free);
+            }
+        }
+        made
+    }
+
+    /// A request became an invoice, with the tax of today.
+    fn invoiced(&mut self, advance: &str) {
+        let at = self.requests.iter().position(|r| r.advance == advance);
+        let request = self.requests.remove(at.expect("it waited"));
+        let made = self.document(&format!("advance.{advance}"));
+        let total = self.taxed(request.seller, &request.lines);
+        assert_eq!(
+            (made.document.kind, made.document.total),
+            (Kind::AdvanceInvoice, total),
+            "{advance} is taxed as of its invoice"
+        );
+        assert_eq!(folio_of(made), request.folio);
+        self.invoiced += 1;
+    }
+
+    /// A request is invoiced without waiting for money, or is not there any more.
+    fn invoice_request(&mut self) {
+        let Some(advance) = self.some_advance() else {
+            return;
+        };
+        let invoice = Command::InvoiceAdvance {
+            advance: advance.clone(),
+        };
+        let waits = self.requests.iter().any(|r| r.advance == advance);
+        assert_eq!(self.try_it(invoice), waits, "what waits can be invoiced");
+        if waits {
+            self.invoiced(&advance);
         }
     }
 
@@ -732,11 +867,15 @@ impl History {
     }
 
     fn close(&mut self, advance: String) -> bool {
-        self.try_it(Command::CloseAdvance {
-            advance,
+        let done = self.try_it(Command::CloseAdvance {
+            advance: advance.clone(),
             rest: Rest::Credit,
             reason: "over".into(),
-        })
+        });
+        if done {
+            self.requests.retain(|r| r.advance != advance);
+        }
+        done
     }
 
     fn invoices(&self) -> impl Iterator<Item = (&String, &Invoice)> {
@@ -751,10 +890,14 @@ impl History {
         }
         let recent = all.len().saturating_sub(6);
         let invoice = all[recent + self.dice.of(all.len() - recent)].clone();
-        self.try_it(Command::VoidInvoice {
-            invoice,
+        let done = self.try_it(Command::VoidInvoice {
+            invoice: invoice.clone(),
             reason: "wrong".into(),
         });
+        if done {
+            let of = |r: &Request| format!("advance.{}.request", r.advance);
+            self.requests.retain(|r| of(r) != invoice);
+        }
     }
 
     fn pay(&mut self) {
@@ -767,12 +910,15 @@ impl History {
             return;
         }
         let (invoice, total, folio) = all[self.dice.of(all.len())].clone();
-        let minor = match self.dice.below(2) {
+        let minor = match self.dice.below(3) {
             0 => total.minor,
+            1 => total.minor + i128::from(self.dice.below(20_000)),
             _ => 1 + i128::from(self.dice.below(8000)),
         };
         let (payment, amount) = (self.id("p"), Money::new(minor, total.currency));
         let named = self.dice.below(2) == 0;
+        let covers = self.covers(&folio, amount, (!named).then_some(&*invoice));
+        let purse = self.purse && folio == "alice";
         let pay = Command::RecordPayment(RecordPayment {
             payment: payment.clone(),
             account: if named { folio.clone() } else { "alice".into() },
@@ -787,6 +933,19 @@ impl History {
             let zero = Money::zero(amount.currency);
             let paid = self.paid.entry(folio).or_insert(zero);
             *paid = paid.plus(amount);
+            let waits = |r: &&Request| {
+                let advance = &self.book.tenant().tables.advances[r.advance.as_str()];
+                advance.state.waiting().is_none()
+            };
+            let gone = self.requests.iter().filter(waits);
+            let gone: BTreeSet<String> = gone.map(|r| r.advance.clone()).collect();
+            // Where a wallet pays what was invoiced, money is left that nothing was asked about.
+            if !purse {
+                assert_eq!(gone, covers, "{amount} pays requests");
+            }
+            for advance in gone {
+                self.invoiced(&advance);
+            }
         }
     }
 
@@ -845,7 +1004,7 @@ impl History {
     }
 
     fn step(&mut self) {
-        match self.dice.below(29) {
+        match self.dice.below(35) {
             0 | 1 => self.start(),
             2..=5 => self.change(),
             6 => {
@@ -853,7 +1012,7 @@ impl History {
                 self.end(at, on);
             }
             7..=10 => self.call(),
-            11..=13 => self.ask_advance(),
+            11..=13 => self.ask_advance(false),
             14 => self.credit_advance(),
             15 => {
                 if let Some(advance) = self.some_advance() {
@@ -868,6 +1027,9 @@ impl History {
             22 | 23 => self.commit(),
             24 => self.end_commitment(),
             25 | 26 => self.top_up(),
+            27..=29 => self.ask_advance(true),
+            30 | 31 => self.pay(),
+            32 => self.invoice_request(),
             _ => self.run(),
         }
         if self.dice.below(4) == 0 {
@@ -1089,6 +1251,55 @@ impl History {
         Ok(())
     }
 
+    /// A document in another currency tells all its tax in dollars, which is its seller's; a note at the rate of its document,
+    /// and with the last one all that was told is given back.
+    fn check_stated(&self, id: &str, invoice: &Invoice) -> Result<(), String> {
+        let document = &invoice.document;
+        let taxed = document.taxes.iter().any(|group| !group.amount.is_zero());
+        let tells = taxed && document.currency != currency("USD") && is_booked(invoice);
+        let told = match &invoice.stated {
+            Some(told) if tells => told,
+            None if !tells => return Ok(()),
+            told => return Err(format!("{id} in {} tells {told:?}", document.currency)),
+        };
+        let fixed = match document.currency.code() {
+            "JPY" => Exact::ratio(67, 10_000),
+            _ => Exact::ratio(5, 4),
+        };
+        let fixed = fixed.expect("fits");
+        let corrected = document.corrects.as_ref().map(|id| self.document(id));
+        for part in &told.parts {
+            if self.fixed && part.rate != fixed {
+                return Err(format!("{id} has a rate of {}", part.rate));
+            }
+            let exact = part.of.exact().times(part.rate).expect("fits");
+            let whole = Money::round(exact, currency("USD"), Rounding::HalfUp).expect("fits");
+            // What notes before rounded away is made good by a later one.
+            let off = i128::from(corrected.is_some());
+            if part.amount.minus(whole).minor.abs() > off {
+                return Err(format!(
+                    "{id}: {} of tax is told as {}",
+                    part.of, part.amount
+                ));
+            }
+            let origin = corrected.and_then(|c| c.stated.as_ref());
+            let same = |told: &TaxStated| told.parts.iter().any(|o| o.rate == part.rate);
+            if corrected.is_some() && !origin.is_some_and(|told| same(told)) {
+                return Err(format!("{id} has another rate than what it corrects"));
+            }
+        }
+        let notes: BTreeSet<&String> = invoice.credited.iter().map(|c| &c.note).collect();
+        let of_notes = notes
+            .iter()
+            .filter_map(|note| self.document(note).stated.as_ref());
+        let back = Money::sum(currency("USD"), of_notes.map(|told| told.total));
+        let rest = told.total.plus(back);
+        match invoice.left().is_zero() && !notes.is_empty() && !rest.is_zero() {
+            true => Err(format!("{id} is given back, {rest} of tax stays told")),
+            false => Ok(()),
+        }
+    }
+
     /// Every document of a folio, added up from its lines: net without advances, and the tax of that, are what all documents
     /// together ask for once no advance is open; and that is what is owed and was paid.
     fn check_folio(&self, name: &str, documents: &[&Invoice]) -> Result<(), String> {
@@ -1140,8 +1351,11 @@ impl History {
             self.check_commitment(agreed)?;
         }
         let mut folios: BTreeMap<String, Vec<&Invoice>> = BTreeMap::new();
-        for (_, invoice) in self.invoices() {
+        for (id, invoice) in self.invoices() {
             if invoice.stage == Stage::Finalised {
+                self.check_stated(id, invoice)?;
+            }
+            if invoice.stage == Stage::Finalised && is_booked(invoice) {
                 folios.entry(folio_of(invoice)).or_default().push(invoice);
             }
         }
@@ -1154,6 +1368,11 @@ impl History {
             false => Err(format!("{wrong:?}")),
         }
     }
+}
+
+/// A request asks for money, and nothing is owed by it.
+fn is_booked(invoice: &Invoice) -> bool {
+    invoice.document.kind != Kind::AdvanceRequest
 }
 
 /// The folio of a document of alice.
@@ -1176,11 +1395,13 @@ struct Seen {
     waited: usize,
     committed: usize,
     burnt: usize,
+    invoiced: usize,
+    stated: usize,
 }
 
 fn live(seed: u64) -> Result<Seen, String> {
     let mut history = History::new(seed);
-    for _ in 0..45 {
+    for _ in 0..55 {
         history.step();
         let days = history.dice.below(9);
         history.book.days_later(days);
@@ -1202,6 +1423,11 @@ fn live(seed: u64) -> Result<Seen, String> {
         waited: history.waited,
         committed: all()
             .filter(|l| matches!(l.what, What::TrueUp { .. } | What::Cap { .. }))
+            .count(),
+        invoiced: history.invoiced,
+        stated: history
+            .invoices()
+            .filter(|(_, i)| i.stated.is_some())
             .count(),
         burnt: usize::from(history.book.tenant().tables.wallets["w"].state.burnt > Exact::ZERO),
     };
@@ -1232,6 +1458,8 @@ fn any_folio_comes_to_what_its_sales_cost_with_every_advance_taken_off_once() {
                 all.waited += seen.waited;
                 all.committed += seen.committed;
                 all.burnt += seen.burnt;
+                all.invoiced += seen.invoiced;
+                all.stated += seen.stated;
             }
             Err(why) => wrong.push((seed, why)),
         }
@@ -1248,15 +1476,19 @@ fn any_folio_comes_to_what_its_sales_cost_with_every_advance_taken_off_once() {
             && !few(all.deducted)
             && !few(all.waited * 3)
             && !few(all.committed)
-            && !few(all.burnt * 3),
+            && !few(all.burnt * 3)
+            && !few(all.invoiced)
+            && !few(all.stated),
         "the histories were too tame: {} moves, {} folios, {} lines converted, {} taken off, {} folios waited, {} lines of \
-         commitments, {} wallets used",
+         commitments, {} wallets used, {} requests invoiced, {} documents tell their tax in dollars",
         all.moves,
         all.folios,
         all.converted,
         all.deducted,
         all.waited,
         all.committed,
-        all.burnt
+        all.burnt,
+        all.invoiced,
+        all.stated
     );
 }
