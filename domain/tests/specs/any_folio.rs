@@ -1004,7 +1004,7 @@ impl History {
     }
 
     fn step(&mut self) {
-        match self.dice.below(35) {
+        match self.dice.below(37) {
             0 | 1 => self.start(),
             2..=5 => self.change(),
             6 => {
@@ -1030,6 +1030,7 @@ impl History {
             27..=29 => self.ask_advance(true),
             30 | 31 => self.pay(),
             32 => self.invoice_request(),
+            33 | 34 => self.top_up(),
             _ => self.run(),
         }
         if self.dice.below(4) == 0 {
@@ -1401,7 +1402,7 @@ struct Seen {
 
 fn live(seed: u64) -> Result<Seen, String> {
     let mut history = History::new(seed);
-    for _ in 0..55 {
+    for _ in 0..58 {
         history.step();
         let days = history.dice.below(9);
         history.book.days_later(days);
