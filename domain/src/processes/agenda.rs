@@ -3,7 +3,8 @@
 //! Derived from the log like every index. It may name a day too early (then nothing is found to do), never too late:
 //!
 //! - `Bill`: the first day on which something of the account may be due. A finalised document covers everything up to
-//!   its day, so the next one follows from the contracts; every fact that could make something due earlier moves it there.
+//!   its day, and so does a run that found nothing; the next day follows from the contracts, and every fact that could make
+//!   something due earlier moves it there.
 //! - `Wallet`: the first day on which a grant expires or a top-up by schedule is due.
 //! - `Dun`: the day the next dunning level is reached.
 //! - `Collect`: the day of the next attempt, or of an invoice that is collected on its due date.
@@ -20,7 +21,7 @@ use crate::accounts::folio;
 use crate::charges::{self, Charges, due};
 use crate::command::Command;
 use crate::index::Index;
-use crate::kernel::{Date, Days, Id, Instant, Zone, calendar::add_days};
+use crate::kernel::{Date, Days, Decider, Id, Instant, Zone, calendar::add_days};
 use crate::operations::catalog::MAIN;
 use crate::operations::invoicing as billing;
 use crate::operations::migration::kept_until;
@@ -224,7 +225,11 @@ impl Agenda {
                     self.unsettle(id, day);
                 }
                 if let Some(sub) = tables.subscriptions.get(id) {
-                    if let Some(day) = day {
+                    let due = match e {
+                        subscriptions::Event::Started(started) => Some(first_bill(e, started)),
+                        _ => day,
+                    };
+                    if let Some(day) = due {
                         self.bill_by(&sub.state.account, day);
                     }
                     self.moves(tables, id);
@@ -284,6 +289,13 @@ impl Agenda {
                 | invoices::Event::Rejected(_)
                 | invoices::Event::Voided(_),
             ) => self.grace(tables, id),
+            // The day of its timer was too early.
+            Event::Run(runs::Event::AccountBilled(e)) if e.invoices.is_empty() => {
+                let run = tables.runs.get(id);
+                if let Some(as_of) = run.and_then(|run| run.state.as_of) {
+                    self.billed(tables, index, &e.account, as_of);
+                }
+            }
             // It is due still.
             Event::Run(runs::Event::FolioCarried(e)) => {
                 self.bill_by(folio::owner(&e.folio), Date::MIN);
@@ -646,6 +658,21 @@ fn affected_from(event: &subscriptions::Event) -> Option<Date> {
         | subscriptions::Event::Renewed(_)
         | subscriptions::Event::TenureOver(_) => return None,
     })
+}
+
+/// The first day on which something of a new contract may be due: the one it begins on where it charges anything once, otherwise
+/// that of its first period. Of what the fact alone says, so that what else its commit holds changes nothing.
+fn first_bill(event: &subscriptions::Event, started: &subscriptions::Started) -> Date {
+    let from = started.term.from;
+    let mut sub = subscriptions::Subscription::default();
+    subscriptions::Subscription::evolve(&mut sub, event);
+    match (started.term.offer.one_off.is_empty(), from.pred_opt()) {
+        (true, Some(before)) => {
+            let next = due::next_date(&sub, &Charges::default(), before);
+            next.unwrap_or(from)
+        }
+        _ => from,
+    }
 }
 
 fn next_bill(tables: &Tables, index: &Index, account: &str, after: Date) -> Option<Date> {

@@ -1,9 +1,10 @@
 //! The agenda finds what is to be done without looking at anybody else, and is the same after a replay.
 
-use crate::book::{Book, d};
-use indelible_domain::command::{DunningAction, DunningLevel};
+use crate::book::{Book, d, run};
+use indelible_domain::command::{ChangeSubscription, DunningAction, DunningLevel, Effective};
 use indelible_domain::kernel::{Meta, Recorded, Zone};
 use indelible_domain::processes::agenda::{Agenda, Timer, due, tick_commands};
+use indelible_domain::subscriptions::Unused;
 use indelible_domain::{Command, Session, World, operations};
 
 /// The agenda that a replay of the log makes.
@@ -126,4 +127,95 @@ fn a_timer_comes_on_the_day_of_its_accounts_zone() {
         },
     );
     assert_eq!(due(book.tenant(), evening), vec![kiwi]);
+}
+
+const LINES: &str = r#"
+[[offer]]
+code = "line"
+name = "Line"
+currency = "USD"
+[[offer.recurring]]
+code = "fee"
+name = "Fee"
+every = "1 month"
+timing = "arrears"
+price = { flat = "10" }
+
+[[offer]]
+code = "ahead"
+name = "Ahead"
+currency = "USD"
+[[offer.recurring]]
+code = "fee"
+name = "Fee"
+every = "1 month"
+price = { flat = "10" }
+
+[[offer]]
+code = "set-up"
+name = "Set-up"
+currency = "USD"
+[[offer.one_off]]
+code = "set-up"
+name = "Set-up"
+on = "activation"
+amount = "5"
+[[offer.recurring]]
+code = "fee"
+name = "Fee"
+every = "1 month"
+timing = "arrears"
+price = { flat = "10" }
+"#;
+
+fn bill_day(book: &Book) -> Option<String> {
+    let bill = Timer::Bill {
+        account: "alice".into(),
+    };
+    book.tenant().agenda.day(&bill).map(|day| day.to_string())
+}
+
+#[test]
+fn a_new_contract_is_looked_at_when_its_first_charge_is_due() {
+    for (offer, day) in [
+        ("line", "2012-06-01"),
+        ("ahead", "2012-05-01"),
+        ("set-up", "2012-05-01"),
+    ] {
+        let mut book = Book::new();
+        book.sells(LINES);
+        book.start("s", offer);
+        assert_eq!(bill_day(&book), Some(day.into()), "{offer}");
+        misses_nobody(&book);
+        assert_eq!(replayed(&book), book.tenant().agenda);
+        let listed = run(&mut book, "run").accounts;
+        assert_eq!(listed.is_empty(), offer == "line", "{offer}");
+    }
+}
+
+#[test]
+fn an_account_for_which_a_run_found_nothing_is_not_looked_at_again_before_something_is_due() {
+    let mut book = Book::new();
+    book.sells(LINES);
+    book.start("s", "line");
+    let change = ChangeSubscription {
+        subscription: "s".into(),
+        offer: None,
+        quantity: Some(2.into()),
+        billing_day: None,
+        overrides: Default::default(),
+        effective: Effective::Immediate,
+        unused: Unused::CreditProrata,
+    };
+    book.ask(Command::ChangeSubscription(Box::new(change)))
+        .expect("changes");
+    assert_eq!(bill_day(&book), Some("2012-05-01".into()));
+    let first = run(&mut book, "first");
+    assert_eq!((first.accounts.len(), first.billed.len()), (1, 0));
+    assert_eq!(bill_day(&book), Some("2012-06-01".into()));
+    assert!(run(&mut book, "second").accounts.is_empty());
+    misses_nobody(&book);
+    assert_eq!(replayed(&book), book.tenant().agenda);
+    book.on("2012-06-01");
+    assert_eq!(run(&mut book, "third").billed.len(), 1);
 }
