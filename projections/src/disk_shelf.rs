@@ -8,12 +8,12 @@ use std::ops::Bound;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use indelible_store::engine::{Batch, Engine, EngineError, Purpose};
+use indelible_store::engine::{Engine, EngineError, Purpose};
 
 use crate::near::{Near, Page};
 use crate::rows::behind;
 use crate::shelf::{Change, Changes, Shelf, Visit};
-use crate::{ViewError, pages};
+use crate::{ViewError, journal, pages};
 
 /// Inside a directory of read models, so that nothing else is ever taken for one and removed.
 const DATABASE: &str = "pages";
@@ -38,19 +38,31 @@ impl DiskShelf {
             fs::remove_dir_all(&former)
                 .map_err(|e| ViewError::engine("removing read models of an earlier shape", e))?;
         }
-        let opened = match Engine::open(&path, Purpose::Writing) {
+        let open = || {
+            let engine = Engine::open(&path, Purpose::Writing)?;
+            let unfinished = journal::unfinished(&engine)?;
+            Ok((engine, unfinished))
+        };
+        let opened = match open() {
             Err(EngineError::Damaged(_)) => {
                 fs::remove_dir_all(&path)
                     .map_err(|e| ViewError::engine("removing damaged read models", e))?;
-                Engine::open(&path, Purpose::Writing)
+                open()
             }
             other => other,
         };
-        Ok(DiskShelf {
-            engine: opened.map_err(|e| ViewError::engine("opening the read models", e))?,
+        let (engine, unfinished) =
+            opened.map_err(|e| ViewError::engine("opening the read models", e))?;
+        let shelf = DiskShelf {
+            engine,
             writing: Mutex::new(()),
             near: Near::default(),
-        })
+        };
+        if let Some(changes) = unfinished {
+            shelf.pour(changes)?;
+            journal::end(&shelf.engine)?;
+        }
+        Ok(shelf)
     }
 
     /// The page that a key belongs to, or would.
@@ -70,6 +82,20 @@ impl DiskShelf {
         })
     }
 
+    /// Page by page: a batch of the engine keeps everybody else out of every database of the process, the log's too, until it
+    /// is done, and takes its keys in no order.
+    fn set(&self, changes: &[Change]) -> Result<(), ViewError> {
+        let set = self.changed(changes, &mut |(key, page)| {
+            match page {
+                Some(page) => self.engine.put(&key, &page),
+                None => self.engine.remove(&key),
+            }
+            .map_err(|e| ViewError::engine("writing rows", e))
+        });
+        self.forget(changes);
+        set
+    }
+
     /// Forgets the pages of the sets that were changed.
     fn forget(&self, changes: &[Change]) {
         let mut last: &[u8] = &[];
@@ -82,7 +108,8 @@ impl DiskShelf {
         }
     }
 
-    /// The pages that changes make, in order; each is handed out before the next page is read.
+    /// The pages that changes make, those of one page from the last to the first, so that no row is missing for who reads
+    /// meanwhile; they are handed out before the next page is read.
     fn changed(
         &self,
         changes: &[Change],
@@ -95,7 +122,8 @@ impl DiskShelf {
             let page = self.page_of(first)?;
             let these = rest.partition_point(|(key, _)| key.as_slice() < page.end());
             let (these, others) = rest.split_at(these);
-            for page in pages::changed(page.key(), page.bytes(), these)? {
+            let pages = pages::changed(page.key(), page.bytes(), these)?;
+            for page in pages.into_iter().rev() {
                 hand(page)?;
             }
             rest = others;
@@ -117,7 +145,7 @@ impl Shelf for DiskShelf {
         }
         let page = self.page_of(from)?;
         let first = page.key().unwrap_or(from).to_vec();
-        let mut key = Vec::new();
+        let (mut key, mut last) = (Vec::new(), Vec::new());
         let pages = self
             .engine
             .range(Bound::Included(&first), Bound::Excluded(until));
@@ -126,11 +154,17 @@ impl Shelf for DiskShelf {
             let (set, _) = pages::split(&page)?;
             for row in pages::rows(&bytes) {
                 let (rest, value) = row?;
+                std::mem::swap(&mut key, &mut last);
                 key.clear();
                 key.extend_from_slice(set);
                 key.extend_from_slice(rest);
                 if key.as_slice() >= until {
                     return Ok(());
+                }
+                // The page before was cut just now, and had it still.
+                if key <= last {
+                    std::mem::swap(&mut key, &mut last);
+                    continue;
                 }
                 if key.as_slice() >= from && !visit(&key, value)? {
                     return Ok(());
@@ -140,33 +174,16 @@ impl Shelf for DiskShelf {
         Ok(())
     }
 
+    /// Page by page behind a journal; who reads meanwhile may find some of the changes.
     fn write(&self, changes: &[Change]) -> Result<(), ViewError> {
         let _one_at_a_time = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut batch = Batch::default();
-        self.changed(changes, &mut |(key, page)| {
-            match page {
-                Some(page) => batch.put(&key, &page),
-                None => batch.remove(&key),
-            }
-            Ok(())
-        })?;
-        let applied = self.engine.apply(batch);
-        self.forget(changes);
-        applied.map_err(|e| ViewError::engine("writing rows", e))
+        journal::begin(&self.engine, changes)?;
+        self.set(changes)?;
+        journal::end(&self.engine)
     }
 
-    /// Page by page: a batch keeps everybody else out of every database of the process, the log's too, until it is done, and
-    /// takes its keys in no order.
     fn pour(&self, changes: Changes) -> Result<(), ViewError> {
-        let poured = self.changed(&changes, &mut |(key, page)| {
-            match page {
-                Some(page) => self.engine.put(&key, &page),
-                None => self.engine.remove(&key),
-            }
-            .map_err(|e| ViewError::engine("writing rows", e))
-        });
-        self.forget(&changes);
-        poured
+        self.set(&changes)
     }
 }
 
@@ -241,5 +258,101 @@ mod tests {
             let (first, last) = ([0, 0, 0, 0], [0, 0, 0, 9]);
             assert_eq!(all(&paged, &first, &last), all(&plain, &first, &last));
         }
+    }
+
+    /// Rows that fill several pages, and changes of half of them that make the pages grow.
+    fn rows_and_changes() -> (Changes, Changes) {
+        let key = |n: u32| [&[0, 0, 0, 1][..], format!("k{n:03}").as_bytes()].concat();
+        let rows = (0..300).map(|n| (key(n), Some(vec![1; 100])));
+        let changes = (0..300).step_by(2).map(|n| {
+            let to = (n % 3 > 0).then(|| vec![2; 400]);
+            (key(n), to)
+        });
+        (rows.collect(), changes.collect())
+    }
+
+    const EVERYTHING: ([u8; 4], [u8; 4]) = ([0; 4], [0, 0, 0, 9]);
+
+    #[test]
+    fn what_was_written_down_is_there_after_a_crash_and_what_was_not_is_not() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let (rows, changes) = rows_and_changes();
+        let plain = MemoryShelf::default();
+        plain.write(&rows).expect("memory takes all");
+        let (from, until) = EVERYTHING;
+        let open = || DiskShelf::open(dir.path()).expect("opens");
+        {
+            let paged = open();
+            paged.write(&rows).expect("written");
+            // What is written down is nothing before its number is.
+            let begun = paged
+                .engine
+                .put(&[u8::MAX, u8::MAX, u8::MAX, u8::MAX, 0, 0, 0, 0], b"x");
+            begun.expect("written");
+        }
+        assert!(all(&open(), &from, &until) == all(&plain, &from, &until));
+        plain.write(&changes).expect("memory takes all");
+        let paged = open();
+        journal::begin(&paged.engine, &changes).expect("written down");
+        let mut left = 3;
+        let stopped = paged.changed(&changes, &mut |(key, page)| {
+            if left == 0 {
+                return Err(ViewError::row("test", "the process died"));
+            }
+            left -= 1;
+            let put = match page {
+                Some(page) => paged.engine.put(&key, &page),
+                None => paged.engine.remove(&key),
+            };
+            put.map_err(|e| ViewError::engine("writing", e))
+        });
+        assert!(stopped.is_err());
+        assert!(all(&paged, &from, &until) != all(&plain, &from, &until));
+        drop(paged);
+        assert!(all(&open(), &from, &until) == all(&plain, &from, &until));
+    }
+
+    #[test]
+    fn rows_that_were_written_down_and_are_damaged_are_made_again() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let (rows, changes) = rows_and_changes();
+        {
+            let paged = DiskShelf::open(dir.path()).expect("opens");
+            paged.write(&rows).expect("written");
+            journal::begin(&paged.engine, &changes).expect("written down");
+            let first = [u8::MAX, u8::MAX, u8::MAX, u8::MAX, 0, 0, 0, 0];
+            paged.engine.put(&first, &[9; 30]).expect("damaged");
+        }
+        let paged = DiskShelf::open(dir.path()).expect("opens");
+        let (from, until) = EVERYTHING;
+        assert!(all(&paged, &from, &until).is_empty());
+    }
+
+    #[test]
+    fn who_reads_while_pages_are_cut_finds_each_row_once() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let paged = DiskShelf::open(dir.path()).expect("opens");
+        let (rows, changes) = rows_and_changes();
+        paged.write(&rows).expect("written");
+        let (from, until) = EVERYTHING;
+        let stays = |key: &Vec<u8>| changes.iter().all(|(changed, _)| changed != key);
+        let kept: Vec<_> = rows.iter().filter(|(key, _)| stays(key)).cloned().collect();
+        let mut cut = 0;
+        let set = paged.changed(&changes, &mut |(key, page)| {
+            let put = match page {
+                Some(page) => paged.engine.put(&key, &page),
+                None => paged.engine.remove(&key),
+            };
+            put.map_err(|e| ViewError::engine("writing", e))?;
+            let found = all(&paged, &from, &until);
+            assert!(found.is_sorted_by(|(a, _), (b, _)| a < b));
+            let unchanged = found.into_iter().filter(|(key, _)| stays(key));
+            let unchanged: Vec<_> = unchanged.map(|(key, to)| (key, Some(to))).collect();
+            assert!(unchanged == kept);
+            cut += 1;
+            Ok(())
+        });
+        set.expect("written");
+        assert!(cut > 8, "{cut} pages");
     }
 }

@@ -13,8 +13,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use crate::ViewError;
 use crate::shelf::{Change, Changes, Shelf, Visit};
 
-/// Rows, and bytes of keys and values, that are written below in one step at the latest. In the worst case each row lies on
-/// another page, and a step of the engine keeps the log waiting.
+/// Rows, and bytes of keys and values, from which on they are written below in one step.
 const ROWS_MAX: usize = 8_192;
 const BYTES_MAX: usize = 4 << 20;
 
@@ -102,22 +101,26 @@ impl<S: Shelf> Shelf for LateShelf<S> {
     }
 
     fn write(&self, changes: &[Change]) -> Result<(), ViewError> {
-        self.take(changes.to_vec())
+        self.take(changes.to_vec())?;
+        self.relieve()
     }
 
     fn take(&self, changes: Changes) -> Result<(), ViewError> {
         let mut bytes = self.writing();
-        let rows = {
-            let mut late = self.late.write().unwrap_or_else(PoisonError::into_inner);
-            for (key, to) in changes {
-                let bytes_of_key = key.len();
-                *bytes += weight(&key, to.as_deref());
-                if let Some(was) = late.insert(key, to) {
-                    *bytes -= bytes_of_key + was.map_or(0, |was| was.len());
-                }
+        let mut late = self.late.write().unwrap_or_else(PoisonError::into_inner);
+        for (key, to) in changes {
+            let bytes_of_key = key.len();
+            *bytes += weight(&key, to.as_deref());
+            if let Some(was) = late.insert(key, to) {
+                *bytes -= bytes_of_key + was.map_or(0, |was| was.len());
             }
-            late.len()
-        };
+        }
+        Ok(())
+    }
+
+    fn relieve(&self) -> Result<(), ViewError> {
+        let mut bytes = self.writing();
+        let rows = self.late().len();
         match rows > ROWS_MAX || *bytes > BYTES_MAX {
             true => self.pass_on(&mut bytes),
             false => Ok(()),

@@ -18,6 +18,7 @@ pub mod wallets;
 
 mod disk_shelf;
 mod error;
+mod journal;
 mod late_shelf;
 mod making;
 mod near;

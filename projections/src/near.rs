@@ -23,6 +23,8 @@ pub(crate) struct Page {
     stored: Option<(Bytes, Bytes)>,
     /// Where each row begins.
     rows: Vec<u32>,
+    /// Where the last of them ends. What follows was moved to the next page, and this one was not written again since.
+    length: usize,
     /// The first key behind it.
     end: Vec<u8>,
 }
@@ -30,11 +32,25 @@ pub(crate) struct Page {
 impl Page {
     /// Errors: a page that is cut short.
     pub fn new(stored: Option<(Bytes, Bytes)>, end: Vec<u8>) -> Result<Page, ViewError> {
-        let mut rows = Vec::new();
-        if let Some((_, bytes)) = &stored {
+        let (mut rows, mut length) = (Vec::new(), 0);
+        if let Some((key, bytes)) = &stored {
             rows = pages::begins(bytes)?;
+            length = bytes.len();
+            let (set, _) = pages::split(key)?;
+            if let Some(next) = end.strip_prefix(set) {
+                let is_here =
+                    |at: &u32| pages::row_at(bytes, *at as usize).is_some_and(|row| row.0 < next);
+                let here = rows.partition_point(is_here);
+                length = rows.get(here).map_or(length, |at| *at as usize);
+                rows.truncate(here);
+            }
         }
-        Ok(Page { stored, rows, end })
+        Ok(Page {
+            stored,
+            rows,
+            length,
+            end,
+        })
     }
 
     /// Its key, if there is a page.
@@ -44,7 +60,7 @@ impl Page {
 
     pub fn bytes(&self) -> &[u8] {
         match &self.stored {
-            Some((_, bytes)) => bytes,
+            Some((_, bytes)) => bytes.get(..self.length).unwrap_or(bytes),
             None => &[],
         }
     }

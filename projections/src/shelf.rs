@@ -26,9 +26,14 @@ pub trait Shelf: Send + Sync {
     /// Writes all changes or none. After a crash, the latest of them may be gone: all or none of each call.
     fn write(&self, changes: &[Change]) -> Result<(), ViewError>;
 
-    /// As [`write`](Shelf::write), of changes that the shelf may keep.
+    /// As [`write`](Shelf::write), of changes that the shelf may keep. Short: readers wait meanwhile.
     fn take(&self, changes: Changes) -> Result<(), ViewError> {
         self.write(&changes)
+    }
+
+    /// Whoever [takes](Shelf::take) calls this afterwards, when no reader has to wait for it.
+    fn relieve(&self) -> Result<(), ViewError> {
+        Ok(())
     }
 
     /// Writes rows that nobody reads yet, or any more: a crash may leave some of the changes, and others read and write

@@ -305,7 +305,7 @@ impl Inner {
             self.news().position = position(&live);
         }
         self.changed.notify_all();
-        Ok(())
+        self.shelf.relieve()
     }
 }
 
