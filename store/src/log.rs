@@ -53,7 +53,8 @@ pub struct Disk {
 
 /// Where blocks lie.
 pub trait Medium: Send + Sync + 'static {
-    /// Writes all blocks, or none as far as a later start can see, and returns after a real sync.
+    /// Writes blocks in their order, each whole or not at all, and returns after a real sync. After a crash a later start may
+    /// see some of them: the first ones.
     ///
     /// STORAGE_FULL was refused before anything was written: the log answers it and goes on. After any other error nobody
     /// can say what is on disk, so the log stops.

@@ -44,7 +44,7 @@ fn append(store: &SledStore, versions: std::ops::Range<u64>, bytes: usize) {
 fn three_blocks(data: &Path) -> SledStore {
     let store = SledStore::open(data).unwrap();
     append(&store, 0..1, 100);
-    append(&store, 1..3, 20_000);
+    append(&store, 1..3, 80_000);
     append(&store, 3..4, 100);
     store
 }

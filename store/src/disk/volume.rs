@@ -10,9 +10,8 @@ use crate::StoreError;
 use crate::data_dir::sync_dir;
 use crate::engine::{Batch, Engine, EngineError, MAX_VALUE_BYTES, Purpose};
 
-/// Largest part of an extent: small ones keep the engine's leaves small, which it writes anew with each change.
-const PART_BYTES: usize = 16 << 10;
-const _: () = assert!(PART_BYTES <= MAX_VALUE_BYTES);
+/// Largest part of an extent: what an extent usually packs to fits one.
+const PART_BYTES: usize = MAX_VALUE_BYTES;
 /// First position (u64) and part (u16), big-endian, so that keys sort as the log does.
 const KEY_BYTES: usize = 10;
 
@@ -49,18 +48,29 @@ impl Volume {
             .expect("taken only when the volume is dropped")
     }
 
-    /// Hands the extents to the engine, all or none of them. They are safe after [`sync`](Volume::sync).
+    /// Hands the extents to the engine, one after the other; each is there as a whole or not at all. They are safe after
+    /// [`sync`](Volume::sync).
     pub fn put(&self, extents: &[Packed]) -> Result<(), StoreError> {
-        let mut batch = Batch::default();
-        for extent in extents {
-            for (part, bytes) in (0u16..).zip(extent.bytes.chunks(PART_BYTES)) {
-                batch.put(&key(extent.first_position, part), bytes);
-            }
+        let engine = self.engine();
+        for Packed {
+            first_position,
+            bytes,
+        } in extents
+        {
+            let put = match bytes.len() <= PART_BYTES {
+                true => engine.put(&key(*first_position, 0), bytes),
+                // A batch waits until nobody is at work in any database of the process, so it is for what needs it.
+                false => {
+                    let mut batch = Batch::default();
+                    for (part, bytes) in (0u16..).zip(bytes.chunks(PART_BYTES)) {
+                        batch.put(&key(*first_position, part), bytes);
+                    }
+                    engine.apply(batch)
+                }
+            };
+            put.map_err(|e| failed("writing to the log", self.first, e))?;
         }
-        self.engine()
-            .apply(batch)
-            .map_err(|e| failed("writing to the log", self.first, e))?;
-        self.engine()
+        engine
             .flush()
             .map_err(|e| failed("flushing the log", self.first, e))
     }
