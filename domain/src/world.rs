@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 /// Version of what a stored state looks like and means. Raised whenever the shape of a state or what `evolve` makes of
 /// an event changes, so that no snapshot of before is taken for a state of now (`tests/tests/golden_events/state.rs`).
-pub const STATE_VERSION: u32 = 8;
+pub const STATE_VERSION: u32 = 9;
 
 /// One aggregate: its state and the version of its stream.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
