@@ -89,7 +89,7 @@ pub fn run(options: &Options) -> Result<Value, Failure> {
         .build()
         .map_err(Failure::store)?;
     let mut expected = Total::default();
-    let mut months = Vec::new();
+    let (mut months, mut cpu) = (Vec::new(), Vec::new());
     let mut last = None;
     for number in 0..options.months {
         let day = first_of(number + 1)?;
@@ -106,6 +106,7 @@ pub fn run(options: &Options) -> Result<Value, Failure> {
             expected.tax += total.tax;
         }
         months.push(per_second(options.due, measured.took));
+        cpu.push(measured.cpu);
         last = Some(measured);
     }
     let invoices = options.due * options.months;
@@ -136,6 +137,7 @@ pub fn run(options: &Options) -> Result<Value, Failure> {
         "invoices_per_second": per_second(options.due, last.took),
         "invoices_per_second_by_month": months,
         "cpu_micros_per_invoice": micros(last.cpu, options.due),
+        "cpu_micros_per_invoice_by_year": by_year(&cpu, options.due),
         "cpu_micros_per_invoice_by_thread": last.threads,
         "invoices_per_second_until_visible": per_second(options.due, last.visible),
         "query_wait_during_run": waits(last.waits),
@@ -390,6 +392,12 @@ fn bill(
         waits: asked.map_err(Failure::refused)?,
         threads,
     })
+}
+
+/// What a document of each twelve months cost.
+fn by_year(months: &[Duration], due: u64) -> Vec<String> {
+    let year = |months: &[Duration]| micros(months.iter().sum(), due * months.len() as u64);
+    months.chunks(12).map(year).collect()
 }
 
 fn by_thread(before: &BTreeMap<u64, (String, Duration)>, each: u64) -> Value {
