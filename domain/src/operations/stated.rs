@@ -14,6 +14,12 @@ use std::collections::BTreeMap;
 /// comes for four days.
 const RATE_AGE: u32 = 7;
 
+/// Members of the Union: there a document has to tell its tax in the national currency. From elsewhere it does where a rate is known.
+const UNION: [&str; 27] = [
+    "AT", "BE", "BG", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GR", "HR", "HU", "IE", "IT",
+    "LT", "LU", "LV", "MT", "NL", "PL", "PT", "RO", "SE", "SI", "SK",
+];
+
 /// Tells the tax of a document that was just finalised.
 ///
 /// Errors: RATE_MISSING.
@@ -36,7 +42,8 @@ fn currency(session: &Session<'_>, document: &Document) -> Result<Option<Currenc
     Ok((other && taxed && document.kind.is_booked()).then_some(own))
 }
 
-/// The tax of a document that is issued on a day, in the currency of its legal entity; none where it has no other.
+/// The tax of a document that is issued on a day, in the currency of its legal entity; none where it has no other, or where no rate
+/// is known and none is asked for.
 ///
 /// The rate is that of the day the document is as of, whose tax rates it has, and never of a day that is still to come. What
 /// a group only gives back of earlier documents has the rate that those had.
@@ -59,7 +66,10 @@ pub(super) fn of(
                 (Some(quote), _) => quote,
                 (None, Some(own)) => own.clone(),
                 (None, None) => {
-                    let quote = quote(session, document, to, document.as_of.min(issued))?;
+                    let day = document.as_of.min(issued);
+                    let Some(quote) = quote(session, document, to, day)? else {
+                        return Ok(None);
+                    };
                     own.insert(quote).clone()
                 }
             };
@@ -93,7 +103,10 @@ pub(super) fn of_note(
             Some(part) => part.quote(),
             None => {
                 let issued = corrected.issued.unwrap_or(origin.as_of);
-                quote(session, origin, to, origin.as_of.min(issued))?
+                let Some(quote) = quote(session, origin, to, origin.as_of.min(issued))? else {
+                    return Ok(None);
+                };
+                quote
             }
         };
         let in_group = |line: u32| corrected.line(line).is_some_and(|l| l.tax == group.tax);
@@ -111,19 +124,27 @@ pub(super) fn of_note(
     Ok(TaxStated::of(to, parts))
 }
 
+/// The rate of a day; none where there is none and nobody asks for one.
+///
+/// Errors: RATE_MISSING of a seller in the Union.
 fn quote(
     session: &Session<'_>,
     document: &Document,
     to: Currency,
     day: Date,
-) -> Result<Quote, Rejection> {
+) -> Result<Option<Quote>, Rejection> {
     let terms = exchange::terms_of(session, &document.account, &document.entity);
     let terms = terms.unwrap_or(Exchange {
         day: RateDay::Document,
         max_age_days: RATE_AGE,
     });
     let pair = (document.currency, to);
-    exchange::quote(session, &document.entity, pair, day, terms)
+    let quote = exchange::quote(session, &document.entity, pair, day, terms);
+    let asked = UNION.contains(&seller_of(session, &document.entity)?.country.as_str());
+    match quote {
+        Err(missing) if missing.code == "RATE_MISSING" && !asked => Ok(None),
+        found => found.map(Some),
+    }
 }
 
 /// The rate at which an earlier document told its tax in a currency.

@@ -42,15 +42,26 @@ fn tax(book: &mut Book, class: &str, rate: &str, from: &str) {
     book.ask(Command::SetTaxRate(rate)).expect("is set");
 }
 
-/// A seller in dollars, and emma who buys in euros: 19 % of what is standard, 7 % of what is reduced.
+/// A seller in the Union with books in dollars, and emma who buys in euros: 19 % of what is standard, 7 % of what is reduced.
 fn book() -> Book {
     let mut book = Book::new();
+    seller_in(&mut book, "IE");
     book.sells(CATALOG);
     tax(&mut book, "standard", "0.19", "2000-01-01");
     tax(&mut book, "reduced", "0.07", "2000-01-01");
     let euros = |terms: &mut AccountTerms| terms.currency = "EUR".parse().expect("a currency");
     book.open("emma", euros);
     book
+}
+
+fn seller_in(book: &mut Book, country: &str) {
+    let mut terms = book.tenant().tables.entities["arms"].state.terms.clone();
+    terms.country = country.into();
+    let change = Command::ChangeEntity {
+        entity: "arms".into(),
+        terms,
+    };
+    book.ask(change).expect("is changed");
 }
 
 fn tell(book: &mut Book, on: &str, rate: &str) {
@@ -214,6 +225,19 @@ fn without_a_rate_the_account_is_refused_and_the_run_goes_on() {
         told(&book, "r1.emma"),
         said(&["1.90 EUR = 2.09 USD at 1.1 of 2012-04-24"], "2.09 USD")
     );
+}
+
+#[test]
+fn outside_of_the_union_nothing_is_told_without_a_rate_and_nobody_is_refused() {
+    let mut book = book();
+    seller_in(&mut book, "US");
+    add(&mut book, "c1", eur("10.00"), "standard");
+    now(&mut book, "i1", "emma").expect("is invoiced");
+    assert_eq!(stated(&book, "i1"), None);
+    tell(&mut book, "2012-05-01", "1.10");
+    add(&mut book, "c2", eur("10.00"), "standard");
+    now(&mut book, "i2", "emma").expect("is invoiced");
+    assert_eq!(told(&book, "i2").1, "2.09 USD");
 }
 
 #[test]
