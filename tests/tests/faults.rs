@@ -24,7 +24,8 @@ fn main() -> ExitCode {
         run_kills: 5,
         cuts: 20,
         flips: 1_000,
-        flip_commits: 16,
+        // Not a number after which the engine has just written all of them anew.
+        flip_commits: 18,
         torn: (10, 6),
         failing_syncs: vec![1, 7, 20],
     };

@@ -103,7 +103,7 @@ fn soak(name: &str) -> ExitCode {
         cuts: count("INDELIBLE_CUTS", 200),
         flips: count("INDELIBLE_FLIPS", 1_000),
         // Of a larger log the engine keeps every payload in several copies, and nobody can say which the log rests on.
-        flip_commits: 60,
+        flip_commits: 40,
         torn: (40, 25),
         failing_syncs: vec![1, 2, 3, 5, 8, 13, 21, 34],
     };
