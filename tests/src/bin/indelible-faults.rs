@@ -103,6 +103,8 @@ fn soak(name: &str) -> ExitCode {
         cuts: count("INDELIBLE_CUTS", 200),
         flips: count("INDELIBLE_FLIPS", 1_000),
         // Of a larger log the engine keeps every payload in several copies, and nobody can say which the log rests on.
+        // Of a larger log, and after some numbers of commits, the engine keeps every payload in several copies, and nobody can say
+        // which the log rests on.
         flip_commits: 40,
         torn: (40, 25),
         failing_syncs: vec![1, 2, 3, 5, 8, 13, 21, 34],
