@@ -189,7 +189,7 @@ fn sums(ledger: &Ledger) -> (i64, Money, Vec<Money>) {
 }
 
 #[test]
-#[ignore = "forty thousand facts, decided three times: a minute in a debug build"]
+#[ignore = "a minute in a debug build; `cargo xtask soak` runs it"]
 fn records_of_a_rerating_beyond_one_commit_are_settled_and_taken_back_as_one() {
     let ledger = billed();
     let eur = |minor: i128| Money::new(minor, "EUR".parse().expect("EUR"));

@@ -39,10 +39,25 @@ pub fn soak(root: &Path) -> Result<(), String> {
         return Err(format!("the drills said nothing ({status})"));
     }
     write_report(root, &lines)?;
-    if status.success() {
-        return Ok(());
+    if !status.success() {
+        return Err(format!("a drill failed; see {REPORT}"));
     }
-    Err(format!("a drill failed; see {REPORT}"))
+    long_tests(root)
+}
+
+/// Tests that take too long for every run.
+fn long_tests(root: &Path) -> Result<(), String> {
+    say("cargo test --release --package indelible-store --test rerating -- --ignored");
+    let status = Command::new("cargo")
+        .args(["test", "--release", "--package", "indelible-store"])
+        .args(["--test", "rerating", "--", "--ignored"])
+        .current_dir(root)
+        .status()
+        .map_err(|error| format!("cannot start cargo: {error}"))?;
+    match status.success() {
+        true => Ok(()),
+        false => Err("a long test failed".into()),
+    }
 }
 
 fn write_report(root: &Path, lines: &[String]) -> Result<(), String> {
