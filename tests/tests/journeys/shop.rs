@@ -11,7 +11,7 @@ use indelible_api::server::{self, Edge};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use crate::http::Client;
+use crate::http::{Client, PATIENCE};
 
 /// A running server.
 pub struct Shop {
@@ -89,6 +89,13 @@ async fn serve(office: Arc<Office>, clock: Clock, providers: Providers) -> Shop 
 impl Shop {
     pub fn move_to(&self, now: &str) {
         self.clock.move_to(now.parse().expect("an instant"));
+    }
+
+    /// Waits until the read models have seen everything that was written.
+    pub fn follows(&self) {
+        let head = self.office.store().head();
+        let seen = self.office.views.wait_for(head, PATIENCE);
+        seen.expect("the read models follow the log");
     }
 }
 

@@ -1,8 +1,6 @@
 //! Dunning that acts, and the hands on it: chosen services stop and come back, invoices are kept out, policies are
 //! chosen by rules, switched and stopped, cases are taken back from an agency.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 
 use crate::shop::{self, Shop};
@@ -68,9 +66,7 @@ async fn dunned_by(shop: &Shop, id: &str) {
 
 /// Asks what needs to have seen everything that was written.
 async fn up_to_date(shop: &Shop, query: &str) -> Value {
-    let head = shop.office.store().head();
-    let seen = shop.office.views.wait_for(head, Duration::from_secs(60));
-    seen.expect("the read models follow the log");
+    shop.follows();
     ask(shop, query).await
 }
 
