@@ -14,7 +14,7 @@ mod any_collecting;
 mod any_counters;
 #[path = "specs/any_expression.rs"]
 mod any_expression;
-#[path = "specs/any_folio.rs"]
+#[path = "specs/any_folio/mod.rs"]
 mod any_folio;
 #[path = "specs/any_life.rs"]
 mod any_life;
