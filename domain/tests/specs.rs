@@ -44,6 +44,8 @@ mod collecting;
 mod corrections;
 #[path = "specs/counters.rs"]
 mod counters;
+#[path = "specs/dice.rs"]
+mod dice;
 #[path = "specs/discounts.rs"]
 mod discounts;
 #[path = "specs/dunning.rs"]

@@ -5,6 +5,7 @@
 //! to run for a time and renewed; their accounts live in zones with summer time and move to others.
 
 use crate::book::{Book, d, run as run_of};
+use crate::dice::Dice;
 use indelible_domain::charges::What;
 use indelible_domain::command::{
     Beginning, ChangeSubscription, Effective, StartSubscription, StartWithOptions,
@@ -88,27 +89,6 @@ const ZONES: [&str; 6] = [
 const ACCOUNTS: [&str; 2] = ["alice", "bob"];
 /// Reasons of pauses, the last one being that of a tenure that is over.
 const REASONS: [&str; 3] = ["0", "1", TENURE_OVER];
-
-/// SplitMix64.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (z ^ (z >> 31)) % sides
-    }
-
-    fn one<T: Copy>(&mut self, of: &[T]) -> T {
-        of[usize::try_from(self.roll(of.len() as u64)).unwrap_or(0)]
-    }
-
-    fn below(&mut self, n: i64) -> i64 {
-        i64::try_from(self.roll(n.unsigned_abs())).unwrap_or(0)
-    }
-}
 
 /// One aspect of the contract: what it is from which day on.
 struct Aspect<T>(Vec<(Date, T)>);

@@ -2,6 +2,7 @@
 //! (docs/decisions/0042-usage-follows-its-contract.md).
 
 use crate::book::{Book, d};
+use crate::dice::Dice;
 use crate::ingest::{batch, book, meter, record, send};
 use indelible_domain::Command;
 use indelible_domain::charges::What;
@@ -103,19 +104,6 @@ every = "1 month"
 align = "billing_day"
 price = { per_unit = "40" }
 "#;
-
-/// SplitMix64.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, n: i64) -> i64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        i64::try_from((z ^ (z >> 31)) % n.unsigned_abs()).expect("few")
-    }
-}
 
 #[derive(Clone, Debug)]
 enum Told {

@@ -2,8 +2,9 @@
 
 use super::documents::folio_of;
 use super::sales::OFFERS;
-use super::{Dice, History, currency, within};
+use super::{History, currency, within};
 use crate::book::d;
+use crate::dice::Dice;
 use indelible_domain::Command;
 use indelible_domain::charges::What;
 use indelible_domain::commitments::Agreed;

@@ -15,6 +15,7 @@ mod waiting;
 mod wallet;
 
 use crate::book::{Book, d};
+use crate::dice::Dice;
 use advances::Request;
 use commitments::Committed;
 use documents::{folio_of, is_booked};
@@ -30,23 +31,6 @@ use indelible_domain::{Command, audit, invoicing};
 use sales::{Sold, offers};
 use std::collections::{BTreeMap, BTreeSet};
 use tax::{LATER, TAXES};
-
-/// SplitMix64.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, n: i64) -> i64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        i64::try_from((z ^ (z >> 31)) % n.unsigned_abs()).expect("few")
-    }
-
-    fn of(&mut self, n: usize) -> usize {
-        usize::try_from(self.below(i64::try_from(n).expect("few"))).expect("few")
-    }
-}
 
 fn currency(code: &str) -> Currency {
     code.parse().expect("a currency")
