@@ -16,7 +16,7 @@ use crate::StreamKey;
 /// costs what a group of many does. Others wait for the lock meanwhile, so that it is some milliseconds at most.
 const TOGETHER: usize = 32;
 /// Accounts decided ahead of the disk: they share syncs, and a crash loses nothing that was reported.
-const AHEAD: usize = 3 * TOGETHER;
+const AHEAD: usize = 2 * TOGETHER;
 
 /// The longest that a run waits for those who wait for it: they only have to take the lock, not to give it back.
 const LET_IN: Duration = Duration::from_millis(20);
