@@ -55,52 +55,6 @@ fn lived_as(history: &History, told: Told) -> Billed {
     billed
 }
 
-/// What a day belongs to: the fee, its period and what a whole period would cost.
-struct Charged {
-    period: (Day, Day),
-    full: Fraction,
-}
-
-/// The day of a fee, if it costs anything then.
-fn charged(history: &History, code: &str, on: Day) -> Option<Charged> {
-    let (at, fee) = there(history, code, on)?;
-    let stays = || match fee.on_pause {
-        Some(says) => says == "full",
-        // A period that is charged whole is so if it is begun on any day.
-        None => {
-            let (from, until) = stretch(history, code, on);
-            fee.whole_periods && !each(from, until).all(|day| paused(history, day))
-        }
-    };
-    if paused(history, on) && !stays() {
-        return None;
-    }
-    let period = period(history, at, fee, on);
-    let model = &fee.model;
-    let mut full = model.of(whole(history.terms[at].quantity));
-    if fee.high_water {
-        for earlier in each(period.0.max(history.terms[0].from), on) {
-            let had = in_force(history, code, earlier);
-            let counted = had.filter(|(_, f)| f.high_water).is_some();
-            if let Some(day) =
-                charged_plainly(history, code, earlier).filter(|d| counted && d.period == period)
-            {
-                full = full.most(day.full);
-            }
-        }
-    }
-    Some(Charged { period, full })
-}
-
-/// The same at the quantity of that day alone.
-fn charged_plainly(history: &History, code: &str, on: Day) -> Option<Charged> {
-    let mut plain = history.clone();
-    for plan in &mut plain.plans {
-        plan.fees.iter_mut().for_each(|f| f.high_water = false);
-    }
-    charged(&plain, code, on)
-}
-
 fn in_force<'a>(history: &'a History, code: &str, on: Day) -> Option<(usize, &'a Fee)> {
     if on >= history.end {
         return None;
@@ -140,32 +94,6 @@ fn stretch(history: &History, code: &str, on: Day) -> (Day, Day) {
     (from, until)
 }
 
-/// A period, what the fee costs there, and the days of it that one part has.
-type Stretch = ((Day, Day), Fraction, (Day, Day));
-
-/// Whether a fee of whole periods goes and comes back at the same price within one: whether that is one part of it or two
-/// nobody says.
-pub fn comes_back(history: &History, code: &str) -> bool {
-    let mut known: Vec<Stretch> = Vec::new();
-    for on in each(history.terms[0].from, history.end) {
-        let Some((at, fee)) = there(history, code, on) else {
-            continue;
-        };
-        if known.last().is_some_and(|(.., part)| on < part.1) {
-            continue;
-        }
-        let here = period(history, at, fee, on);
-        let costs = fee.model.of(whole(history.terms[at].quantity));
-        let part = stretch(history, code, on);
-        let again = |k: &Stretch| (k.0, k.1) == (here, costs) && k.2 != part;
-        if fee.whole_periods && known.iter().any(again) {
-            return true;
-        }
-        known.push((here, costs, part));
-    }
-    false
-}
-
 /// After the trial and what comes before it, for as long as it lasts.
 fn window(history: &History, at: usize, fee: &Fee) -> (Day, Day) {
     let start = history.terms[0].from;
@@ -194,88 +122,138 @@ fn period(history: &History, at: usize, fee: &Fee, on: Day) -> (Day, Day) {
     calendar::period(fee.align, fee.every, anchor, on)
 }
 
-/// What a fee comes to over the whole history.
+/// A day on which a fee is charged.
+struct Charged<'a> {
+    fee: &'a Fee,
+    period: (Day, Day),
+    /// The days around it that are one part of the period.
+    part: (Day, Day),
+    /// What a whole period costs at the quantity of the day.
+    own: Fraction,
+    /// What cuts the part off where it begins and ends, and what the fee says of that; none: it is not cut there.
+    first: Option<Option<&'static str>>,
+    last: Option<Option<&'static str>>,
+    between: Option<&'static str>,
+}
+
+/// The day of a fee, if anything is asked for it. `part`: the days around it that are one part.
+fn charged<'a>(history: &'a History, code: &str, on: Day, part: (Day, Day)) -> Option<Charged<'a>> {
+    let (at, fee) = there(history, code, on)?;
+    let (from, until) = part;
+    let stays = match fee.on_pause {
+        Some(says) => says == "full",
+        // A period that is charged whole is so if it is begun on any day.
+        None => fee.whole_periods && !each(from, until).all(|day| paused(history, day)),
+    };
+    if paused(history, on) && !stays {
+        return None;
+    }
+    let start = history.terms[0].from;
+    let period = period(history, at, fee, on);
+    let first = (from > period.0).then(|| match from > start {
+        true if there(history, code, later(from, -1)).is_some() => fee.on_change,
+        _ => fee.on_start,
+    });
+    let last = (until < period.1).then(|| {
+        if until == history.end {
+            fee.on_end
+        } else if history.terms.iter().any(|t| t.from == until) {
+            fee.on_change
+        } else {
+            None
+        }
+    });
+    let broken = each(from, until).any(|day| paused(history, day));
+    let between = fee.on_pause.filter(|says| broken && *says != "full");
+    let own = fee.model.of(whole(history.terms[at].quantity));
+    let day = Charged {
+        fee,
+        period,
+        part,
+        own,
+        first,
+        last,
+        between,
+    };
+    // Who pays nothing for a part does not pay for its quantity either.
+    (!day.says().contains(&"nothing")).then_some(day)
+}
+
+impl Charged<'_> {
+    fn says(&self) -> Vec<&'static str> {
+        let all = [self.first.flatten(), self.last.flatten(), self.between];
+        all.into_iter().flatten().collect()
+    }
+
+    /// The days that are paid with this one, where the phase ends on a day.
+    fn pays(&self, on: Day, phase: Day) -> (Day, Day) {
+        let whole = self.fee.whole_periods;
+        if whole && self.says().is_empty() {
+            return self.period;
+        }
+        // What is said to cost the whole is paid up to that edge of the period.
+        let reaches = |cut: Option<Option<&str>>| match cut {
+            Some(Some(says)) => says == "full",
+            Some(None) => whole,
+            None => false,
+        };
+        let (from, until) = self.part;
+        let mut paid = (on, later(on, 1));
+        if on == from && reaches(self.first) {
+            paid.0 = self.period.0;
+        }
+        if later(on, 1) == until && reaches(self.last) {
+            // What is charged whole does not care where its phase ends.
+            let edge = match whole {
+                true => self.period.1,
+                false => self.period.1.min(phase),
+            };
+            paid.1 = edge.max(until);
+        }
+        paid
+    }
+}
+
+/// What a fee comes to over the whole history: whatever asks for a day of a period, it is paid once at a price, and of the
+/// highest quantity only what exceeds the most that was paid for it.
 fn slow(history: &History, code: &str) -> Fraction {
     let start = history.terms[0].from;
-    // Periods that are charged whole: each once for every price that it was begun at.
-    let mut begun: Vec<((Day, Day), Fraction)> = Vec::new();
-    // What was paid for each day: it is paid once at a price, and of the highest quantity only what exceeds the others.
     let mut known: BTreeMap<(Day, Day), Vec<Fraction>> = BTreeMap::new();
+    // The days before, by period: what whole periods cost by the highest quantity.
+    let mut highest: Vec<((Day, Day), Fraction)> = Vec::new();
     let mut amount = ZERO;
     let mut part = (start, start);
     for on in each(start, history.end) {
-        let Some(today) = charged(history, code, on) else {
+        let Some((at, fee)) = there(history, code, on) else {
             continue;
         };
-        let (at, fee) = in_force(history, code, on).expect("it is charged");
-        let days = between(today.period.0, today.period.1);
-        let (_, phase) = window(history, at, fee);
         // The last day's, most often.
         if on < part.0 || part.1 <= on {
             part = stretch(history, code, on);
         }
-        let (from, until) = part;
-        // What cuts the period, and what the fee says of that; none: it is not cut there.
-        let first = (from > today.period.0).then(|| match from > start {
-            true if there(history, code, later(from, -1)).is_some() => fee.on_change,
-            _ => fee.on_start,
-        });
-        let last = (until < today.period.1).then(|| {
-            if until == history.end {
-                fee.on_end
-            } else if history.terms.iter().any(|t| t.from == until) {
-                fee.on_change
-            } else {
-                None
-            }
-        });
-        let between_them = each(from, until)
-            .any(|day| paused(history, day))
-            .then_some(fee.on_pause.filter(|says| *says != "full"));
-        let says = [first, last, between_them].map(Option::flatten);
-        if says.contains(&Some("nothing")) {
+        let Some(today) = charged(history, code, on, part) else {
             continue;
-        }
-        if !fee.whole_periods || says.iter().any(Option::is_some) {
-            // What is said to cost the whole is paid up to that edge of the period.
-            let reaches = |cut: Option<Option<&str>>| match cut {
-                Some(Some(says)) => says == "full",
-                Some(None) => fee.whole_periods,
-                None => false,
-            };
-            let mut paid = (on, later(on, 1));
-            if on == from && reaches(first) {
-                paid.0 = today.period.0;
-            }
-            if later(on, 1) == until && reaches(last) {
-                // What is charged whole does not care where its phase ends.
-                let edge = match fee.whole_periods {
-                    true => today.period.1,
-                    false => today.period.1.min(phase),
-                };
-                paid.1 = edge.max(until);
-            }
-            let price = today.full.by(whole(days));
-            for day in each(paid.0, paid.1) {
-                let paid = known.entry((today.period.0, day)).or_default();
-                let new = match fee.high_water {
-                    true => price.minus(paid.iter().fold(ZERO, |most, p| most.most(*p))),
-                    false if paid.contains(&price) => ZERO,
-                    false => price,
-                };
-                paid.push(price);
-                amount = amount.plus(new.most(ZERO));
-            }
-            continue;
-        }
-        let known = begun.iter().filter(|(p, _)| *p == today.period);
+        };
+        let mut full = today.own;
         if fee.high_water {
-            let paid = known.fold(ZERO, |most, (_, f)| most.most(*f));
-            amount = amount.plus(today.full.minus(paid).most(ZERO));
-        } else if known.clone().all(|(_, f)| *f != today.full) {
-            amount = amount.plus(today.full);
+            let earlier = highest.iter().filter(|(period, _)| *period == today.period);
+            full = earlier.fold(full, |most, (_, f)| most.most(*f));
+            highest.push((today.period, today.own));
         }
-        begun.push((today.period, today.full));
+        let price = full.by(whole(between(today.period.0, today.period.1)));
+        let (from, until) = today.pays(on, window(history, at, fee).1);
+        for day in each(from, until) {
+            let paid = known.entry((today.period.0, day)).or_default();
+            let new = match fee.high_water {
+                true => price.minus(paid.iter().fold(ZERO, |most, p| most.most(*p))),
+                false if paid.contains(&price) => ZERO,
+                false => price,
+            };
+            amount = amount.plus(new.most(ZERO));
+            if !paid.contains(&price) {
+                paid.push(price);
+            }
+        }
     }
     amount
 }

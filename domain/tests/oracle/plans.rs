@@ -2,7 +2,6 @@
 
 use crate::Dice;
 use crate::calendar::{Align, Day, Every, ZONES, day, later};
-use crate::fees::{FEES, comes_back};
 use crate::models::Model;
 use std::fmt::Write;
 
@@ -113,18 +112,6 @@ impl Fee {
         self.on_end = dice.one(part);
         self.on_change = dice.one(part);
         self.on_pause = dice.one(part);
-        if self.high_water {
-            // Whether a quantity that cost nothing counts as the highest nobody says.
-            self.on_change = None;
-            self.on_pause = self.on_pause.filter(|says| *says != "nothing");
-        }
-    }
-}
-
-impl Fee {
-    fn says_nothing(&mut self) {
-        (self.on_start, self.on_end) = (None, None);
-        (self.on_change, self.on_pause) = (None, None);
     }
 }
 
@@ -188,7 +175,7 @@ pub fn any_history(seed: u64, round: bool) -> History {
     bills.push(later(end, 800));
     bills.sort();
     bills.dedup();
-    let mut history = History {
+    History {
         zone: dice.one(ZONES),
         plans: vec![plan("first", fees), plan("second", second)],
         billing_day,
@@ -196,17 +183,7 @@ pub fn any_history(seed: u64, round: bool) -> History {
         pauses,
         end,
         bills,
-    };
-    for code in FEES {
-        // Nor what of the highest quantity is paid where a part of a period is by day, and another part whole.
-        let mut fees = history.plans.iter().flat_map(|p| &p.fees);
-        let both = fees.any(|f| f.code == code && f.high_water && f.whole_periods);
-        if told && (both || comes_back(&history, code)) {
-            let fees = history.plans.iter_mut().flat_map(|p| &mut p.fees);
-            fees.filter(|f| f.code == code).for_each(Fee::says_nothing);
-        }
     }
-    history
 }
 
 pub fn catalog(history: &History) -> String {
