@@ -68,6 +68,8 @@ pub struct Session<'w> {
     /// Apart, because it is kilobytes and goes from hand to hand.
     over: Box<Tables>,
     events: Vec<Staged>,
+    /// It began with what another session had decided, which is among none of its events.
+    forked: bool,
     now: Instant,
     berths: bool,
 }
@@ -81,6 +83,7 @@ impl<'w> Session<'w> {
             past: &Unknown,
             over: Box::new(Tables::unordered()),
             events: Vec::with_capacity(USUAL_FACTS),
+            forked: false,
             now,
             berths: true,
         }
@@ -103,7 +106,13 @@ impl<'w> Session<'w> {
 
     /// Whether records of usage may go the short way: nothing was decided yet.
     pub(crate) fn takes_berths(&self) -> bool {
-        self.berths && self.events.is_empty()
+        self.berths && !self.decided()
+    }
+
+    /// Whether anything was decided, here or in the session that this one was forked from: only then may what it sees differ
+    /// from what is below it, and from what indexes and the agenda tell.
+    pub(crate) fn decided(&self) -> bool {
+        self.forked || !self.events.is_empty()
     }
 
     /// What the log knows of usage, up to before this command.
@@ -293,6 +302,7 @@ impl<'w> Session<'w> {
             past: self.past,
             over: self.over.clone(),
             events: Vec::new(),
+            forked: self.decided(),
             ..*self
         }
     }
@@ -325,7 +335,7 @@ impl<'w> Session<'w> {
 
     /// A copy of the staged states; none where nothing was decided, and so nothing differs from what is below.
     fn staged(&self) -> Option<Box<Tables>> {
-        (!self.events.is_empty()).then(|| self.over.clone())
+        self.decided().then(|| self.over.clone())
     }
 
     /// The staged state and events, for the runtime.

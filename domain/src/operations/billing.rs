@@ -411,9 +411,8 @@ fn settled(session: &Session<'_>, subscription: &str) -> Date {
         (sub.map(|e| e.version), charges.map(|e| e.version))
     };
     let known = session.agenda().settled(subscription);
-    let decided = !session.events().is_empty();
     known
-        .filter(|_| !decided || version(true) == version(false))
+        .filter(|_| !session.decided() || version(true) == version(false))
         .unwrap_or(Date::MIN)
 }
 

@@ -996,3 +996,52 @@ fn a_span_of_a_tenure_reads_as_it_is_written() {
     assert_eq!(tenure.lasts, Span::months(12));
     assert_eq!(tenure.at_end, AtEnd::Renew);
 }
+
+#[test]
+fn a_try_of_what_is_told_late_foresees_what_the_run_then_bills() {
+    let mut book = shop();
+    book.ask(start("basic", "2012-05-01")).expect("starts");
+    for day in ["2012-05-01", "2012-06-01", "2012-07-01", "2012-08-01"] {
+        bill(&mut book, day);
+    }
+    book.on("2012-08-10");
+    let late = [
+        pause("holiday", "2012-05-20"),
+        change(None, Some(3), "2012-06-11"),
+        change(Some("plus"), None, "2012-05-16"),
+        move_day(15, Effective::On(d("2012-06-15"))),
+        end_on("2012-06-21"),
+    ];
+    for command in late {
+        let mut tried = Session::new(book.tenant(), book.now());
+        operations::execute(&mut tried, command.clone()).expect("is legal");
+        let through = d("2012-08-10");
+        let foreseen = operations::coming(tried.fork(), "s", through).expect("is foreseen");
+        let foreseen: Vec<String> = foreseen
+            .iter()
+            .flat_map(|coming| coming.document.lines.iter())
+            .map(|l| match l.what.days() {
+                Some(days) => format!("alice {days} {}", l.net.amount()),
+                None => format!("alice {} {}", l.what.charge(), l.net.amount()),
+            })
+            .collect();
+        let mut done = book.over(book.world.clone());
+        done.ask(command.clone()).expect("is done");
+        let billed = bill(&mut done, "2012-08-10");
+        assert_eq!(foreseen, billed, "{command:?}");
+        assert!(billed.len() >= 3, "{billed:?}");
+    }
+}
+
+#[test]
+fn what_is_refused_in_a_fork_takes_back_nothing_of_what_it_was_forked_from() {
+    let mut book = shop();
+    book.ask(start("basic", "2012-05-01")).expect("starts");
+    let mut tried = Session::new(book.tenant(), book.now());
+    operations::execute(&mut tried, pause("holiday", "2012-05-01")).expect("is tried");
+    let mut fork = tried.fork();
+    let refused = fork.attempt(|s| operations::execute(s, pause("holiday", "2012-05-01")));
+    assert_eq!(refused.expect_err("twice").code, "SUBSCRIPTION_PAUSED");
+    let sub = fork.get::<Subscription>("s").expect("is there");
+    assert_eq!(sub.stage(book.today), Stage::Paused);
+}
