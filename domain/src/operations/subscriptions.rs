@@ -294,14 +294,13 @@ pub(super) fn resume(
     reason: String,
     on: Option<Date>,
 ) -> Result<Outcome, Rejection> {
-    let (_, today) = running(session, subscription)?;
-    session.decide::<Subscription>(
-        subscription,
-        Command::Resume {
-            reason,
-            on: on.unwrap_or(today),
-        },
-    )?;
+    let (sub, today) = running(session, subscription)?;
+    let on = on.unwrap_or(today);
+    session.decide::<Subscription>(subscription, Command::Resume { reason, on })?;
+    // Dunning lifts its own pauses of what has ended too, so that an end can be taken back; nobody else resumes what does not run.
+    if sub.end.as_ref().is_some_and(|end| end.on <= on) {
+        in_force(&sub, on)?;
+    }
     Ok(Outcome::of("subscription", subscription))
 }
 

@@ -150,14 +150,17 @@ pub(super) fn cancel(
     let Some(start) = state.start() else {
         return Err(super::decide::unknown());
     };
-    if let Some(end) = &state.end {
-        return match end.kind {
-            EndKind::Cancelled => Ok(None),
-            _ => Err(ended(end, today)),
-        };
-    }
     let first = state.since.unwrap_or(start);
-    if !state.awaits && first <= today {
+    let begun = !state.awaits && first <= today;
+    match &state.end {
+        Some(end) if end.kind == EndKind::Cancelled => return Ok(None),
+        // An end that was planned before the contract begins, as a tenure plans its own, is in nobody's way.
+        Some(end) if end.kind != EndKind::Terminated || (begun && end.on <= today) => {
+            return Err(ended(end, today));
+        }
+        _ => {}
+    }
+    if begun {
         return Err(Rejection::new(
             "SUBSCRIPTION_STARTED",
             format!(

@@ -3,7 +3,7 @@
 //! A planned change says what is different from its day on. Something that changes earlier and that the plan says nothing
 //! about goes on through it: more seats from today are more seats after the upgrade of next month too.
 
-use super::{Changed, EndKind, Event, Subscription, Term};
+use super::{Changed, EndKind, Event, Subscription, Term, tenure};
 use crate::catalog::{Commitment, Offer, OneOff, PriceRule, PriceSource, Recurring, Sold, Usage};
 use crate::kernel::{Date, Rejection};
 use serde::{Deserialize, Serialize};
@@ -231,6 +231,9 @@ pub(super) fn undo(state: &Subscription, plan: Plan, today: Date) -> Result<Vec<
     let mut events = Vec::new();
     if let Plan::Change { from } = &plan {
         events = removed(state, *from)?;
+    }
+    if let (Plan::End, Some(end)) = (&plan, &state.end) {
+        events = tenure::end_again(state, end);
     }
     events.insert(0, Undone { plan }.into());
     Ok(events)

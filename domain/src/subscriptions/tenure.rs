@@ -205,6 +205,29 @@ pub(super) fn carry(
     Ok(events)
 }
 
+/// The end of the tenure itself holds again where an earlier end, or a hand-over, that took its place is taken back.
+pub(super) fn end_again(state: &Subscription, undone: &Ending) -> Vec<Event> {
+    let Some(tenure) = state.tenure.as_ref().filter(|t| !t.over) else {
+        return vec![];
+    };
+    let Some(own) = tenure.planned_end() else {
+        return vec![];
+    };
+    if own.ending == *undone || own.ending.on < undone.on {
+        return vec![];
+    }
+    let agreed = TenureAgreed {
+        from: tenure.from,
+        terms: tenure.terms,
+    };
+    let told = tenure.told.map(|until| TenureEnding { until }.into());
+    [agreed.into()]
+        .into_iter()
+        .chain(told)
+        .chain([own.into()])
+        .collect()
+}
+
 /// Tells and does what the tenure asks for up to a day; a late or repeated call does the same.
 pub(super) fn tend(state: &Subscription, today: Date) -> Vec<Event> {
     let mut events: Vec<Event> = Vec::new();

@@ -1045,3 +1045,59 @@ fn what_is_refused_in_a_fork_takes_back_nothing_of_what_it_was_forked_from() {
     let sub = fork.get::<Subscription>("s").expect("is there");
     assert_eq!(sub.stage(book.today), Stage::Paused);
 }
+
+#[test]
+fn what_has_not_begun_is_cancelled_even_if_its_end_is_planned() {
+    for planned in [agree("12 months", AtEnd::Terminate), end_on("2012-09-01")] {
+        let mut book = shop();
+        book.ask(start("basic", "2012-06-01")).expect("starts");
+        let mut planned = planned.clone();
+        if let Command::AgreeTenure { from, .. } = &mut planned {
+            *from = Some(d("2012-06-01"));
+        }
+        book.ask(planned).expect("an end is planned");
+        book.ask(cancel()).expect("is taken back");
+        assert_eq!(state(&book).stage(book.today), Stage::Cancelled);
+        assert_eq!(bill(&mut book, "2012-10-01"), Vec::<String>::new());
+    }
+    let mut book = shop();
+    book.ask(start("basic", "2012-05-01")).expect("starts");
+    book.ask(end_on("2012-09-01")).expect("an end is planned");
+    assert_eq!(book.refused(cancel()), "SUBSCRIPTION_STARTED");
+}
+
+#[test]
+fn a_pause_does_not_end_after_the_contract_did() {
+    let mut book = shop();
+    book.ask(start("basic", "2012-05-01")).expect("starts");
+    book.ask(pause("holiday", "2012-05-05")).expect("is paused");
+    book.ask(end_on("2012-05-20")).expect("ends");
+    let late = resume("holiday", "2012-05-20");
+    assert_eq!(book.refused(late), "SUBSCRIPTION_TERMINATED");
+    book.ask(resume("holiday", "2012-05-19"))
+        .expect("its last day ran after all");
+    assert!(state(&book).pauses[0].until.is_some());
+}
+
+#[test]
+fn an_end_that_is_undone_gives_back_the_end_of_the_tenure() {
+    let tenure = agree("12 months", AtEnd::Terminate);
+    for sooner in [
+        end(
+            EndWhen::Effective(Effective::On(d("2012-06-11"))),
+            Rest::Waive,
+        ),
+        transfer("2012-06-11"),
+    ] {
+        let mut book = shop();
+        book.ask(start("basic", "2012-05-01")).expect("starts");
+        book.ask(tenure.clone()).expect("is agreed");
+        let agreed = state(&book);
+        book.ask(sooner).expect("ends sooner");
+        assert_eq!(state(&book).end_date(), d("2012-06-11"));
+        book.ask(undo(Plan::End)).expect("is undone");
+        assert_eq!(state(&book), agreed);
+        book.ask(undo(Plan::End)).expect("the tenure's own end too");
+        assert_eq!(state(&book).end, None);
+    }
+}
