@@ -66,8 +66,12 @@ fn read(arguments: &Arguments) -> Result<File, Failure> {
             arguments.file.display()
         ))
     })?;
-    catalog::read(&text)
-        .map_err(|why| Failure::refused(format!("{}: {why}", arguments.file.display())))
+    catalog::read(&text).map_err(|why| {
+        if arguments.json {
+            println!("{}", json!({ "problems": catalog::unreadable(&text) }));
+        }
+        Failure::refused(format!("{}: {why}", arguments.file.display()))
+    })
 }
 
 /// What the file would do to the ledger of the data directory; without one, to an empty one.

@@ -50,7 +50,7 @@ pub use priced::{Framework, PriceRule, PriceSource, Prices};
 pub use shares::{Share, split};
 pub use sold::Sold;
 pub use stored::Text;
-pub use text::{File, parse, read};
+pub use text::{File, parse, read, unreadable};
 
 /// What a customer subscribes to.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

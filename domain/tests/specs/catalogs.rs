@@ -87,6 +87,74 @@ fn a_text_that_cannot_be_read_is_refused_with_its_place() {
 }
 
 #[test]
+fn everything_of_a_text_that_cannot_be_read_is_told_at_once_in_the_order_of_the_text() {
+    let wrong = r#"
+[[offer]]
+code = "basic"
+name = "Basic"
+currency = "EURO"
+trail = "30 days"
+[[offer.recurring]]
+code = "fee"
+price = { flat = 5 }
+every = "monthly"
+[[offer.usage]]
+code = "voice"
+name = "Voice"
+metric = "voice"
+unit = "minute"
+every = "1 month"
+aggregate = "median"
+price = { per_unit = "0.05" }
+[[offer]]
+code = "good"
+name = "Good"
+currency = "EUR"
+[[price_list]]
+code = "gold"
+currency = "EUR"
+from = "soon"
+[[price_list.item]]
+offer = "basic"
+percent = "ten"
+[[prices]]
+"#;
+    let found = catalog::unreadable(wrong);
+    let places = [
+        ("line 5,", "EURO"),
+        ("line 6,", "trail"),
+        ("line 7,", "missing field `name`"),
+        ("line 9,", "5"),
+        ("line 10,", "monthly"),
+        ("line 17,", "median"),
+        ("line 26,", "soon"),
+        ("line 29,", "ten"),
+        ("line 30,", "prices"),
+    ];
+    let mut places: Vec<_> = places.to_vec();
+    // A missing name is told of the whole table, which begins at its heading.
+    for told in &found {
+        let fits = |(line, what): &(&str, &str)| told.contains(line) && told.contains(what);
+        let at = places.iter().position(fits);
+        places.remove(at.unwrap_or_else(|| panic!("not foreseen: {told}")));
+    }
+    assert!(places.is_empty(), "{places:?} of {found:#?}");
+    let refused = catalog::read(wrong).expect_err("wrong");
+    assert_eq!(refused.code, "CATALOG_UNREADABLE");
+    for told in &found {
+        assert!(refused.message.contains(told), "{}", refused.message);
+    }
+}
+
+#[test]
+fn every_place_where_the_syntax_of_a_text_is_broken_is_told() {
+    let found = catalog::unreadable("[[offer]]\ncode = \nname = \"a\"\ncurrency\n");
+    assert_eq!(found.len(), 2, "{found:#?}");
+    assert!(found[0].contains("line 2,"), "{found:#?}");
+    assert!(found[1].contains("line 4,"), "{found:#?}");
+}
+
+#[test]
 fn an_invalid_catalog_is_refused_as_a_whole_with_every_problem_in_its_place() {
     let bad = PLAN
         .replace("amount = \"9.90\"", "amount = \"-9.90\"")
