@@ -122,6 +122,9 @@ struct Told {
     pauses: Vec<(usize, Date, Option<Date>)>,
     gaps: Vec<Days>,
     end: Option<Date>,
+    /// The day on which a tenure ends it, whatever else ends it earlier, and whether that is the end that holds.
+    tenure_ends: Option<Date>,
+    end_is_of_tenure: bool,
     /// Nothing recurring is charged before this day.
     free_until: Date,
     /// The day on which a tenure pauses it, unless it has.
@@ -248,6 +251,8 @@ impl History {
                 pauses: vec![],
                 gaps: vec![],
                 end: None,
+                tenure_ends: None,
+                end_is_of_tenure: false,
                 free_until,
                 pauses_on: None,
                 calls: vec![],
@@ -336,6 +341,8 @@ impl History {
             self.tenures += 1;
             let until = Span::months(months).after(from);
             self.told.end = (at_end == AtEnd::Terminate).then_some(until);
+            self.told.tenure_ends = self.told.end;
+            self.told.end_is_of_tenure = self.told.end.is_some();
             self.told.pauses_on = (at_end == AtEnd::Pause).then_some(until);
         }
     }
@@ -552,7 +559,15 @@ impl History {
                 self.told.quantity.forget(from);
                 self.told.day.forget(from);
             }
-            Plan::End => self.told.end = None,
+            // An end that took the place of the tenure's own gives it back.
+            Plan::End => {
+                let own = self.told.tenure_ends.filter(|own| {
+                    !self.told.end_is_of_tenure && self.told.end.is_some_and(|end| end <= *own)
+                });
+                self.told.end = own;
+                self.told.tenure_ends = own;
+                self.told.end_is_of_tenure = own.is_some();
+            }
             Plan::Pause { reason, from } => self
                 .told
                 .pauses
@@ -570,12 +585,21 @@ impl History {
     fn end(&mut self) {
         let on = self.about();
         let subscription = self.id.clone();
+        let planned = |told: &Self| {
+            told.book.tenant().tables.subscriptions[&told.id]
+                .state
+                .end
+                .clone()
+        };
+        let before = planned(self);
         if self.try_it(Command::TerminateSubscription {
             subscription,
             effective: Effective::On(on),
             unused: Unused::CreditProrata,
         }) {
             self.told.end = Some(on);
+            // What was planned word for word stays the plan of the tenure.
+            self.told.end_is_of_tenure &= planned(self) == before;
         }
     }
 
