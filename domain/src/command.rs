@@ -1,8 +1,23 @@
 //! Everything that can be asked of the ledger. GraphQL, the command line, scenarios and the demo all speak this.
 
+mod bank;
+mod levels;
+mod money;
+mod outcome;
+mod subscriptions;
+
+pub use self::bank::{ImportStatement, ImportStatusReport, ReceivedEntry, ReceivedPart};
+pub use self::levels::{DunningAction, DunningLevel};
+pub use self::money::{AddMethod, Collect, Exchange, FailureKind, ReceiveCash, RecordPayment};
+pub use self::outcome::{Outcome, UsageCounts};
+pub use self::subscriptions::{
+    Beginning, ChangeSubscription, ChangeWithOptions, Choice, Effective, EndSubscription, EndWhen,
+    OrderOneOff, Rest, StartSubscription, StartWithOptions, TransferSubscription,
+};
+
 use crate::accounts::{AccountTerms, Buyer};
 use crate::advances;
-use crate::bank::{Balance, FeeRule, Part, Terms, Verdict, statement};
+use crate::bank::{FeeRule, Terms};
 use crate::cash::Rules;
 use crate::catalog::{self, Offer};
 use crate::collections;
@@ -23,12 +38,12 @@ use crate::milestones;
 use crate::payments;
 use crate::receivables::{Instalment, RestOn, Source};
 use crate::reratings;
-use crate::reservations::{self, Answer};
+use crate::reservations;
 use crate::subscriptions::{Plan, TenureTerms, Unused};
 use crate::taxes::{Exemption, Rate};
 use crate::wallets;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Command {
@@ -881,15 +896,6 @@ pub enum InvoicingPlace {
     Account(Id),
 }
 
-/// When a change takes effect (policy 10).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Effective {
-    #[default]
-    Immediate,
-    EndOfPeriod,
-    On(Date),
-}
-
 /// Destroys keys of an account's personal data. The keys come with the command, because the domain holds none.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ForgetAccount {
@@ -916,371 +922,6 @@ pub struct GrantWallet {
     /// Lower is burnt first within the wallet.
     pub priority: u32,
     pub rollover: Option<wallets::Rollover>,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct StartSubscription {
-    pub subscription: Id,
-    pub account: Id,
-    /// Code of a published offer; its newest version is sold.
-    pub offer: String,
-    pub quantity: Decimal,
-    /// None: today in the account's zone.
-    pub from: Option<Date>,
-    /// None: the account's, else the day of the first charged day.
-    pub billing_day: Option<u32>,
-    /// Recurring charge code → price per period instead of the offer's.
-    pub overrides: BTreeMap<String, Decimal>,
-    /// False: no trial, even if the offer has one.
-    pub trial: bool,
-    /// Keyed hashes of what finds the subscription in usage records.
-    pub access: Vec<String>,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ChangeSubscription {
-    pub subscription: Id,
-    pub offer: Option<String>,
-    pub quantity: Option<Decimal>,
-    pub billing_day: Option<u32>,
-    pub overrides: BTreeMap<String, Decimal>,
-    pub effective: Effective,
-    pub unused: Unused,
-}
-
-/// An option of an offer, and how many of it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Choice {
-    pub option: String,
-    pub quantity: Decimal,
-    /// The option whose place it takes: phases and trial go on from where that one's are.
-    pub replaces: Option<String>,
-}
-
-/// A subscription with options, and under a contract of its own.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct StartWithOptions {
-    pub start: StartSubscription,
-    pub options: Vec<Choice>,
-    pub contract: Option<Id>,
-    pub beginning: Beginning,
-}
-
-/// How a subscription begins that does not simply run and is charged from its first day.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Beginning {
-    /// It runs, and nothing recurring is charged before this day; none: as the offer's trial says.
-    pub billed_from: Option<Date>,
-    /// It is sold now and begins when it is activated.
-    pub awaits_activation: bool,
-    /// None: the offer's.
-    pub tenure: Option<TenureTerms>,
-}
-
-/// The end of a subscription; what becomes of everything is said here.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct EndSubscription {
-    pub subscription: Id,
-    pub reason: String,
-    pub when: EndWhen,
-    pub unused: Unused,
-    pub rest: Rest,
-    /// One-off charges of a termination are asked for.
-    pub fees: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum EndWhen {
-    Effective(Effective),
-    /// The first day that the notice allows, if it is given today.
-    Notice,
-    /// The end of the tenure, its renewals so far included; today if there is none.
-    EndOfTenure,
-}
-
-/// What becomes of the rest of an agreed tenure.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Rest {
-    /// An end before the end of the tenure is refused.
-    #[default]
-    Refuse,
-    /// It is not charged.
-    Waive,
-    /// Recurring charges go on up to the end of the tenure.
-    Charge,
-    /// The same, all on the day of the end.
-    ChargeAtOnce,
-    /// Recurring charges go on up to this day, tenure or not.
-    ChargeUntil(Date),
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct TransferSubscription {
-    pub subscription: Id,
-    /// Id of the subscription that goes on with it.
-    pub to: Id,
-    pub account: Id,
-    pub effective: Effective,
-    /// What the account that gives it away gets back of what it was billed beyond the day.
-    pub unused: Unused,
-}
-
-/// A change of what one has, options too: an option that one has gets another quantity.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ChangeWithOptions {
-    pub change: ChangeSubscription,
-    pub add: Vec<Choice>,
-    pub remove: Vec<String>,
-    /// None: as it is.
-    pub contract: Option<Id>,
-}
-
-impl From<StartSubscription> for StartWithOptions {
-    fn from(start: StartSubscription) -> StartWithOptions {
-        StartWithOptions {
-            start,
-            options: vec![],
-            contract: None,
-            beginning: Beginning::default(),
-        }
-    }
-}
-
-impl From<ChangeSubscription> for ChangeWithOptions {
-    fn from(change: ChangeSubscription) -> ChangeWithOptions {
-        ChangeWithOptions {
-            change,
-            add: vec![],
-            remove: vec![],
-            contract: None,
-        }
-    }
-}
-
-/// An ad hoc charge of the offer that a subscription has.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct OrderOneOff {
-    pub subscription: Id,
-    /// The id of this charge.
-    pub charge: Id,
-    /// Code of the one-off charge.
-    pub code: String,
-    pub quantity: Decimal,
-    /// Instead of the offer's amount.
-    pub amount: Option<Decimal>,
-    /// None: today.
-    pub on: Option<Date>,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct RecordPayment {
-    pub payment: Id,
-    pub account: Id,
-    pub amount: Money,
-    /// Applied to this invoice; none: oldest due date first (policy 26).
-    pub invoice: Option<Id>,
-    /// card, direct-debit, transfer, cash, …
-    pub method: String,
-    /// True: asked of a provider, money not here yet. False: received.
-    pub pending: bool,
-}
-
-/// A way in which an account pays; what names a bank account is sealed at the edge.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct AddMethod {
-    pub account: Id,
-    pub method: Id,
-    pub means: Means,
-    /// Tried before the others; else after them.
-    pub preferred: bool,
-}
-
-/// What money in another currency is worth.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Exchange {
-    /// Units of the account's currency for one unit of the paid one, on the value date.
-    pub rate: Decimal,
-    /// What it settles in the account's currency; none: what it is worth. The difference is a gain or a loss.
-    pub settles: Option<Money>,
-}
-
-/// Money that came in for a legal entity, as a bank or a cashier tells it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ReceiveCash {
-    /// The id its payment gets; the same money must always come with the same one.
-    pub payment: Id,
-    /// Whose bank account or till it came to.
-    pub entity: Id,
-    /// None: it is looked for.
-    pub account: Option<Id>,
-    pub amount: Money,
-    /// The day the bank counts it from.
-    pub value_date: Date,
-    /// What the payer wrote; only words that can be numbers are stored.
-    pub reference: String,
-    /// Keyed hash of the payer's bank account.
-    pub payer: Option<String>,
-    /// transfer, cash, …
-    pub method: String,
-}
-
-/// What a bank says happened on an account; texts of payers are sealed at the edge.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ImportStatement {
-    /// IBAN, or what else the bank calls the account.
-    pub number: String,
-    pub kind: statement::Kind,
-    /// What the bank calls the statement.
-    pub name: String,
-    /// Of everything it says.
-    pub digest: [u8; 16],
-    pub opening: Option<Balance>,
-    pub closing: Option<Balance>,
-    /// Which part this is, from 1, and how many there are.
-    pub part: u32,
-    pub parts: u32,
-    pub entries: Vec<ReceivedEntry>,
-}
-
-/// What a bank says of one of our files.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ImportStatusReport {
-    /// What the bank calls it.
-    pub report: String,
-    /// Of everything it says.
-    pub digest: [u8; 16],
-    /// Our file.
-    pub file: Id,
-    pub whole: Option<Verdict>,
-    /// By the id of the batch.
-    pub batches: Vec<(String, Verdict)>,
-    /// By end-to-end id.
-    pub payments: Vec<(String, Verdict)>,
-}
-
-/// One entry of a statement.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ReceivedEntry {
-    /// The same whenever a message brings this entry again.
-    pub key: [u8; 16],
-    /// False: nothing tells it from other entries, in whatever message they come.
-    pub referenced: bool,
-    /// Positive: money came in.
-    pub amount: Money,
-    pub reversal: bool,
-    /// It is not booked yet: only interim statements have such.
-    pub pending: bool,
-    pub booked: Date,
-    pub value: Date,
-    pub code: String,
-    pub parts: Vec<ReceivedPart>,
-}
-
-/// One transaction of an entry. What is stored of it is `part`; the rest is used and left.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ReceivedPart {
-    pub part: Part,
-    /// What the payer wrote, to find whose money it is.
-    pub reference: String,
-    /// Keyed hash of the other side's bank account.
-    pub payer: Option<String>,
-}
-
-/// Money that is to be collected.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Collect {
-    pub collection: Id,
-    pub account: Id,
-    /// None: everything that is due by today.
-    pub invoice: Option<Id>,
-    /// None: the first that a provider can be asked by.
-    pub method: Option<Id>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum FailureKind {
-    /// May succeed when tried again.
-    Soft,
-    /// Will not.
-    Hard,
-}
-
-/// Reached on the day `after_days` after the due date of the oldest unpaid invoice (policy 29).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct DunningLevel {
-    pub name: String,
-    pub after_days: u32,
-    /// Only when at least this much is overdue.
-    pub minimum: Option<Decimal>,
-    pub actions: Vec<DunningAction>,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum DunningAction {
-    Remind,
-    /// A charge on the next invoice.
-    Fee(Decimal),
-    /// Pauses the account's subscriptions until everything overdue is paid.
-    Suspend,
-    /// Asks the payment provider again (the edge acts on the event).
-    RetryPayment,
-    WriteOff,
-    /// A charge on the next invoice: flat, a share of what is overdue, or both.
-    LateFee(dunning::LateFee),
-    /// A charge on the next invoice: interest on what is overdue.
-    Interest(dunning::Interest),
-    /// Restricts chosen services until everything overdue is paid.
-    Restrict(dunning::Restriction),
-    /// Nothing new is sold to the account until everything overdue is paid.
-    Hold,
-    /// An agency collects.
-    HandOver {
-        agency: String,
-    },
-    /// Ends the account's contracts.
-    Terminate,
-    /// Another message than the reminder.
-    Send(dunning::Notice),
-}
-
-/// What came of a command.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Outcome {
-    /// (kind, id) of what came to be or was changed, e.g. ("invoice", "run-1.alice").
-    pub touched: Vec<(String, Id)>,
-    /// For a batch of usage.
-    pub usage: Option<UsageCounts>,
-    /// Accounts still waiting in a bill run.
-    pub left: u64,
-    /// Of credit control.
-    #[serde(default)]
-    pub answer: Option<Answer>,
-}
-
-impl Outcome {
-    pub fn of(kind: &str, id: &str) -> Outcome {
-        Outcome {
-            touched: vec![(kind.to_string(), id.to_string())],
-            ..Outcome::default()
-        }
-    }
-}
-
-/// Nothing disappears (policy 14): received = accepted + duplicates + conflicts + unreadable,
-/// accepted = rated + pending + rejected + superseded.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct UsageCounts {
-    pub received: u64,
-    pub accepted: u64,
-    pub duplicates: u64,
-    pub conflicts: u64,
-    pub unreadable: u64,
-    pub rated: u64,
-    pub pending: u64,
-    pub rejected: u64,
-    pub superseded: u64,
 }
 
 /// An account takes a discount that is offered.
