@@ -35,6 +35,9 @@ use crate::request_id::RequestId;
 /// Longest idempotency key, in bytes: what the log takes, less room to spare.
 const KEY_BYTES: usize = 160;
 
+/// Most other subscriptions of a command that are looked ahead for: a transfer changes one.
+pub const OTHERS_MAX: usize = 10;
+
 /// Most steps of a rerating that is only tried.
 const TRIED_STEPS_MAX: usize = 1_000;
 
@@ -78,6 +81,11 @@ impl Receipt {
         }
     }
 
+    /// Nothing was written.
+    pub fn dry_run_only(&self) -> bool {
+        matches!(self.wrote, Wrote::Nothing(_))
+    }
+
     /// The position a query must see to see this command; none for a dry run.
     pub fn token(&self, ctx: &Context<'_>) -> Result<Option<Position>> {
         let position = match &self.wrote {
@@ -104,7 +112,7 @@ impl Receipt {
 
     /// Nothing was written.
     async fn dry_run(&self) -> bool {
-        matches!(self.wrote, Wrote::Nothing(_))
+        self.dry_run_only()
     }
 
     /// What came to be or was changed.
@@ -201,6 +209,8 @@ pub struct TriedSubscription {
     pub key: String,
     pub state: Arc<Entry<<Subscription as Decider>::State>>,
     pub coming: Vec<Coming>,
+    /// Other subscriptions that the command changes, each with what becomes due of it.
+    pub others: Vec<(String, Vec<Coming>)>,
 }
 
 impl Tried {
@@ -640,11 +650,24 @@ pub async fn attempt_subscription(
     days_ahead: i64,
 ) -> Result<(Receipt, Option<TriedSubscription>)> {
     let id = key.to_owned();
-    let (tried, coming) = attempt_and(ctx, scope, command, move |session| {
-        let account = session.get::<Subscription>(&id)?.account.clone();
-        let zone = &session.get::<Account>(&account)?.terms.zone;
-        let through = add_days(session.today(zone), days_ahead);
-        operations::coming(session.fork(), &id, through)
+    let (tried, (coming, others)) = attempt_and(ctx, scope, command, move |session| {
+        let ahead = |id: &str| {
+            let account = session.get::<Subscription>(id)?.account.clone();
+            let zone = &session.get::<Account>(&account)?.terms.zone;
+            let through = add_days(session.today(zone), days_ahead);
+            operations::coming(session.fork(), id, through)
+        };
+        let coming = ahead(&id)?;
+        let changed = session.events().iter();
+        let changed: BTreeSet<&str> = changed
+            .filter(|staged| staged.kind == Subscription::KIND && *staged.id != id)
+            .map(|staged| staged.id.as_str())
+            .collect();
+        let others = changed.into_iter().take(OTHERS_MAX);
+        let others = others
+            .map(|other| Ok((other.to_owned(), ahead(other)?)))
+            .collect::<std::result::Result<Vec<_>, Rejection>>()?;
+        Ok((coming, others))
     })
     .await?;
     let entry = Subscription::table(&tried.made).get(key).cloned();
@@ -652,6 +675,7 @@ pub async fn attempt_subscription(
         key: key.to_owned(),
         state,
         coming,
+        others,
     });
     Ok((tried.receipt, left))
 }

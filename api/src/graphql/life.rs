@@ -27,6 +27,22 @@ pub struct ComingInvoice {
     lines: Vec<ComingLine>,
 }
 
+/// What a command makes due of another subscription than the one it answers with.
+#[derive(Clone, SimpleObject)]
+pub struct ComingElsewhere {
+    subscription: ID,
+    coming: Vec<ComingInvoice>,
+}
+
+impl ComingElsewhere {
+    pub fn of(subscription: &str, coming: Vec<ComingInvoice>) -> ComingElsewhere {
+        ComingElsewhere {
+            subscription: ids::node("subscription", subscription),
+            coming,
+        }
+    }
+}
+
 #[derive(Clone, SimpleObject)]
 pub struct ComingLine {
     /// Code of the charge.

@@ -32,6 +32,17 @@ pub(super) fn choices(inputs: Vec<OptionChoiceInput>) -> Vec<command::Choice> {
 }
 
 #[derive(InputObject)]
+pub struct MigrateSubscriptionsInput {
+    offer: String,
+    /// The version to go to; none: the newest.
+    version: Option<u32>,
+    #[graphql(default)]
+    effective: EffectiveInput,
+    #[graphql(default_with = "Unused::CreditProrata")]
+    unused: Unused,
+}
+
+#[derive(InputObject)]
 pub struct AddOptionInput {
     subscription: ID,
     option: OptionChoiceInput,
@@ -157,18 +168,17 @@ impl OptionMutations {
         &self,
         ctx: &Context<'_>,
         idempotency_key: String,
-        offer: String,
-        version: Option<u32>,
-        #[graphql(default)] effective: EffectiveInput,
-        #[graphql(default_with = "Unused::CreditProrata")] unused: Unused,
+        input: MigrateSubscriptionsInput,
+        #[graphql(default)] dry_run: bool,
     ) -> Result<MigrationPayload> {
         let command = Command::MigrateSubscriptions {
-            offer,
-            version,
-            effective: effective.into_domain()?,
-            unused: unused.into(),
+            offer: input.offer,
+            version: input.version,
+            effective: input.effective.into_domain()?,
+            unused: input.unused.into(),
         };
-        let receipt = desk::hand_in(ctx, Scope::Admin, &idempotency_key, command).await?;
+        let receipt =
+            desk::hand_in_or_try(ctx, Scope::Admin, &idempotency_key, command, dry_run).await?;
         let outcome = receipt.outcome();
         let moved = outcome
             .touched

@@ -8,6 +8,7 @@ use async_graphql::{Context, Enum, ID, InputObject, Object, Result, SimpleObject
 use indelible_domain::command::{self, Command};
 use indelible_domain::fields::Carrier;
 use indelible_domain::kernel;
+use indelible_domain::operations::Coming;
 use indelible_domain::subscriptions as domain;
 use indelible_domain::world::Entry;
 
@@ -16,7 +17,7 @@ use super::books::{AsOf, Books, Cut};
 use super::catalog::Offer;
 use super::custom_fields::{self, CustomFieldValue};
 use super::desk::{self, Receipt};
-use super::life::{self, ComingInvoice, SubscriptionEnding, Tenure, TenureInput};
+use super::life::{self, ComingElsewhere, ComingInvoice, SubscriptionEnding, Tenure, TenureInput};
 use super::options::{OptionChoiceInput, choices};
 use super::page::{self, Cursor};
 use super::scalars::{Date, Decimal};
@@ -359,6 +360,8 @@ pub struct SubscriptionPayload {
     receipt: Receipt,
     /// What a dry run looked ahead to; none: nothing was tried.
     coming: Option<Vec<ComingInvoice>>,
+    /// The same of other subscriptions.
+    elsewhere: Vec<ComingElsewhere>,
 }
 
 #[Object]
@@ -380,6 +383,22 @@ impl SubscriptionPayload {
             (None, None) => Ok(vec![]),
         }
     }
+
+    /// What becomes due of other subscriptions that the command changes too: a transfer gives back to the account that had
+    /// it. At most 10; afterwards their own `coming` tells it.
+    async fn elsewhere(&self, ctx: &Context<'_>) -> Result<Vec<ComingElsewhere>> {
+        if self.receipt.dry_run_only() {
+            return Ok(self.elsewhere.clone());
+        }
+        let own = self.subscription.as_ref().map(|s| s.key.as_str());
+        let touched = self.receipt.outcome().touched.iter();
+        let others =
+            touched.filter(|(kind, key)| kind == "subscription" && Some(key.as_str()) != own);
+        others
+            .take(desk::OTHERS_MAX)
+            .map(|(_, key)| Ok(ComingElsewhere::of(key, life::coming(ctx, key, None)?)))
+            .collect()
+    }
 }
 
 pub(super) async fn done(
@@ -393,22 +412,30 @@ pub(super) async fn done(
         let days = life::DAYS_AHEAD;
         let (receipt, tried) =
             desk::attempt_subscription(ctx, Scope::Operate, command, key, days).await?;
-        let (subscription, coming) = match tried {
-            None => (None, vec![]),
+        let (subscription, coming, elsewhere) = match tried {
+            None => (None, vec![], vec![]),
             Some(tried) => {
-                let coming = tried.coming.iter().map(ComingInvoice::of).collect();
+                let shown = |coming: &[Coming]| -> Vec<ComingInvoice> {
+                    coming.iter().map(ComingInvoice::of).collect()
+                };
+                let coming = shown(&tried.coming);
+                let others = tried.others.iter();
+                let elsewhere = others
+                    .map(|(key, coming)| ComingElsewhere::of(key, shown(coming)))
+                    .collect();
                 let subscription = Subscription {
                     key: tried.key,
                     state: tried.state,
                     cut: Cut::now(),
                 };
-                (Some(subscription), coming)
+                (Some(subscription), coming, elsewhere)
             }
         };
         return Ok(SubscriptionPayload {
             subscription,
             receipt,
             coming: Some(coming),
+            elsewhere,
         });
     }
     let receipt = desk::hand_in(ctx, Scope::Operate, idempotency_key, command).await?;
@@ -416,6 +443,7 @@ pub(super) async fn done(
         subscription: Subscription::find(ctx, key, None).await?,
         receipt,
         coming: None,
+        elsewhere: vec![],
     })
 }
 

@@ -144,6 +144,35 @@ async fn every_step_of_a_life_can_be_tried_before_it_is_asked() {
 }
 
 #[tokio::test]
+async fn a_try_of_what_is_told_after_runs_says_what_it_then_costs() {
+    let shop = sold("2026-03-01T08:00:00Z").await;
+    let acme = &shop.acme;
+    let start = r#"startSubscription(idempotencyKey: "l1", input: { id: "l1", account: "alice", offer: "line" })
+        { subscription { stage } }"#;
+    ask(acme, start).await;
+    for (run, now) in ["2026-03-01", "2026-04-01", "2026-05-01"]
+        .iter()
+        .enumerate()
+    {
+        shop.move_to(&format!("{now}T08:00:00Z"));
+        shop::bill(acme, &format!("r{run}")).await;
+    }
+    let pause = r#"pauseSubscription(idempotencyKey: "p", id: "l1", from: "2026-03-16", dryRun: true)
+        { subscription { stage } coming { on total lines { from until net } } }"#;
+    let tried = ask(acme, pause).await;
+    assert_eq!(
+        tried["coming"][0]["lines"],
+        json!([
+            { "from": "2026-03-16", "until": "2026-04-01", "net": "-15.48 EUR" },
+            { "from": "2026-04-01", "until": "2026-05-01", "net": "-30.00 EUR" },
+            { "from": "2026-05-01", "until": "2026-06-01", "net": "-30.00 EUR" }
+        ])
+    );
+    let done = ask(acme, &pause.replace(", dryRun: true", "")).await;
+    assert_eq!(done, tried);
+}
+
+#[tokio::test]
 async fn a_subscription_is_activated_handed_over_and_cancelled() {
     let shop = sold("2026-03-01T08:00:00Z").await;
     let acme = &shop.acme;
@@ -174,8 +203,17 @@ async fn a_subscription_is_activated_handed_over_and_cancelled() {
     shop::bill(acme, "r1").await;
     shop.move_to("2026-03-24T08:00:00Z");
     let transfer = r#"transferSubscription(idempotencyKey: "w-h", input: { id: "w", to: "w2", account: "bob" })
-        { subscription { key takenOverOn account { key } coming { on lines { from until net } } } }"#;
+        { subscription { key takenOverOn account { key } coming { on lines { from until net } } }
+          elsewhere { subscription coming { on lines { from until net } } } }"#;
+    let try_it = transfer.replace("input: {", "dryRun: true, input: {");
+    let tried = ask(acme, &try_it).await;
     let handed = ask(acme, transfer).await;
+    assert_eq!(
+        handed["elsewhere"][0]["coming"][0]["lines"],
+        json!([{ "from": "2026-03-24", "until": "2026-04-09", "net": "-15.48 EUR" }]),
+        "what the other account gets back"
+    );
+    assert_eq!(handed["elsewhere"], tried["elsewhere"]);
     assert_eq!(handed["subscription"]["account"]["key"], "bob");
     assert_eq!(handed["subscription"]["takenOverOn"], "2026-03-24");
     assert_eq!(

@@ -171,11 +171,15 @@ async fn a_bundle_is_sold_changed_priced_by_contract_migrated_and_retired() {
         .as_array()
         .expect("terms");
     assert_eq!(terms.last().expect("a term")["offer"]["version"], 2);
-    let all = r#"migrateSubscriptions(idempotencyKey: "m2", offer: "bundle") { moved left }"#;
-    assert_eq!(
-        ask(acme, all).await["migrateSubscriptions"],
-        json!({ "moved": [], "left": 0 })
-    );
+    let all =
+        r#"migrateSubscriptions(idempotencyKey: "m2", input: { offer: "bundle" }) { moved left }"#;
+    let tried = all.replace(" }) {", " }, dryRun: true) {");
+    for asked in [tried.as_str(), all] {
+        assert_eq!(
+            ask(acme, asked).await["migrateSubscriptions"],
+            json!({ "moved": [], "left": 0 })
+        );
+    }
 
     let delete = r#"deleteOffer(idempotencyKey: "d1", offer: "bundle") { receipt { replayed } }"#;
     assert_eq!(refused(acme, delete).await, "OFFER_IN_USE");
