@@ -249,6 +249,8 @@ fn full_amount(segment: &Segment<'_>, segments: &[Segment<'_>]) -> Result<Exact,
             && s.period == segment.period
             && s.days.from < segment.days.from
             && s.charge.high_water
+            // A quantity that cost nothing was not paid.
+            && s.part != Some(Part::Nothing)
     });
     earlier
         .map(own)
@@ -310,7 +312,6 @@ fn covered(
     let mut sum = Exact::ZERO;
     let before = segments.iter().filter(|s| {
         s.charge.code == charge.code
-            && s.charge.high_water == charge.high_water
             && s.period == period
             && s.days.until <= own.from
             && s.part != Some(Part::Nothing)

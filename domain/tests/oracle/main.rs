@@ -49,22 +49,26 @@ impl Dice {
     }
 }
 
+/// Seeds of histories that were billed wrongly once.
+const ONCE_WRONG: [u64; 4] = [206, 410, 568, 964];
+
 /// Calls `check` with every seed that was asked for and says which did not hold, the first of them in full. The answer is
 /// how many there were.
 #[track_caller]
 pub fn seeds(usual: u64, check: impl Fn(u64) -> Result<(), String>) -> u64 {
     let number = |name| std::env::var(name).ok().and_then(|n| n.parse::<u64>().ok());
-    let asked = match number("INDELIBLE_SEED") {
-        Some(seed) => seed..seed + 1,
-        None => 0..number("INDELIBLE_SEEDS").unwrap_or(usual),
+    let asked: Vec<u64> = match (number("INDELIBLE_SEED"), number("INDELIBLE_SEEDS")) {
+        (Some(seed), _) => vec![seed],
+        (None, Some(many)) => (0..many).collect(),
+        (None, None) => (0..usual).chain(ONCE_WRONG).collect(),
     };
     let wrong = asked
-        .clone()
-        .filter_map(|seed| Some((seed, check(seed).err()?)));
+        .iter()
+        .filter_map(|seed| Some((*seed, check(*seed).err()?)));
     let wrong: Vec<(u64, String)> = wrong.collect();
     if let Some((seed, why)) = wrong.first() {
         let all: Vec<u64> = wrong.iter().map(|(seed, _)| *seed).collect();
         panic!("seeds {all:?} do not hold; seed {seed}: {why}");
     }
-    asked.end - asked.start
+    asked.len() as u64
 }
