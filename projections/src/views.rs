@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, Weak};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -40,6 +40,25 @@ struct News {
     quit: bool,
 }
 
+/// Where the log tells how far it is. It knows neither the log nor the rows: the thread that tells it must never be the last to
+/// hold these, because dropping the log waits for that very thread.
+struct Bell {
+    news: Mutex<News>,
+    changed: Condvar,
+}
+
+impl Bell {
+    fn news(&self) -> MutexGuard<'_, News> {
+        lock(&self.news)
+    }
+
+    fn hear(&self, head: u64) {
+        let mut news = self.news();
+        news.head = news.head.max(head);
+        self.changed.notify_all();
+    }
+}
+
 pub(crate) struct Inner {
     pub store: Arc<dyn EventStore>,
     pub shelf: Box<dyn Shelf>,
@@ -48,8 +67,7 @@ pub(crate) struct Inner {
     /// Held while a batch is folded into live rows, and while sets are switched.
     pub folding: Mutex<()>,
     rebuilding: Mutex<()>,
-    news: Mutex<News>,
-    changed: Condvar,
+    bell: Arc<Bell>,
 }
 
 /// All read models, and the thread that keeps them up with the log. Dropping it ends the thread after its batch.
@@ -82,26 +100,22 @@ impl Views {
         tell: &mut Tell<'_>,
     ) -> Result<Views, ViewError> {
         let live = prepare(&*store, &*shelf, tell)?;
+        let news = Mutex::new(News {
+            position: position(&live),
+            ..News::default()
+        });
+        let changed = Condvar::new();
         let inner = Arc::new(Inner {
-            news: Mutex::new(News {
-                position: position(&live),
-                ..News::default()
-            }),
+            bell: Arc::new(Bell { news, changed }),
             store,
             shelf,
             live: RwLock::new(live),
             folding: Mutex::new(()),
             rebuilding: Mutex::new(()),
-            changed: Condvar::new(),
         });
-        // The store outlives its read models in tests and rebuilds, so it must not keep them alive.
-        let follower: Weak<Inner> = Arc::downgrade(&inner);
-        inner.store.on_commit(Box::new(move |head| {
-            if let Some(inner) = follower.upgrade() {
-                inner.hear(head);
-            }
-        }));
-        inner.hear(inner.store.head());
+        let bell = Arc::clone(&inner.bell);
+        inner.store.on_commit(Box::new(move |head| bell.hear(head)));
+        inner.bell.hear(inner.store.head());
         let runner = runner::start(Arc::clone(&inner))
             .map_err(|e| ViewError::engine("starting the thread of the read models", e))?;
         Ok(Views {
@@ -132,7 +146,7 @@ impl Views {
                     asked: position,
                 });
             }
-            let waited = self.inner.changed.wait_timeout(news, left);
+            let waited = self.inner.bell.changed.wait_timeout(news, left);
             news = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
         Ok(news.position)
@@ -252,7 +266,7 @@ impl Views {
 impl Drop for Views {
     fn drop(&mut self) {
         self.inner.news().quit = true;
-        self.inner.changed.notify_all();
+        self.inner.bell.changed.notify_all();
         if let Some(runner) = self.runner.take() {
             // Its panics were already turned into a stop.
             let _ = runner.join();
@@ -262,13 +276,7 @@ impl Drop for Views {
 
 impl Inner {
     fn news(&self) -> MutexGuard<'_, News> {
-        lock(&self.news)
-    }
-
-    fn hear(&self, head: u64) {
-        let mut news = self.news();
-        news.head = news.head.max(head);
-        self.changed.notify_all();
+        self.bell.news()
     }
 
     /// Waits for events to fold; false when it is time to go.
@@ -276,6 +284,7 @@ impl Inner {
         let mut news = self.news();
         while !news.quit && news.head <= news.position {
             news = self
+                .bell
                 .changed
                 .wait(news)
                 .unwrap_or_else(PoisonError::into_inner);
@@ -289,7 +298,7 @@ impl Inner {
             at: news.position,
             why: why.to_string(),
         });
-        self.changed.notify_all();
+        self.bell.changed.notify_all();
     }
 
     pub fn live_sets(&self) -> Vec<Set> {
@@ -304,7 +313,7 @@ impl Inner {
             *live = after;
             self.news().position = position(&live);
         }
-        self.changed.notify_all();
+        self.bell.changed.notify_all();
         self.shelf.relieve()
     }
 }
