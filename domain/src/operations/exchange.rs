@@ -281,7 +281,8 @@ fn corrected(session: &Session<'_>, line: &Line) -> Option<Converted> {
         _ => false,
     };
     let charges = &session.find::<Charges>(&owner_of(line))?.state;
-    let item = charges.items.iter().find(|i| is(&i.what))?;
+    let from = line.what.days()?.from;
+    let item = charges.since(from).find(|i| is(&i.what))?;
     origin(session, &(item.invoice.clone(), item.line)).map(|(_, converted)| converted)
 }
 

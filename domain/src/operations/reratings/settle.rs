@@ -2,7 +2,7 @@
 
 use super::owed::same;
 use crate::accounts::folio;
-use crate::charges::{Charges, What};
+use crate::charges::{Charges, Item, What};
 use crate::invoices::{self, Document, Invoice, Line, Stage, compose};
 use crate::kernel::{Date, Days, Id, Money, Rejection};
 use crate::operations::billing::{self, owner_of};
@@ -130,7 +130,8 @@ fn settles(session: &Session<'_>, scope: &Scope<'_>, line: &Line) -> bool {
     };
     // A price in the middle of a period cuts it: what was billed of it lies in the scope, if not each of its pieces.
     let billed = || {
-        let mut items = charges.items.iter();
+        let from = line.what.days().map_or(Date::MIN, |days| days.from);
+        let mut items = charges.since(from);
         items.any(|i| corrects(&i.what, &line.what) && meets(&i.what))
     };
     match &line.what {
@@ -163,23 +164,18 @@ pub(in crate::operations) fn as_billed(session: &Session<'_>, lines: &mut [Line]
     for line in lines {
         let (owner, none) = (owner_of(line), Charges::default());
         let charges = session.find::<Charges>(&owner).map_or(&none, |e| &e.state);
+        // Years before the days of the line hold nothing that it could correct.
+        let from = line.what.days().map_or(Date::MIN, |days| days.from);
+        let billed = charges.since(from);
+        let mut billed = billed.filter(|i| corrects(&i.what, &line.what));
         let found = match &line.what {
             What::Usage { .. } if !all => {
-                let billed = charges.items.iter();
-                let last = billed.rev().find(|i| corrects(&i.what, &line.what));
+                let last = billed.last();
                 last.filter(|last| line.net.is_negative() || !stage(session, last))
-                    .map(|i| (&i.invoice, i.line))
+                    .map(place)
             }
-            What::Usage { .. } | What::TrueUp { .. } | What::Cap { .. } => charges
-                .items
-                .iter()
-                .find(|i| corrects(&i.what, &line.what))
-                .map(|i| (&i.invoice, i.line)),
-            What::Recurring { .. } if all => charges
-                .items
-                .iter()
-                .find(|i| corrects(&i.what, &line.what))
-                .map(|i| (&i.invoice, i.line)),
+            What::Usage { .. } | What::TrueUp { .. } | What::Cap { .. } => billed.next().map(place),
+            What::Recurring { .. } if all => billed.next().map(place),
             What::Credit { invoice, line, .. } => Some((invoice, *line)),
             _ => None,
         };
@@ -191,6 +187,11 @@ pub(in crate::operations) fn as_billed(session: &Session<'_>, lines: &mut [Line]
             line.tax = tax;
         }
     }
+}
+
+/// The invoice that carries a billed line, and its number there.
+fn place(item: &Item) -> (&Id, u32) {
+    (&item.invoice, item.line)
 }
 
 /// Whether a line billed what was used of a period that still ran then. What is used afterwards is no correction of it but
