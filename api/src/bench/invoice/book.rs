@@ -68,6 +68,13 @@ pub struct Total {
     pub tax: i64,
 }
 
+impl Total {
+    pub fn add(&mut self, other: Total) {
+        self.net += other.net;
+        self.tax += other.tax;
+    }
+}
+
 /// Half away from zero; nothing here is below zero.
 fn rounded(numerator: i64, denominator: i64) -> i64 {
     (2 * numerator + denominator) / (2 * denominator)
@@ -87,6 +94,8 @@ pub struct Month {
     pub number: u64,
     /// First second of the month, since 1970.
     pub begins: i64,
+    /// The first account, and how many from there.
+    pub first: u64,
     pub accounts: u64,
     pub records_each: u64,
 }
@@ -107,9 +116,9 @@ impl Month {
     pub fn csv(&self, from: u64, until: u64) -> Vec<u8> {
         let mut out = b"key,metric,access,at,quantity\n".to_vec();
         for n in from..until {
-            let (record, account) = (n / self.accounts, n % self.accounts);
+            let (record, account) = (n / self.accounts, self.first + n % self.accounts);
             let quantity = self.quantity(account, record);
-            let (month, key) = (self.number, n);
+            let (month, key) = (self.number, self.first * self.records_each + n);
             let day = 1 + record % 28;
             let at = chrono::DateTime::from_timestamp(self.begins + 86_400 * day as i64 - 3_600, 0);
             let at = at.unwrap_or_default().format("%Y-%m-%dT%H:%M:%SZ");
@@ -127,8 +136,16 @@ impl Month {
         out
     }
 
+    /// What all its accounts owe.
+    pub fn all(&self) -> Total {
+        let each = (self.first..self.first + self.accounts).map(|account| self.total(account));
+        let mut all = Total::default();
+        each.for_each(|one| all.add(one));
+        all
+    }
+
     /// What an account owes for the month.
-    pub fn total(&self, account: u64) -> Total {
+    fn total(&self, account: u64) -> Total {
         let used = |first: usize| -> i64 {
             let of = (0..self.records_each).skip(first).step_by(2);
             of.map(|record| self.quantity(account, record)).sum()

@@ -42,6 +42,10 @@ const TENANT: &str = "bench";
 const FILE: u64 = 500_000;
 /// The accounts that are not due begin on this day of the month, and are due on it.
 const OTHER_DAY: u32 = 15;
+/// Newcomers begin on this one.
+const NEW_DAY: u32 = 10;
+/// Months of newcomers: the last ones.
+const YEAR: u64 = 12;
 
 #[derive(Args)]
 pub struct Options {
@@ -57,6 +61,10 @@ pub struct Options {
     /// Months that are billed one after the other; 120 are ten years of history.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=240))]
     months: u64,
+    /// Accounts that begin only with the last year. Each of its months is billed in two runs, of those that were there and of
+    /// these, so that history is all that differs.
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=1_000_000))]
+    newcomers: u64,
     /// Previews that are asked for after the last month.
     #[arg(long, default_value_t = 2_000)]
     previews: u64,
@@ -75,6 +83,13 @@ struct Run {
 }
 
 pub fn run(options: &Options) -> Result<Value, Failure> {
+    // The others are due in the middle of each month, and no oracle counts them.
+    if options.months > 1 && options.accounts > options.due {
+        return Err(Failure::refused(format!(
+            "over several months every account is due: {} accounts were asked for and {} of them due",
+            options.accounts, options.due
+        )));
+    }
     let scratch = options.place.make("invoice")?;
     let first = first_of(0)?;
     let office = Office::begin(scratch.path(), Time::movable(noon(first)), Begin::Log);
@@ -89,27 +104,42 @@ pub fn run(options: &Options) -> Result<Value, Failure> {
         .build()
         .map_err(Failure::store)?;
     let mut expected = Total::default();
-    let (mut months, mut cpu) = (Vec::new(), Vec::new());
+    let (mut months, mut cpu, mut cpu_of_new) = (Vec::new(), Vec::new(), Vec::new());
     let mut last = None;
+    let begin = options.months.saturating_sub(YEAR);
+    let opened = options.accounts.max(options.due);
     for number in 0..options.months {
-        let day = first_of(number + 1)?;
-        let month = Month {
+        let old = Month {
             number,
             begins: seconds(first_of(number)?),
+            first: 0,
             accounts: options.due,
             records_each: options.records,
         };
-        send(&office, &month, noon(day))?;
-        let measured = bill(&office, &schema, &runtime, options, number, day)?;
-        for total in (0..options.due).map(|account| month.total(account)) {
-            expected.net += total.net;
-            expected.tax += total.tax;
+        let from = day_of(number, NEW_DAY)?;
+        let new = Month {
+            begins: seconds(from),
+            first: opened,
+            accounts: if number < begin { 0 } else { options.newcomers },
+            ..old
+        };
+        if number == begin {
+            open(&office, opened, options.newcomers, from)?;
         }
+        let mut run = |month: &Month, day: Date| {
+            send(&office, month, noon(day))?;
+            expected.add(month.all());
+            bill(&office, &schema, &runtime, month, options, day)
+        };
+        let measured = run(&old, first_of(number + 1)?)?;
         months.push(per_second(options.due, measured.took));
         cpu.push(measured.cpu);
         last = Some(measured);
+        if new.accounts > 0 {
+            cpu_of_new.push(run(&new, day_of(number + 1, NEW_DAY)?)?.cpu);
+        }
     }
-    let invoices = options.due * options.months;
+    let invoices = options.due * options.months + options.newcomers * options.months.min(YEAR);
     let billed = billed(&office);
     if billed != (invoices, expected) {
         return Err(Failure::refused(format!(
@@ -138,6 +168,8 @@ pub fn run(options: &Options) -> Result<Value, Failure> {
         "invoices_per_second_by_month": months,
         "cpu_micros_per_invoice": micros(last.cpu, options.due),
         "cpu_micros_per_invoice_by_year": by_year(&cpu, options.due),
+        "newcomers": options.newcomers,
+        "cpu_micros_per_invoice_of_newcomers": by_year(&cpu_of_new, options.newcomers),
         "cpu_micros_per_invoice_by_thread": last.threads,
         "invoices_per_second_until_visible": per_second(options.due, last.visible),
         "query_wait_during_run": waits(last.waits),
@@ -155,6 +187,12 @@ fn first_of(number: u64) -> Result<Date, Failure> {
     let year = 2026 + i32::try_from(number / 12).map_err(Failure::store)?;
     let month = u32::try_from(number % 12).map_err(Failure::store)? + 1;
     NaiveDate::from_ymd_opt(year, month, 1).ok_or_else(|| Failure::refused("no such month"))
+}
+
+fn day_of(number: u64, day: u32) -> Result<Date, Failure> {
+    let first = first_of(number)?;
+    let day = first.with_day(day);
+    day.ok_or_else(|| Failure::refused("no such day"))
 }
 
 fn seconds(day: Date) -> i64 {
@@ -187,7 +225,6 @@ fn request(now: Instant, command: Command) -> Request {
 fn set_up(office: &Office, options: &Options) -> Result<(), Failure> {
     let currency: Currency = "EUR".parse().map_err(Failure::refused)?;
     let first = first_of(0)?;
-    let other = first.with_day(OTHER_DAY).unwrap_or(first);
     let entity = EntityTerms {
         name: "Bench".into(),
         country: "DE".into(),
@@ -236,6 +273,24 @@ fn set_up(office: &Office, options: &Options) -> Result<(), Failure> {
             terms: Box::new(terms),
         },
     ];
+    let commands = before.into_iter();
+    let commands = commands.map(|command| request(noon(first), command));
+    execute(office, commands)?;
+    open(office, 0, options.due, first)?;
+    let others = options.accounts.saturating_sub(options.due);
+    open(office, options.due, others, day_of(0, OTHER_DAY)?)
+}
+
+fn execute(office: &Office, commands: impl Iterator<Item = Request>) -> Result<(), Failure> {
+    office
+        .ledger
+        .execute_all(commands, &mut |_| {})
+        .map_err(|refused| Failure::refused(refused.message()))
+}
+
+/// Accounts with their contracts and discount, from a day on.
+fn open(office: &Office, first: u64, accounts: u64, from: Date) -> Result<(), Failure> {
+    let currency: Currency = "EUR".parse().map_err(Failure::refused)?;
     let access = |n: &str| ingest::access(&office.keyring, TENANT, n);
     let each = |n: u64| {
         let account = format!("a{n}");
@@ -276,15 +331,8 @@ fn set_up(office: &Office, options: &Options) -> Result<(), Failure> {
         let redeem = Command::RedeemDiscount(Box::new(redeem));
         [opened].into_iter().chain(contracts).chain([redeem])
     };
-    let due = (0..options.due).flat_map(each);
-    let others = (options.due..options.accounts).flat_map(each);
-    let commands = before.into_iter().chain(due);
-    let commands = commands.map(|command| request(noon(first), command));
-    let others = others.map(|command| request(noon(other), command));
-    office
-        .ledger
-        .execute_all(commands.chain(others), &mut |_| {})
-        .map_err(|refused| Failure::refused(refused.message()))
+    let commands = (first..first + accounts).flat_map(each);
+    execute(office, commands.map(|command| request(noon(from), command)))
 }
 
 /// A month of usage, sent when it is over.
@@ -292,7 +340,7 @@ fn send(office: &Office, month: &Month, now: Instant) -> Result<(), Failure> {
     let mut from = 0;
     while from < month.records() {
         let until = month.records().min(from + FILE);
-        let name = format!("m{}-{from}", month.number);
+        let name = format!("m{}-{}-{from}", month.number, month.first);
         let origin = Origin {
             tenant: TENANT,
             source: "bench",
@@ -328,13 +376,13 @@ fn bill(
     office: &Arc<Office>,
     schema: &Schema,
     runtime: &tokio::runtime::Runtime,
+    month: &Month,
     options: &Options,
-    number: u64,
     day: Date,
 ) -> Result<Run, Failure> {
     let ask = BillRunRequest {
         tenant: TENANT.into(),
-        run: format!("run-{number}"),
+        run: format!("run-{}-{}", month.number, month.first),
         as_of: Some(day),
         accounts: vec![],
         draft: false,
@@ -376,7 +424,7 @@ fn bill(
     let report = office.ledger.run_bill(&ask, &mut |_, _| {});
     let took = since(start);
     let cpu = cpu_of_process().saturating_sub(cpu_before);
-    let threads = by_thread(&threads_before, options.due);
+    let threads = by_thread(&threads_before, month.accounts);
     let report = report.map_err(|refused| Failure::refused(refused.message()))?;
     office
         .views
@@ -448,6 +496,7 @@ fn previews(
     let month = Month {
         number: options.months,
         begins: seconds(first_of(options.months)?),
+        first: 0,
         accounts: options.due,
         records_each: 2,
     };
