@@ -390,6 +390,14 @@ impl Decider for Invoice {
             (Command::Draft(_) | Command::Finalise { .. }, Stage::Rejected) => {
                 Err(hold::no_longer())
             }
+            (Command::Draft(_) | Command::Finalise { .. }, Stage::Void)
+                if state.number.is_empty() =>
+            {
+                Err(Rejection::new(
+                    "INVOICE_FINAL",
+                    "this draft is void and never changes",
+                ))
+            }
             (Command::Draft(_) | Command::Finalise { .. }, _) => Err(Rejection::new(
                 "INVOICE_FINAL",
                 format!("document {} is finalised and never changes", state.number),

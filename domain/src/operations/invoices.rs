@@ -14,7 +14,15 @@ pub(super) fn void(
     invoice: &str,
     reason: String,
 ) -> Result<Outcome, Rejection> {
-    let lines = session.get::<Invoice>(invoice)?.document.lines.clone();
+    let state = session.get::<Invoice>(invoice)?;
+    // A draft has no number that the document itself could be named by.
+    if state.stage == Stage::Void && state.number.is_empty() {
+        return Err(Rejection::new(
+            "INVOICE_VOID",
+            format!("draft {invoice} is already void"),
+        ));
+    }
+    let lines = state.document.lines.clone();
     session.decide::<Invoice>(invoice, Command::Void { reason })?;
     let account = session.get::<Invoice>(invoice)?.document.account.clone();
     unclaim(session, invoice, &account, &lines)?;
@@ -54,7 +62,7 @@ pub(super) fn credit(
                 format!("document {} has no line {no}", state.number),
             )
         })?;
-        exact_parts.push((*no, amount.unwrap_or_else(|| state.line_left(line))));
+        exact_parts.push((*no, asked(&state, line, *amount)?));
     }
     if exact_parts.is_empty() {
         return Err(Rejection::new(
@@ -112,6 +120,46 @@ pub(super) fn credit(
     super::shares::owe(session, note, of, issued, shared)?;
     stated::tell(session, note, stated)?;
     Ok(Outcome::of("invoice", note))
+}
+
+/// What is asked to be credited of a line: all that is left where nothing is said.
+///
+/// Errors: NOTHING_TO_CREDIT, CREDIT_NOT_POSITIVE, CURRENCY_MISMATCH. That it is no more than is left is seen when the parts
+/// are taken off.
+fn asked(of: &Invoice, line: &Line, amount: Option<Money>) -> Result<Money, Rejection> {
+    let (no, number, left) = (line.no, &of.number, of.line_left(line));
+    let Some(amount) = amount else {
+        if left.is_positive() {
+            return Ok(left);
+        }
+        return Err(Rejection::new(
+            "NOTHING_TO_CREDIT",
+            format!(
+                "line {no} of {number} was {}, of which {left} is left: only what is left above zero can be credited",
+                line.net
+            ),
+        ));
+    };
+    if amount.currency != left.currency {
+        return Err(Rejection::new(
+            "CURRENCY_MISMATCH",
+            format!("line {no} of {number} has {left} left, asked to credit {amount}"),
+        ));
+    }
+    if amount.is_positive() {
+        return Ok(amount);
+    }
+    Err(Rejection::new(
+        "CREDIT_NOT_POSITIVE",
+        match left.is_positive() {
+            true => format!(
+                "asked to credit {amount} of line {no} of {number}: more than zero and up to {left} can be credited"
+            ),
+            false => format!(
+                "asked to credit {amount} of line {no} of {number}: {left} is left of it, and nothing can be credited"
+            ),
+        },
+    ))
 }
 
 /// What a part of a credit note takes off a line as its price is told: of a price that includes tax, tax included, and no
