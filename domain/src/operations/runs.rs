@@ -231,11 +231,24 @@ fn unused(session: &Session<'_>, run: &str, account: &str, made: usize) -> Id {
 /// Bills nobody else, and rejects what is still a draft; documents that are final stay. Of many documents one command takes some:
 /// it is asked again while something is left, and begins where it stopped. What was looked at is not looked at again, because
 /// nothing becomes a draft of this run any more.
+///
+/// Errors: RUN_FINAL where it is through and has no draft: documents that are final are voided or credited one by one.
 pub(super) fn cancel(
     session: &mut Session<'_>,
     run: &str,
     reason: String,
 ) -> Result<Outcome, Rejection> {
+    let state = session.get::<BillRun>(run)?;
+    let through = state.completed && state.cancelled.is_none();
+    if through && !state.billed.iter().any(|(_, made)| is_draft(session, made)) {
+        return Err(Rejection::new(
+            "RUN_FINAL",
+            format!(
+                "bill run {run} is finished, and none of the {} documents that it made is a draft: nothing of it can be cancelled",
+                state.billed.len()
+            ),
+        ));
+    }
     session.decide::<BillRun>(
         run,
         Command::Cancel {
@@ -246,8 +259,7 @@ pub(super) fn cancel(
     let (all, mut upto) = (state.billed.len(), state.swept);
     let mut drafts: Vec<Id> = Vec::new();
     for (_, invoice) in state.billed.since(upto).take(LOOKED_AT_ONCE) {
-        let found = session.find::<Invoice>(invoice);
-        if found.is_some_and(|e| e.state.stage == Stage::Draft) {
+        if is_draft(session, invoice) {
             if drafts.len() == REJECTED_AT_ONCE {
                 break;
             }
@@ -263,6 +275,11 @@ pub(super) fn cancel(
         left: all.saturating_sub(upto) as u64,
         ..Outcome::of("bill-run", run)
     })
+}
+
+fn is_draft(session: &Session<'_>, invoice: &str) -> bool {
+    let found = session.find::<Invoice>(invoice);
+    found.is_some_and(|e| e.state.stage == Stage::Draft)
 }
 
 /// Accounts that were refused wait again; the run goes on with them alone.
