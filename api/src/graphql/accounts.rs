@@ -154,7 +154,7 @@ impl Account {
     /// The account whose invoices carry this one's charges; none: this one pays for itself.
     async fn payer(&self, ctx: &Context<'_>) -> Result<Option<Account>> {
         match &self.state.state.terms.payer {
-            Some(payer) => Account::at(ctx, payer, self.cut).await,
+            Some(payer) => Account::at(ctx, payer, self.cut.clone()).await,
             None => Ok(None),
         }
     }
@@ -224,7 +224,7 @@ impl Account {
         let asked = page::asked(first, after)?;
         Ok(page::sorted(
             &asked,
-            Subscription::of_account(ctx, &self.key, self.cut).await?,
+            Subscription::of_account(ctx, &self.key, self.cut.clone()).await?,
         ))
     }
 
@@ -239,7 +239,7 @@ impl Account {
         let asked = page::asked(first, after)?;
         Ok(page::sorted(
             &asked,
-            Invoice::of_account(ctx, &self.key, self.cut).await?,
+            Invoice::of_account(ctx, &self.key, self.cut.clone()).await?,
         ))
     }
 
@@ -254,7 +254,7 @@ impl Account {
         let asked = page::asked(first, after)?;
         Ok(page::sorted(
             &asked,
-            Payment::of_account(ctx, &self.key, self.cut).await?,
+            Payment::of_account(ctx, &self.key, self.cut.clone()).await?,
         ))
     }
 
@@ -269,13 +269,13 @@ impl Account {
         let asked = page::asked(first, after)?;
         Ok(page::sorted(
             &asked,
-            Message::of_account(ctx, &self.key, self.cut).await?,
+            Message::of_account(ctx, &self.key, self.cut.clone()).await?,
         ))
     }
 
     /// Prepaid wallets, first the one that is burnt first.
     async fn wallets(&self, ctx: &Context<'_>) -> Result<Vec<Wallet>> {
-        Wallet::of_account(ctx, &self.key, self.cut).await
+        Wallet::of_account(ctx, &self.key, self.cut.clone()).await
     }
 
     /// Charges that wait for the next invoice.
@@ -285,7 +285,7 @@ impl Account {
 
     /// Its dunning, on its own folio; none while nothing was ever dunned or paused.
     async fn dunning(&self, ctx: &Context<'_>) -> Result<Option<dunning::Case>> {
-        dunning::case_at(ctx, &self.key, self.cut).await
+        dunning::case_at(ctx, &self.key, self.cut.clone()).await
     }
 
     /// Advances that have something left, in the order they were asked for.
@@ -295,12 +295,12 @@ impl Account {
 
     /// What it owes apart, by legal entity and currency; its own folio first.
     async fn folios(&self, ctx: &Context<'_>) -> Result<Vec<Folio>> {
-        Folio::of_account(ctx, &self.key, &self.state.state.terms, self.cut)
+        Folio::of_account(ctx, &self.key, &self.state.state.terms, self.cut.clone())
     }
 
     /// What it owes and has to its credit on its own folio: to its legal entity, in its currency.
     async fn balance(&self, ctx: &Context<'_>) -> Result<Balance> {
-        Balance::at(ctx, &self.key, self.cut).await
+        Balance::at(ctx, &self.key, self.cut.clone()).await
     }
 }
 
@@ -338,7 +338,12 @@ pub struct LegalEntity {
 
 impl LegalEntity {
     pub fn find(ctx: &Context<'_>, key: &str) -> Result<Option<LegalEntity>> {
-        let state = Books::of(ctx)?.find::<entities::LegalEntity>(key);
+        LegalEntity::at(ctx, key, &Cut::now())
+    }
+
+    /// As it is now, or as a dry run would leave it.
+    pub fn at(ctx: &Context<'_>, key: &str, cut: &Cut) -> Result<Option<LegalEntity>> {
+        let state = Books::of(ctx)?.find_tried::<entities::LegalEntity>(key, cut);
         Ok(state.map(|state| LegalEntity {
             key: key.to_owned(),
             state,
@@ -587,7 +592,16 @@ impl AccountQueries {
         let asked = page::asked(first, after)?;
         let rows = Books::of(ctx)?.page::<domain::Account>(&asked);
         let cut = Cut::now();
-        let account = |(key, state): (String, _)| (key.clone(), Account { key, state, cut });
+        let account = |(key, state): (String, _)| {
+            (
+                key.clone(),
+                Account {
+                    key,
+                    state,
+                    cut: cut.clone(),
+                },
+            )
+        };
         Ok(page::page(&asked, rows.into_iter().map(account)))
     }
 
@@ -623,6 +637,7 @@ impl AccountMutations {
         ctx: &Context<'_>,
         idempotency_key: String,
         input: LegalEntityInput,
+        #[graphql(default)] dry_run: bool,
     ) -> Result<LegalEntityPayload> {
         let key = ids::key("entity", &input.id);
         let terms = entities::EntityTerms {
@@ -648,19 +663,21 @@ impl AccountMutations {
                 terms,
             },
         };
-        let receipt = desk::hand_in(ctx, Scope::Admin, &idempotency_key, command).await?;
+        let receipt =
+            desk::hand_in_or_try(ctx, Scope::Admin, &idempotency_key, command, dry_run).await?;
         Ok(LegalEntityPayload {
-            entity: LegalEntity::find(ctx, &key)?,
+            entity: LegalEntity::at(ctx, &key, &receipt.cut())?,
             receipt,
         })
     }
 
-    /// Opens an account.
+    /// Opens an account. A dry run seals no contact and shows none.
     async fn open_account(
         &self,
         ctx: &Context<'_>,
         idempotency_key: String,
         input: OpenAccountInput,
+        #[graphql(default)] dry_run: bool,
     ) -> Result<AccountPayload> {
         let books = Books::of(ctx)?;
         let key = ids::key("account", &input.id);
@@ -668,6 +685,8 @@ impl AccountMutations {
         let entity = LegalEntity::named(ctx, &entity_key)?.state;
         let own = &entity.state.terms;
         let (contact, buyer) = match input.contact {
+            // Nobody is given a key by a dry run.
+            Some(_) if dry_run => (None, None),
             Some(contact) => {
                 let (contact, buyer) = books.seal_contact(&key, &contact.into_domain())?;
                 (Some(contact), Some(buyer))
@@ -700,19 +719,21 @@ impl AccountMutations {
             account: key.clone(),
             terms,
         };
-        let receipt = desk::hand_in(ctx, Scope::Operate, &idempotency_key, command).await?;
+        let receipt =
+            desk::hand_in_or_try(ctx, Scope::Operate, &idempotency_key, command, dry_run).await?;
         Ok(AccountPayload {
-            account: Account::find(ctx, &key, None).await?,
+            account: Account::at(ctx, &key, receipt.cut()).await?,
             receipt,
         })
     }
 
-    /// Changes the terms of an account; what is left out stays as it is.
+    /// Changes the terms of an account; what is left out stays as it is. A dry run seals no contact and shows the one before.
     async fn change_account(
         &self,
         ctx: &Context<'_>,
         idempotency_key: String,
         input: ChangeAccountInput,
+        #[graphql(default)] dry_run: bool,
     ) -> Result<AccountPayload> {
         let books = Books::of(ctx)?;
         let key = ids::key("account", &input.id);
@@ -732,7 +753,8 @@ impl AccountMutations {
         );
         terms.country = input.country.unwrap_or(terms.country);
         terms.tax_category = input.tax_category.unwrap_or(terms.tax_category);
-        if let Some(contact) = input.contact {
+        // Nobody is given a key by a dry run.
+        if let Some(contact) = input.contact.filter(|_| !dry_run) {
             let (contact, buyer) = books.seal_contact(&key, &contact.into_domain())?;
             (terms.contact, terms.buyer) = (Some(contact), Some(buyer));
         }
@@ -740,9 +762,10 @@ impl AccountMutations {
             account: key.clone(),
             terms,
         };
-        let receipt = desk::hand_in(ctx, Scope::Operate, &idempotency_key, command).await?;
+        let receipt =
+            desk::hand_in_or_try(ctx, Scope::Operate, &idempotency_key, command, dry_run).await?;
         Ok(AccountPayload {
-            account: Account::find(ctx, &key, None).await?,
+            account: Account::at(ctx, &key, receipt.cut()).await?,
             receipt,
         })
     }
@@ -767,7 +790,7 @@ impl AccountMutations {
         let scope = Scope::Admin;
         let receipt = desk::hand_in_or_try(ctx, scope, &idempotency_key, command, dry_run).await?;
         Ok(LegalEntityPayload {
-            entity: LegalEntity::find(ctx, &key)?,
+            entity: LegalEntity::at(ctx, &key, &receipt.cut())?,
             receipt,
         })
     }
@@ -792,7 +815,7 @@ impl AccountMutations {
         let scope = Scope::Operate;
         let receipt = desk::hand_in_or_try(ctx, scope, &idempotency_key, command, dry_run).await?;
         Ok(AccountPayload {
-            account: Account::find(ctx, &key, None).await?,
+            account: Account::at(ctx, &key, receipt.cut()).await?,
             receipt,
         })
     }

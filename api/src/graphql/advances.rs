@@ -39,19 +39,21 @@ pub struct Advance {
     invoice: String,
     #[graphql(skip)]
     request: Option<String>,
+    #[graphql(skip)]
+    cut: Cut,
 }
 
 #[ComplexObject]
 impl Advance {
     /// Its invoice; none: it was requested, and its money is not there.
     async fn invoice(&self, ctx: &Context<'_>) -> Result<Option<Invoice>> {
-        Invoice::now(ctx, &self.invoice)
+        Invoice::seen(ctx, &self.invoice, &self.cut)
     }
 
     /// What asked for it before it was invoiced; none: it was invoiced at once.
     async fn request(&self, ctx: &Context<'_>) -> Result<Option<Invoice>> {
         match &self.request {
-            Some(request) => Invoice::now(ctx, request),
+            Some(request) => Invoice::seen(ctx, request, &self.cut),
             None => Ok(None),
         }
     }
@@ -85,13 +87,15 @@ pub struct AdvanceDeduction {
     part: AdvancePart,
     #[graphql(skip)]
     document: String,
+    #[graphql(skip)]
+    cut: Cut,
 }
 
 #[ComplexObject]
 impl AdvanceDeduction {
     /// The document that it was taken off.
     async fn invoice(&self, ctx: &Context<'_>) -> Result<Option<Invoice>> {
-        Invoice::now(ctx, &self.document)
+        Invoice::seen(ctx, &self.document, &self.cut)
     }
 }
 
@@ -115,6 +119,8 @@ pub struct AdvanceClosed {
     on: Date,
     #[graphql(skip)]
     note: Option<String>,
+    #[graphql(skip)]
+    cut: Cut,
 }
 
 #[ComplexObject]
@@ -122,7 +128,7 @@ impl AdvanceClosed {
     /// The credit note over what was left; none: nothing was.
     async fn note(&self, ctx: &Context<'_>) -> Result<Option<Invoice>> {
         match &self.note {
-            Some(note) => Invoice::now(ctx, note),
+            Some(note) => Invoice::seen(ctx, note, &self.cut),
             None => Ok(None),
         }
     }
@@ -180,13 +186,15 @@ pub struct AdvancePayload {
 }
 
 impl Advance {
-    fn of(key: &str, state: &domain::Advance) -> Option<Advance> {
+    fn of(key: &str, state: &domain::Advance, cut: &Cut) -> Option<Advance> {
         let terms = state.terms.as_ref()?;
         let deduction = |(document, part): &(String, domain::Part)| AdvanceDeduction {
             part: part.into(),
             document: document.clone(),
+            cut: cut.clone(),
         };
         Some(Advance {
+            cut: cut.clone(),
             key: key.to_owned(),
             account: terms.account.clone(),
             subscription: terms.subscription.clone(),
@@ -200,6 +208,7 @@ impl Advance {
                 reason: closed.reason.clone(),
                 on: Date(closed.on),
                 note: closed.note.clone(),
+                cut: cut.clone(),
             }),
             invoice: state.invoice.clone(),
             request: state.requested.as_ref().map(|r| r.document.clone()),
@@ -210,9 +219,9 @@ impl Advance {
     /// also those that have nothing left by now, in the order of their keys.
     pub async fn of_account(ctx: &Context<'_>, account: &str, cut: &Cut) -> Result<Vec<Advance>> {
         let books = Books::of(ctx)?;
-        let keys = match cut.is_now() {
-            true => books.index(|index| index.advances_of.get(account).cloned()),
-            false => Some(books.live(|tenant| all_of(tenant, account))),
+        let keys = match cut.is_past() {
+            false => books.index(|index| index.advances_of.get(account).cloned()),
+            true => Some(books.live(|tenant| all_of(tenant, account))),
         };
         let zone = Some(books.zone(account));
         let found = books
@@ -222,9 +231,9 @@ impl Advance {
         Ok(rows
             .filter(|(_, advance)| {
                 let advance = &advance.state;
-                cut.is_now() || advance.waiting().is_some() || !advance.rest().is_empty()
+                !cut.is_past() || advance.waiting().is_some() || !advance.rest().is_empty()
             })
-            .filter_map(|(key, advance)| Advance::of(key, &advance.state))
+            .filter_map(|(key, advance)| Advance::of(key, &advance.state, cut))
             .collect())
     }
 }
@@ -241,8 +250,13 @@ fn all_of(tenant: &Tenant, account: &str) -> Vec<String> {
         .collect()
 }
 
-fn find(books: &Books, key: &str) -> Option<Advance> {
-    Advance::of(key, &books.find::<domain::Advance>(key)?.state)
+/// As it is now, or as a dry run would leave it.
+fn find(books: &Books, key: &str, cut: &Cut) -> Option<Advance> {
+    Advance::of(
+        key,
+        &books.find_tried::<domain::Advance>(key, cut)?.state,
+        cut,
+    )
 }
 
 async fn done(
@@ -255,7 +269,7 @@ async fn done(
     let receipt =
         desk::hand_in_or_try(ctx, Scope::Operate, idempotency_key, command, dry_run).await?;
     Ok(AdvancePayload {
-        advance: find(&Books::of(ctx)?, key),
+        advance: find(&Books::of(ctx)?, key, &receipt.cut()),
         receipt,
     })
 }
@@ -278,7 +292,7 @@ impl AdvanceQueries {
         let terms = now.as_ref().and_then(|now| now.state.terms.as_ref());
         let zone = terms.map(|terms| books.zone(&terms.account));
         let then = books.find_at::<domain::Advance>(&key, &cut, zone).await?;
-        Ok(then.and_then(|then| Advance::of(&key, &then.state)))
+        Ok(then.and_then(|then| Advance::of(&key, &then.state, &cut)))
     }
 }
 

@@ -11,7 +11,7 @@ use indelible_domain::runs as domain;
 use indelible_domain::world::Entry;
 
 use super::accounts::Account;
-use super::books::Books;
+use super::books::{Books, Cut};
 use super::desk::{self, Receipt};
 use super::ids;
 use super::invoices::Invoice;
@@ -23,14 +23,21 @@ use crate::auth::Scope;
 pub struct BillRun {
     key: String,
     state: Arc<Entry<domain::BillRun>>,
+    cut: Cut,
 }
 
 impl BillRun {
     pub fn find(ctx: &Context<'_>, key: &str) -> Result<Option<BillRun>> {
-        let state = Books::of(ctx)?.find::<domain::BillRun>(key);
+        BillRun::at(ctx, key, Cut::now())
+    }
+
+    /// As it is now, or as a dry run would leave it.
+    pub fn at(ctx: &Context<'_>, key: &str, cut: Cut) -> Result<Option<BillRun>> {
+        let state = Books::of(ctx)?.find_tried::<domain::BillRun>(key, &cut);
         Ok(state.map(|state| BillRun {
             key: key.to_owned(),
             state,
+            cut,
         }))
     }
 }
@@ -94,8 +101,8 @@ impl BillRun {
     ) -> Result<Connection<Cursor, Invoice>> {
         let asked = page::asked(first, after)?;
         let rows = self.state.state.billed.iter();
-        let rows = rows
-            .filter_map(|(_, invoice)| Some((invoice.clone(), Invoice::now(ctx, invoice).ok()??)));
+        let seen = |invoice: &String| Invoice::seen(ctx, invoice, &self.cut).ok()?;
+        let rows = rows.filter_map(|(_, invoice)| Some((invoice.clone(), seen(invoice)?)));
         Ok(page::sorted(&asked, rows.collect()))
     }
 
@@ -160,9 +167,9 @@ pub struct RunBillInput {
 
 #[derive(SimpleObject)]
 pub struct BillRunPayload {
-    /// The run; none for a dry run.
+    /// The run, for a dry run as it would be; none where only a dry run started it.
     run: Option<BillRun>,
-    /// What it billed; for a dry run what it would bill, without numbers kept.
+    /// What it billed; for a dry run what it would bill, with numbers that nobody keeps.
     invoices: Vec<Invoice>,
     /// Accounts whose billing was refused.
     refused: Vec<BillingRefusal>,
@@ -190,8 +197,10 @@ impl BillRunQueries {
         let rows = Books::of(ctx)?.page::<domain::BillRun>(&asked);
         Ok(page::page(
             &asked,
-            rows.into_iter()
-                .map(|(key, state)| (key.clone(), BillRun { key, state })),
+            rows.into_iter().map(|(key, state)| {
+                let cut = Cut::now();
+                (key.clone(), BillRun { key, state, cut })
+            }),
         ))
     }
 }
@@ -224,24 +233,9 @@ impl BillRunMutations {
         };
         if dry_run {
             let tried = desk::try_run(ctx, Scope::Operate, ask).await?;
-            let invoices = tried.made::<indelible_domain::invoices::Invoice>();
-            let invoices = invoices
-                .into_iter()
-                .map(|(key, state)| Invoice::tried(key, state))
-                .collect();
-            let refused = tried
-                .made::<domain::BillRun>()
-                .into_iter()
-                .flat_map(|(_, run)| run.state.failed.clone());
-            let refused = refused
-                .map(|(key, code, reason)| BillingRefusal { key, code, reason })
-                .collect();
-            return Ok(BillRunPayload {
-                run: None,
-                invoices,
-                refused,
-                receipt: tried.receipt,
-            });
+            let told = told(ctx, &run, tried.receipt)?;
+            // Nobody started it.
+            return Ok(BillRunPayload { run: None, ..told });
         }
         let receipt = desk::run(ctx, Scope::Operate, &idempotency_key, ask).await?;
         told(ctx, &run, receipt)
@@ -254,12 +248,18 @@ impl BillRunMutations {
         idempotency_key: String,
         id: ID,
         #[graphql(default)] accounts: Vec<ID>,
+        #[graphql(default)] dry_run: bool,
     ) -> Result<BillRunPayload> {
         let run = ids::key("bill-run", &id);
         let named = accounts.iter().map(|account| ids::key("account", account));
+        let accounts: Vec<String> = named.collect();
+        if dry_run {
+            let tried = desk::try_retry(ctx, Scope::Operate, run.clone(), accounts).await?;
+            return told(ctx, &run, tried.receipt);
+        }
         let command = Command::RetryBillRun {
             run: run.clone(),
-            accounts: named.collect(),
+            accounts,
         };
         desk::hand_in(ctx, Scope::Operate, &idempotency_key, command).await?;
         let receipt = desk::go_on(ctx, Scope::Operate, run.clone()).await?;
@@ -273,8 +273,13 @@ impl BillRunMutations {
         idempotency_key: String,
         id: ID,
         reason: String,
+        #[graphql(default)] dry_run: bool,
     ) -> Result<BillRunPayload> {
         let run = ids::key("bill-run", &id);
+        if dry_run {
+            let tried = desk::try_cancel(ctx, Scope::Operate, run.clone(), reason).await?;
+            return told(ctx, &run, tried.receipt);
+        }
         let command = || Command::CancelBillRun {
             run: run.clone(),
             reason: reason.clone(),
@@ -290,13 +295,14 @@ impl BillRunMutations {
     }
 }
 
-/// A run as it is now.
+/// A run as it is now; of a dry run as it would be.
 fn told(ctx: &Context<'_>, run: &str, receipt: Receipt) -> Result<BillRunPayload> {
-    let done = BillRun::find(ctx, run)?;
+    let cut = receipt.cut();
+    let done = BillRun::at(ctx, run, cut.clone())?;
     let state = done.as_ref().map(|run| Arc::clone(&run.state));
     let billed = state.iter().flat_map(|run| &run.state.billed);
     let invoices = billed
-        .filter_map(|(_, invoice)| Invoice::now(ctx, invoice).ok()?)
+        .filter_map(|(_, invoice)| Invoice::seen(ctx, invoice, &cut).ok()?)
         .collect();
     let failed = state.iter().flat_map(|run| run.state.failed.clone());
     let refused = failed

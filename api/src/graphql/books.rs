@@ -10,7 +10,7 @@ use indelible_domain::Recorded;
 use indelible_domain::accounts::{Buyer, Contact, folio};
 use indelible_domain::index::Index;
 use indelible_domain::kernel::{self, Decider, Personal, Purpose};
-use indelible_domain::world::{Entry, Event, Noun, Tenant, World};
+use indelible_domain::world::{Entry, Event, Noun, Tables, Tenant, World};
 use indelible_domain::{catalog, taxes};
 use indelible_projections::{Snapshot, ViewError};
 use indelible_store::{KeyringError, Sealed, StoreError, TenantPast};
@@ -41,14 +41,17 @@ pub struct AsOf {
     effective: Option<Date>,
 }
 
-/// The cut through the log that an `asOf` means.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// The cut through the log that an `asOf` means, or what a dry run would leave. What is reached from a thing is seen at the
+/// same cut.
+#[derive(Clone, Debug, Default)]
 pub struct Cut {
     /// Last position that was known; none: all of them.
     pub known: Option<u64>,
     pub effective: Option<kernel::Date>,
     /// The moment that `known` was asked for by.
     moment: Option<kernel::Instant>,
+    /// What a dry run made or changed: looked for here before the log is asked.
+    tried: Option<Arc<Tables>>,
 }
 
 impl Cut {
@@ -57,9 +60,17 @@ impl Cut {
         Cut::default()
     }
 
-    /// Whether it is everything known, today.
-    pub fn is_now(&self) -> bool {
-        *self == Cut::now()
+    /// Everything known, today, and what a dry run would leave of it.
+    pub fn tried(made: Arc<Tables>) -> Cut {
+        Cut {
+            tried: Some(made),
+            ..Cut::default()
+        }
+    }
+
+    /// Whether it is less than everything known, today.
+    pub fn is_past(&self) -> bool {
+        self.known.is_some() || self.effective.is_some() || self.moment.is_some()
     }
 
     /// The moment that is looked at, where one was asked for and no day.
@@ -128,6 +139,13 @@ impl Books {
         self.live(|tenant| N::table(&tenant.tables).get(key).cloned())
     }
 
+    /// A thing as it is now, or as a dry run would leave it: no other cut is looked at.
+    pub fn find_tried<N: Noun>(&self, key: &str, cut: &Cut) -> Option<Arc<Entry<N::State>>> {
+        let tried = cut.tried.as_ref();
+        let tried = tried.and_then(|made| N::table(made).get(key).cloned());
+        tried.or_else(|| self.find::<N>(key))
+    }
+
     /// A thing as it was at the cut, folded from its own stream. `zone` tells the business date of facts that carry
     /// none of their own: the day they were recorded. None: the effective date cuts no facts off.
     pub async fn find_at<N>(
@@ -159,8 +177,10 @@ impl Books {
         if cut.known.is_none() && until.is_none() {
             return Ok(self.live(|tenant| {
                 let table = N::table(&tenant.tables);
+                let tried = cut.tried.as_ref().map(|made| N::table(made));
                 let found = keys.into_iter().filter_map(|key| {
-                    let state = table.get(&key).cloned()?;
+                    let tried = tried.and_then(|table| table.get(&key));
+                    let state = tried.or_else(|| table.get(&key)).cloned()?;
                     Some((key, state))
                 });
                 found.collect()
@@ -196,7 +216,7 @@ impl Books {
         cut: &Cut,
         zone: kernel::Zone,
     ) -> Result<Vec<Recorded<Event>>> {
-        let (tenant, key, cut) = (self.tenant().to_owned(), key.to_owned(), *cut);
+        let (tenant, key, cut) = (self.tenant().to_owned(), key.to_owned(), cut.clone());
         self.blocking(move |office| {
             let mut facts = office.ledger.stream(&tenant, kind, &key, cut.known)?;
             let on = |fact: &Recorded<Event>| zone.date(fact.meta.recorded_at);
@@ -327,6 +347,7 @@ impl Books {
             known,
             effective,
             moment: as_of.and_then(|as_of| as_of.known).map(|moment| moment.0),
+            tried: None,
         })
     }
 

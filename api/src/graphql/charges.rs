@@ -1,12 +1,14 @@
 //! Charges that wait for the next invoice, and what an invoice line is for.
 
 use async_graphql::{Context, Enum, ID, InputObject, Object, Result, SimpleObject};
+use indelible_domain::accounts::folio;
 use indelible_domain::charges as domain;
 use indelible_domain::command::Command;
 
 use super::books::{Books, Cut};
 use super::desk::{self, Receipt};
 use super::ids;
+use super::life::ComingInvoice;
 use super::scalars::{Date, Money};
 use crate::auth::Scope;
 
@@ -109,9 +111,30 @@ pub struct AddChargeInput {
 
 #[derive(SimpleObject)]
 pub struct ChargePayload {
-    /// Charges of the account that wait for its next invoice.
+    /// Charges of the account that wait for its next invoice; for a dry run those that would.
     pending: Vec<PendingCharge>,
+    /// What becomes due with it of everything that is billed with the account, up to 400 days ahead and 100 documents; for a dry
+    /// run as it would be.
+    coming: Vec<ComingInvoice>,
     receipt: Receipt,
+}
+
+async fn done(
+    ctx: &Context<'_>,
+    idempotency_key: &str,
+    account: &str,
+    command: Command,
+    dry_run: bool,
+) -> Result<ChargePayload> {
+    let scope = Scope::Operate;
+    let (receipt, coming) =
+        desk::hand_in_or_look_ahead(ctx, scope, idempotency_key, command, account, dry_run).await?;
+    Ok(ChargePayload {
+        // Charges of all folios wait with the account.
+        pending: PendingCharge::of_account(ctx, folio::owner(account), &receipt.cut()).await?,
+        coming: coming.iter().map(ComingInvoice::of).collect(),
+        receipt,
+    })
 }
 
 #[derive(Default)]
@@ -136,12 +159,7 @@ impl ChargeMutations {
             on: input.on.map(|date| date.0),
             tax_class: input.tax_class,
         };
-        let receipt =
-            desk::hand_in_or_try(ctx, Scope::Operate, &idempotency_key, command, dry_run).await?;
-        Ok(ChargePayload {
-            pending: PendingCharge::of_account(ctx, &account, &Cut::now()).await?,
-            receipt,
-        })
+        done(ctx, &idempotency_key, &account, command, dry_run).await
     }
 
     /// Takes back a charge that no invoice carries yet.
@@ -151,16 +169,13 @@ impl ChargeMutations {
         idempotency_key: String,
         account: ID,
         id: ID,
+        #[graphql(default)] dry_run: bool,
     ) -> Result<ChargePayload> {
         let account = ids::key("account", &account);
         let command = Command::CancelCharge {
             account: account.clone(),
             charge: ids::key("charge", &id),
         };
-        let receipt = desk::hand_in(ctx, Scope::Operate, &idempotency_key, command).await?;
-        Ok(ChargePayload {
-            pending: PendingCharge::of_account(ctx, &account, &Cut::now()).await?,
-            receipt,
-        })
+        done(ctx, &idempotency_key, &account, command, dry_run).await
     }
 }

@@ -5,8 +5,9 @@ use indelible_domain::catalog::{self, PriceTerm};
 use indelible_domain::command::Command;
 use indelible_domain::contracts::{self as domain, Agreement};
 
-use super::books::Books;
+use super::books::{Books, Cut};
 use super::desk::{self, Receipt};
+use super::life::ComingInvoice;
 use super::scalars::{Date, Decimal};
 use super::{errors, ids};
 use crate::auth::Scope;
@@ -84,7 +85,12 @@ pub struct Contract {
 
 impl Contract {
     fn find(ctx: &Context<'_>, key: &str) -> Result<Option<Contract>> {
-        let entry = Books::of(ctx)?.find::<domain::Contract>(key);
+        Contract::at(ctx, key, &Cut::now())
+    }
+
+    /// As it is now, or as a dry run would leave it.
+    fn at(ctx: &Context<'_>, key: &str, cut: &Cut) -> Result<Option<Contract>> {
+        let entry = Books::of(ctx)?.find_tried::<domain::Contract>(key, cut);
         let agreement = entry.and_then(|entry| entry.state.agreement.clone());
         Ok(agreement.map(|agreement| Contract {
             id: ids::node("contract", key),
@@ -145,8 +151,29 @@ pub struct DefineContractInput {
 
 #[derive(SimpleObject)]
 pub struct ContractPayload {
+    /// As it is now; for a dry run as it would be.
     contract: Option<Contract>,
+    /// What becomes due with it of everything that is billed with its account, up to 400 days ahead and 100 documents; for a dry
+    /// run as it would be.
+    coming: Vec<ComingInvoice>,
     receipt: Receipt,
+}
+
+async fn agreed(
+    ctx: &Context<'_>,
+    idempotency_key: &str,
+    (contract, account): (&str, &str),
+    command: Command,
+    dry_run: bool,
+) -> Result<ContractPayload> {
+    let scope = Scope::Operate;
+    let (receipt, coming) =
+        desk::hand_in_or_look_ahead(ctx, scope, idempotency_key, command, account, dry_run).await?;
+    Ok(ContractPayload {
+        contract: Contract::at(ctx, contract, &receipt.cut())?,
+        coming: coming.iter().map(ComingInvoice::of).collect(),
+        receipt,
+    })
 }
 
 #[derive(SimpleObject)]
@@ -199,11 +226,13 @@ impl ContractMutations {
         ctx: &Context<'_>,
         idempotency_key: String,
         input: DefineContractInput,
+        #[graphql(default)] dry_run: bool,
     ) -> Result<ContractPayload> {
         let contract = ids::key("contract", &input.id);
+        let account = ids::key("account", &input.account);
         let terms = input.prices.into_iter().map(AgreedPriceInput::into_domain);
         let agreement = Agreement {
-            account: ids::key("account", &input.account),
+            account: account.clone(),
             name: input.name,
             from: input.from.0,
             until: input.until.map(|date| date.0),
@@ -213,11 +242,14 @@ impl ContractMutations {
             contract: contract.clone(),
             agreement: Box::new(agreement),
         };
-        let receipt = desk::hand_in(ctx, Scope::Operate, &idempotency_key, command).await?;
-        Ok(ContractPayload {
-            contract: Contract::find(ctx, &contract)?,
-            receipt,
-        })
+        agreed(
+            ctx,
+            &idempotency_key,
+            (&contract, &account),
+            command,
+            dry_run,
+        )
+        .await
     }
 
     /// Ends a contract; `on` is the first day without it, none: today.
@@ -227,17 +259,23 @@ impl ContractMutations {
         idempotency_key: String,
         id: ID,
         on: Option<Date>,
+        #[graphql(default)] dry_run: bool,
     ) -> Result<ContractPayload> {
         let contract = ids::key("contract", &id);
+        let account = Contract::find(ctx, &contract)?;
+        let account = account.map(|known| known.account).unwrap_or_default();
         let command = Command::EndContract {
             contract: contract.clone(),
             on: on.map(|date| date.0),
         };
-        let receipt = desk::hand_in(ctx, Scope::Operate, &idempotency_key, command).await?;
-        Ok(ContractPayload {
-            contract: Contract::find(ctx, &contract)?,
-            receipt,
-        })
+        agreed(
+            ctx,
+            &idempotency_key,
+            (&contract, &account),
+            command,
+            dry_run,
+        )
+        .await
     }
 
     /// Nobody new can subscribe to the offer from a day on, today in UTC if none is given; who has it keeps it. Scope admin.
@@ -247,9 +285,11 @@ impl ContractMutations {
         idempotency_key: String,
         offer: String,
         from: Option<Date>,
+        #[graphql(default)] dry_run: bool,
     ) -> Result<OfferStandingPayload> {
         let from = from.map(|date| date.0);
-        stand(ctx, &idempotency_key, Command::RetireOffer { offer, from }).await
+        let command = Command::RetireOffer { offer, from };
+        stand(ctx, &idempotency_key, command, dry_run).await
     }
 
     /// A retired offer is sold again. Scope admin.
@@ -258,8 +298,10 @@ impl ContractMutations {
         ctx: &Context<'_>,
         idempotency_key: String,
         offer: String,
+        #[graphql(default)] dry_run: bool,
     ) -> Result<OfferStandingPayload> {
-        stand(ctx, &idempotency_key, Command::ReopenOffer { offer }).await
+        let command = Command::ReopenOffer { offer };
+        stand(ctx, &idempotency_key, command, dry_run).await
     }
 
     /// Takes an offer that nobody ever had out of the catalog. Scope admin.
@@ -268,8 +310,10 @@ impl ContractMutations {
         ctx: &Context<'_>,
         idempotency_key: String,
         offer: String,
+        #[graphql(default)] dry_run: bool,
     ) -> Result<OfferStandingPayload> {
-        stand(ctx, &idempotency_key, Command::DeleteOffer { offer }).await
+        let command = Command::DeleteOffer { offer };
+        stand(ctx, &idempotency_key, command, dry_run).await
     }
 }
 
@@ -277,7 +321,9 @@ async fn stand(
     ctx: &Context<'_>,
     idempotency_key: &str,
     command: Command,
+    dry_run: bool,
 ) -> Result<OfferStandingPayload> {
-    let receipt = desk::hand_in(ctx, Scope::Admin, idempotency_key, command).await?;
+    let receipt =
+        desk::hand_in_or_try(ctx, Scope::Admin, idempotency_key, command, dry_run).await?;
     Ok(OfferStandingPayload { receipt })
 }

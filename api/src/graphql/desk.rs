@@ -24,7 +24,7 @@ use indelible_domain::world::{Entry, Noun, Tables, Tenant};
 
 use indelible_store::{BillRunRequest, Refused, Request, TenantPast};
 
-use super::books::Books;
+use super::books::{Books, Cut};
 use super::log::Fact;
 use super::scalars::Position;
 use super::{errors, ids};
@@ -63,8 +63,11 @@ enum Wrote {
     Commits(Vec<Commit>),
     /// A bill run: many commits, told by the stream of the run.
     Run { position: u64, run: String },
-    /// Nowhere: a dry run.
-    Nothing(Vec<Staged>),
+    /// Nowhere: a dry run, with what it would write and at least the aggregates that it made or changed.
+    Nothing {
+        staged: Vec<Staged>,
+        made: Arc<Tables>,
+    },
 }
 
 impl Receipt {
@@ -77,13 +80,21 @@ impl Receipt {
         match &self.wrote {
             Wrote::Commits(commits) => !self.replayed && commits.iter().any(|c| c.events > 0),
             Wrote::Run { .. } => !self.replayed,
-            Wrote::Nothing(_) => false,
+            Wrote::Nothing { .. } => false,
         }
     }
 
     /// Nothing was written.
     pub fn dry_run_only(&self) -> bool {
-        matches!(self.wrote, Wrote::Nothing(_))
+        matches!(self.wrote, Wrote::Nothing { .. })
+    }
+
+    /// Where what came of it is seen: now; for a dry run in what it would leave.
+    pub fn cut(&self) -> Cut {
+        match &self.wrote {
+            Wrote::Nothing { made, .. } => Cut::tried(Arc::clone(made)),
+            Wrote::Commits(_) | Wrote::Run { .. } => Cut::now(),
+        }
     }
 
     /// The position a query must see to see this command; none for a dry run.
@@ -91,7 +102,7 @@ impl Receipt {
         let position = match &self.wrote {
             Wrote::Commits(commits) => commits.iter().map(|commit| commit.position).max(),
             Wrote::Run { position, .. } => Some(*position),
-            Wrote::Nothing(_) => None,
+            Wrote::Nothing { .. } => None,
         };
         let books = Books::of(ctx)?;
         Ok(position.map(|position| books.tokens().token(position)))
@@ -134,7 +145,7 @@ impl Receipt {
         const MOST: usize = 500;
         let books = Books::of(ctx)?;
         let found = match &self.wrote {
-            Wrote::Nothing(staged) => {
+            Wrote::Nothing { staged, .. } => {
                 let facts = staged.iter().take(MOST);
                 return Ok(facts
                     .map(|staged| Fact::tried(staged.clone(), &self.tenant))
@@ -199,8 +210,6 @@ impl From<DomainCounts> for UsageCounts {
 
 /// What a dry run came to.
 pub struct Tried {
-    /// With at least the aggregates that it made or changed.
-    made: Box<Tables>,
     pub receipt: Receipt,
 }
 
@@ -217,14 +226,14 @@ impl Tried {
     /// The facts that it would write.
     pub fn staged(&self) -> &[Staged] {
         match &self.receipt.wrote {
-            Wrote::Nothing(staged) => staged,
+            Wrote::Nothing { staged, .. } => staged,
             Wrote::Commits(_) | Wrote::Run { .. } => &[],
         }
     }
 
     /// Things of one kind that it made or changed.
     pub fn made<N: Noun>(&self) -> Vec<(String, Arc<Entry<N::State>>)> {
-        let Wrote::Nothing(staged) = &self.receipt.wrote else {
+        let Wrote::Nothing { staged, made } = &self.receipt.wrote else {
             return vec![];
         };
         let touched: BTreeSet<&String> = staged
@@ -232,7 +241,7 @@ impl Tried {
             .filter(|staged| staged.kind == N::KIND)
             .map(|staged| &*staged.id)
             .collect();
-        let entry = |key: &String| N::table(&self.made).get(key).cloned();
+        let entry = |key: &String| N::table(made).get(key).cloned();
         touched
             .into_iter()
             .filter_map(|key| Some((key.clone(), entry(key)?)))
@@ -446,10 +455,12 @@ async fn attempt_and<T: Send + 'static>(
         tenant: books.tenant().to_owned(),
         replayed: false,
         outcome: tried.outcome,
-        wrote: Wrote::Nothing(tried.events),
+        wrote: Wrote::Nothing {
+            staged: tried.events,
+            made: Arc::from(tried.aggregates),
+        },
     };
-    let made = tried.aggregates;
-    Ok((Tried { made, receipt }, seen))
+    Ok((Tried { receipt }, seen))
 }
 
 /// Decides a whole bill run and drops it.
@@ -478,6 +489,39 @@ pub async fn try_run(ctx: &Context<'_>, scope: Scope, ask: RunAsk) -> Result<Tri
         while now(attempt, |run| !run.completed) {
             attempt.decide(Command::StepBillRun { run: run.clone() })?;
         }
+        Ok(())
+    })
+    .await
+}
+
+/// Decides the whole end of a bill run, with all its drafts, and drops it.
+pub async fn try_cancel(
+    ctx: &Context<'_>,
+    scope: Scope,
+    run: String,
+    reason: String,
+) -> Result<Tried> {
+    let command = Command::CancelBillRun { run, reason };
+    attempt_with(ctx, scope, move |attempt| {
+        while attempt.decide(command.clone())? > 0 {}
+        Ok(())
+    })
+    .await
+}
+
+/// Decides what would become of the accounts that a bill run was refused for, and drops it.
+pub async fn try_retry(
+    ctx: &Context<'_>,
+    scope: Scope,
+    run: String,
+    accounts: Vec<String>,
+) -> Result<Tried> {
+    attempt_with(ctx, scope, move |attempt| {
+        attempt.decide(Command::RetryBillRun {
+            run: run.clone(),
+            accounts,
+        })?;
+        while attempt.decide(Command::StepBillRun { run: run.clone() })? > 0 {}
         Ok(())
     })
     .await
@@ -670,7 +714,10 @@ pub async fn attempt_subscription(
         Ok((coming, others))
     })
     .await?;
-    let entry = Subscription::table(&tried.made).get(key).cloned();
+    let entry = match &tried.receipt.wrote {
+        Wrote::Nothing { made, .. } => Subscription::table(made).get(key).cloned(),
+        Wrote::Commits(_) | Wrote::Run { .. } => None,
+    };
     let left = entry.map(|state| TriedSubscription {
         key: key.to_owned(),
         state,
@@ -678,6 +725,34 @@ pub async fn attempt_subscription(
         others,
     });
     Ok((tried.receipt, left))
+}
+
+/// Decides one command that touches what an account is billed, or only tries it; with what becomes due of everything that is
+/// billed with that account where the caller asks for `coming`, as the command leaves it.
+pub async fn hand_in_or_look_ahead(
+    ctx: &Context<'_>,
+    scope: Scope,
+    key: &str,
+    command: Command,
+    account: &str,
+    dry_run: bool,
+) -> Result<(Receipt, Vec<Coming>)> {
+    let asked = ctx.look_ahead().field("coming").exists();
+    let ahead = move |account: &str, session: Session<'_>| match asked {
+        true => operations::coming_with(session, account, super::life::DAYS_AHEAD),
+        false => Ok(vec![]),
+    };
+    if dry_run {
+        let account = account.to_owned();
+        let look = move |session: &Session<'_>| ahead(&account, session.fork());
+        let (tried, coming) = attempt_and(ctx, scope, command, look).await?;
+        return Ok((tried.receipt, coming));
+    }
+    let receipt = hand_in(ctx, scope, key, command).await?;
+    let books = Books::of(ctx)?;
+    let (past, now) = (books.past(), books.now());
+    let coming = books.live(|tenant| ahead(account, Session::new(tenant, now).with(&past)));
+    Ok((receipt, coming.map_err(errors::rejected)?))
 }
 
 /// Commands decided one after the other on a copy of the tenant.
@@ -692,7 +767,8 @@ struct Attempt {
 }
 
 impl Attempt {
-    fn decide(&mut self, command: Command) -> std::result::Result<(), Rejection> {
+    /// How much is left for the next command of its kind.
+    fn decide(&mut self, command: Command) -> std::result::Result<u64, Rejection> {
         let past = self.tried.over(&self.past);
         let mut session = Session::new(&self.tenant, self.now).with(&past);
         let outcome = operations::execute(&mut session, command);
@@ -710,7 +786,7 @@ impl Attempt {
                 self.outcome.touched.push(touched);
             }
         }
-        Ok(())
+        Ok(outcome.left)
     }
 }
 
@@ -740,15 +816,17 @@ async fn attempt_with(
         staged,
         ..
     } = decided.map_err(errors::rejected)?;
-    let wrote = Wrote::Nothing(staged);
+    let wrote = Wrote::Nothing {
+        staged,
+        made: Arc::new(tenant.tables),
+    };
     let receipt = Receipt {
         tenant: books.tenant().to_owned(),
         replayed: false,
         outcome,
         wrote,
     };
-    let made = Box::new(tenant.tables);
-    Ok(Tried { made, receipt })
+    Ok(Tried { receipt })
 }
 
 /// One name for everything a request writes, the same as in the server's log line. Over a websocket each operation

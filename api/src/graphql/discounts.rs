@@ -10,6 +10,7 @@ use indelible_domain::taxes::Exemption;
 use super::accounts::Account;
 use super::books::{Books, Cut};
 use super::desk::{self, Receipt};
+use super::life::ComingInvoice;
 use super::scalars::{Date, Decimal, Money};
 use super::{errors, ids};
 use crate::auth::Scope;
@@ -197,14 +198,18 @@ pub struct TaxExemptionInput {
 
 #[derive(SimpleObject)]
 pub struct DiscountPayload {
+    /// As it is now; for a dry run as it would be.
     discount: Option<Discount>,
     receipt: Receipt,
 }
 
-/// An account after its discounts, commitments or exemptions changed.
+/// An account after its discounts, commitments or exemptions changed; for a dry run as it would be.
 #[derive(SimpleObject)]
 pub struct AccountTermsPayload {
     account: Account,
+    /// What becomes due with it of everything that is billed with the account, up to 400 days ahead and 100 documents; for a dry
+    /// run as it would be.
+    coming: Vec<ComingInvoice>,
     receipt: Receipt,
 }
 
@@ -328,6 +333,7 @@ impl DiscountMutations {
         ctx: &Context<'_>,
         idempotency_key: String,
         input: DefineDiscountInput,
+        #[graphql(default)] dry_run: bool,
     ) -> Result<DiscountPayload> {
         let code = ids::key("discount", &input.code);
         let span = |text: String| {
@@ -366,7 +372,8 @@ impl DiscountMutations {
             discount: code.clone(),
             terms: Box::new(terms),
         };
-        let receipt = desk::hand_in(ctx, Scope::Admin, &idempotency_key, command).await?;
+        let receipt =
+            desk::hand_in_or_try(ctx, Scope::Admin, &idempotency_key, command, dry_run).await?;
         told(ctx, &code, receipt)
     }
 
@@ -377,12 +384,14 @@ impl DiscountMutations {
         idempotency_key: String,
         code: String,
         reason: String,
+        #[graphql(default)] dry_run: bool,
     ) -> Result<DiscountPayload> {
         let command = Command::WithdrawDiscount {
             discount: code.clone(),
             reason,
         };
-        let receipt = desk::hand_in(ctx, Scope::Admin, &idempotency_key, command).await?;
+        let receipt =
+            desk::hand_in_or_try(ctx, Scope::Admin, &idempotency_key, command, dry_run).await?;
         told(ctx, &code, receipt)
     }
 
@@ -392,6 +401,7 @@ impl DiscountMutations {
         ctx: &Context<'_>,
         idempotency_key: String,
         input: RedeemDiscountInput,
+        #[graphql(default)] dry_run: bool,
     ) -> Result<AccountTermsPayload> {
         let account = ids::key("account", &input.account);
         let command = Command::RedeemDiscount(Box::new(RedeemDiscount {
@@ -401,8 +411,7 @@ impl DiscountMutations {
             subscription: input.subscription.map(|id| ids::key("subscription", &id)),
             from: input.from.map(|d| d.0),
         }));
-        let receipt = desk::hand_in(ctx, Scope::Operate, &idempotency_key, command).await?;
-        of_account(ctx, &account, receipt).await
+        of_account(ctx, &idempotency_key, &account, command, dry_run).await
     }
 
     /// A discount of an account takes nothing off services of this day (none: today) and later. Scope operate.
@@ -413,6 +422,7 @@ impl DiscountMutations {
         account: ID,
         redemption: ID,
         on: Option<Date>,
+        #[graphql(default)] dry_run: bool,
     ) -> Result<AccountTermsPayload> {
         let account = ids::key("account", &account);
         let command = Command::EndRedemption {
@@ -420,8 +430,7 @@ impl DiscountMutations {
             redemption: ids::key("redemption", &redemption),
             on: on.map(|d| d.0),
         };
-        let receipt = desk::hand_in(ctx, Scope::Operate, &idempotency_key, command).await?;
-        of_account(ctx, &account, receipt).await
+        of_account(ctx, &idempotency_key, &account, command, dry_run).await
     }
 
     /// What an account commits itself to over everything it pays for, or over what is billed on one of its folios. Scope operate.
@@ -430,6 +439,7 @@ impl DiscountMutations {
         ctx: &Context<'_>,
         idempotency_key: String,
         input: AgreeCommitmentInput,
+        #[graphql(default)] dry_run: bool,
     ) -> Result<AccountTermsPayload> {
         let account = ids::key("account", &input.account);
         let agreed = pledge::Agreed {
@@ -447,8 +457,7 @@ impl DiscountMutations {
             account: account.clone(),
             agreed: Box::new(agreed),
         };
-        let receipt = desk::hand_in(ctx, Scope::Operate, &idempotency_key, command).await?;
-        of_account(ctx, &account, receipt).await
+        of_account(ctx, &idempotency_key, &account, command, dry_run).await
     }
 
     /// A commitment binds until this day (none: today), exclusive; its last period is prorated. Scope operate.
@@ -459,6 +468,7 @@ impl DiscountMutations {
         account: ID,
         commitment: ID,
         on: Option<Date>,
+        #[graphql(default)] dry_run: bool,
     ) -> Result<AccountTermsPayload> {
         let account = ids::key("account", &account);
         let command = Command::EndCommitment {
@@ -466,8 +476,7 @@ impl DiscountMutations {
             commitment: ids::key("commitment", &commitment),
             on: on.map(|d| d.0),
         };
-        let receipt = desk::hand_in(ctx, Scope::Operate, &idempotency_key, command).await?;
-        of_account(ctx, &account, receipt).await
+        of_account(ctx, &idempotency_key, &account, command, dry_run).await
     }
 
     /// No tax is charged to an account for a class of charges, or for all. Scope operate.
@@ -476,6 +485,7 @@ impl DiscountMutations {
         ctx: &Context<'_>,
         idempotency_key: String,
         input: TaxExemptionInput,
+        #[graphql(default)] dry_run: bool,
     ) -> Result<AccountTermsPayload> {
         let account = ids::key("account", &input.account);
         let command = Command::ExemptFromTax {
@@ -487,8 +497,7 @@ impl DiscountMutations {
                 until: input.until.map(|d| d.0),
             },
         };
-        let receipt = desk::hand_in(ctx, Scope::Operate, &idempotency_key, command).await?;
-        of_account(ctx, &account, receipt).await
+        of_account(ctx, &idempotency_key, &account, command, dry_run).await
     }
 
     /// Tax is charged again from this day (none: today) on. Scope operate.
@@ -499,6 +508,7 @@ impl DiscountMutations {
         account: ID,
         class: Option<String>,
         on: Option<Date>,
+        #[graphql(default)] dry_run: bool,
     ) -> Result<AccountTermsPayload> {
         let account = ids::key("account", &account);
         let command = Command::EndTaxExemption {
@@ -506,13 +516,12 @@ impl DiscountMutations {
             class,
             on: on.map(|d| d.0),
         };
-        let receipt = desk::hand_in(ctx, Scope::Operate, &idempotency_key, command).await?;
-        of_account(ctx, &account, receipt).await
+        of_account(ctx, &idempotency_key, &account, command, dry_run).await
     }
 }
 
 fn told(ctx: &Context<'_>, code: &str, receipt: Receipt) -> Result<DiscountPayload> {
-    let known = Books::of(ctx)?.find::<domain::Discount>(code);
+    let known = Books::of(ctx)?.find_tried::<domain::Discount>(code, &receipt.cut());
     Ok(DiscountPayload {
         discount: known.and_then(|e| discount(code, &e.state)),
         receipt,
@@ -521,11 +530,17 @@ fn told(ctx: &Context<'_>, code: &str, receipt: Receipt) -> Result<DiscountPaylo
 
 async fn of_account(
     ctx: &Context<'_>,
+    idempotency_key: &str,
     account: &str,
-    receipt: Receipt,
+    command: Command,
+    dry_run: bool,
 ) -> Result<AccountTermsPayload> {
+    let scope = Scope::Operate;
+    let (receipt, coming) =
+        desk::hand_in_or_look_ahead(ctx, scope, idempotency_key, command, account, dry_run).await?;
     Ok(AccountTermsPayload {
-        account: Account::named(ctx, folio::owner(account)).await?,
+        account: Account::named_at(ctx, folio::owner(account), receipt.cut()).await?,
+        coming: coming.iter().map(ComingInvoice::of).collect(),
         receipt,
     })
 }

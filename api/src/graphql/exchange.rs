@@ -8,7 +8,7 @@ use indelible_domain::invoices;
 use indelible_domain::invoicing::{self, Invoicing};
 use indelible_domain::kernel::{self, Exact};
 
-use super::books::Books;
+use super::books::{Books, Cut};
 use super::desk::{self, Receipt};
 use super::invoicing::{place, stream_of};
 use super::page::{self, Cursor};
@@ -110,8 +110,8 @@ fn currency(code: &str) -> Result<kernel::Currency> {
     code.parse().map_err(errors::rejected)
 }
 
-fn said(books: &Books, place: &InvoicingPlace) -> Option<ExchangeTerms> {
-    let known = books.find::<Invoicing>(&stream_of(place))?;
+fn said(books: &Books, place: &InvoicingPlace, cut: &Cut) -> Option<ExchangeTerms> {
+    let known = books.find_tried::<Invoicing>(&stream_of(place), cut)?;
     let exchange = known.state.exchange?;
     Some(ExchangeTerms {
         day: exchange.day.into(),
@@ -131,7 +131,11 @@ impl ExchangeQueries {
         entity: Option<ID>,
         account: Option<ID>,
     ) -> Result<Option<ExchangeTerms>> {
-        Ok(said(&Books::of(ctx)?, &place(entity, account)?))
+        Ok(said(
+            &Books::of(ctx)?,
+            &place(entity, account)?,
+            &Cut::now(),
+        ))
     }
 
     /// Rates of a pair of currencies by day; `entity` none: those told for all entities.
@@ -190,7 +194,7 @@ impl ExchangeMutations {
         let receipt =
             desk::hand_in_or_try(ctx, Scope::Operate, &idempotency_key, command, dry_run).await?;
         Ok(ExchangePayload {
-            exchange: said(&Books::of(ctx)?, &place),
+            exchange: said(&Books::of(ctx)?, &place, &receipt.cut()),
             receipt,
         })
     }

@@ -50,7 +50,11 @@ impl Folio {
         keys.dedup();
         let found = keys.into_iter().filter_map(|key| {
             let folio = folio::named(&key, terms)?;
-            Some(Folio { key, folio, cut })
+            Some(Folio {
+                key,
+                folio,
+                cut: cut.clone(),
+            })
         });
         Ok(found.collect())
     }
@@ -80,7 +84,7 @@ impl Folio {
 
     /// What is owed and credit on it.
     async fn balance(&self, ctx: &Context<'_>) -> Result<Balance> {
-        Balance::at(ctx, &self.key, self.cut).await
+        Balance::at(ctx, &self.key, self.cut.clone()).await
     }
 }
 
@@ -102,8 +106,8 @@ pub struct DocumentCurrenciesPayload {
     receipt: Receipt,
 }
 
-fn said(books: &Books, place: &InvoicingPlace) -> Option<DocumentCurrencies> {
-    let known = books.find::<Invoicing>(&stream_of(place))?;
+fn said(books: &Books, place: &InvoicingPlace, cut: &Cut) -> Option<DocumentCurrencies> {
+    let known = books.find_tried::<Invoicing>(&stream_of(place), cut)?;
     known.state.currencies.map(DocumentCurrencies::from)
 }
 
@@ -127,7 +131,11 @@ impl FolioQueries {
         entity: Option<ID>,
         account: Option<ID>,
     ) -> Result<Option<DocumentCurrencies>> {
-        Ok(said(&Books::of(ctx)?, &place(entity, account)?))
+        Ok(said(
+            &Books::of(ctx)?,
+            &place(entity, account)?,
+            &Cut::now(),
+        ))
     }
 
     /// Totals below which documents wait for more, by currency, as a legal entity or an account itself says.
@@ -188,7 +196,7 @@ impl FolioMutations {
         let receipt =
             desk::hand_in_or_try(ctx, Scope::Operate, &idempotency_key, command, dry_run).await?;
         Ok(DocumentCurrenciesPayload {
-            currencies: said(&Books::of(ctx)?, &place),
+            currencies: said(&Books::of(ctx)?, &place, &receipt.cut()),
             receipt,
         })
     }

@@ -66,21 +66,22 @@ impl Invoice {
     }
 
     pub fn now(ctx: &Context<'_>, key: &str) -> Result<Option<Invoice>> {
-        let state = Books::of(ctx)?.find::<domain::Invoice>(key);
+        Invoice::seen(ctx, key, &Cut::now())
+    }
+
+    /// The document as it is now, or as a dry run would leave it.
+    pub fn seen(ctx: &Context<'_>, key: &str, cut: &Cut) -> Result<Option<Invoice>> {
+        let state = Books::of(ctx)?.find_tried::<domain::Invoice>(key, cut);
         Ok(state.map(|state| Invoice {
             key: key.to_owned(),
             state,
-            cut: Cut::now(),
+            cut: cut.clone(),
         }))
     }
 
-    /// A document that a dry run made and nobody wrote.
-    pub fn tried(key: String, state: Arc<Entry<domain::Invoice>>) -> Invoice {
-        Invoice {
-            key,
-            state,
-            cut: Cut::now(),
-        }
+    /// A document that was only computed, beside what a dry run would leave.
+    pub fn tried(key: String, state: Arc<Entry<domain::Invoice>>, cut: Cut) -> Invoice {
+        Invoice { key, state, cut }
     }
 
     /// Documents of an account with their sort keys: the order in which they came to be.
@@ -93,7 +94,16 @@ impl Invoice {
         let keys = books.index(|index| index.invoices_of.get(account).cloned().unwrap_or_default());
         let zone = books.document_zone_of(account);
         let found = books.all_at::<domain::Invoice>(keys, &cut, zone).await?;
-        let row = |(n, (key, state))| (format!("{n:012}"), Invoice { key, state, cut });
+        let row = |(n, (key, state))| {
+            (
+                format!("{n:012}"),
+                Invoice {
+                    key,
+                    state,
+                    cut: cut.clone(),
+                },
+            )
+        };
         Ok(found.into_iter().enumerate().map(row).collect())
     }
 
@@ -105,7 +115,8 @@ impl Invoice {
     /// The folio that it is on.
     fn folio_key(&self, ctx: &Context<'_>) -> Result<String> {
         let document = self.document();
-        let account = Books::of(ctx)?.find::<accounts::Account>(&document.account);
+        let books = Books::of(ctx)?;
+        let account = books.find_tried::<accounts::Account>(&document.account, &self.cut);
         // A preview of an account that is gone is on no folio.
         Ok(account.map_or(document.account.clone(), |account| {
             document.folio().id(&document.account, &account.state.terms)
@@ -160,7 +171,7 @@ impl Invoice {
     }
 
     async fn account(&self, ctx: &Context<'_>) -> Result<Account> {
-        Account::named_at(ctx, &self.document().account, self.cut).await
+        Account::named_at(ctx, &self.document().account, self.cut.clone()).await
     }
 
     async fn entity(&self, ctx: &Context<'_>) -> Result<LegalEntity> {
@@ -239,7 +250,7 @@ impl Invoice {
             .iter()
             .flat_map(|owed| owed.state.applied_to(&self.key));
         Ok(applied
-            .map(|(source, part)| Applied::new(source, part, self.cut))
+            .map(|(source, part)| Applied::new(source, part, self.cut.clone()))
             .collect())
     }
 
@@ -326,7 +337,7 @@ impl Invoice {
     /// The invoice that a credit note corrects.
     async fn corrects(&self, ctx: &Context<'_>) -> Result<Option<Invoice>> {
         match &self.document().corrects {
-            Some(key) => Invoice::at(ctx, key, self.cut).await,
+            Some(key) => Invoice::at(ctx, key, self.cut.clone()).await,
             None => Ok(None),
         }
     }
@@ -334,7 +345,7 @@ impl Invoice {
     /// The bill run that made it.
     async fn run(&self, ctx: &Context<'_>) -> Result<Option<BillRun>> {
         match &self.document().run {
-            Some(key) => BillRun::find(ctx, key),
+            Some(key) => BillRun::at(ctx, key, self.cut.clone()),
             None => Ok(None),
         }
     }
@@ -691,20 +702,10 @@ pub async fn done(
     command: Command,
     dry_run: bool,
 ) -> Result<InvoicePayload> {
-    if dry_run {
-        let tried = desk::attempt(ctx, Scope::Operate, command).await?;
-        let mut made = tried.made::<domain::Invoice>().into_iter();
-        let invoice = made
-            .find(|(made, _)| made == key)
-            .map(|(key, state)| Invoice::tried(key, state));
-        return Ok(InvoicePayload {
-            invoice,
-            receipt: tried.receipt,
-        });
-    }
-    let receipt = desk::hand_in(ctx, Scope::Operate, idempotency_key, command).await?;
+    let receipt =
+        desk::hand_in_or_try(ctx, Scope::Operate, idempotency_key, command, dry_run).await?;
     Ok(InvoicePayload {
-        invoice: Invoice::now(ctx, key)?,
+        invoice: Invoice::seen(ctx, key, &receipt.cut())?,
         receipt,
     })
 }

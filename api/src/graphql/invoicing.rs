@@ -10,7 +10,7 @@ use indelible_domain::world::Entry;
 use indelible_domain::{Session, operations};
 use std::sync::Arc;
 
-use super::books::Books;
+use super::books::{Books, Cut};
 use super::desk::{self, Receipt};
 use super::invoices::{Invoice, InvoicePayload};
 use super::page::{self, Cursor};
@@ -193,7 +193,7 @@ impl InvoicingQueries {
         entity: Option<ID>,
         account: Option<ID>,
     ) -> Result<Option<InvoicingTerms>> {
-        said(&Books::of(ctx)?, &place(entity, account)?)
+        said(&Books::of(ctx)?, &place(entity, account)?, &Cut::now())
     }
 
     /// Drafts that wait, in the order of their keys, each with its reasons.
@@ -240,7 +240,7 @@ impl InvoicingQueries {
                 ..documents::Invoice::default()
             };
             let entry = Entry { version: 0, state };
-            Invoice::tried(format!("preview.{account}"), Arc::new(entry))
+            Invoice::tried(format!("preview.{account}"), Arc::new(entry), Cut::now())
         }))
     }
 }
@@ -253,8 +253,8 @@ pub(super) fn stream_of(place: &InvoicingPlace) -> String {
     }
 }
 
-fn said(books: &Books, place: &InvoicingPlace) -> Result<Option<InvoicingTerms>> {
-    let known = books.find::<domain::Invoicing>(&stream_of(place));
+fn said(books: &Books, place: &InvoicingPlace, cut: &Cut) -> Result<Option<InvoicingTerms>> {
+    let known = books.find_tried::<domain::Invoicing>(&stream_of(place), cut);
     let terms = known.and_then(|known| known.state.terms.as_ref().map(InvoicingTerms::of));
     Ok(terms)
 }
@@ -283,7 +283,7 @@ impl InvoicingMutations {
         let receipt =
             desk::hand_in_or_try(ctx, Scope::Operate, &idempotency_key, command, dry_run).await?;
         Ok(InvoicingPayload {
-            terms: said(&Books::of(ctx)?, &place)?,
+            terms: said(&Books::of(ctx)?, &place, &receipt.cut())?,
             receipt,
         })
     }

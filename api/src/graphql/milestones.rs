@@ -4,7 +4,7 @@ use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 use indelible_domain::command::Command;
 use indelible_domain::milestones as domain;
 
-use super::books::Books;
+use super::books::{Books, Cut};
 use super::desk::{self, Receipt};
 use super::ids;
 use super::scalars::{Date, Decimal, Money};
@@ -72,8 +72,9 @@ pub struct MilestonePlanPayload {
     receipt: Receipt,
 }
 
-fn find(books: &Books, key: &str) -> Option<MilestonePlan> {
-    let known = books.find::<domain::Milestones>(key)?;
+/// As it is now, or as a dry run would leave it.
+fn find(books: &Books, key: &str, cut: &Cut) -> Option<MilestonePlan> {
+    let known = books.find_tried::<domain::Milestones>(key, cut)?;
     let plan = known.state.plan.as_ref()?;
     let amounts = plan.amounts().unwrap_or_default();
     let part = |(n, milestone): (usize, &domain::Milestone)| PlannedMilestone {
@@ -106,7 +107,7 @@ async fn done(
     let receipt =
         desk::hand_in_or_try(ctx, Scope::Operate, idempotency_key, command, dry_run).await?;
     Ok(MilestonePlanPayload {
-        plan: find(&Books::of(ctx)?, key),
+        plan: find(&Books::of(ctx)?, key, &receipt.cut()),
         receipt,
     })
 }
@@ -117,7 +118,8 @@ pub struct MilestoneQueries;
 #[Object]
 impl MilestoneQueries {
     async fn milestone_plan(&self, ctx: &Context<'_>, id: ID) -> Result<Option<MilestonePlan>> {
-        Ok(find(&Books::of(ctx)?, &ids::key("milestone", &id)))
+        let key = ids::key("milestone", &id);
+        Ok(find(&Books::of(ctx)?, &key, &Cut::now()))
     }
 }
 

@@ -23,7 +23,7 @@ pub async fn expected_balance(
 ) -> Result<Exact> {
     let zone = books.zone(account);
     let streams = books.live(|tenant| streams(tenant, account));
-    let (of, until) = (books.tenant().to_owned(), *cut);
+    let (of, until) = (books.tenant().to_owned(), cut.clone());
     let days = zone.clone();
     let (past, last) = books
         .blocking(move |office| {

@@ -51,7 +51,16 @@ impl Payment {
         });
         let zone = Some(books.zone(account));
         let found = books.all_at::<domain::Payment>(keys, &cut, zone).await?;
-        let row = |(n, (key, state))| (format!("{n:012}"), Payment { key, state, cut });
+        let row = |(n, (key, state))| {
+            (
+                format!("{n:012}"),
+                Payment {
+                    key,
+                    state,
+                    cut: cut.clone(),
+                },
+            )
+        };
         Ok(found.into_iter().enumerate().map(row).collect())
     }
 
@@ -78,7 +87,7 @@ impl Payment {
     }
 
     async fn account(&self, ctx: &Context<'_>) -> Result<Account> {
-        Account::named_at(ctx, &self.state.state.account, self.cut).await
+        Account::named_at(ctx, &self.state.state.account, self.cut.clone()).await
     }
 
     /// The folio of the account that it is about.
@@ -127,7 +136,7 @@ impl Payment {
         let fund = self.fund(ctx).await?;
         let applied = fund.iter().flat_map(|fund| &fund.applied);
         Ok(applied
-            .map(|part| Applied::new(&source, part, self.cut))
+            .map(|part| Applied::new(&source, part, self.cut.clone()))
             .collect())
     }
 
@@ -201,7 +210,7 @@ impl Applied {
 #[async_graphql::ComplexObject]
 impl Applied {
     async fn invoice(&self, ctx: &Context<'_>) -> Result<Option<Invoice>> {
-        Invoice::at(ctx, &self.key, self.cut).await
+        Invoice::at(ctx, &self.key, self.cut.clone()).await
     }
 
     /// Node id of the payment, credit note or credit that it came from.
@@ -242,9 +251,9 @@ impl Balance {
     pub async fn at(ctx: &Context<'_>, account: &str, cut: Cut) -> Result<Balance> {
         let books = Books::of(ctx)?;
         // Each look waits until what it saw is on disk, so that the usual answer takes one.
-        let owed = match cut.is_now() {
-            true => books.find::<Receivables>(account),
-            false => {
+        let owed = match cut.is_past() {
+            false => books.find_tried::<Receivables>(account, &cut),
+            true => {
                 let zone = Some(books.zone(account));
                 books.find_at::<Receivables>(account, &cut, zone).await?
             }
@@ -252,7 +261,12 @@ impl Balance {
         let state = match owed {
             Some(owed) => owed.state.clone(),
             None => {
-                let terms = Account::named(ctx, account).await?;
+                // Its folio may be asked about a day before it was opened.
+                let at = match cut.is_past() {
+                    true => Cut::now(),
+                    false => cut.clone(),
+                };
+                let terms = Account::named_at(ctx, account, at).await?;
                 Receivables {
                     currency: currency_of(account, terms.currency_code()),
                     ..Receivables::default()
@@ -270,7 +284,7 @@ impl Balance {
 #[Object]
 impl Balance {
     async fn account(&self, ctx: &Context<'_>) -> Result<Account> {
-        Account::named_at(ctx, &self.account, self.cut).await
+        Account::named_at(ctx, &self.account, self.cut.clone()).await
     }
 
     /// The folio of the account that it is about.
@@ -296,7 +310,9 @@ impl Balance {
     /// Invoices with something to pay, oldest due date first.
     async fn open_items(&self) -> Vec<OpenItem> {
         let items = self.state.open_items();
-        items.map(|item| OpenItem::new(item, self.cut)).collect()
+        items
+            .map(|item| OpenItem::new(item, self.cut.clone()))
+            .collect()
     }
 }
 
@@ -335,7 +351,7 @@ impl OpenItem {
 #[async_graphql::ComplexObject]
 impl OpenItem {
     async fn invoice(&self, ctx: &Context<'_>) -> Result<Option<Invoice>> {
-        Invoice::at(ctx, &self.key, self.cut).await
+        Invoice::at(ctx, &self.key, self.cut.clone()).await
     }
 
     /// The payment asked of a provider that has not come yet.

@@ -510,7 +510,7 @@ impl ReratingMutations {
                 differences,
                 documents: documents
                     .into_iter()
-                    .map(|(key, state)| Invoice::tried(key, state))
+                    .map(|(key, state)| Invoice::tried(key, state, tried.receipt.cut()))
                     .collect(),
                 refused,
                 receipt: tried.receipt,

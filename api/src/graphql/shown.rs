@@ -12,7 +12,7 @@ use indelible_domain::mediation::Key;
 use indelible_domain::usage::{self, RatedRecord};
 use indelible_domain::world::Event;
 
-use super::books::Books;
+use super::books::{Books, Cut};
 use super::desk::{self, Receipt};
 use super::explained::{self, LineFigure};
 use super::invoicing::{place, stream_of};
@@ -231,8 +231,8 @@ pub struct ShownPayload {
     receipt: Receipt,
 }
 
-fn said(books: &Books, place: &InvoicingPlace) -> Option<ShownTerms> {
-    let known = books.find::<Invoicing>(&stream_of(place))?;
+fn said(books: &Books, place: &InvoicingPlace, cut: &Cut) -> Option<ShownTerms> {
+    let known = books.find_tried::<Invoicing>(&stream_of(place), cut)?;
     known.state.shown.map(ShownTerms::of)
 }
 
@@ -248,7 +248,11 @@ impl ShownQueries {
         entity: Option<ID>,
         account: Option<ID>,
     ) -> Result<Option<ShownTerms>> {
-        Ok(said(&Books::of(ctx)?, &place(entity, account)?))
+        Ok(said(
+            &Books::of(ctx)?,
+            &place(entity, account)?,
+            &Cut::now(),
+        ))
     }
 }
 
@@ -282,7 +286,7 @@ impl ShownMutations {
         let receipt =
             desk::hand_in_or_try(ctx, Scope::Operate, &idempotency_key, command, dry_run).await?;
         Ok(ShownPayload {
-            shown: said(&Books::of(ctx)?, &place),
+            shown: said(&Books::of(ctx)?, &place, &receipt.cut()),
             receipt,
         })
     }

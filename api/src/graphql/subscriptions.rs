@@ -73,7 +73,16 @@ impl Subscription {
                 sold.contains(key) || found.state.start().is_some_and(|start| start <= day)
             });
         }
-        let row = |(key, state): (String, _)| (key.clone(), Subscription { key, state, cut });
+        let row = |(key, state): (String, _)| {
+            (
+                key.clone(),
+                Subscription {
+                    key,
+                    state,
+                    cut: cut.clone(),
+                },
+            )
+        };
         Ok(rows.into_iter().map(row).collect())
     }
 
@@ -102,7 +111,7 @@ impl Subscription {
     }
 
     async fn account(&self, ctx: &Context<'_>) -> Result<Account> {
-        Account::named_at(ctx, &self.state().account, self.cut).await
+        Account::named_at(ctx, &self.state().account, self.cut.clone()).await
     }
 
     /// What its custom fields say on a day, today if none is given; inherited values and defaults included.
@@ -426,7 +435,7 @@ pub(super) async fn done(
                 let subscription = Subscription {
                     key: tried.key,
                     state: tried.state,
-                    cut: Cut::now(),
+                    cut: receipt.cut(),
                 };
                 (Some(subscription), coming, elsewhere)
             }

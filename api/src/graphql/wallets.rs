@@ -52,7 +52,11 @@ impl Wallet {
         });
         let zone = Some(books.zone(account));
         let found = books.all_at::<domain::Wallet>(keys, &cut, zone).await?;
-        let wallet = |(key, state)| Wallet { key, state, cut };
+        let wallet = |(key, state)| Wallet {
+            key,
+            state,
+            cut: cut.clone(),
+        };
         let mut wallets: Vec<Wallet> = found.into_iter().map(wallet).collect();
         wallets.sort_by_key(|wallet| wallet.state.state.terms.priority);
         Ok(wallets)
@@ -108,7 +112,7 @@ impl Wallet {
     /// What will be left in the wallet's currency once everything held, due and used up to now is paid.
     async fn expected_balance(&self, ctx: &Context<'_>) -> Result<String> {
         let books = Books::of(ctx)?;
-        if !self.cut.is_now() {
+        if self.cut.is_past() {
             let account = &self.state.state.account;
             let then = past::expected_balance(&books, &self.key, account, &self.cut).await?;
             return Ok(then.to_decimal(EXACT_PLACES));

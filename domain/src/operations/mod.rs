@@ -45,7 +45,7 @@ pub use catalog::{
     Review as CatalogReview, Reviewed as CatalogDifference, review as review_catalog,
 };
 pub use dunning::{Preview as DunningPreview, preview as preview_dunning};
-pub use forecast::{COMING_MAX, Coming, coming};
+pub use forecast::{COMING_MAX, Coming, coming, coming_with};
 pub use wallets::expected_balance;
 
 use crate::accounts::{Account, AccountTerms, folio};

@@ -33,6 +33,7 @@ mod stripe;
 mod stripe_stand_in;
 mod tenants;
 mod travelled;
+mod tries;
 mod usage;
 mod wallet_methods;
 mod wallets;

@@ -53,6 +53,16 @@ async fn days_before_a_move_stay_where_they_were_and_no_day_is_billed_twice() {
     assert_eq!(tried["receipt"]["dryRun"], true);
     assert_eq!(
         tried["account"]["zones"],
+        json!([{ "from": null, "zone": "Europe/Berlin" }, { "from": "2026-04-01", "zone": "America/New_York" }])
+    );
+    let now = acme
+        .data(
+            r#"{ account(id: "alice") { zones { from zone } } }"#,
+            json!({}),
+        )
+        .await;
+    assert_eq!(
+        now["account"]["zones"],
         json!([{ "from": null, "zone": "Europe/Berlin" }])
     );
     let moved = move_to(acme, "z1", "America/New_York", r#"from: "2026-04-01""#).await;
@@ -124,6 +134,11 @@ async fn a_seller_that_moves_dates_its_documents_by_the_zone_of_their_day() {
     assert_eq!(tried["receipt"]["dryRun"], true);
     assert_eq!(
         tried["entity"]["zones"],
+        json!([{ "from": null, "zone": "Europe/Berlin" }, { "from": "2026-12-31", "zone": "Asia/Tokyo" }])
+    );
+    let now = r#"{ legalEntity(id: "main") { zones { from zone } } }"#;
+    assert_eq!(
+        acme.data(now, json!({})).await["legalEntity"]["zones"],
         json!([{ "from": null, "zone": "Europe/Berlin" }])
     );
     let moved = set("z1", r#"from: "2026-12-31""#);

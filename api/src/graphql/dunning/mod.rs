@@ -439,7 +439,7 @@ pub async fn case(
 
 /// The case of an account as it stood at a cut.
 pub async fn case_at(ctx: &Context<'_>, account: &str, cut: Cut) -> Result<Option<Case>> {
-    if cut.is_now() {
+    if !cut.is_past() {
         return case(ctx, account.to_owned(), None).await;
     }
     let books = Books::of(ctx)?;
