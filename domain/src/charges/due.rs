@@ -718,7 +718,7 @@ pub fn usage<'a>(
             continue;
         }
         let meter = metered(&charge.code, days.from).map(|m| &m.meter);
-        let exact = used::total(sub, &period, &metered)?;
+        let (exact, capped) = used::total(sub, &period, &metered)?;
         let (exact, topped_up) = match used::least(charge, days, period.whole)? {
             Some(least) if ended && exact < least => (least, Some(exact)),
             _ => (exact, None),
@@ -744,6 +744,11 @@ pub fn usage<'a>(
         );
         explain.push_str(&priced_by(&charge.source));
         let mut text = format!("{} {}", period.term.offer.name, charge.name);
+        if let Some(asked) = capped {
+            let most = charge.maximum.unwrap_or_default();
+            let asked = asked.to_decimal(12);
+            explain.push_str(&format!("; the maximum of {most} a period capped {asked}"));
+        }
         if let Some(rated) = topped_up {
             let least = charge.minimum.unwrap_or_default();
             let rated = rated.to_decimal(12);

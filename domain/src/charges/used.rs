@@ -9,18 +9,18 @@ use crate::subscriptions::Subscription;
 use crate::subscriptions::schedule::{self, UsagePeriod};
 use crate::usage::{Memory, Metered};
 
-/// What was rated, within the charge's bounds. Less than nothing over a period is nothing, flat fees included (policy 16).
-/// `metered` answers what was rated for a charge in the period from a day.
+/// What was rated, within the charge's bounds, and what it was before its maximum capped it, if that did. Less than nothing
+/// over a period is nothing, flat fees included (policy 16). `metered` answers what was rated for a charge in the period from a day.
 pub fn total<'m>(
     sub: &Subscription,
     period: &UsagePeriod<'_>,
     metered: impl Fn(&str, Date) -> Option<&'m Metered>,
-) -> Result<Exact, Rejection> {
+) -> Result<(Exact, Option<Exact>), Rejection> {
     let (charge, days) = (period.charge, period.days);
     let here = metered(&charge.code, days.from);
     let meter = here.map(|m| &m.meter);
     let price = charge.price_on(days.from);
-    let exact = if charge.remembers() {
+    let (exact, asked) = if charge.remembers() {
         // A level that was carried in may have changed since the records of this period were rated.
         let memory = |code: &str, from: Date| -> Option<&'m Memory> {
             metered(code, from).and_then(|m| m.memory.as_deref())
@@ -31,17 +31,21 @@ pub fn total<'m>(
             whole: period.whole,
         };
         let all = rating::Period::new(charge, over, carried);
-        let worth = all.worth(here.and_then(|m| m.memory.as_deref()))?;
-        let worth = rating::price::bounded(charge, price, worth.amount)?;
+        let asked = all.worth(here.and_then(|m| m.memory.as_deref()))?.amount;
+        let worth = rating::price::bounded(charge, price, asked)?;
         let draws = here.and_then(|m| m.draws.as_ref());
-        worth
+        let left = worth
             .minus(meter.map_or(Exact::ZERO, |m| m.burnt))?
-            .minus(draws.map_or(Exact::ZERO, |d| d.covered))?
+            .minus(draws.map_or(Exact::ZERO, |d| d.covered))?;
+        (left, asked)
     } else {
         let base = rating::price::model(charge, price, Exact::ZERO)?;
-        base.plus(meter.map_or(Exact::ZERO, |m| m.amount))?
+        let asked = base.plus(meter.map_or(Exact::ZERO, |m| m.amount))?;
+        (asked, asked)
     };
-    rating::price::bounded(charge, price, exact)
+    let most = charge.maximum.map(Exact::from);
+    let capped = most.is_some_and(|most| asked > most).then_some(asked);
+    Ok((rating::price::bounded(charge, price, exact)?, capped))
 }
 
 /// What the days of a period cost at least: the minimum of the whole one, shared by days.

@@ -114,7 +114,7 @@ pub fn rated<'m>(
         let here = metered(&period.charge.code, period.days.from);
         let burnt = here.map_or(Exact::ZERO, |m| m.meter.burnt);
         sum = sum
-            .plus(used::total(sub, &period, &metered)?)?
+            .plus(used::total(sub, &period, &metered)?.0)?
             .plus(burnt)?;
     }
     Ok(sum)

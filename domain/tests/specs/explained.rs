@@ -416,6 +416,13 @@ fn each_group_of_a_charge_is_shown_with_its_part_and_its_own_figures() {
             row("Cloud Servers, region us", "2", "65.05", "67"),
         ]
     );
+    let told = |invoice: &str| {
+        let document = &book.tenant().tables.invoices[invoice].state.document;
+        document.lines[0].explain.clone()
+    };
+    let capped = "the maximum of 100 a period capped 103";
+    assert!(told("r2.alice").contains(capped), "{}", told("r2.alice"));
+    assert!(!told("r1.alice").contains("capped"), "{}", told("r1.alice"));
     // A difference to an earlier document is of no group.
     servers(&mut book, 3, "eu", "2012-05-21", -1);
     book.on("2012-08-01");
