@@ -105,7 +105,7 @@ type Facts = BTreeMap<String, BTreeMap<String, String>>;
 
 fn compare(of: &str, before: Facts, after: Facts, from: Option<Date>, out: &mut Vec<Change>) {
     let since = from.map_or(String::new(), |day| format!(" from {day}"));
-    let mut push = |kind: Kind, part: &str, words: String| {
+    let mut push = |kind: Kind, part: &str, words: String, since: &str| {
         let place = if part.is_empty() { of } else { part };
         out.push(Change {
             kind,
@@ -128,22 +128,28 @@ fn compare(of: &str, before: Facts, after: Facts, from: Option<Date>, out: &mut 
                 Kind::Added => "new",
                 _ => "no more",
             };
-            push(kind, part, format!("{verb}, {}", told.join(", ")));
+            push(kind, part, format!("{verb}, {}", told.join(", ")), &since);
             continue;
         }
         let (was, is) = (was.unwrap_or(&none), is.unwrap_or(&none));
         let labels: std::collections::BTreeSet<&String> = was.keys().chain(is.keys()).collect();
         for label in labels {
-            match (was.get(label), is.get(label)) {
-                (Some(a), Some(b)) if a == b => {}
-                (Some(a), Some(b)) => push(Kind::Changed, part, format!("{label}: {a} → {b}")),
-                (None, Some(b)) => push(Kind::Added, part, format!("{label}: {b}")),
-                (Some(a), None) => push(Kind::Removed, part, format!("{label}: {a} no more")),
-                (None, None) => {}
-            }
+            let (kind, words) = match (was.get(label), is.get(label)) {
+                (Some(a), Some(b)) if a == b => continue,
+                (Some(a), Some(b)) => (Kind::Changed, format!("{label}: {a} → {b}")),
+                (None, Some(b)) => (Kind::Added, format!("{label}: {b}")),
+                (Some(a), None) => (Kind::Removed, format!("{label}: {a} no more")),
+                (None, None) => continue,
+            };
+            // The day itself is not told twice.
+            let is_the_day = part.is_empty() && VALIDITY.contains(&label.as_str());
+            push(kind, part, words, if is_the_day { "" } else { &since });
         }
     }
 }
+
+/// From when an offer or a price list holds, as told.
+const VALIDITY: [&str; 2] = ["valid from", "from"];
 
 /// Lists of an offer whose members have a code, or name an offer.
 const PARTS: [&str; 7] = [

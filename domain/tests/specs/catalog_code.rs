@@ -68,7 +68,7 @@ fn a_lower_price_above_an_allowance_is_told_with_the_day_from_which_it_holds() {
     assert_eq!(
         words(&review),
         [
-            "mobile: valid from: 2027-01-01 from 2027-01-01",
+            "mobile: valid from: 2027-01-01",
             "voice: price above 100: 0.05 EUR per minute → 0.045 EUR per minute from 2027-01-01",
         ]
     );
