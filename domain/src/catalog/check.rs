@@ -81,6 +81,13 @@ impl Problems {
         self.when(name.trim().is_empty(), || "it has no name".to_string());
     }
 
+    /// Without a class no rate is found, and nothing could be billed.
+    pub(super) fn tax_class(&mut self, class: &str) {
+        self.when(class.trim().is_empty(), || {
+            "its tax_class is empty: leave it out for \"standard\"".to_string()
+        });
+    }
+
     /// A price, rate or fee: not below zero, at most 12 decimals.
     pub(super) fn price(&mut self, what: &str, value: Decimal) {
         self.when(value.is_negative(), || {
@@ -201,6 +208,7 @@ fn check_offer(offer: &Offer, problems: &mut Problems) {
 fn commitment(offer: &Offer, committed: &Commitment, problems: &mut Problems) {
     problems.code(&committed.code);
     problems.name(&committed.name);
+    problems.tax_class(&committed.tax_class);
     problems.span("every", Some(committed.every));
     for (what, value) in [("min", committed.min), ("max", committed.max)] {
         if let Some(value) = value {
@@ -227,12 +235,14 @@ fn commitment(offer: &Offer, committed: &Commitment, problems: &mut Problems) {
 
 fn one_off(charge: &OneOff, problems: &mut Problems) {
     problems.name(&charge.name);
+    problems.tax_class(&charge.tax_class);
     problems.price("amount", charge.amount);
     super::shares::check(&charge.shares, true, problems);
 }
 
 fn recurring(charge: &Recurring, problems: &mut Problems) {
     problems.name(&charge.name);
+    problems.tax_class(&charge.tax_class);
     problems.span("every", Some(charge.every));
     problems.span("lasts", charge.lasts);
     let by_record = matches!(
@@ -249,6 +259,7 @@ fn recurring(charge: &Recurring, problems: &mut Problems) {
 
 fn usage(charge: &Usage, problems: &mut Problems) {
     problems.name(&charge.name);
+    problems.tax_class(&charge.tax_class);
     problems.when(charge.metric.is_empty(), || "it has no metric".to_string());
     problems.span("every", Some(charge.every));
     if let Some(per) = charge.per {

@@ -159,7 +159,7 @@ fn an_invalid_catalog_is_refused_as_a_whole_with_every_problem_in_its_place() {
     let bad = PLAN
         .replace("amount = \"9.90\"", "amount = \"-9.90\"")
         .replace("code = \"fee\"", "code = \"activation\"")
-        .replace("per = \"60\"", "per = \"0\"")
+        .replace("per = \"60\"", "per = \"0\"\ntax_class = \" \"")
         .replace("up_to = \"10\"", "up_to = \"0\"")
         .replace("\"fri\"", "\"friday\"")
         .replace("from = \"07:00\"", "from = \"7:00\"")
@@ -172,7 +172,8 @@ fn an_invalid_catalog_is_refused_as_a_whole_with_every_problem_in_its_place() {
         .expect_err("invalid");
     assert_eq!(refused.code, "CATALOG_INVALID");
     for problem in [
-        "the catalog has 8 problems",
+        "the catalog has 9 problems",
+        "offer mobile-m, charge voice: its tax_class is empty: leave it out for \"standard\"",
         "offer mobile-m: there is another offer with this code",
         "offer mobile-m: trial is no time at all",
         "offer mobile-m, charge activation: there is another charge with this code",
