@@ -2,20 +2,23 @@
 
 use std::sync::Arc;
 
+use async_graphql::connection::{CursorType, OpaqueCursor};
 use async_graphql::{Context, Enum, ID, InputObject, Json, Object, Result, SimpleObject};
+use indelible_domain::catalog;
 use indelible_domain::catalog::File;
 use indelible_domain::drafts::Draft;
 use indelible_domain::kernel::Rejection;
 use indelible_domain::mediation::Key;
 use indelible_domain::mediation::formats::Reading;
+use indelible_domain::operations::reratings::what_if;
 use indelible_domain::reratings::{self as domain, Amend, Ask, Change, Which};
 use indelible_domain::session::Session;
 use indelible_domain::world::{Entry, Event};
-use indelible_domain::{catalog, operations};
 
 use super::books::Books;
 use super::desk::{self, Receipt};
 use super::invoices::Invoice;
+use super::page;
 use super::scalars::{Date, Decimal, Money};
 use super::usage::{AttributeInput, IngestUsageInput};
 use super::{errors, ids};
@@ -375,12 +378,16 @@ pub struct WhatIfTotal {
     difference: Money,
 }
 
-/// What a catalog that is not published would have brought.
+/// What a catalog that is not published would have brought: a page of accounts.
 #[derive(SimpleObject)]
 pub struct WhatIf {
-    /// By currency.
+    /// Of the accounts of this page, by currency. Pages add up to the whole.
     totals: Vec<WhatIfTotal>,
     accounts: Vec<WhatIfAccount>,
+    /// Whether there are accounts that this page did not look at.
+    has_next_page: bool,
+    /// Where the next page begins, for `after`.
+    end_cursor: Option<String>,
 }
 
 #[derive(Default)]
@@ -393,7 +400,12 @@ impl ReratingQueries {
     }
 
     /// Prices a draft of the catalog, or a catalog file, against what accounts really had and used from a day until
-    /// another. No accounts: all, at most 2,000 subscriptions and 200,000 records. Nothing is written.
+    /// another. No accounts: all. Nothing is written. A page ends with some 2,000 subscriptions or 200,000 records, never
+    /// between accounts that one payer pays for, which share counters; `after` is the `endCursor` of the page before.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "they are the arguments of the field"
+    )]
     async fn what_if(
         &self,
         ctx: &Context<'_>,
@@ -402,7 +414,12 @@ impl ReratingQueries {
         #[graphql(default)] accounts: Vec<ID>,
         from: Date,
         until: Date,
+        after: Option<String>,
     ) -> Result<WhatIf> {
+        let page = what_if::Page {
+            after: page::asked(None, after)?.after,
+            ..what_if::Page::default()
+        };
         let books = Books::of(ctx)?;
         let file = file(&books, draft, toml)?;
         let accounts = accounts.iter().map(|id| ids::key("account", id)).collect();
@@ -413,14 +430,13 @@ impl ReratingQueries {
             .blocking(move |_| {
                 let mut session = Session::new(&tenant, now).with(&past);
                 let days = (from.0, until.0);
-                let priced =
-                    operations::reratings::what_if::price(&mut session, file, accounts, days);
+                let priced = what_if::price(&mut session, file, accounts, days, page);
                 let failed = past.failure();
                 let failed = failed.map(|f| Rejection::new(f.code(), f.to_string()));
                 Ok(failed.map_or(priced, Err))
             })
             .await?;
-        let customers = priced.map_err(errors::rejected)?;
+        let what_if::Answer { customers, next } = priced.map_err(errors::rejected)?;
         let mut totals: Vec<WhatIfTotal> = Vec::new();
         for customer in &customers {
             let currency = customer.before.currency;
@@ -460,6 +476,8 @@ impl ReratingQueries {
         Ok(WhatIf {
             accounts: accounts.collect(),
             totals,
+            has_next_page: next.is_some(),
+            end_cursor: next.map(|payer| OpaqueCursor(payer).encode_cursor()),
         })
     }
 }

@@ -8,13 +8,14 @@ use indelible_domain::command::RedeemDiscount;
 use indelible_domain::contracts::Agreement;
 use indelible_domain::discounts::{DiscountTerms, Lasts, Off, Scope};
 use indelible_domain::invoices::{self, Document};
-use indelible_domain::kernel::Rejection;
+use indelible_domain::kernel::{Money, Rejection};
 use indelible_domain::mediation::{Intake, Key, Received, UsageRecord};
+use indelible_domain::operations::reratings::what_if::{self, Page};
 use indelible_domain::reratings::{
     Amend, Ask, Change, Difference, Event as Rerating, Settle, Stage, Which,
 };
 use indelible_domain::taxes::Rate;
-use indelible_domain::{Command, Event, Outcome, Session, operations};
+use indelible_domain::{Command, Event, Outcome, Session};
 use std::collections::BTreeMap;
 
 pub const OFFER: &str = r#"
@@ -713,14 +714,11 @@ fn a_catalog_that_is_not_published_is_priced_against_the_past_and_nothing_is_wri
     let file =
         indelible_domain::catalog::read(&OFFER.replace("\"1.00\"", "\"0.40\"")).expect("reads");
     let mut session = Session::new(book.tenant(), book.now()).with(&book.past);
-    let customers = operations::reratings::what_if::price(
-        &mut session,
-        file,
-        vec![],
-        (d("2012-05-01"), d("2012-06-01")),
-    )
-    .expect("is priced");
-    let berta = &customers[0];
+    let days = (d("2012-05-01"), d("2012-06-01"));
+    let answer =
+        what_if::price(&mut session, file, vec![], days, Page::default()).expect("is priced");
+    assert_eq!(answer.next, None);
+    let berta = &answer.customers[0];
     assert_eq!((berta.before, berta.after), (usd("27.25"), usd("24.25")));
     let lines: Vec<_> = berta
         .lines
@@ -730,6 +728,78 @@ fn a_catalog_that_is_not_published_is_priced_against_the_past_and_nothing_is_wri
     assert_eq!(lines, ["line-1 data -3.00"]);
     drop(session);
     assert_eq!(metered(&book, "line-1/data/2012-05-01"), "1 records, 5, 5");
+}
+
+#[test]
+fn pages_of_a_what_if_add_up_and_keep_together_who_has_one_payer() {
+    let mut book = invoiced();
+    for (account, payer) in [("anna", None), ("carl", Some("anna")), ("dora", None)] {
+        book.open(account, |terms| terms.payer = payer.map(str::to_string));
+        book.ask(Command::StartSubscription(Box::new(
+            indelible_domain::command::StartSubscription {
+                subscription: format!("line-{account}"),
+                account: account.into(),
+                offer: "line".into(),
+                quantity: indelible_domain::kernel::Decimal::ONE,
+                from: Some(d("2012-05-01")),
+                billing_day: None,
+                overrides: BTreeMap::new(),
+                trial: true,
+                access: vec![],
+            },
+        )))
+        .expect("starts");
+    }
+    let file = || {
+        let cheaper = OFFER.replace("minimum = \"2\"", "minimum = \"1\"");
+        indelible_domain::catalog::read(&cheaper).expect("reads")
+    };
+    let days = (d("2012-05-01"), d("2012-06-01"));
+    let ask = |accounts: &[&str], page: Page| {
+        let mut session = Session::new(book.tenant(), book.now()).with(&book.past);
+        let accounts = accounts.iter().map(ToString::to_string).collect();
+        what_if::price(&mut session, file(), accounts, days, page)
+    };
+    let whole = ask(&[], Page::default()).expect("is priced");
+    assert_eq!(whole.next, None);
+    let saved: Vec<(&str, Money)> = whole
+        .customers
+        .iter()
+        .map(|c| (c.account.as_str(), c.before.minus(c.after)))
+        .collect();
+    let (some, none) = (usd("1"), usd("0"));
+    assert_eq!(
+        saved,
+        [
+            ("anna", some),
+            ("carl", some),
+            ("berta", none),
+            ("dora", some)
+        ]
+    );
+    for accounts in [&[][..], &["dora", "carl", "berta", "anna"]] {
+        for (subscriptions, records) in [(1, u64::MAX), (usize::MAX, 0)] {
+            let (mut pages, mut after) = (Vec::new(), None);
+            loop {
+                let page = Page {
+                    after,
+                    subscriptions,
+                    records,
+                };
+                let answer = ask(accounts, page).expect("is priced");
+                pages.push(answer.customers);
+                match answer.next {
+                    Some(next) => after = Some(next),
+                    None => break,
+                }
+            }
+            let sizes: Vec<usize> = pages.iter().map(Vec::len).collect();
+            assert_eq!(sizes, [2, 1, 1]);
+            assert_eq!(pages.concat(), whole.customers);
+        }
+    }
+    let unknown = ask(&["nobody"], Page::default()).expect_err("is refused");
+    assert_eq!(unknown.code, "ACCOUNT_UNKNOWN");
 }
 
 /// Two halves of a batch of late records, and the ask that adds them.

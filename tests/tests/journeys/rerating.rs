@@ -82,7 +82,7 @@ async fn a_catalog_that_is_not_published_is_priced_against_the_past() {
     let shop = invoiced().await;
     let head = shop.office.store().head();
     let ask = r#"query($toml: String!) { whatIf(toml: $toml, from: "2026-03-01", until: "2026-04-01") {
-        totals { before after difference } accounts { account lines { charge amount } refused { code } } } }"#;
+        totals { before after difference } accounts { account lines { charge amount } refused { code } } hasNextPage endCursor } }"#;
     let toml = shop::CATALOG.replace("0.05", "0.10");
     let found = shop.acme.data(ask, json!({ "toml": toml })).await["whatIf"].take();
     assert_eq!(
@@ -93,5 +93,7 @@ async fn a_catalog_that_is_not_published_is_priced_against_the_past() {
         found["accounts"][0]["lines"],
         json!([{ "charge": "voice", "amount": "1.50 EUR" }])
     );
+    assert_eq!(found["hasNextPage"], false);
+    assert!(found["endCursor"].is_null());
     assert_eq!(shop.office.store().head(), head);
 }
