@@ -3,6 +3,7 @@
 //! Lines follow from the difference alone, so late facts, back-dated changes, pauses, crashes and second runs all end
 //! in the same place: what should have been billed minus what was (policy 8, 10, 11, 15, 24).
 
+use super::balance::balance;
 use super::beyond::{beyond, spare, unused_share};
 use super::{Charges, Item, What, committed, used};
 use crate::catalog::{Moment, OneOff, Part, Pay, PriceSource, Prorate, Recurring, Timing};
@@ -83,6 +84,7 @@ pub fn of_subscription<'a>(
         let more = recurring(segment, &segments, (charges, &due), basis)?;
         due.extend(more);
     }
+    balance(sub, charges, &segments, &mut due, basis, settled)?;
     due.extend(usage(sub, charges, &metered, basis, settled)?);
     due.extend(used::no_longer(sub, charges, &metered, basis, settled));
     due.extend(committed::of_subscription(
@@ -132,7 +134,7 @@ pub fn added(charges: &Charges, as_of: Date) -> Vec<Due> {
 }
 
 /// In advance a period is due when its first day is reached, in arrears at its end (policy 11).
-fn reached(sub: &Subscription, segment: &Segment<'_>, as_of: Date) -> bool {
+pub(super) fn reached(sub: &Subscription, segment: &Segment<'_>, as_of: Date) -> bool {
     if at_once(sub, as_of).is_some_and(|e| segment.days.until > e.on) {
         return true;
     }
@@ -237,7 +239,10 @@ fn same(item: &Item, segment: &Segment<'_>, full: Exact) -> bool {
 
 /// What the whole period costs. Where the highest quantity counts, that of the period so far: what was paid is not given
 /// back, and only what exceeds it is new.
-fn full_amount(segment: &Segment<'_>, segments: &[Segment<'_>]) -> Result<Exact, Rejection> {
+pub(super) fn full_amount(
+    segment: &Segment<'_>,
+    segments: &[Segment<'_>],
+) -> Result<Exact, Rejection> {
     let own =
         |s: &Segment<'_>| rating::price::amount(&s.charge.price, s.charge.units(s.term.quantity));
     let full = own(segment)?;
@@ -258,7 +263,7 @@ fn full_amount(segment: &Segment<'_>, segments: &[Segment<'_>]) -> Result<Exact,
 }
 
 /// Whether a part of a period costs as much as all of it, whatever its days are.
-fn charged_whole(segment: &Segment<'_>) -> bool {
+pub(super) fn charged_whole(segment: &Segment<'_>) -> bool {
     match segment.part {
         Some(Part::Full) => {
             segment.charge.prorate == Prorate::None && segment.paid == segment.period
@@ -680,7 +685,7 @@ fn unused_mode(sub: &Subscription, charge: &str, date: Date) -> Unused {
     }
 }
 
-fn tax_class(sub: &Subscription, charge: &str, date: Date) -> String {
+pub(super) fn tax_class(sub: &Subscription, charge: &str, date: Date) -> String {
     let of = |t: &crate::subscriptions::Term| {
         t.offer
             .recurring

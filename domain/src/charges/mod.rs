@@ -7,6 +7,7 @@
 //! - Credits and adjustments of a line never exceed it.
 //! - Documents that count on each other's days are voided latest first.
 
+mod balance;
 mod beyond;
 pub mod committed;
 pub mod due;
