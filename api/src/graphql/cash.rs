@@ -367,8 +367,13 @@ impl CashQueries {
     }
 }
 
-async fn cash(ctx: &Context<'_>, key: &str, command: Command) -> Result<CashPayload> {
-    let receipt = desk::hand_in(ctx, Scope::Operate, key, command).await?;
+async fn cash(
+    ctx: &Context<'_>,
+    key: &str,
+    command: Command,
+    dry_run: bool,
+) -> Result<CashPayload> {
+    let receipt = desk::hand_in_or_try(ctx, Scope::Operate, key, command, dry_run).await?;
     let touched = &receipt.outcome().touched;
     let account = touched.iter().find(|(kind, _)| kind == "account");
     Ok(CashPayload {
@@ -382,9 +387,10 @@ async fn done(
     key: &str,
     account: &ID,
     command: Command,
+    dry_run: bool,
 ) -> Result<CreditPayload> {
-    let receipt = desk::hand_in(ctx, Scope::Operate, key, command).await?;
-    let balance = Balance::find(ctx, &ids::key("account", account), None).await?;
+    let receipt = desk::hand_in_or_try(ctx, Scope::Operate, key, command, dry_run).await?;
+    let balance = Balance::at(ctx, &ids::key("account", account), receipt.cut()).await?;
     Ok(CreditPayload { balance, receipt })
 }
 
@@ -399,6 +405,7 @@ impl CashMutations {
         ctx: &Context<'_>,
         idempotency_key: String,
         input: CashRulesInput,
+        #[graphql(default)] dry_run: bool,
     ) -> Result<Receipt> {
         let order = input.order.iter().map(|rule| match rule {
             CashRule::Reference => domain::Rule::Reference,
@@ -419,7 +426,7 @@ impl CashMutations {
         };
         let entity = ids::key("entity", &input.entity);
         let command = Command::SetCashRules { entity, rules };
-        desk::hand_in(ctx, Scope::Admin, &idempotency_key, command).await
+        desk::hand_in_or_try(ctx, Scope::Admin, &idempotency_key, command, dry_run).await
     }
 
     /// Money that came in: recorded for the account it can be told to belong to, else kept unallocated.
@@ -428,6 +435,7 @@ impl CashMutations {
         ctx: &Context<'_>,
         idempotency_key: String,
         input: ReceiveCashInput,
+        #[graphql(default)] dry_run: bool,
     ) -> Result<CashPayload> {
         let command = Command::ReceiveCash(Box::new(command::ReceiveCash {
             payment: ids::key("payment", &input.payment),
@@ -439,7 +447,7 @@ impl CashMutations {
             payer: None,
             method: input.method,
         }));
-        cash(ctx, &idempotency_key, command).await
+        cash(ctx, &idempotency_key, command, dry_run).await
     }
 
     /// Unallocated money becomes a payment of an account.
@@ -448,6 +456,7 @@ impl CashMutations {
         ctx: &Context<'_>,
         idempotency_key: String,
         input: AllocateCashInput,
+        #[graphql(default)] dry_run: bool,
     ) -> Result<CashPayload> {
         let settles = input.settles.map(|m| m.0);
         let command = Command::AllocateCash {
@@ -464,7 +473,7 @@ impl CashMutations {
                 settles,
             }),
         };
-        cash(ctx, &idempotency_key, command).await
+        cash(ctx, &idempotency_key, command, dry_run).await
     }
 
     /// Unallocated money goes back to where it came from.
@@ -475,13 +484,14 @@ impl CashMutations {
         entity: ID,
         payment: ID,
         reason: String,
+        #[graphql(default)] dry_run: bool,
     ) -> Result<CashPayload> {
         let command = Command::ReturnCash {
             entity: ids::key("entity", &entity),
             payment: ids::key("payment", &payment),
             reason,
         };
-        cash(ctx, &idempotency_key, command).await
+        cash(ctx, &idempotency_key, command, dry_run).await
     }
 
     /// Credits pay invoices. What one side is more than the other stays on the one that can take it; several can:
@@ -491,6 +501,7 @@ impl CashMutations {
         ctx: &Context<'_>,
         idempotency_key: String,
         input: MatchInput,
+        #[graphql(default)] dry_run: bool,
     ) -> Result<CreditPayload> {
         let rest_on = match (&input.rest_on_invoice, &input.rest_on_credit) {
             (None, None) if input.allow_difference => Some(RestOn::Allowed),
@@ -512,7 +523,7 @@ impl CashMutations {
             credits: input.credits.iter().map(Source::from).collect(),
             rest_on,
         };
-        done(ctx, &idempotency_key, &input.account, command).await
+        done(ctx, &idempotency_key, &input.account, command, dry_run).await
     }
 
     /// Takes what a credit (none: every one) paid off an invoice: both are as before, and are left alone until released.
@@ -523,13 +534,14 @@ impl CashMutations {
         account: ID,
         invoice: ID,
         credit: Option<CreditSourceInput>,
+        #[graphql(default)] dry_run: bool,
     ) -> Result<CreditPayload> {
         let command = Command::UnmatchItem {
             account: ids::key("account", &account),
             invoice: ids::key("invoice", &invoice),
             source: credit.as_ref().map(Source::from),
         };
-        done(ctx, &idempotency_key, &account, command).await
+        done(ctx, &idempotency_key, &account, command, dry_run).await
     }
 
     /// What was unmatched or held goes by the rules again.
@@ -538,11 +550,12 @@ impl CashMutations {
         ctx: &Context<'_>,
         idempotency_key: String,
         account: ID,
+        #[graphql(default)] dry_run: bool,
     ) -> Result<CreditPayload> {
         let command = Command::ReleaseCredit {
             account: ids::key("account", &account),
         };
-        done(ctx, &idempotency_key, &account, command).await
+        done(ctx, &idempotency_key, &account, command, dry_run).await
     }
 
     /// Credit, or what is open of an invoice, becomes another account's of the same legal entity and currency.
@@ -551,6 +564,7 @@ impl CashMutations {
         ctx: &Context<'_>,
         idempotency_key: String,
         input: TransferInput,
+        #[graphql(default)] dry_run: bool,
     ) -> Result<CreditPayload> {
         let transfer = ids::key("transfer", &input.id);
         let (from, to) = (
@@ -579,10 +593,11 @@ impl CashMutations {
                 return Err(errors::refused("AMOUNT_INVALID", why));
             }
         };
-        done(ctx, &idempotency_key, &input.from, command).await
+        done(ctx, &idempotency_key, &input.from, command, dry_run).await
     }
 
     /// Pays unapplied credit out, oldest first.
+    #[allow(clippy::too_many_arguments)]
     async fn refund_credit(
         &self,
         ctx: &Context<'_>,
@@ -591,6 +606,7 @@ impl CashMutations {
         account: ID,
         amount: Money,
         reason: String,
+        #[graphql(default)] dry_run: bool,
     ) -> Result<CreditPayload> {
         let command = Command::RefundCredit {
             refund: ids::key("refund", &id),
@@ -598,7 +614,7 @@ impl CashMutations {
             amount: amount.0,
             reason,
         };
-        done(ctx, &idempotency_key, &account, command).await
+        done(ctx, &idempotency_key, &account, command, dry_run).await
     }
 
     /// An invoice or a part of it is not asked for until the dispute is over.
@@ -607,6 +623,7 @@ impl CashMutations {
         ctx: &Context<'_>,
         idempotency_key: String,
         input: DisputeInput,
+        #[graphql(default)] dry_run: bool,
     ) -> Result<CreditPayload> {
         let command = Command::DisputeItem {
             dispute: ids::key("dispute", &input.id),
@@ -615,11 +632,12 @@ impl CashMutations {
             amount: input.amount.map(|m| m.0),
             reason: input.reason,
         };
-        done(ctx, &idempotency_key, &input.account, command).await
+        done(ctx, &idempotency_key, &input.account, command, dry_run).await
     }
 
     /// The dispute is over and the amount is asked for again. Moves no money: what was given in to (`upheld`) is still
     /// open until you credit it with `creditInvoice`.
+    #[allow(clippy::too_many_arguments)]
     async fn end_dispute(
         &self,
         ctx: &Context<'_>,
@@ -628,6 +646,7 @@ impl CashMutations {
         account: ID,
         upheld: bool,
         reason: String,
+        #[graphql(default)] dry_run: bool,
     ) -> Result<CreditPayload> {
         let command = Command::EndDispute {
             dispute: ids::key("dispute", &id),
@@ -635,7 +654,7 @@ impl CashMutations {
             upheld,
             reason,
         };
-        done(ctx, &idempotency_key, &account, command).await
+        done(ctx, &idempotency_key, &account, command, dry_run).await
     }
 
     /// Instalments take the place of the invoices' due dates until everything is paid or one of them is not.
@@ -644,6 +663,7 @@ impl CashMutations {
         ctx: &Context<'_>,
         idempotency_key: String,
         input: PaymentPlanInput,
+        #[graphql(default)] dry_run: bool,
     ) -> Result<CreditPayload> {
         let instalments = input.instalments.iter().map(|i| receivables::Instalment {
             due: i.due.0,
@@ -660,7 +680,7 @@ impl CashMutations {
             instalments: instalments.collect(),
             grace_days: input.grace_days,
         };
-        done(ctx, &idempotency_key, &input.account, command).await
+        done(ctx, &idempotency_key, &input.account, command, dry_run).await
     }
 
     /// The due dates of the invoices hold again.
@@ -671,13 +691,14 @@ impl CashMutations {
         id: ID,
         account: ID,
         reason: String,
+        #[graphql(default)] dry_run: bool,
     ) -> Result<CreditPayload> {
         let command = Command::CancelPlan {
             plan: ids::key("payment-plan", &id),
             account: ids::key("account", &account),
             reason,
         };
-        done(ctx, &idempotency_key, &account, command).await
+        done(ctx, &idempotency_key, &account, command, dry_run).await
     }
 
     /// Money is held apart: it pays nothing until it is applied, and can go back.
@@ -686,6 +707,7 @@ impl CashMutations {
         ctx: &Context<'_>,
         idempotency_key: String,
         input: DepositInput,
+        #[graphql(default)] dry_run: bool,
     ) -> Result<CreditPayload> {
         let deposit = ids::key("deposit", &input.id);
         let account = ids::key("account", &input.account);
@@ -705,7 +727,7 @@ impl CashMutations {
                 reason: input.reason,
             },
         };
-        done(ctx, &idempotency_key, &input.account, command).await
+        done(ctx, &idempotency_key, &input.account, command, dry_run).await
     }
 
     /// A deposit pays an invoice, or by the rules; no amount: all of it.
@@ -714,6 +736,7 @@ impl CashMutations {
         ctx: &Context<'_>,
         idempotency_key: String,
         input: ApplyDepositInput,
+        #[graphql(default)] dry_run: bool,
     ) -> Result<CreditPayload> {
         let command = Command::ApplyDeposit {
             deposit: ids::key("deposit", &input.id),
@@ -722,10 +745,11 @@ impl CashMutations {
             amount: input.amount.map(|m| m.0),
             reason: input.reason,
         };
-        done(ctx, &idempotency_key, &input.account, command).await
+        done(ctx, &idempotency_key, &input.account, command, dry_run).await
     }
 
     /// A deposit goes back to the customer; no amount: all of it.
+    #[allow(clippy::too_many_arguments)]
     async fn return_deposit(
         &self,
         ctx: &Context<'_>,
@@ -734,6 +758,7 @@ impl CashMutations {
         account: ID,
         amount: Option<Money>,
         reason: String,
+        #[graphql(default)] dry_run: bool,
     ) -> Result<CreditPayload> {
         let command = Command::ReturnDeposit {
             deposit: ids::key("deposit", &id),
@@ -741,6 +766,6 @@ impl CashMutations {
             amount: amount.map(|m| m.0),
             reason,
         };
-        done(ctx, &idempotency_key, &account, command).await
+        done(ctx, &idempotency_key, &account, command, dry_run).await
     }
 }

@@ -503,7 +503,7 @@ impl CollectionMutations {
             payment: payment.clone(),
             note,
         };
-        super::payments::done(ctx, &idempotency_key, &payment, command).await
+        super::payments::done(ctx, &idempotency_key, &payment, command, false).await
     }
 
     /// No further attempt is made.

@@ -28,11 +28,16 @@ pub struct Payment {
 
 impl Payment {
     pub fn find(ctx: &Context<'_>, key: &str) -> Result<Option<Payment>> {
-        let state = Books::of(ctx)?.find::<domain::Payment>(key);
+        Payment::seen(ctx, key, &Cut::now())
+    }
+
+    /// As it is now, or as a dry run would leave it.
+    pub fn seen(ctx: &Context<'_>, key: &str, cut: &Cut) -> Result<Option<Payment>> {
+        let state = Books::of(ctx)?.find_tried::<domain::Payment>(key, cut);
         Ok(state.map(|state| Payment {
             key: key.to_owned(),
             state,
-            cut: Cut::now(),
+            cut: cut.clone(),
         }))
     }
 
@@ -390,12 +395,14 @@ pub struct GrantCreditInput {
 
 #[derive(SimpleObject)]
 pub struct PaymentPayload {
+    /// As it is now; for a dry run as it would be.
     payment: Option<Payment>,
     receipt: Receipt,
 }
 
 #[derive(SimpleObject)]
 pub struct CreditPayload {
+    /// As it is now; for a dry run as it would be.
     pub balance: Balance,
     pub receipt: Receipt,
 }
@@ -405,10 +412,12 @@ pub(super) async fn done(
     idempotency_key: &str,
     payment: &str,
     command: Command,
+    dry_run: bool,
 ) -> Result<PaymentPayload> {
-    let receipt = desk::hand_in(ctx, Scope::Operate, idempotency_key, command).await?;
+    let receipt =
+        desk::hand_in_or_try(ctx, Scope::Operate, idempotency_key, command, dry_run).await?;
     Ok(PaymentPayload {
-        payment: Payment::find(ctx, payment)?,
+        payment: Payment::seen(ctx, payment, &receipt.cut())?,
         receipt,
     })
 }
@@ -444,6 +453,7 @@ impl PaymentMutations {
         ctx: &Context<'_>,
         idempotency_key: String,
         input: RecordPaymentInput,
+        #[graphql(default)] dry_run: bool,
     ) -> Result<PaymentPayload> {
         let payment = ids::key("payment", &input.id);
         let command = Command::RecordPayment(command::RecordPayment {
@@ -454,7 +464,7 @@ impl PaymentMutations {
             method: input.method,
             pending: input.pending,
         });
-        done(ctx, &idempotency_key, &payment, command).await
+        done(ctx, &idempotency_key, &payment, command, dry_run).await
     }
 
     /// The money of a pending payment came.
@@ -463,6 +473,7 @@ impl PaymentMutations {
         ctx: &Context<'_>,
         idempotency_key: String,
         id: ID,
+        #[graphql(default)] dry_run: bool,
     ) -> Result<PaymentPayload> {
         let payment = ids::key("payment", &id);
         done(
@@ -472,6 +483,7 @@ impl PaymentMutations {
             Command::SettlePayment {
                 payment: payment.clone(),
             },
+            dry_run,
         )
         .await
     }
@@ -484,6 +496,7 @@ impl PaymentMutations {
         id: ID,
         kind: FailureKind,
         reason: String,
+        #[graphql(default)] dry_run: bool,
     ) -> Result<PaymentPayload> {
         let payment = ids::key("payment", &id);
         let command = Command::FailPayment {
@@ -491,7 +504,7 @@ impl PaymentMutations {
             kind: kind.into(),
             reason,
         };
-        done(ctx, &idempotency_key, &payment, command).await
+        done(ctx, &idempotency_key, &payment, command, dry_run).await
     }
 
     /// Gives money of a settled payment back, as often as some is left; no amount: all that is left of it. What came
@@ -503,6 +516,7 @@ impl PaymentMutations {
         id: ID,
         amount: Option<Money>,
         reason: String,
+        #[graphql(default)] dry_run: bool,
     ) -> Result<PaymentPayload> {
         let payment = ids::key("payment", &id);
         let amount = amount.map(|amount| amount.0);
@@ -511,7 +525,7 @@ impl PaymentMutations {
             amount,
             reason,
         };
-        done(ctx, &idempotency_key, &payment, command).await
+        done(ctx, &idempotency_key, &payment, command, dry_run).await
     }
 
     /// The payer's bank took money of a settled payment back; no amount: all that is left of it.
@@ -522,6 +536,7 @@ impl PaymentMutations {
         id: ID,
         amount: Option<Money>,
         reason: String,
+        #[graphql(default)] dry_run: bool,
     ) -> Result<PaymentPayload> {
         let payment = ids::key("payment", &id);
         let amount = amount.map(|amount| amount.0);
@@ -530,7 +545,7 @@ impl PaymentMutations {
             amount,
             reason,
         };
-        done(ctx, &idempotency_key, &payment, command).await
+        done(ctx, &idempotency_key, &payment, command, dry_run).await
     }
 
     /// Money that was charged back is ours again; no amount: all of it.
@@ -541,6 +556,7 @@ impl PaymentMutations {
         id: ID,
         amount: Option<Money>,
         reason: String,
+        #[graphql(default)] dry_run: bool,
     ) -> Result<PaymentPayload> {
         let payment = ids::key("payment", &id);
         let amount = amount.map(|amount| amount.0);
@@ -549,7 +565,7 @@ impl PaymentMutations {
             amount,
             reason,
         };
-        done(ctx, &idempotency_key, &payment, command).await
+        done(ctx, &idempotency_key, &payment, command, dry_run).await
     }
 
     /// Gives an account credit without a payment; it pays finalised invoices, oldest due date first.
@@ -558,6 +574,7 @@ impl PaymentMutations {
         ctx: &Context<'_>,
         idempotency_key: String,
         input: GrantCreditInput,
+        #[graphql(default)] dry_run: bool,
     ) -> Result<CreditPayload> {
         let account = ids::key("account", &input.account);
         let command = Command::GrantCredit {
@@ -566,9 +583,10 @@ impl PaymentMutations {
             amount: input.amount.0,
             reason: input.reason,
         };
-        let receipt = desk::hand_in(ctx, Scope::Operate, &idempotency_key, command).await?;
+        let receipt =
+            desk::hand_in_or_try(ctx, Scope::Operate, &idempotency_key, command, dry_run).await?;
         Ok(CreditPayload {
-            balance: Balance::find(ctx, &account, None).await?,
+            balance: Balance::at(ctx, &account, receipt.cut()).await?,
             receipt,
         })
     }

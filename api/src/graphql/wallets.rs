@@ -35,11 +35,16 @@ pub struct Wallet {
 
 impl Wallet {
     pub fn find(ctx: &Context<'_>, key: &str) -> Result<Option<Wallet>> {
-        let state = Books::of(ctx)?.find::<domain::Wallet>(key);
+        Wallet::seen(ctx, key, &Cut::now())
+    }
+
+    /// As it is now, or as a dry run would leave it.
+    fn seen(ctx: &Context<'_>, key: &str, cut: &Cut) -> Result<Option<Wallet>> {
+        let state = Books::of(ctx)?.find_tried::<domain::Wallet>(key, cut);
         Ok(state.map(|state| Wallet {
             key: key.to_owned(),
             state,
-            cut: Cut::now(),
+            cut: cut.clone(),
         }))
     }
 
@@ -291,6 +296,7 @@ pub struct TopUpWalletInput {
 
 #[derive(SimpleObject)]
 pub struct WalletPayload {
+    /// As it is now; for a dry run as it would be, but for `expectedBalance`, which is as it is.
     wallet: Option<Wallet>,
     receipt: Receipt,
 }
@@ -318,6 +324,7 @@ impl WalletMutations {
         id: ID,
         account: ID,
         #[graphql(default)] priority: u32,
+        #[graphql(default)] dry_run: bool,
     ) -> Result<WalletPayload> {
         let wallet = ids::key("wallet", &id);
         let account = ids::key("account", &account);
@@ -326,11 +333,7 @@ impl WalletMutations {
             account,
             priority,
         };
-        let receipt = desk::hand_in(ctx, Scope::Operate, &idempotency_key, command).await?;
-        Ok(WalletPayload {
-            wallet: Wallet::find(ctx, &wallet)?,
-            receipt,
-        })
+        hand_in(ctx, &idempotency_key, wallet, command, dry_run).await
     }
 
     /// Agrees about a wallet from now on; everything is replaced.
@@ -339,13 +342,14 @@ impl WalletMutations {
         ctx: &Context<'_>,
         idempotency_key: String,
         input: ChangeWalletInput,
+        #[graphql(default)] dry_run: bool,
     ) -> Result<WalletPayload> {
         let wallet = ids::key("wallet", &input.wallet);
         let command = Command::ChangeWallet {
             wallet: wallet.clone(),
             terms: Box::new(input.terms.read()?),
         };
-        hand_in(ctx, &idempotency_key, wallet, command).await
+        hand_in(ctx, &idempotency_key, wallet, command, dry_run).await
     }
 
     /// Puts units into a wallet: a gift, paid for, or on an invoice of its own.
@@ -354,6 +358,7 @@ impl WalletMutations {
         ctx: &Context<'_>,
         idempotency_key: String,
         input: GrantWalletInput,
+        #[graphql(default)] dry_run: bool,
     ) -> Result<WalletPayload> {
         let wallet = ids::key("wallet", &input.wallet);
         let command = Command::GrantWallet(Box::new(GrantWallet {
@@ -365,10 +370,11 @@ impl WalletMutations {
             priority: input.priority,
             rollover: input.rollover.map(RolloverInput::read).transpose()?,
         }));
-        hand_in(ctx, &idempotency_key, wallet, command).await
+        hand_in(ctx, &idempotency_key, wallet, command, dry_run).await
     }
 
     /// Takes units out of a wallet, of one grant or in the order of burning; no units: all that is left.
+    #[allow(clippy::too_many_arguments)]
     async fn void_wallet(
         &self,
         ctx: &Context<'_>,
@@ -377,6 +383,7 @@ impl WalletMutations {
         units: Option<Decimal>,
         grant: Option<ID>,
         reason: String,
+        #[graphql(default)] dry_run: bool,
     ) -> Result<WalletPayload> {
         let wallet = ids::key("wallet", &wallet);
         let command = Command::VoidWallet {
@@ -385,7 +392,7 @@ impl WalletMutations {
             grant: grant.map(|grant| ids::key("grant", &grant)),
             reason,
         };
-        hand_in(ctx, &idempotency_key, wallet, command).await
+        hand_in(ctx, &idempotency_key, wallet, command, dry_run).await
     }
 
     /// Puts money into a wallet.
@@ -394,6 +401,7 @@ impl WalletMutations {
         ctx: &Context<'_>,
         idempotency_key: String,
         input: TopUpWalletInput,
+        #[graphql(default)] dry_run: bool,
     ) -> Result<WalletPayload> {
         let wallet = ids::key("wallet", &input.wallet);
         let command = Command::TopUpWallet {
@@ -402,11 +410,7 @@ impl WalletMutations {
             amount: input.amount.0,
             expires: input.expires.map(|date| date.0),
         };
-        let receipt = desk::hand_in(ctx, Scope::Operate, &idempotency_key, command).await?;
-        Ok(WalletPayload {
-            wallet: Wallet::find(ctx, &wallet)?,
-            receipt,
-        })
+        hand_in(ctx, &idempotency_key, wallet, command, dry_run).await
     }
 }
 
@@ -415,10 +419,12 @@ async fn hand_in(
     idempotency_key: &str,
     wallet: String,
     command: Command,
+    dry_run: bool,
 ) -> Result<WalletPayload> {
-    let receipt = desk::hand_in(ctx, Scope::Operate, idempotency_key, command).await?;
+    let receipt =
+        desk::hand_in_or_try(ctx, Scope::Operate, idempotency_key, command, dry_run).await?;
     Ok(WalletPayload {
-        wallet: Wallet::find(ctx, &wallet)?,
+        wallet: Wallet::seen(ctx, &wallet, &receipt.cut())?,
         receipt,
     })
 }

@@ -467,3 +467,67 @@ async fn a_credit_of_nothing_and_a_draft_that_is_void_are_refused_in_words_that_
     assert_eq!(code, "NOTHING_TO_CREDIT");
     assert!(why.contains("0.00 EUR is left"), "{why}");
 }
+
+#[tokio::test]
+async fn money_that_comes_moves_and_goes_back_is_tried() {
+    let shop = shop::open("2026-03-01T08:00:00Z").await;
+    let acme = &shop.acme;
+    shop::furnish(acme).await;
+    shop::bill(acme, "r1").await;
+    let paid = tried_then_done(
+        &shop,
+        "p1",
+        r#"recordPayment(ARGS, input: { id: "p1", account: "alice", amount: "40.00 EUR" }) {
+            payment { amount account { balance { balance unapplied } } } }"#,
+    )
+    .await;
+    assert_eq!(
+        paid["payment"]["account"]["balance"],
+        json!({ "balance": "-4.00 EUR", "unapplied": "4.00 EUR" })
+    );
+    let shown = "{ balance { balance open unapplied openItems { open } } }";
+    for (key, mutation, balance) in [
+        (
+            "g1",
+            r#"grantCredit(ARGS, input: { id: "g1", account: "alice", amount: "5.00 EUR", reason: "sorry" })"#,
+            "-9.00 EUR",
+        ),
+        (
+            "g2",
+            r#"refundCredit(ARGS, id: "f1", account: "alice", amount: "2.00 EUR", reason: "asked")"#,
+            "-7.00 EUR",
+        ),
+        (
+            "g3",
+            r#"unmatchItem(ARGS, account: "alice", invoice: "r1.alice")"#,
+            "-7.00 EUR",
+        ),
+    ] {
+        let done = tried_then_done(&shop, key, &format!("{mutation} {shown}")).await;
+        assert_eq!(done["balance"]["balance"], balance);
+    }
+    let owed = look(acme, r#"balance(account: "alice") { open }"#).await;
+    assert_eq!(owed["balance"]["open"], "36.00 EUR");
+    let back = tried_then_done(
+        &shop,
+        "p2",
+        r#"refundPayment(ARGS, id: "p1", amount: "1.00 EUR", reason: "asked") { payment { refunded } }"#,
+    )
+    .await;
+    // Two of them were paid out as credit.
+    assert_eq!(back["payment"]["refunded"], "3.00 EUR");
+    let opened = tried_then_done(
+        &shop,
+        "w1",
+        r#"openWallet(ARGS, id: "w1", account: "alice") { wallet { key units } }"#,
+    )
+    .await;
+    assert_eq!(opened["wallet"], json!({ "key": "w1", "units": "0" }));
+    let granted = tried_then_done(
+        &shop,
+        "w2",
+        r#"grantWallet(ARGS, input: { wallet: "w1", grant: "one", units: "10" }) { wallet { units } }"#,
+    )
+    .await;
+    assert_eq!(granted["wallet"]["units"], "10");
+}
