@@ -432,6 +432,26 @@ fn a_start_that_is_paid_whole_costs_the_period_whatever_was_planned() {
     }
 }
 
+/// A change on 30 June costs as much as none: June is 30 days of 1.00, and May 30.00. When it was billed, an end on that day was
+/// planned, which costs 29.00; it was taken back before.
+#[test]
+fn a_change_that_costs_the_whole_does_so_on_the_day_of_an_end_that_was_taken_back() {
+    let happens = vec![
+        ("2012-05-20", ends("2012-06-30")),
+        ("2012-06-03", undone(Plan::End)),
+        ("2012-06-03", planned("2012-06-30")),
+    ];
+    for bills in [
+        &["2012-06-01", "2012-06-03", "2012-06-30", "2012-08-01"][..],
+        &["2012-06-01", "2012-08-01", "2012-09-01"],
+        &["2012-05-01", "2012-06-03", "2012-07-01"],
+        &["2012-08-01"],
+    ] {
+        let billed = comes_to(("on_change = \"full\"", "61 days"), &happens, bills);
+        assert_eq!(billed, usd("60.00"), "billed on {bills:?}");
+    }
+}
+
 /// Seats at 30.00 a month by their highest quantity, which another offer does not have: gone on 10 June, back on 20 June.
 #[test]
 fn the_highest_quantity_pays_for_a_day_once_though_it_leaves_and_comes_back() {
