@@ -7,7 +7,7 @@
 //! Left alone are periods of which a change or an end says by itself what becomes of days that were paid ([`Unused`]): what
 //! it gives back follows from what was billed, and is meant to.
 
-use super::due::{Basis, Due, charged_whole, full_amount, reached, tax_class};
+use super::due::{Basis, Due, charged_whole, full_amount, priced_by, reached, tax_class};
 use super::{Charges, Item, What};
 use crate::catalog::{Part, Prorate};
 use crate::kernel::calendar::{LAST_DATE, add_days};
@@ -384,8 +384,23 @@ impl Account<'_> {
             true => "1".to_string(),
             false => format!("{part}/{whole}"),
         };
+        let first = line.what.days().map(|days| days.from);
+        let here = self.segments.iter().find(|s| {
+            (s.charge.code.as_str(), s.period) == self.key
+                && first.is_some_and(|day| s.days.contains(day))
+        });
+        let sold = here.map_or(String::new(), |s| {
+            let offer = &s.term.offer;
+            format!(
+                " (offer {} version {}, quantity {}){}",
+                offer.code,
+                offer.version,
+                s.charge.units(s.term.quantity),
+                priced_by(&s.charge.source)
+            )
+        });
         line.explain = format!(
-            "{part} of {whole} days of {} × {}, less what is paid of them = {}, {} to {}",
+            "{part} of {whole} days of {} × {}, less what is paid of them = {}, {} to {}{sold}",
             self.key.1,
             full.to_decimal(12),
             line.exact.to_decimal(12),

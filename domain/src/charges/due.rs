@@ -224,7 +224,7 @@ fn moments(sub: &Subscription) -> Vec<(&OneOff, Date)> {
 }
 
 /// Where a price comes from that is not simply the offer's, for the arithmetic in words.
-fn priced_by(source: &Option<PriceSource>) -> String {
+pub(super) fn priced_by(source: &Option<PriceSource>) -> String {
     match source {
         Some(source) => format!("; price: {}", source.why),
         None => String::new(),
