@@ -530,6 +530,8 @@ pub enum DocumentKind {
     AdvanceInvoice,
     /// Asks for money before the supply and is no invoice: nothing is owed or taxed by it.
     AdvanceRequest,
+    /// Asks for more of what was invoiced before.
+    DebitNote,
 }
 
 #[derive(Clone, Copy, Enum, PartialEq, Eq)]

@@ -81,6 +81,7 @@ fn of_their_kind(tenant: &Tenant, broken: &mut Vec<String>) {
             Kind::CreditNote => true,
             // Before they had a kind of their own they were invoices.
             Kind::AdvanceInvoice | Kind::Invoice => state.invoice == *id,
+            Kind::DebitNote => false,
         });
         if !belongs {
             broken.push(format!("document {id}: advance {advance} does not know it"));

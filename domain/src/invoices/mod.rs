@@ -46,6 +46,8 @@ pub enum Kind {
     AdvanceInvoice,
     /// Asks for money before the supply and is no invoice: nothing is owed or taxed by it.
     AdvanceRequest,
+    /// Asks for more of what was invoiced before.
+    DebitNote,
 }
 
 impl Kind {
@@ -55,6 +57,7 @@ impl Kind {
             Kind::CreditNote => "credit-note",
             Kind::AdvanceInvoice => "advance-invoice",
             Kind::AdvanceRequest => "advance-request",
+            Kind::DebitNote => "debit-note",
         }
     }
 
@@ -65,16 +68,19 @@ impl Kind {
             Kind::CreditNote => "credit note",
             Kind::AdvanceInvoice => "advance invoice",
             Kind::AdvanceRequest => "request for an advance",
+            Kind::DebitNote => "debit note",
         }
     }
 
-    /// Its code in UNTDID 1001, which EN 16931 calls BT-3: commercial invoice, credit note, prepayment invoice, pro forma invoice.
+    /// Its code in UNTDID 1001, which EN 16931 calls BT-3: commercial invoice, credit note, prepayment invoice, pro forma
+    /// invoice, debit note.
     pub fn type_code(self) -> u16 {
         match self {
             Kind::Invoice => 380,
             Kind::CreditNote => 381,
             Kind::AdvanceInvoice => 386,
             Kind::AdvanceRequest => 325,
+            Kind::DebitNote => 383,
         }
     }
 

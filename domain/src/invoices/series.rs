@@ -17,13 +17,14 @@ pub fn id(entity: &str, kind: Kind, year: i32) -> Id {
 }
 
 /// `ACME-2026-000001` for an invoice, `ACME-CN-2026-000001` for a credit note, `ACME-ADV-2026-000001` for an invoice of an advance,
-/// `ACME-PF-2026-000001` for what asks for one.
+/// `ACME-PF-2026-000001` for what asks for one, `ACME-DN-2026-000001` for a debit note.
 pub fn number(prefix: &str, kind: Kind, year: i32, n: u64) -> String {
     let kind = match kind {
         Kind::Invoice => "",
         Kind::CreditNote => "CN-",
         Kind::AdvanceInvoice => "ADV-",
         Kind::AdvanceRequest => "PF-",
+        Kind::DebitNote => "DN-",
     };
     format!("{prefix}{kind}{year}-{n:06}")
 }

@@ -416,7 +416,8 @@ fn past_records_are_added_and_taken_out_again_as_one() {
     );
     let notes = documents(&book, since);
     assert_eq!(lines(&notes), ["voice 0.50", "data 2.00"]);
-    assert_eq!(notes[0].kind, invoices::Kind::Invoice);
+    assert_eq!(notes[0].kind, invoices::Kind::DebitNote);
+    assert!(notes[0].corrects.is_none(), "it may correct several");
     let since = book.log.len();
     undo(&mut book, "r1");
     assert_eq!(

@@ -3,7 +3,7 @@
 use super::owed::same;
 use crate::accounts::folio;
 use crate::charges::{Charges, Item, What};
-use crate::invoices::{self, Document, Invoice, Line, Stage, compose};
+use crate::invoices::{self, Document, Invoice, Kind, Line, Stage, compose};
 use crate::kernel::{Date, Days, Id, Money, Rejection};
 use crate::operations::billing::{self, owner_of};
 use crate::operations::{discounts, entity_terms, folio_terms, folios, invoicing};
@@ -94,6 +94,8 @@ fn note(
         return Ok(None);
     }
     let document = Document {
+        // A credit note, if it gives back more than it asks for.
+        kind: Kind::DebitNote,
         account: payer.to_string(),
         shown: invoicing::shown(session, payer, &terms.entity),
         entity: terms.entity,
